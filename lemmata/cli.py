@@ -1,0 +1,97 @@
+"""``lemmata COMMAND``: finds the command and hands its overrides to Hydra."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from proofs.errors import LemmataError
+
+Command = Callable[[dict[str, Any]], int]
+
+# Command: (module with a function of the command's name, one line for the usage).
+COMMANDS = {
+    "refine": (
+        "lemmata.commands.generate",
+        "prove, verify, meta-verify and refine problems; choose an answer for each",
+    ),
+    "prove": ("lemmata.commands.generate", "write proofs, judge none"),
+    "verify": ("lemmata.commands.judge", "score the proofs of a run or a table"),
+    "review": ("lemmata.commands.judge", "rate the analyses of a run by the meta-verifier"),
+    "label": ("lemmata.commands.judge", "label the proofs of a run or a table automatically"),
+    "import": ("lemmata.commands.transfer", "make a run of proofs that exist already"),
+    "export": ("lemmata.commands.transfer", "write a run as a parquet table"),
+    "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
+}
+
+
+def main() -> None:
+    """Run the command named by the first argument; exits with its code.
+
+    0: done. 1: an error, explained. 2: stopped early or problems left unfinished (the same command resumes).
+    130: aborted.
+    """
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.exit(usage())
+    command = arguments[0]
+    if command not in COMMANDS:
+        fail(f"unknown command {command!r}; known: {', '.join(COMMANDS)}")
+    function = getattr(import_module(COMMANDS[command][0]), f"{command}_command")
+    if command == "show":
+        sys.exit(guarded(function, arguments[1:]))
+    sys.argv = [f"lemmata {command}", *arguments[1:]]
+    sys.exit(with_hydra(command, function))
+
+
+def with_hydra(command: str, function: Command) -> int:
+    """Exit code of a command, the worst one when Hydra runs it several times (multirun)."""
+    codes = [0]
+
+    def task(config: DictConfig) -> None:
+        value = OmegaConf.to_container(config, resolve=True)
+        assert isinstance(value, dict)
+        codes.append(guarded(function, value))
+
+    hydra.main(version_base="1.3", config_path="pkg://conf", config_name=command)(task)()
+    return max(codes)
+
+
+def guarded(function: Callable[[Any], int], argument: Any) -> int:
+    """Call a command; what the user can mend is one plain message."""
+    try:
+        return function(argument)
+    except LemmataError as error:
+        print_error(str(error))
+        return 1
+    except KeyboardInterrupt:
+        print_error("aborted; the same command resumes")
+        return 130
+    except BrokenPipeError:  # `lemmata show RUN | head`
+        sys.stderr.close()
+        return 0
+
+
+def usage() -> str | None:
+    """Print the commands."""
+    console = Console(highlight=False)
+    console.print("lemmata COMMAND [SETTING=VALUE ...]\n")
+    for name, (_, text) in COMMANDS.items():
+        console.print(f"  [bold]{name:8}[/bold] {text}")
+    console.print("\nlemmata COMMAND --help lists the settings of a command, --cfg job prints them.")
+    return None
+
+
+def fail(message: str) -> None:
+    """Print an error and leave."""
+    print_error(message)
+    sys.exit(1)
+
+
+def print_error(message: str) -> None:
+    """One message on standard error, never as markup: it may quote anything."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"lemmata: {message}", style="red", markup=False)

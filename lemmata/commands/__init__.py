@@ -1,0 +1,1 @@
+"""One function per command: from its configuration to its exit code."""

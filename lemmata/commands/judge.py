@@ -1,0 +1,107 @@
+"""``lemmata verify``, ``lemmata review`` and ``lemmata label``: judge proofs that exist already."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+from lemmata.commands.transfer import transfer
+from lemmata.report import report
+from lemmata.session import Session, open_session
+from policy.interface import gather_all
+from policy.recorder import Recorder
+from proofs.config import read_config
+from proofs.errors import LemmataError
+from proofs.ids import digest
+from proofs.log import read_log
+from proofs.records import Analysis, Label, Problem, Proof
+from proofs.store import Run, now
+from refine.assess import Judge, JudgeConfig
+from verifier.autolabel import LabelConfig, auto_label
+
+OnProof = Callable[[Recorder, Proof], Awaitable[None]]
+
+
+def verify_command(config: dict[str, Any]) -> int:
+    """Analyses (and reviews of them) of every proof of the source."""
+    settings = _judge_settings(config)
+    with open_session("verify", config) as session:
+        judge = session.judge(settings)
+
+        async def verify(recorder: Recorder, proof: Proof) -> None:
+            await judge.assess(recorder, proof)
+
+        return _judge_all(session, config, verify, with_analyses=False)
+
+
+def review_command(config: dict[str, Any]) -> int:
+    """Reviews of the analyses that the source holds."""
+    settings = read_config(JudgeConfig, config["judge"], "judge")
+    if not settings.reviews:
+        raise LemmataError("judge.reviews must be at least 1.")
+    with open_session("review", config) as session:
+        judge = session.judge(settings)
+
+        async def review(recorder: Recorder, proof: Proof) -> None:
+            mine = [a for a in read_log(recorder.log.path) if isinstance(a, Analysis) and a.proof_id == proof.id]
+            await gather_all(judge.review(recorder, proof, analysis) for analysis in mine)
+
+        return _judge_all(session, config, review, with_analyses=True)
+
+
+def label_command(config: dict[str, Any]) -> int:
+    """Automatic labels of every proof of the source."""
+    settings = _judge_settings(config)
+    labelling = read_config(LabelConfig, config["label"], "label")
+    with open_session("label", config) as session:
+        judge = session.judge(settings)
+
+        async def label(recorder: Recorder, proof: Proof) -> None:
+            name = digest("label", "auto", proof.id)
+            if name not in recorder.log and proof.body is not None:
+                recorder.log.append([await _label(judge, recorder, proof, labelling, name)])
+
+        return _judge_all(session, config, label, with_analyses=False)
+
+
+async def _label(judge: Judge, recorder: Recorder, proof: Proof, config: LabelConfig, name: str) -> Label:
+    assessed = await judge.assess(recorder, proof)
+    found = auto_label(assessed.judged, config)
+    return Label(
+        id=name,
+        problem_id=proof.problem_id,
+        proof_id=proof.id,
+        grader="auto",
+        author=judge.verifier.policy.name,
+        score=found.score,
+        reason=found.reason,
+        created=now(),
+    )
+
+
+def _judge_settings(config: dict[str, Any]) -> JudgeConfig:
+    settings = read_config(JudgeConfig, config["judge"], "judge")
+    if not settings.analyses:
+        raise LemmataError("judge.analyses must be at least 1.")
+    return settings
+
+
+def _judge_all(session: Session, config: dict[str, Any], on_proof: OnProof, *, with_analyses: bool) -> int:
+    """Bring the source into the run, then judge every proof in it."""
+    transfer(config["source"], session.run, config["proof_columns"], with_analyses=with_analyses)
+
+    async def work(problem: Problem) -> None:
+        with closing(session.run.log(problem)) as log:
+            recorder = session.recorder(problem, log)
+            proofs = [record for record in read_log(log.path) if isinstance(record, Proof)]
+            await gather_all(on_proof(recorder, proof) for proof in proofs)
+
+    code = session.work(_problems(session.run), work)
+    report(session.run)
+    return code
+
+
+def _problems(run: Run) -> Iterator[Problem]:
+    for path in run.log_paths():
+        first = next(iter(read_log(path)), None)
+        if isinstance(first, Problem):
+            yield first

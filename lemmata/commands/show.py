@@ -1,0 +1,110 @@
+"""``lemmata show RUN [ID]``: read a run in the terminal."""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from lemmata.report import report
+from proofs.errors import LemmataError
+from proofs.log import read_log
+from proofs.records import Analysis, Generated, Problem, Proof, Record, Refusal, Review, Selection, to_json
+from proofs.store import Run
+
+
+def show_command(arguments: Sequence[str]) -> int:
+    """Print a run's totals and selections, or one record: a problem as the tree of all that was done on it."""
+    parser = argparse.ArgumentParser(prog="lemmata show", description="Read a run in the terminal.")
+    parser.add_argument("run", help="folder of the run")
+    parser.add_argument("id", nargs="?", help="a record's id or its beginning, or a problem's name")
+    parser.add_argument("--raw", action="store_true", help="the record as JSON")
+    options = parser.parse_args(arguments)
+    run = Run.read(options.run)
+    if options.id is None:
+        report(run)
+        return 0
+    record, siblings = find(run, options.id)
+    console = Console(highlight=False)
+    if options.raw:
+        console.print_json(data=to_json(record))
+    elif isinstance(record, Problem):
+        console.print(problem_tree(record, siblings))
+    else:
+        for line in record_lines(record):
+            console.print(Text(line), soft_wrap=True)
+    return 0
+
+
+def find(run: Run, name: str) -> tuple[Record, list[Record]]:
+    """The record whose id begins with ``name`` (or the problem of that name), and all records of its problem.
+
+    Raises:
+        LemmataError: no record, or more than one.
+    """
+    matches: list[tuple[Record, list[Record]]] = []
+    for path in run.log_paths():
+        records = list(read_log(path))
+        found = [r for r in records if r.id.startswith(name) or (isinstance(r, Problem) and r.name == name)]
+        matches += [(record, records) for record in found]
+        if len(matches) > 1:
+            listed = ", ".join(f"{record.kind} {record.id}" for record, _ in matches[:5])
+            raise LemmataError(f"{name!r} names several records: {listed}. Give more of the id.")
+    if not matches:
+        raise LemmataError(f"{run.folder} holds no record {name!r}. `lemmata show {run.folder}` lists its problems.")
+    return matches[0]
+
+
+def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
+    """Problem, proofs by round, their analyses and reviews, and the selection."""
+    tree = Tree(Text(f"problem {problem.id} {problem.name}", style="bold"))
+    tree.add(Text(problem.statement))
+    children: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, Analysis | Review):
+            children[record.parents[0]].append(record)
+    for record in records:
+        if isinstance(record, Proof | Refusal):
+            _grow(tree, record, children)
+        if isinstance(record, Selection):
+            tree.add(Text(f"selection: {record.proof_id or 'none'}: {record.reason}", style="bold"))
+    return tree
+
+
+def _grow(tree: Tree, record: Record, children: dict[str, list[Record]]) -> None:
+    branch = tree.add(Text(headline(record)))
+    for child in children[record.id]:
+        _grow(branch, child, children)
+
+
+def headline(record: Record) -> str:
+    """A record in one line."""
+    if isinstance(record, Proof):
+        basis = f" refines {', '.join(record.parents)}" if record.parents else ""
+        own = "no self-score" if record.self_score is None else f"self-score {record.self_score:g}"
+        return f"proof {record.id} round {record.round}{basis}: {own}{_faults(record.faults)}"
+    if isinstance(record, Analysis | Review):
+        verdict = f"score {record.score:g}" if record.score is not None else f"no verdict ({record.fault})"
+        return f"{record.kind} {record.id}: {verdict}"
+    if isinstance(record, Refusal):
+        return f"refused {record.role} {record.id}: {record.error}"
+    return f"{record.kind} {record.id}"
+
+
+def _faults(faults: Sequence[str]) -> str:
+    return f" [{'; '.join(faults)}]" if faults else ""
+
+
+def record_lines(record: Record) -> Iterator[str]:
+    """A record in full: its fields, then its texts."""
+    yield headline(record)
+    hidden = {"text", "reasoning", "kind", "id"}
+    for key, value in to_json(record).items():
+        if key not in hidden and value not in (None, "", [], {}):
+            yield f"  {key}: {value}"
+    if isinstance(record, Generated):
+        if record.reasoning:
+            yield f"\n--- reasoning ---\n{record.reasoning}"
+        yield f"\n--- text ---\n{record.text}"

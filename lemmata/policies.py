@@ -1,0 +1,90 @@
+"""Builds the named policies of a run from its configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policy.endpoint import Endpoint, EndpointConfig
+from policy.guard import Guard
+from policy.interface import Sampling
+from policy.meters import Meters
+from policy.replay import Replay, ReplayConfig
+from policy.throttle import Throttle
+from proofs.config import STRICT, read_config, settings
+from proofs.errors import LemmataError
+
+ROLES = ("prover", "verifier", "meta_verifier")
+
+
+@settings(frozen=True, config=STRICT)
+class RoleConfig:
+    """Which policy plays a role, and how it samples."""
+
+    policy: str
+    temperature: float
+    top_p: float
+    max_tokens: int | None
+    stop: tuple[str, ...]
+
+    @property
+    def sampling(self) -> Sampling:
+        """The sampling settings of the role."""
+        return Sampling(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens, stop=self.stop)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """The policies of a run by role. Roles that name the same policy share it, with its limit on calls in flight."""
+
+    roles: Mapping[str, RoleConfig]
+    by_name: Mapping[str, Throttle]
+
+    def of(self, role: str) -> Throttle:
+        """The policy that plays a role."""
+        return self.by_name[self.roles[role].policy]
+
+    async def close(self) -> None:
+        """Close every policy."""
+        for policy in self.by_name.values():
+            await policy.close()
+
+
+def build_policies(config: Mapping[str, Any], guard: Guard, meters: Meters) -> Policies:
+    """The policies that the roles of ``config`` name.
+
+    Raises:
+        LemmataError: a role names no known policy, or a policy is set up wrongly.
+    """
+    roles = {role: read_config(RoleConfig, config[role], role) for role in ROLES}
+    named = {"policy": config["policy"]}
+    for name, changes in config["policies"].items():
+        named[name] = merged(config["policy"], changes)
+    for role, settings_of_role in roles.items():
+        if settings_of_role.policy not in named:
+            raise LemmataError(f"{role}.policy={settings_of_role.policy}: no such policy; known: {', '.join(named)}.")
+    used = dict.fromkeys(role.policy for role in roles.values())
+    return Policies(roles, {name: _build(name, named[name], guard, meters) for name in used})
+
+
+def _build(name: str, config: Mapping[str, Any], guard: Guard, meters: Meters) -> Throttle:
+    where = name if name == "policy" else f"policies.{name}"
+    values = {key: value for key, value in config.items() if key != "kind"}
+    kind = config.get("kind")
+    if kind == "endpoint":
+        endpoint = read_config(EndpointConfig, values, where)
+        return Throttle(Endpoint(name, endpoint, guard, meters), endpoint.concurrency, guard, meters)
+    if kind == "replay":
+        replay = read_config(ReplayConfig, values, where)
+        return Throttle(Replay(name, replay), replay.concurrency, guard, meters)
+    raise LemmataError(f"{where}.kind={kind!r}: known kinds are endpoint and replay.")
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` laid over it, nested mappings merged. A policy of another kind starts from nothing."""
+    if "kind" in changes and changes["kind"] != base.get("kind"):
+        return dict(changes)
+    result = dict(base)
+    for key, value in changes.items():
+        known = result.get(key)
+        result[key] = merged(known, value) if isinstance(known, Mapping) and isinstance(value, Mapping) else value
+    return result

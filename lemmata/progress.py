@@ -1,0 +1,90 @@
+"""Progress of a running command: a live table on a terminal, plain lines elsewhere, and lines in metrics.jsonl."""
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from policy.meters import Meters
+from proofs.store import Run
+
+
+class Progress:
+    """Shows the meters every so many seconds while the block runs."""
+
+    def __init__(self, meters: Meters, run: Run, seconds: float) -> None:
+        self._meters = meters
+        self._run = run
+        self._seconds = seconds
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, get_renderable=self._table, refresh_per_second=2, transient=True)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Progress":
+        self._say(f"run folder: {self._run.folder}")
+        if self._console.is_terminal:
+            self._live.start()
+        self._task = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        if self._console.is_terminal:
+            self._live.stop()
+        self._run.append_metrics(self._meters.snapshot())
+        self._say(f"{'end' if error is None else 'stopped'}: {self._line()}")
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            self._run.append_metrics(self._meters.snapshot())
+            if not self._console.is_terminal:
+                self._say(self._line())
+
+    def explain(self, reason: str | None, unfinished: Sequence[str]) -> None:
+        """Say why a run ends before everything is done."""
+        if reason is not None:
+            self._say(f"stopped: {reason}")
+        for line in unfinished[:5]:
+            self._say(f"unfinished: {line}")
+        if len(unfinished) > 5:
+            self._say(f"unfinished: {len(unfinished) - 5} more problems")
+        if reason is not None or unfinished:
+            self._say("Repeat the same command to resume; finished calls are not repeated.")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def _values(self) -> list[tuple[str, str]]:
+        meters = self._meters
+        values = [
+            ("problems", f"{meters.finished}/{meters.problems}"),
+            ("accepted", str(meters.accepted)),
+            ("calls", str(meters.calls)),
+            ("in flight", str(meters.in_flight)),
+            ("waiting", str(meters.waiting)),
+            ("samples", str(meters.samples)),
+            ("reused", str(meters.reused)),
+            ("parse failures", str(meters.parse_failures)),
+            ("refused", str(meters.refusals)),
+            ("retries", str(meters.retries)),
+            ("tokens", f"{meters.usage.total_tokens:,}"),
+            ("tokens/s", f"{meters.tokens_per_second:.1f}"),
+        ]
+        return [*values, ("cost", f"{meters.usage.cost:.2f}")] if meters.usage.cost else values
+
+    def _line(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self._values())
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for name, _ in self._values():
+            table.add_column(name, justify="right")
+        table.add_row(*(value for _, value in self._values()))
+        return table

@@ -1,0 +1,93 @@
+"""What a run holds, in a few lines, at the end of a command and for ``lemmata show RUN``."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from proofs.records import Analysis, Generated, Label, Problem, Proof, Record, Review, Selection, Usage
+from proofs.store import Run
+
+MOST_PROBLEMS = 20
+
+
+@dataclass
+class Totals:
+    """Counts over all records of a run."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
+
+    def add(self, record: Record) -> None:
+        """Count one record."""
+        self.counts[record.kind] += 1
+        if isinstance(record, Generated) and record.usage is not None:
+            self.usage += record.usage
+        if isinstance(record, Proof):
+            self.counts["unreadable proof"] += record.body is None
+            self.counts["unreadable self-score"] += record.body is not None and record.self_score is None
+        elif isinstance(record, Analysis | Review):
+            self.counts[f"unreadable {record.kind}"] += record.score is None
+        elif isinstance(record, Selection):
+            self.counts["accepted"] += record.accepted
+        elif isinstance(record, Label):
+            self.counts[f"label {record.grader}"] += 1
+
+
+def report(run: Run) -> None:
+    """Print the totals, and the selections of the first problems."""
+    totals, rows = Totals(), []
+    names: dict[str, str] = {}
+    for record in run.records():
+        totals.add(record)
+        if isinstance(record, Problem) and len(rows) < MOST_PROBLEMS:
+            names = {record.id: record.name or record.id}
+        if isinstance(record, Selection) and len(rows) < MOST_PROBLEMS:
+            rows.append((names.get(record.problem_id, record.problem_id), record))
+    console = Console(highlight=False)
+    for line in totals_lines(totals):
+        console.print(line, markup=False, soft_wrap=True)
+    if rows:
+        console.print(_selections(rows))
+        if totals.counts["selection"] > len(rows):
+            console.print(f"... and {totals.counts['selection'] - len(rows)} more problems")
+    console.print(f"Read it: lemmata show {run.folder}", markup=False, soft_wrap=True)
+
+
+def totals_lines(totals: Totals) -> list[str]:
+    """The totals in words."""
+    count = totals.counts
+    lines = [f"{count['problem']} problems: {count['selection']} finished, {count['accepted']} accepted"]
+    for kind in ("proof", "analysis", "review"):
+        if count[kind]:
+            without = "no proof in it" if kind == "proof" else "no readable verdict"
+            lines.append(f"{count[kind]} {_plural(kind)}, {count[f'unreadable {kind}']} with {without}")
+    if count["refusal"]:
+        lines.append(f"{count['refusal']} samples refused by the server")
+    lines += [
+        f"{number} labels by {name.removeprefix('label ')}"
+        for name, number in sorted(count.items())
+        if name.startswith("label ")
+    ]
+    if totals.usage.total_tokens:
+        cost = f", cost {totals.usage.cost:.4f}" if totals.usage.cost else ""
+        lines.append(
+            f"{totals.usage.prompt_tokens:,} prompt and {totals.usage.completion_tokens:,} completion tokens{cost}"
+        )
+    return lines
+
+
+def _plural(kind: str) -> str:
+    return {"proof": "proofs", "analysis": "analyses", "review": "reviews"}[kind]
+
+
+def _selections(rows: list[tuple[str, Selection]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("problem", "accepted", "proof", "why"):
+        table.add_column(column, overflow="fold")
+    for name, selection in rows:
+        cells = (name, "yes" if selection.accepted else "no", selection.proof_id or "none", selection.reason)
+        table.add_row(*(Text(cell) for cell in cells))
+    return table

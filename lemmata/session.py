@@ -1,0 +1,121 @@
+"""A command at work: its run folder, policies, roles, guard and meters, from start to a clean end."""
+
+import asyncio
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lemmata.policies import Policies, build_policies
+from lemmata.progress import Progress
+from meta_verifier.role import MetaVerifier
+from policy.guard import BudgetConfig, Guard
+from policy.meters import Meters
+from policy.recorder import Recorder
+from proofs.config import read_config
+from proofs.ids import digest
+from proofs.log import ProblemLog
+from proofs.records import Generated, Problem, Usage
+from proofs.store import Run, flatten, matches
+from proofs.templates import Templates
+from prover.role import Prover
+from refine.assess import Judge, JudgeConfig
+from refine.schedule import Work, run_problems
+from verifier.role import Verifier
+
+_SERVER = (
+    "base_url",
+    "api_key_env",
+    "concurrency",
+    "samples_per_request",
+    "seconds_per_request",
+    "headers",
+    "prices",
+    "retry",
+)
+MAY_CHANGE = frozenset(
+    [
+        "run",
+        "limit",
+        "budget",
+        "progress",
+        *(f"policy.{key}" for key in _SERVER),
+        *(f"policies.*.{key}" for key in _SERVER),
+    ]
+)
+
+
+@dataclass
+class Session:
+    """What a command works with."""
+
+    run: Run
+    config: Mapping[str, Any]
+    policies: Policies
+    templates: Templates
+    guard: Guard
+    meters: Meters
+
+    @property
+    def prover(self) -> Prover:
+        """The prover of this run."""
+        return Prover(self.policies.of("prover"), self.templates, self.policies.roles["prover"].sampling)
+
+    def judge(self, config: JudgeConfig) -> Judge:
+        """Verifier and meta-verifier of this run."""
+        verifier = Verifier(self.policies.of("verifier"), self.templates, self.policies.roles["verifier"].sampling)
+        sampling = self.policies.roles["meta_verifier"].sampling
+        return Judge(verifier, MetaVerifier(self.policies.of("meta_verifier"), self.templates, sampling), config)
+
+    def recorder(self, problem: Problem, log: ProblemLog) -> Recorder:
+        """Asks and records for one problem."""
+        return Recorder(problem, log, self.config["seed"], self.meters)
+
+    def work(self, problems: Iterable[Problem], work: Work) -> int:
+        """Run ``work`` on all problems, with progress, until done or stopped. Returns the exit code."""
+        return asyncio.run(self._work(problems, work))
+
+    async def _work(self, problems: Iterable[Problem], work: Work) -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def interrupt() -> None:
+            # The first signal lets calls in flight finish, the second does not.
+            if self.guard.reason is not None:
+                task.cancel()
+            self.guard.stop("interrupted; calls in flight are being finished, interrupt again to drop them")
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
+        policies = list(self.policies.by_name.values())
+        try:
+            async with Progress(self.meters, self.run, self.config["progress"]["seconds"]) as progress:
+                unfinished = await run_problems(problems, work, policies, self.guard, self.meters)
+                progress.explain(self.guard.reason, unfinished)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            await self.policies.close()
+        return 2 if unfinished or self.guard.reason else 0
+
+
+@contextmanager
+def open_session(command: str, config: Mapping[str, Any]) -> Iterator[Session]:
+    """Open or resume the run of a command; its folder is released at the end."""
+    templates = Templates.load(config["prompts"])
+    # The texts themselves belong to the settings: a changed template changes every prompt.
+    config = {**config, "templates": {name: templates.identity(name) for name in templates.texts}}
+    identity = {key: value for key, value in flatten(config) if not matches(key, MAY_CHANGE)}
+    folder = config["run"] or f"runs/{command}-{digest(*map(repr, sorted(identity.items(), key=str)), length=8)}"
+    budget = read_config(BudgetConfig, config["budget"], "budget")
+    meters = Meters()
+    with Run.start(folder, command, config, MAY_CHANGE) as run:
+        guard = Guard(budget, spent(run) if budget.tokens or budget.money else None)
+        yield Session(run, config, build_policies(config, guard, meters), templates, guard, meters)
+
+
+def spent(run: Run) -> Usage:
+    """What all calls of a run have used so far."""
+    usages = (record.usage for record in run.records() if isinstance(record, Generated) and record.usage)
+    return sum(usages, start=Usage())

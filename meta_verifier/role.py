@@ -1,0 +1,47 @@
+"""The meta-verifier as a role: build the prompt, ask the policy, read its rating of an analysis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from policy.interface import Completion, Policy, Sampling, user_prompt
+from policy.judgement import read_judgement
+from policy.recorder import Call, Recorder, Then
+from proofs.records import Analysis, Proof, Review
+from proofs.sections import answer_part
+from proofs.templates import Templates
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MetaVerifier:
+    """Rates analyses with one policy."""
+
+    policy: Policy
+    templates: Templates
+    sampling: Sampling
+
+    async def review(
+        self, recorder: Recorder, then: Then[Review, T], *, proof: Proof, analysis: Analysis, indices: Sequence[int]
+    ) -> list[T]:
+        """Independent reviews number ``indices`` of one analysis; ``then`` runs on each as soon as it is written."""
+        body, judged = proof.body or "", answer_part(analysis.text) or ""
+        call = Call(
+            policy=self.policy,
+            prompt=user_prompt(self.templates.meta_verification(recorder.problem.statement, body, judged)),
+            template=self.templates.identity("meta_verification"),
+            sampling=self.sampling,
+            kind=Review,
+            build=partial(build_review, analysis_id=analysis.id, quoted=f"{body}\n{judged}"),
+            parents=(analysis.id,),
+            round=analysis.round,
+            indices=indices,
+        )
+        return await recorder.ask(call, then)
+
+
+def build_review(common: dict[str, Any], completion: Completion, *, analysis_id: str, quoted: str) -> Review:
+    """The record of a meta-verifier's answer about the proof and the analysis in ``quoted``."""
+    return Review(**common, analysis_id=analysis_id, **read_judgement(completion, quoted))

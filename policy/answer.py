@@ -1,0 +1,77 @@
+"""Reads a chat-completion answer strictly: what does not have the shape is a MalformedAnswer, never an empty text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from policy.interface import Completion
+from policy.retry import MalformedAnswer
+from proofs.config import STRICT, settings
+from proofs.ids import clean_text
+from proofs.records import Usage
+
+
+@settings(frozen=True, config=STRICT)
+class Prices:
+    """Prices per million tokens, in whatever currency the user thinks in."""
+
+    prompt: float = 0.0
+    cached: float = 0.0
+    completion: float = 0.0
+
+
+def read_answer(value: Any, seconds: float, prices: Prices) -> list[Completion]:
+    """The completions of one answer, in the order of their index.
+
+    Raises:
+        MalformedAnswer: no choices, or a choice without a message.
+    """
+    if not isinstance(value, Mapping):
+        raise MalformedAnswer(f"the answer is a JSON {type(value).__name__}, not an object")
+    choices = value.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise MalformedAnswer(f"the answer has no choices: {str(value.get('error', value))[:200]}")
+    usage = read_usage(value.get("usage"), prices)
+    model = str(value.get("model") or "")
+    return [
+        _completion(choice, model, seconds, usage if position == 0 else None)
+        for position, choice in enumerate(sorted(choices, key=_index))
+    ]
+
+
+def _index(choice: Any) -> int:
+    index = choice.get("index") if isinstance(choice, Mapping) else None
+    return index if isinstance(index, int) else 0
+
+
+def _completion(choice: Any, model: str, seconds: float, usage: Usage | None) -> Completion:
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    if not isinstance(message, Mapping):
+        raise MalformedAnswer("a choice of the answer has no message")
+    text = message.get("content")
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if not isinstance(text, str | None) or not isinstance(reasoning, str | None):
+        raise MalformedAnswer("a message of the answer has content that is no text")
+    return Completion(
+        text=clean_text(text or ""),
+        reasoning=clean_text(reasoning) if reasoning else None,
+        finish_reason=str(choice.get("finish_reason") or "unknown"),
+        model=model,
+        seconds=round(seconds, 3),
+        usage=usage,
+    )
+
+
+def read_usage(value: Any, prices: Prices) -> Usage | None:
+    """Tokens of a request and what they cost; None when the server does not report them."""
+    if not isinstance(value, Mapping):
+        return None
+    prompt, completion = _count(value, "prompt_tokens"), _count(value, "completion_tokens")
+    cached = _count(value.get("prompt_tokens_details"), "cached_tokens")
+    reasoning = _count(value.get("completion_tokens_details"), "reasoning_tokens")
+    cost = ((prompt - cached) * prices.prompt + cached * prices.cached + completion * prices.completion) / 1e6
+    return Usage(prompt, cached, completion, reasoning, cost)
+
+
+def _count(value: Any, name: str) -> int:
+    number = value.get(name) if isinstance(value, Mapping) else None
+    return number if isinstance(number, int) and number >= 0 else 0

@@ -1,0 +1,150 @@
+"""Any OpenAI-compatible server as a policy, over the ``openai`` async client."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+import openai
+
+from policy.answer import Prices, read_answer
+from policy.guard import Guard
+from policy.interface import Completion, PolicyUnavailable, Prompt, PromptRefused, Sampling, gather_all
+from policy.meters import Meters
+from policy.retry import Backoff, MalformedAnswer, RetryConfig, message_of, raise_if_final
+from proofs.config import STRICT, settings
+from proofs.errors import LemmataError
+
+# By name: which HTTP library the client stands on differs between its versions.
+NOT_CONNECTED = ("ConnectError", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError")
+
+
+@settings(frozen=True, config=STRICT)
+class EndpointConfig:
+    """One server. The key is read from the environment variable ``api_key_env`` and never stored.
+
+    ``samples_per_request`` is the largest ``n`` sent; a server that gives fewer, or refuses n > 1, is noticed and asked
+    for what it can. ``seconds_per_request`` bounds one try. ``extra_body`` is merged into the request as it is.
+    """
+
+    base_url: str
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+    concurrency: int = 64
+    samples_per_request: int = 8
+    seconds_per_request: float = 3600.0
+    token_limit_name: str = "max_tokens"
+    send_seed: bool = True
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
+    retry: RetryConfig = field(default_factory=RetryConfig)
+
+
+class Endpoint:
+    """Policy over one server."""
+
+    def __init__(self, name: str, config: EndpointConfig, guard: Guard, meters: Meters) -> None:
+        self.name = name
+        self.config = config
+        self._guard = guard
+        self._meters = meters
+        self._backoff = Backoff(config.retry)
+        self._most_samples = config.samples_per_request
+        self._has_answered = False
+        self._client = openai.AsyncOpenAI(
+            base_url=config.base_url,
+            api_key=os.environ.get(config.api_key_env) or "none",
+            max_retries=0,
+            timeout=config.seconds_per_request,
+            default_headers=dict(config.headers),
+        )
+
+    @property
+    def samples_per_request(self) -> int:
+        """The largest ``n`` this server has been found to serve."""
+        return self._most_samples
+
+    async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
+        """As Policy.sample: one request per prompt."""
+        return await gather_all(self._ask(prompt, sampling) for prompt in prompts)
+
+    async def _ask(self, prompt: Prompt, sampling: Sampling) -> list[Completion]:
+        wanted = min(sampling.n, self._most_samples)
+        try:
+            completions = await self._persist(self._body(prompt, sampling, wanted))
+        except PromptRefused:
+            if wanted == 1:
+                raise
+            # Some servers refuse n > 1. If the same prompt passes alone, it was that.
+            completions = await self._persist(self._body(prompt, sampling, 1))
+            self._most_samples = 1
+        if len(completions) < wanted:
+            self._most_samples = len(completions)
+        return completions[:wanted]
+
+    def _body(self, prompt: Prompt, sampling: Sampling, n: int) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.config.model,
+            "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+        }
+        optional = {
+            "n": n if n > 1 else None,
+            "stop": list(sampling.stop) or None,
+            "seed": sampling.seed if self.config.send_seed else None,
+            self.config.token_limit_name: sampling.max_tokens,
+        }
+        return body | {key: value for key, value in optional.items() if value is not None}
+
+    async def _persist(self, body: Mapping[str, Any]) -> list[Completion]:
+        """Send until the server answers, as often as the retry settings allow."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                completions = await self._send(body)
+                self._has_answered = True
+                return completions
+            except (openai.APIError, MalformedAnswer) as error:
+                raise_if_final(error, self.config.base_url)
+                self._raise_if_unreachable(error, attempt)
+                if attempt >= self.config.retry.attempts:
+                    raise PolicyUnavailable(
+                        f"{self.config.base_url}: no answer after {attempt} tries: {message_of(error)}"
+                    ) from error
+                self._meters.retries += 1
+                await self._guard.sleep(self._backoff.wait(attempt, error))
+
+    async def _send(self, body: Mapping[str, Any]) -> list[Completion]:
+        started = time.monotonic()
+        try:
+            # The client's own timeout starts anew with every byte; a server that trickles must end too.
+            async with asyncio.timeout(self.config.seconds_per_request):
+                response = await self._client.chat.completions.with_raw_response.create(
+                    **body, extra_body=dict(self.config.extra_body) or None
+                )
+        except TimeoutError as error:
+            raise MalformedAnswer(f"no answer within {self.config.seconds_per_request:g} seconds") from error
+        try:
+            value = json.loads(response.content)
+        except ValueError as error:
+            kind = response.headers.get("content-type", "no content type")
+            raise MalformedAnswer(f"the answer is not JSON ({kind}): {response.content[:80]!r}") from error
+        return read_answer(value, time.monotonic() - started, self.config.prices)
+
+    def _raise_if_unreachable(self, error: Exception, attempt: int) -> None:
+        connecting = type(error.__cause__).__name__ in NOT_CONNECTED
+        if connecting and not self._has_answered and attempt >= self.config.retry.attempts_to_connect:
+            raise LemmataError(
+                f"cannot reach the server of policy '{self.name}' at {self.config.base_url}: {error.__cause__}. "
+                "Start it, or set policy.base_url to a server that runs."
+            ) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()

@@ -1,0 +1,147 @@
+"""Asks a policy only for what the log of a problem does not hold yet, and writes down everything it says.
+
+This is what makes a run resumable: the loop above is a deterministic function of the answers, every sample has an id
+that follows from its inputs, and a sample that is in the log is never asked for again.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampling, gather_all
+from policy.meters import Meters
+from proofs.ids import derive_seed, digest
+from proofs.log import ProblemLog
+from proofs.records import Analysis, Problem, Proof, Refusal, Review
+from proofs.store import now
+
+R = TypeVar("R", Proof, Analysis, Review)
+T = TypeVar("T")
+Then = Callable[[R], Awaitable[T]]
+
+
+@dataclass(frozen=True)
+class Call(Generic[R]):
+    """Samples number ``indices`` of one prompt. ``build`` makes a record of the common fields and the completion."""
+
+    policy: Policy
+    prompt: Prompt
+    template: str
+    sampling: Sampling
+    kind: type[R]
+    build: Callable[[dict[str, Any], Completion], R]
+    parents: tuple[str, ...] = ()
+    round: int = 0
+    indices: Sequence[int] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """One sample of a call: its place, and the id and seed that follow from the inputs."""
+
+    index: int
+    id: str
+    seed: int
+
+
+class Recorder:
+    """The log of one problem with the root seed of the run."""
+
+    def __init__(self, problem: Problem, log: ProblemLog, seed: int, meters: Meters) -> None:
+        self.problem = problem
+        self.log = log
+        self._seed = seed
+        self._meters = meters
+
+    async def ask(self, call: Call[R], then: Then[R, T]) -> list[T]:
+        """Have every sample of ``call`` made and written down, and ``then`` run on each as soon as it is there.
+
+        Returns the results of ``then`` in the order of ``call.indices``; samples that the server refused are missing.
+
+        Raises:
+            PolicyUnavailable, RunStopped, LemmataError: as Policy.sample, after every call in flight has ended.
+        """
+        samples = self._samples(call)
+        known = [sample for sample in samples if sample.id in self.log]
+        owed = [sample for sample in samples if sample.id not in self.log]
+        self._meters.reused += len(known)
+        results = await self._merge(
+            [self._deliver(call, known, then), *(self._obtain(call, part, then) for part in _split(call, owed))]
+        )
+        return [results[index] for index in call.indices if index in results]
+
+    def _samples(self, call: Call[R]) -> list[_Sample]:
+        inputs = (self._seed, call.kind.kind, self.problem.id, call.parents, call.round, call.prompt.digest)
+        return [_Sample(index, digest(*inputs, index), derive_seed(*inputs, index)) for index in call.indices]
+
+    async def _obtain(self, call: Call[R], group: Sequence[_Sample], then: Then[R, T]) -> dict[int, T]:
+        """Ask for a group in one request; what a server leaves out of it is asked for again."""
+        came = await self._request(call, group)
+        rest = _split(call, group[came:])
+        return await self._merge(
+            [self._deliver(call, group[:came], then), *(self._obtain(call, part, then) for part in rest)]
+        )
+
+    async def _merge(self, parts: Sequence[Awaitable[dict[int, T]]]) -> dict[int, T]:
+        return {index: result for part in await gather_all(parts) for index, result in part.items()}
+
+    async def _deliver(self, call: Call[R], group: Sequence[_Sample], then: Then[R, T]) -> dict[int, T]:
+        records = [(sample.index, self.log.get(sample.id)) for sample in group]
+        usable = [(index, record) for index, record in records if isinstance(record, call.kind)]
+        self._meters.refusals += len(records) - len(usable)
+        self._meters.parse_failures += sum(_is_unreadable(record) for _, record in usable)
+        results = await gather_all(then(record) for _, record in usable)
+        return {index: result for (index, _), result in zip(usable, results, strict=True)}
+
+    async def _request(self, call: Call[R], group: Sequence[_Sample]) -> int:
+        """One request for the samples of a group; writes down the answers and returns how many came."""
+        sampling = replace(call.sampling, n=len(group), seed=group[0].seed)
+        try:
+            [answers] = await call.policy.sample([call.prompt], sampling)
+        except PromptRefused as error:
+            self.log.append([self._refusal(call, sample, error) for sample in group])
+            return len(group)
+        pairs = list(zip(group, answers, strict=False))
+        self.log.append([call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs])
+        return len(pairs)
+
+    def _common(self, call: Call[R], sample: _Sample, first: _Sample, answer: Completion) -> dict[str, Any]:
+        return {
+            "id": sample.id,
+            "problem_id": self.problem.id,
+            "parents": call.parents,
+            "round": call.round,
+            "index": sample.index,
+            "policy": call.policy.name,
+            "model": answer.model,
+            "template": call.template,
+            "prompt": call.prompt.digest,
+            "seed": sample.seed,
+            "text": answer.text,
+            "reasoning": answer.reasoning,
+            "finish_reason": answer.finish_reason,
+            "usage": answer.usage,
+            "request": first.id,
+            "seconds": answer.seconds,
+            "created": now(),
+        }
+
+    def _refusal(self, call: Call[R], sample: _Sample, error: PromptRefused) -> Refusal:
+        return Refusal(
+            id=sample.id,
+            problem_id=self.problem.id,
+            parents=call.parents,
+            role=call.kind.kind,
+            policy=call.policy.name,
+            error=str(error),
+            created=now(),
+        )
+
+
+def _split(call: Call[R], samples: Sequence[_Sample]) -> list[Sequence[_Sample]]:
+    size = max(1, call.policy.samples_per_request)
+    return [samples[start : start + size] for start in range(0, len(samples), size)]
+
+
+def _is_unreadable(record: Proof | Analysis | Review) -> bool:
+    return bool(record.faults) if isinstance(record, Proof) else record.score is None

@@ -1,0 +1,79 @@
+"""A policy behind a limit on concurrent calls, with the guard asked before each and the meters kept."""
+
+import asyncio
+from collections.abc import Sequence
+
+from policy.guard import Guard
+from policy.interface import Completion, Policy, PolicyUnavailable, Prompt, PromptRefused, Sampling
+from policy.meters import Meters
+from proofs.records import Usage
+
+
+class Throttle:
+    """Wraps a policy; first come, first served."""
+
+    def __init__(self, policy: Policy, concurrency: int, guard: Guard, meters: Meters) -> None:
+        self.policy = policy
+        self.name = policy.name
+        self.concurrency = concurrency
+        self._guard = guard
+        self._meters = meters
+        self._places = asyncio.Semaphore(concurrency)
+        self._in_flight = 0
+        self._waiting = 0
+
+    @property
+    def samples_per_request(self) -> int:
+        """As the policy says."""
+        return self.policy.samples_per_request
+
+    @property
+    def backlog(self) -> int:
+        """Calls that wait for a place."""
+        return self._waiting
+
+    @property
+    def free(self) -> int:
+        """Places at the server that nobody uses."""
+        return self.concurrency - self._in_flight
+
+    async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
+        """As Policy.sample. Raises RunStopped when no further call may start."""
+        self._meters.arrivals += 1
+        self._count(waiting=1)
+        try:
+            await self._places.acquire()
+        finally:
+            self._count(waiting=-1)
+        try:
+            self._guard.check()
+            self._count(in_flight=1)
+            try:
+                return self._book(await self.policy.sample(prompts, sampling))
+            finally:
+                self._count(in_flight=-1)
+        except (PolicyUnavailable, PromptRefused) as error:
+            self._guard.failed(error)
+            raise
+        finally:
+            self._places.release()
+
+    def _book(self, answers: list[list[Completion]]) -> list[list[Completion]]:
+        usages = [completion.usage for group in answers for completion in group if completion.usage is not None]
+        usage = sum(usages, start=Usage()) if usages else None
+        self._meters.calls += 1
+        self._meters.samples += sum(map(len, answers))
+        self._meters.usage += usage or Usage()
+        self._guard.succeeded(usage)
+        return answers
+
+    def _count(self, waiting: int = 0, in_flight: int = 0) -> None:
+        self._waiting += waiting
+        self._in_flight += in_flight
+        self._meters.waiting += waiting
+        self._meters.in_flight += in_flight
+        self._meters.touch()
+
+    async def close(self) -> None:
+        """Close the policy."""
+        await self.policy.close()

@@ -1,0 +1,137 @@
+"""Reading a verdict: the score in the last box after the last key phrase, or the reason why there is none.
+
+The last verdict binds. An answer may be long, truncated or hostile (a proof can hold a fake verdict), so nothing here
+falls back to an earlier score, and every scan is linear in the answer.
+"""
+
+import re
+from dataclasses import dataclass
+
+SCORES = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A score of the rubric, one of ``SCORES``."""
+
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailure:
+    """No verdict could be read; ``reason`` says why, in words for a person."""
+
+    reason: str
+
+
+# Between two words of a phrase: whitespace, markdown marks, quotes of any kind, the backslash of an escaped quote.
+_GAP = r"""[\s*_#>~`"'\u2018-\u201f«»\\,:]++"""
+
+
+def phrase_pattern(*phrases: str) -> re.Pattern[str]:
+    """Finds any of ``phrases`` (words as regular expressions), whatever markdown, quotes and spaces stand between.
+
+    The gaps are possessive and hold no letter, so that a search never goes over a character more than a few times.
+    """
+    joined = "|".join(_GAP.join(phrase.split()) for phrase in phrases)
+    return re.compile(rf"(?<![^\W_])(?:{joined})(?![^\W_])", re.IGNORECASE)
+
+
+_KEY_PHRASE = phrase_pattern(
+    "based on my evaluation the final overall? score should be",
+    "based on my analysis i will rate the solution evaluation as",
+)
+_BOX = re.compile(r"\\boxed(?![A-Za-z])\s*+(\{?)")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_CUT_OFF = tuple("\\boxed"[:length] for length in range(1, 6))
+
+# Plain ASCII digits on purpose: `\d` and float() would take other scripts' digits, exponents and signs.
+_HALF = r"0?\.50*|1\s*/\s*2|\\[td]?frac\s*(?:1|\{\s*1\s*\})\s*(?:2|\{\s*2\s*\})"
+_CONTENTS = tuple(
+    (re.compile(pattern), score) for pattern, score in ((r"0(?:\.0*)?|\.0+", 0.0), (_HALF, 0.5), (r"1(?:\.0*)?", 1.0))
+)
+_WRAPPED = re.compile(r"\\(?:text|textbf|mathbf|mathrm|boxed)\s*\{(.*)\}|\$(.*)\$|\*\*(.*)\*\*", re.DOTALL)
+_MAX_WRAPPERS = 8  # bounds the work on a megabyte of nested wrappers
+
+
+def answer_part(text: str) -> str | None:
+    """The answer after the last ``</think>``, the only part that counts; None where a ``<think>`` never closes."""
+    answer = text.rpartition("</think>")[2]
+    return None if "<think>" in answer else answer
+
+
+def parse_verdict(text: str, *, quoted: str = "") -> Verdict | ParseFailure:
+    """The verdict of a verifier's analysis, a prover's self-evaluation or a meta-verifier's review.
+
+    ``quoted`` is the text that was judged. Where the verdict found is a sentence of that text, and the answer does not
+    say it once more than the text does, it may be a mere quotation, and nobody's verdict.
+    """
+    answer = answer_part(text)
+    if answer is None:
+        return ParseFailure("a <think> never closes: the answer was cut off in its thoughts")
+    start = _last_phrase(answer)
+    if start is None:
+        return ParseFailure("no key phrase announces a verdict")
+    box = _last_box(answer, start)
+    if isinstance(box, ParseFailure):
+        return box
+    end, content = box
+    score = _score(content)
+    if score is None:
+        return ParseFailure(f"the last box holds {content.strip()[:40]!r}, which is not one of 0, 0.5, 1")
+    if _may_be_quotation(answer[start:end], answer, quoted):
+        return ParseFailure("the verdict stands word for word in the judged text and may be a mere quotation of it")
+    return Verdict(score)
+
+
+def _last_phrase(answer: str) -> int | None:
+    """Where the last key phrase starts."""
+    start = None
+    for match in _KEY_PHRASE.finditer(answer):
+        start = match.start()
+    return start
+
+
+def _last_box(answer: str, start: int) -> tuple[int, str] | ParseFailure:
+    """End and content of the last outermost box from ``start`` on; any sign of a truncated box is a failure."""
+    last: tuple[int, str] | ParseFailure = ParseFailure("no \\boxed{} after the last key phrase")
+    position = start
+    while match := _BOX.search(answer, position):
+        position = match.end()
+        if not match[1]:
+            last = ParseFailure("the last \\boxed has no braces")
+            continue
+        end = _closing_brace(answer, position)
+        if end is None:
+            return ParseFailure("a \\boxed{ after the last key phrase never closes")
+        last, position = (end + 1, answer[position:end]), end + 1
+    if answer.rstrip().endswith(_CUT_OFF):
+        return ParseFailure("the answer was cut off at the start of a box")
+    return last
+
+
+def _closing_brace(text: str, start: int) -> int | None:
+    """Index of the brace that closes the one just before ``start``; escaped braces do not count."""
+    depth = 1
+    for match in _BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if depth == 0:
+            return match.start()
+    return None
+
+
+def _score(content: str) -> float | None:
+    """The score that a box's content writes, None for anything but 0, 1/2 and 1."""
+    for _ in range(_MAX_WRAPPERS):
+        content = content.strip()
+        wrapped = _WRAPPED.fullmatch(content)
+        if not wrapped:
+            break
+        content = wrapped[wrapped.lastindex or 0]
+    return next((score for pattern, score in _CONTENTS if pattern.fullmatch(content)), None)
+
+
+def _may_be_quotation(verdict: str, answer: str, quoted: str) -> bool:
+    """Whether ``quoted`` holds the verdict's sentence at least as often as ``answer`` does, white space aside."""
+    sentence, folded_answer, folded_quoted = (" ".join(text.split()) for text in (verdict, answer, quoted))
+    return folded_quoted.count(sentence) >= folded_answer.count(sentence)

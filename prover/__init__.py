@@ -1,0 +1,1 @@
+"""The prover: writes proofs with a self-evaluation, and refines earlier proofs."""

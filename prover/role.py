@@ -1,0 +1,83 @@
+"""The prover as a role: build the prompt, ask the policy, read the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from policy.interface import Completion, Policy, Sampling, user_prompt
+from policy.loops import find_loop
+from policy.recorder import Call, Recorder, Then
+from proofs.records import Proof
+from proofs.rubric import Verdict
+from proofs.sections import self_score, split_proof
+from proofs.templates import Templates
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Prover:
+    """Writes proofs of a problem with one policy."""
+
+    policy: Policy
+    templates: Templates
+    sampling: Sampling
+
+    async def prove(
+        self, recorder: Recorder, then: Then[Proof, T], *, indices: Sequence[int], round: int = 0
+    ) -> list[T]:
+        """Fresh proofs number ``indices``; ``then`` runs on each as soon as it is written."""
+        call = Call(
+            policy=self.policy,
+            prompt=user_prompt(self.templates.proof(recorder.problem.statement)),
+            template=self.templates.identity("proof_generation"),
+            sampling=self.sampling,
+            kind=Proof,
+            build=build_proof,
+            round=round,
+            indices=indices,
+        )
+        return await recorder.ask(call, then)
+
+    async def refine(
+        self,
+        recorder: Recorder,
+        then: Then[Proof, T],
+        *,
+        proof: Proof,
+        analyses: Sequence[tuple[str, str]],
+        round: int,
+        indices: Sequence[int] = (0,),
+    ) -> list[T]:
+        """Better versions of ``proof``, given ``analyses`` of it as (record id, text)."""
+        candidates = [(proof.body or "", [text for _, text in analyses])]
+        call = Call(
+            policy=self.policy,
+            prompt=user_prompt(self.templates.refinement(recorder.problem.statement, candidates)),
+            template=self.templates.identity("proof_refinement"),
+            sampling=self.sampling,
+            kind=Proof,
+            build=build_proof,
+            parents=(proof.id, *(name for name, _ in analyses if name != proof.id)),
+            round=round,
+            indices=indices,
+        )
+        return await recorder.ask(call, then)
+
+
+def build_proof(common: dict[str, Any], completion: Completion) -> Proof:
+    """The record of a prover's answer. What it lacks of the format is listed in ``faults``; nothing is made up for it.
+
+    A truncated answer is no proof, whatever it holds.
+    """
+    sections = split_proof(completion.text)
+    faults = list(sections.faults)
+    verdict = self_score(sections)
+    if sections.self_evaluation is not None and not isinstance(verdict, Verdict):
+        faults.append(f"self-evaluation: {verdict.reason}")
+    if completion.finish_reason == "length":
+        faults.append("truncated at the token limit")
+    if loop := find_loop(completion.text):
+        faults.append(f"degenerate: the last {loop.period} characters repeat {loop.repeats} times")
+    score = verdict.score if isinstance(verdict, Verdict) and completion.finish_reason != "length" else None
+    return Proof(**common, self_score=score, faults=tuple(faults))

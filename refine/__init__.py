@@ -1,0 +1,1 @@
+"""Refinement: sequential self-refinement, pool search, selection, and the scheduler that overlaps problems."""

@@ -1,0 +1,89 @@
+"""Has one proof judged: n analyses, m reviews of each, and what they say together."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from meta_verifier.role import MetaVerifier
+from policy.recorder import Recorder
+from proofs.config import STRICT, settings
+from proofs.errors import LemmataError
+from proofs.records import Analysis, Proof, Review
+from verifier.aggregate import AggregateConfig, Judged, Tally, tally
+from verifier.role import Verifier
+
+
+@settings(frozen=True, config=STRICT)
+class JudgeConfig:
+    """``analyses`` of each proof, ``reviews`` of each analysis; ``review``: those that report issues, or all."""
+
+    analyses: int = 4
+    reviews: int = 1
+    review: Literal["issues", "all"] = "issues"
+    aggregate: AggregateConfig = field(default_factory=AggregateConfig)
+
+    def __post_init__(self) -> None:
+        if self.analyses < 0 or self.reviews < 0:
+            raise LemmataError("judge.analyses and judge.reviews count samples and cannot be negative.")
+        if 0 < self.analyses < self.aggregate.min_verdicts:
+            raise LemmataError(
+                f"with {self.analyses} analyses no proof can have the {self.aggregate.min_verdicts} valid verdicts that "
+                "acceptance needs: raise the analyses or lower aggregate.min_verdicts."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """A proof as search and selection see it. Texts stay in the log; ``text_digest`` tells identical proofs."""
+
+    proof_id: str
+    text_digest: str | None
+    round: int
+    self_score: float | None
+    faults: tuple[str, ...]
+    judged: tuple[Judged, ...]
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Verifier and meta-verifier together."""
+
+    verifier: Verifier
+    meta_verifier: MetaVerifier
+    config: JudgeConfig
+
+    async def assess(self, recorder: Recorder, proof: Proof) -> Assessed:
+        """Judge one proof. An answer that holds no proof gets no analyses and no score."""
+        judged: Sequence[Judged] = ()
+        body = proof.body
+        if body is not None and self.config.analyses:
+
+            async def follow(analysis: Analysis) -> Judged:
+                return await self.review(recorder, proof, analysis)
+
+            judged = await self.verifier.analyse(recorder, follow, proof=proof, indices=range(self.config.analyses))
+        return Assessed(
+            proof_id=proof.id,
+            text_digest=None if body is None else hashlib.sha256(body.encode()).hexdigest()[:16],
+            round=proof.round,
+            self_score=proof.self_score,
+            faults=proof.faults,
+            judged=tuple(judged),
+            tally=tally(judged, self.config.aggregate),
+        )
+
+    async def review(self, recorder: Recorder, proof: Proof, analysis: Analysis) -> Judged:
+        """Have one analysis reviewed, if the settings ask for it and it has a verdict to review."""
+        wanted = analysis.score is not None and (self.config.review == "all" or analysis.score < 1.0)
+        if not wanted or not self.config.reviews:
+            return Judged(analysis.id, analysis.score)
+        scores = await self.meta_verifier.review(
+            recorder, _score, proof=proof, analysis=analysis, indices=range(self.config.reviews)
+        )
+        return Judged(analysis.id, analysis.score, tuple(scores))
+
+
+async def _score(review: Review) -> float | None:
+    return review.score

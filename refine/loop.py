@@ -1,0 +1,58 @@
+"""One problem from its statement to the chosen proof."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from policy.recorder import Recorder
+from proofs.ids import digest
+from proofs.records import Selection
+from proofs.store import now
+from prover.role import Prover
+from refine.assess import Assessed, Judge
+from refine.config import RefineConfig
+from refine.search import search
+from refine.select import select
+from refine.sequential import sequential
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The proof loop with its roles and settings."""
+
+    prover: Prover
+    judge: Judge
+    config: RefineConfig
+    seed: int
+
+    async def run(self, recorder: Recorder) -> Selection:
+        """Prove, verify, refine and select; the selection is the last record of the problem."""
+        if self.config.strategy == "search":
+            pool = await search(recorder, self.prover, self.judge, self.config, self.seed)
+        else:
+            pool = await sequential(recorder, self.prover, self.judge, self.config)
+        return self.conclude(recorder, pool)
+
+    def conclude(self, recorder: Recorder, pool: Sequence[Assessed]) -> Selection:
+        """Write down the choice from ``pool``."""
+        choice = select(pool, self.config.select, self.judge.config.aggregate)
+        chosen = choice.chosen
+        selection = Selection(
+            id=selection_id(recorder.problem.id),
+            problem_id=recorder.problem.id,
+            proof_id=chosen.proof_id if chosen else None,
+            rule=self.config.select,
+            accepted=choice.accepted,
+            mean_score=chosen.tally.mean if chosen else None,
+            verdicts=chosen.tally.verdicts if chosen else 0,
+            self_score=chosen.self_score if chosen else None,
+            rounds=1 + max((entry.round for entry in pool), default=0),
+            reason=choice.reason,
+            created=now(),
+        )
+        recorder.log.append([selection])
+        return selection
+
+
+def selection_id(problem_id: str) -> str:
+    """The id of a problem's selection; where a log holds it, the problem is finished."""
+    return digest("selection", problem_id)

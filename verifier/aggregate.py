@@ -1,0 +1,95 @@
+"""From n analyses with m reviews each to one judgement of a proof. Pure functions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import pstdev
+from typing import Literal
+
+from proofs.config import STRICT, settings
+
+Validity = Literal["confirmed", "refuted", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An analysis as aggregation sees it: its score and those of its reviews; None where one could not be read."""
+
+    analysis_id: str
+    score: float | None
+    reviews: tuple[float | None, ...] = ()
+
+
+@settings(frozen=True, config=STRICT)
+class AggregateConfig:
+    """``use_reviews``: ``ignore`` them, ``filter`` refuted analyses out, or ``weight`` each analysis by their mean.
+
+    A review of at least ``confirm_at`` confirms its analysis. ``min_verdicts`` is the least number of valid verdicts,
+    all of them perfect, for a proof to be accepted.
+    """
+
+    use_reviews: Literal["ignore", "filter", "weight"] = "filter"
+    confirm_at: float = 1.0
+    min_verdicts: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the analyses of one proof say together.
+
+    ``mean`` is over the ``verdicts`` valid ones (None when there is none); ``spread`` their standard deviation.
+    ``unreadable`` analyses had no verdict, ``refuted`` ones were left out because their reviews found them wrong.
+    """
+
+    mean: float | None
+    spread: float | None
+    verdicts: int
+    perfect: int
+    unreadable: int
+    refuted: int
+
+
+def validity(judged: Judged, confirm_at: float = 1.0) -> Validity:
+    """Whether reviews settle an analysis.
+
+    Confirmed: more than half of all its reviews confirm it. Refuted: more than half of those that can be read, and at
+    least one, do not. A review that could not be read thus never speaks for or against anything.
+    """
+    readable = [score for score in judged.reviews if score is not None]
+    confirming = sum(score >= confirm_at for score in readable)
+    if judged.reviews and 2 * confirming > len(judged.reviews):
+        return "confirmed"
+    if readable and 2 * (len(readable) - confirming) > len(readable):
+        return "refuted"
+    return "open"
+
+
+def tally(analyses: Sequence[Judged], config: AggregateConfig) -> Tally:
+    """Aggregate the analyses of one proof."""
+    readable = [judged for judged in analyses if judged.score is not None]
+    kept = [
+        judged
+        for judged in readable
+        if config.use_reviews != "filter" or validity(judged, config.confirm_at) != "refuted"
+    ]
+    scores = [judged.score for judged in kept if judged.score is not None]
+    weights = [_weight(judged) if config.use_reviews == "weight" else 1.0 for judged in kept]
+    total = sum(weights)
+    return Tally(
+        mean=sum(w * s for w, s in zip(weights, scores, strict=True)) / total if total else None,
+        spread=pstdev(scores) if scores else None,
+        verdicts=sum(weight > 0 for weight in weights),
+        perfect=sum(score == 1.0 and weight > 0 for score, weight in zip(scores, weights, strict=True)),
+        unreadable=len(analyses) - len(readable),
+        refuted=len(readable) - len(kept),
+    )
+
+
+def _weight(judged: Judged) -> float:
+    """Mean of the readable reviews; an analysis without any counts in full."""
+    readable = [score for score in judged.reviews if score is not None]
+    return sum(readable) / len(readable) if readable else 1.0
+
+
+def is_accepted(result: Tally, config: AggregateConfig) -> bool:
+    """A proof is accepted when at least ``min_verdicts`` verdicts are valid and every one of them is perfect."""
+    return result.verdicts >= config.min_verdicts and result.perfect == result.verdicts

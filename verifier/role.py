@@ -1,0 +1,49 @@
+"""The verifier as a role: build the prompt, ask the policy, read the verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from policy.interface import Completion, Policy, Sampling, user_prompt
+from policy.judgement import read_judgement
+from policy.recorder import Call, Recorder, Then
+from proofs.records import Analysis, Proof
+from proofs.templates import Templates
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Scores proofs with one policy."""
+
+    policy: Policy
+    templates: Templates
+    sampling: Sampling
+
+    async def analyse(
+        self, recorder: Recorder, then: Then[Analysis, T], *, proof: Proof, indices: Sequence[int]
+    ) -> list[T]:
+        """Independent analyses number ``indices`` of one proof; ``then`` runs on each as soon as it is written.
+
+        The proof must have a body: what is no proof is not sent to a judge.
+        """
+        body = proof.body or ""
+        call = Call(
+            policy=self.policy,
+            prompt=user_prompt(self.templates.verification(recorder.problem.statement, body)),
+            template=self.templates.identity("proof_verification"),
+            sampling=self.sampling,
+            kind=Analysis,
+            build=partial(build_analysis, proof_id=proof.id, quoted=body),
+            parents=(proof.id,),
+            round=proof.round,
+            indices=indices,
+        )
+        return await recorder.ask(call, then)
+
+
+def build_analysis(common: dict[str, Any], completion: Completion, *, proof_id: str, quoted: str) -> Analysis:
+    """The record of a verifier's answer about the proof ``quoted``."""
+    return Analysis(**common, proof_id=proof_id, **read_judgement(completion, quoted))
