@@ -51,14 +51,25 @@ def main() -> None:
 def with_hydra(command: str, function: Command) -> int:
     """Exit code of a command, the worst one when Hydra runs it several times (multirun)."""
     codes = [0]
+    statement = take_statement(sys.argv)
 
     def task(config: DictConfig) -> None:
         value = OmegaConf.to_container(config, resolve=True)
         assert isinstance(value, dict)
+        if statement is not None:
+            value["problem"] = statement
         codes.append(guarded(function, value))
 
     hydra.main(version_base="1.3", config_path="pkg://conf", config_name=command)(task)()
     return max(codes)
+
+
+def take_statement(arguments: list[str]) -> str | None:
+    """Take ``problem=STATEMENT`` out of the arguments: Hydra's grammar would read the mathematics in it as its own."""
+    found = [argument for argument in arguments if argument.startswith("problem=") and argument != "problem=null"]
+    for argument in found:
+        arguments.remove(argument)
+    return found[-1].removeprefix("problem=") if found else None
 
 
 def guarded(function: Callable[[Any], int], argument: Any) -> int:

@@ -225,7 +225,11 @@ def _guarded(rows: Iterable[Any], what: str, errors: Errors, mend: str) -> Itera
     try:
         yield from rows
     except errors as error:
-        raise LemmataError(f"{what}: cannot be read ({type(error).__name__}: {error}): {mend}") from error
+        raise LemmataError(f"{what}: cannot be read ({_said(error)}): {mend}") from error
+
+
+def _said(error: Exception) -> str:
+    return _fold(f"{type(error).__name__}: {error}")[:300]
 
 
 def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -342,7 +346,7 @@ def _hub_rows(source: str, split: str | None, revision: str | None) -> Iterator[
     except Exception as error:  # each of the libraries below raises errors of its own, with no common base
         raise LemmataError(
             f"no file {source!r} (seen from {Path.cwd()}), and the Hugging Face data set {source} cannot be opened "
-            f"({type(error).__name__}: {error}): check the name and the network"
+            f"({_said(error)}): check the name and the network"
         ) from error
     names = [str(key) for key in splits]
     chosen = split or (names[0] if len(names) == 1 else "")

@@ -63,8 +63,9 @@ def answer_part(text: str) -> str | None:
 def parse_verdict(text: str, *, quoted: str = "") -> Verdict | ParseFailure:
     """The verdict of a verifier's analysis, a prover's self-evaluation or a meta-verifier's review.
 
-    ``quoted`` is the text that was judged. Where the verdict found is a sentence of that text, and the answer does not
-    say it once more than the text does, it may be a mere quotation, and nobody's verdict.
+    ``quoted`` is the text that was judged. Where a verdict of 1 is a sentence of that text, and the answer does not say
+    it once more than the text does, it may be a mere quotation, and nobody's verdict. Lower verdicts always count: else a
+    proof could plant them to make every honest judge unreadable. So planting can only hurt the one who plants.
     """
     answer = answer_part(text)
     if answer is None:
@@ -79,7 +80,7 @@ def parse_verdict(text: str, *, quoted: str = "") -> Verdict | ParseFailure:
     score = _score(content)
     if score is None:
         return ParseFailure(f"the last box holds {content.strip()[:40]!r}, which is not one of 0, 0.5, 1")
-    if _may_be_quotation(answer[start:end], answer, quoted):
+    if score == 1.0 and _may_be_quotation(answer[start:end], answer, quoted):
         return ParseFailure("the verdict stands word for word in the judged text and may be a mere quotation of it")
     return Verdict(score)
 
@@ -114,9 +115,12 @@ def _closing_brace(text: str, start: int) -> int | None:
     """Index of the brace that closes the one just before ``start``; escaped braces do not count."""
     depth = 1
     for match in _BRACE.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if depth == 0:
-            return match.start()
+        if match[0] == "{":
+            depth += 1
+        elif match[0] == "}":
+            depth -= 1
+            if depth == 0:
+                return match.start()
     return None
 
 

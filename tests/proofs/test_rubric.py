@@ -86,8 +86,15 @@ def test_never_raises(text: str, quoted: str) -> None:
 
 
 @given(noise)
-def test_quoting_the_judged_text_is_no_verdict(proof: str) -> None:
-    assert isinstance(parse_verdict(proof, quoted=proof), ParseFailure)
+def test_quoting_the_judged_text_is_no_acceptance(proof: str) -> None:
+    assert parse_verdict(proof, quoted=proof) != Verdict(1.0)
+
+
+@given(noise, verdicts)
+def test_a_planted_verdict_silences_only_acceptance(planted: str, verdict: tuple[str, str]) -> None:
+    honest = _score(verdict[1])
+    result = parse_verdict(_say(*verdict), quoted=planted + _say(*verdict))
+    assert isinstance(result, ParseFailure) if honest == 1.0 else result == Verdict(honest)
 
 
 @given(answers, verdicts)

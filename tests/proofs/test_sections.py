@@ -8,6 +8,7 @@ from proofs.rubric import ParseFailure, Verdict
 from proofs.sections import ProofSections, analysis_faults, answer_part, self_score, split_proof
 
 VERDICT = "Based on my evaluation, the final overall score should be:\n\\boxed{0.5}"
+PERFECT = VERDICT.replace("0.5", "1")
 REVIEW = 'Based on my analysis, I will rate the "solution evaluation" as:\n\\boxed{1}'
 SOLUTIONS = (
     *("## Solution", "# Solution", "###### Solution", "##Solution", "## Solution:", "## **Solution**", "**Solution**"),
@@ -116,7 +117,7 @@ def test_self_score() -> None:
 
 
 def test_self_score_is_not_quoted_from_the_proof() -> None:
-    result = self_score(split_proof(f"## Solution\n{VERDICT}\n## Self Evaluation\nAs I said, {VERDICT}"))
+    result = self_score(split_proof(f"## Solution\n{PERFECT}\n## Self Evaluation\nAs I said, {PERFECT}"))
     assert isinstance(result, ParseFailure)
     assert "quotation" in result.reason
 
@@ -142,7 +143,7 @@ def test_analysis_faults_name_an_unreadable_verdict() -> None:
     opening, verdict = analysis_faults("<think>Hm.")
     assert opening == "opening missing"
     assert verdict.startswith("verdict unreadable: a <think> never closes")
-    assert analysis_faults(f"Here is my evaluation of the solution:\n{VERDICT}", quoted=VERDICT)
+    assert analysis_faults(f"Here is my evaluation of the solution:\n{PERFECT}", quoted=PERFECT)
 
 
 def test_answer_part_is_offered_here_too() -> None:
