@@ -1,11 +1,12 @@
 """``lemmata COMMAND``: finds the command and hands its overrides to Hydra."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -27,6 +28,7 @@ COMMANDS = {
     "export": ("lemmata.commands.transfer", "write a run as a parquet table"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
+TAKE_PROBLEMS = ("refine", "prove")
 
 
 def main() -> None:
@@ -51,14 +53,18 @@ def main() -> None:
 def with_hydra(command: str, function: Command) -> int:
     """Exit code of a command, the worst one when Hydra runs it several times (multirun)."""
     codes = [0]
-    statement = take_statement(sys.argv)
+    statement = take_statement(sys.argv) if command in TAKE_PROBLEMS else None
+
+    def checked(value: dict[str, Any]) -> int:
+        refuse_new_keys(command, value)
+        return function(value)
 
     def task(config: DictConfig) -> None:
         value = OmegaConf.to_container(config, resolve=True)
         assert isinstance(value, dict)
         if statement is not None:
             value["problem"] = statement
-        codes.append(guarded(function, value))
+        codes.append(guarded(checked, value))
 
     hydra.main(version_base="1.3", config_path="pkg://conf", config_name=command)(task)()
     return max(codes)
@@ -70,6 +76,15 @@ def take_statement(arguments: list[str]) -> str | None:
     for argument in found:
         arguments.remove(argument)
     return found[-1].removeprefix("problem=") if found else None
+
+
+def refuse_new_keys(command: str, value: Mapping[str, Any]) -> None:
+    """Raise LemmataError for a key that the command does not know: Hydra lets any ``+key=value`` pass."""
+    if any(override.startswith("+") for override in HydraConfig.get().overrides.task):
+        known = hydra.compose(config_name=command)
+        for key in value:
+            if key not in known:
+                raise LemmataError(f"{key}: `lemmata {command}` has no such setting")
 
 
 def guarded(function: Callable[[Any], int], argument: Any) -> int:
@@ -92,7 +107,7 @@ def usage() -> str | None:
     console = Console(highlight=False)
     console.print("lemmata COMMAND [SETTING=VALUE ...]\n")
     for name, (_, text) in COMMANDS.items():
-        console.print(f"  [bold]{name:8}[/bold] {text}")
+        console.print(f"  [bold]{name:8}[/bold] {text}", soft_wrap=True)
     console.print("\nlemmata COMMAND --help lists the settings of a command, --cfg job prints them.")
     return None
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from policy.endpoint import Endpoint, EndpointConfig
 from policy.guard import Guard
@@ -10,21 +12,27 @@ from policy.interface import Sampling
 from policy.meters import Meters
 from policy.replay import Replay, ReplayConfig
 from policy.throttle import Throttle
-from proofs.config import STRICT, read_config, settings
+from proofs.config import STRICT, Positive, read_config, settings
 from proofs.errors import LemmataError
 
 ROLES = ("prover", "verifier", "meta_verifier")
 
 
 @settings(frozen=True, config=STRICT)
-class RoleConfig:
+class SamplingConfig:
+    """How to sample."""
+
+    temperature: Annotated[float, Field(ge=0)]
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    max_tokens: Positive | None
+    stop: tuple[str, ...]
+
+
+@settings(frozen=True, config=STRICT)
+class RoleConfig(SamplingConfig):
     """Which policy plays a role, and how it samples."""
 
     policy: str
-    temperature: float
-    top_p: float
-    max_tokens: int | None
-    stop: tuple[str, ...]
 
     @property
     def sampling(self) -> Sampling:
@@ -55,9 +63,14 @@ def build_policies(config: Mapping[str, Any], guard: Guard, meters: Meters) -> P
     Raises:
         LemmataError: a role names no known policy, or a policy is set up wrongly.
     """
+    read_config(SamplingConfig, config["sampling"], "sampling")
     roles = {role: read_config(RoleConfig, config[role], role) for role in ROLES}
     named = {"policy": config["policy"]}
     for name, changes in config["policies"].items():
+        if not isinstance(changes, Mapping):
+            raise LemmataError(
+                f"policies.{name}={changes!r}: give its settings one by one, +policies.{name}.model=MODEL"
+            )
         named[name] = merged(config["policy"], changes)
     for role, settings_of_role in roles.items():
         if settings_of_role.policy not in named:

@@ -1,6 +1,6 @@
 """What a run holds, in a few lines, at the end of a command and for ``lemmata show RUN``."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -18,6 +18,7 @@ class Totals:
     """Counts over all records of a run."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    labels: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     usage: Usage = field(default_factory=Usage)
 
     def add(self, record: Record) -> None:
@@ -33,12 +34,14 @@ class Totals:
         elif isinstance(record, Selection):
             self.counts["accepted"] += record.accepted
         elif isinstance(record, Label):
-            self.counts[f"label {record.grader}"] += 1
+            score = "undecided" if record.score is None else f"score {record.score:g}"
+            self.labels[record.grader][score] += 1
 
 
 def report(run: Run) -> None:
     """Print the totals, and the selections of the first problems."""
     totals, rows = Totals(), []
+    searched = run.manifest["config"]["command"] == "refine"
     names: dict[str, str] = {}
     for record in run.records():
         totals.add(record)
@@ -47,7 +50,7 @@ def report(run: Run) -> None:
         if isinstance(record, Selection) and len(rows) < MOST_PROBLEMS:
             rows.append((names.get(record.problem_id, record.problem_id), record))
     console = Console(highlight=False)
-    for line in totals_lines(totals):
+    for line in totals_lines(totals, searched=searched):
         console.print(line, markup=False, soft_wrap=True)
     if rows:
         console.print(_selections(rows))
@@ -56,21 +59,20 @@ def report(run: Run) -> None:
     console.print(f"Read it: lemmata show {run.folder}", markup=False, soft_wrap=True)
 
 
-def totals_lines(totals: Totals) -> list[str]:
-    """The totals in words."""
+def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
+    """The totals in words; a run that was ``searched`` for answers ends each problem with a selection."""
     count = totals.counts
-    lines = [f"{count['problem']} problems: {count['selection']} finished, {count['accepted']} accepted"]
+    finished = f": {count['selection']} finished, {count['accepted']} accepted" if searched else ""
+    lines = [f"{count['problem']} problems{finished}"]
     for kind in ("proof", "analysis", "review"):
         if count[kind]:
             without = "no proof in it" if kind == "proof" else "no readable verdict"
             lines.append(f"{count[kind]} {_plural(kind)}, {count[f'unreadable {kind}']} with {without}")
     if count["refusal"]:
         lines.append(f"{count['refusal']} samples refused by the server")
-    lines += [
-        f"{number} labels by {name.removeprefix('label ')}"
-        for name, number in sorted(count.items())
-        if name.startswith("label ")
-    ]
+    for grader, scores in sorted(totals.labels.items()):
+        common = ", ".join(f"{number} x {score}" for score, number in scores.most_common(4))
+        lines.append(f"{scores.total()} labels by {grader}: {common}{', ...' if len(scores) > 4 else ''}")
     if totals.usage.total_tokens:
         cost = f", cost {totals.usage.cost:.4f}" if totals.usage.cost else ""
         lines.append(

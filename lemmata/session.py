@@ -5,7 +5,9 @@ import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, StrictInt
 
 from lemmata.policies import Policies, build_policies
 from lemmata.progress import Progress
@@ -13,7 +15,7 @@ from meta_verifier.role import MetaVerifier
 from policy.guard import BudgetConfig, Guard
 from policy.meters import Meters
 from policy.recorder import Recorder
-from proofs.config import read_config
+from proofs.config import STRICT, Name, read_config, read_part, settings
 from proofs.ids import digest
 from proofs.log import ProblemLog
 from proofs.records import Generated, Problem, Usage
@@ -44,6 +46,23 @@ MAY_CHANGE = frozenset(
         *(f"policies.*.{key}" for key in _SERVER),
     ]
 )
+
+
+@settings(frozen=True, config=STRICT)
+class ProgressConfig:
+    """``seconds`` between two lines of progress."""
+
+    seconds: Annotated[float, Field(gt=0)]
+
+
+@settings(frozen=True, config=STRICT)
+class SessionConfig:
+    """Settings that every command which asks models has."""
+
+    run: Name | None
+    seed: StrictInt
+    prompts: Name | None
+    progress: ProgressConfig
 
 
 @dataclass
@@ -103,16 +122,20 @@ class Session:
 @contextmanager
 def open_session(command: str, config: Mapping[str, Any]) -> Iterator[Session]:
     """Open or resume the run of a command; its folder is released at the end."""
-    templates = Templates.load(config["prompts"])
+    settings = read_part(SessionConfig, config)
+    templates = Templates.load(settings.prompts)
     # The texts themselves belong to the settings: a changed template changes every prompt.
     config = {**config, "templates": {name: templates.identity(name) for name in templates.texts}}
     identity = {key: value for key, value in flatten(config) if not matches(key, MAY_CHANGE)}
-    folder = config["run"] or f"runs/{command}-{digest(*map(repr, sorted(identity.items(), key=str)), length=8)}"
+    folder = settings.run or f"runs/{command}-{digest(*map(repr, sorted(identity.items(), key=str)), length=8)}"
     budget = read_config(BudgetConfig, config["budget"], "budget")
     meters = Meters()
+    guard = Guard(budget)
+    policies = build_policies(config, guard, meters)
     with Run.start(folder, command, config, MAY_CHANGE) as run:
-        guard = Guard(budget, spent(run) if budget.tokens or budget.money else None)
-        yield Session(run, config, build_policies(config, guard, meters), templates, guard, meters)
+        if budget.tokens or budget.money:
+            guard.spent = spent(run)
+        yield Session(run, config, policies, templates, guard, meters)
 
 
 def spent(run: Run) -> Usage:

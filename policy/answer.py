@@ -26,7 +26,7 @@ def read_answer(value: Any, seconds: float, prices: Prices) -> list[Completion]:
         MalformedAnswer: no choices, or a choice without a message.
     """
     if not isinstance(value, Mapping):
-        raise MalformedAnswer(f"the answer is a JSON {type(value).__name__}, not an object")
+        raise MalformedAnswer(f"the answer is no JSON object: {str(value)[:80]!r}")
     choices = value.get("choices")
     if not isinstance(choices, list) or not choices:
         raise MalformedAnswer(f"the answer has no choices: {str(value.get('error', value))[:200]}")

@@ -1,25 +1,25 @@
 """Any OpenAI-compatible server as a policy, over the ``openai`` async client."""
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 import openai
 
 from policy.answer import Prices, read_answer
 from policy.guard import Guard
-from policy.interface import Completion, PolicyUnavailable, Prompt, PromptRefused, Sampling, gather_all
+from policy.interface import Completion, PolicyUnavailable, Prompt, PromptRefused, Sampling, gather_all, user_prompt
 from policy.meters import Meters
 from policy.retry import Backoff, MalformedAnswer, RetryConfig, message_of, raise_if_final
-from proofs.config import STRICT, settings
+from proofs.config import STRICT, Positive, settings
 from proofs.errors import LemmataError
 
 # By name: which HTTP library the client stands on differs between its versions.
 NOT_CONNECTED = ("ConnectError", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError")
+PROBE = user_prompt("What is 1 + 1?")
 
 
 @settings(frozen=True, config=STRICT)
@@ -33,8 +33,8 @@ class EndpointConfig:
     base_url: str
     model: str
     api_key_env: str = "OPENAI_API_KEY"
-    concurrency: int = 64
-    samples_per_request: int = 8
+    concurrency: Positive = 64
+    samples_per_request: Positive = 8
     seconds_per_request: float = 3600.0
     token_limit_name: str = "max_tokens"
     send_seed: bool = True
@@ -77,6 +77,7 @@ class Endpoint:
         try:
             completions = await self._persist(self._body(prompt, sampling, wanted))
         except PromptRefused:
+            await self._check_settings(sampling)
             if wanted == 1:
                 raise
             # Some servers refuse n > 1. If the same prompt passes alone, it was that.
@@ -85,6 +86,18 @@ class Endpoint:
         if len(completions) < wanted:
             self._most_samples = len(completions)
         return completions[:wanted]
+
+    async def _check_settings(self, sampling: Sampling) -> None:
+        """Tell a refused prompt from refused settings: raise LemmataError where even a one-line prompt is refused."""
+        if self._has_answered:
+            return
+        try:
+            await self._persist(self._body(PROBE, replace(sampling, max_tokens=16), 1))
+        except PromptRefused as error:
+            raise LemmataError(
+                f"{self.config.base_url} refuses even a one-line prompt: {error}. "
+                f"Check the settings of policy '{self.name}'."
+            ) from error
 
     def _body(self, prompt: Prompt, sampling: Sampling, n: int) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -99,7 +112,8 @@ class Endpoint:
             "seed": sampling.seed if self.config.send_seed else None,
             self.config.token_limit_name: sampling.max_tokens,
         }
-        return body | {key: value for key, value in optional.items() if value is not None}
+        body |= {key: value for key, value in optional.items() if value is not None}
+        return body | dict(self.config.extra_body)
 
     async def _persist(self, body: Mapping[str, Any]) -> list[Completion]:
         """Send until the server answers, as often as the retry settings allow."""
@@ -125,16 +139,12 @@ class Endpoint:
         try:
             # The client's own timeout starts anew with every byte; a server that trickles must end too.
             async with asyncio.timeout(self.config.seconds_per_request):
-                response = await self._client.chat.completions.with_raw_response.create(
-                    **body, extra_body=dict(self.config.extra_body) or None
-                )
+                # The typed method spends 1.5 ms of CPU on holding each request against its own schema.
+                value = await self._client.post("/chat/completions", cast_to=object, body=body)
         except TimeoutError as error:
             raise MalformedAnswer(f"no answer within {self.config.seconds_per_request:g} seconds") from error
-        try:
-            value = json.loads(response.content)
         except ValueError as error:
-            kind = response.headers.get("content-type", "no content type")
-            raise MalformedAnswer(f"the answer is not JSON ({kind}): {response.content[:80]!r}") from error
+            raise MalformedAnswer(f"the answer is not JSON: {error}") from error
         return read_answer(value, time.monotonic() - started, self.config.prices)
 
     def _raise_if_unreachable(self, error: Exception, attempt: int) -> None:

@@ -133,6 +133,8 @@ class Recorder:
             parents=call.parents,
             role=call.kind.kind,
             policy=call.policy.name,
+            prompt=call.prompt.digest,
+            seed=sample.seed,
             error=str(error),
             created=now(),
         )

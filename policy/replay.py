@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from policy.interface import Completion, Prompt, Sampling
-from proofs.config import STRICT, settings
+from policy.interface import Completion, Prompt, PromptRefused, Sampling
+from proofs.config import STRICT, Name, Positive, settings
 from proofs.errors import LemmataError
 from proofs.log import read_record, record_places
-from proofs.records import Generated
+from proofs.records import Generated, Refusal
 from proofs.store import Run
 
 Place = tuple[Path, int, int]
@@ -18,8 +18,8 @@ Place = tuple[Path, int, int]
 class ReplayConfig:
     """``run`` is the folder of the recorded run; recorded under whatever policy names."""
 
-    run: str
-    concurrency: int = 64
+    run: Name
+    concurrency: Positive = 64
 
 
 class Replay:
@@ -34,7 +34,7 @@ class Replay:
 
     def _index(self, path: Path) -> None:
         for record, offset, length in record_places(path):
-            if isinstance(record, Generated):
+            if isinstance(record, Generated | Refusal):
                 self._places[record.prompt, record.seed] = (path, offset, length)
 
     @property
@@ -55,6 +55,8 @@ class Replay:
                 "Replaying needs the same problems, prompts, settings and seed as the recorded run."
             )
         record = read_record(*place)
+        if isinstance(record, Refusal):
+            raise PromptRefused(record.error)
         assert isinstance(record, Generated)
         return Completion(
             record.text, record.finish_reason, record.model, record.seconds, record.usage, record.reasoning

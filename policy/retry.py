@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 import openai
 
 from policy.interface import PromptRefused
-from proofs.config import STRICT, settings
+from proofs.config import STRICT, Positive, settings
 from proofs.errors import LemmataError
 
 
@@ -23,8 +23,8 @@ class RetryConfig:
     refused connection is tried ``attempts_to_connect`` times only, so that a wrong address is reported at once.
     """
 
-    attempts: int = 8
-    attempts_to_connect: int = 3
+    attempts: Positive = 8
+    attempts_to_connect: Positive = 3
     first_wait: float = 1.0
     longest_wait: float = 60.0
     longest_retry_after: float = 600.0

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from proofs.config import STRICT, settings
 from proofs.errors import LemmataError
@@ -58,6 +58,7 @@ class Columns:
     answer: str | None = None
     guidelines: str | None = None
     extra: tuple[str, ...] = ()
+    key: ClassVar[str] = "columns"  # where the user names them
 
     def chosen(self, role: str) -> str | None:
         """The name that the user gave for ``role``."""
@@ -73,6 +74,7 @@ class ProofColumns(Columns):
     """Column names of a table of finished proofs."""
 
     proof: str | None = None
+    key: ClassVar[str] = "proof_columns"
 
 
 def find(cells: Cells, name: str) -> tuple[str, ...] | None:
@@ -112,13 +114,13 @@ def required_text(row: Row, columns: Columns, role: str) -> str:
     if path is None:
         raise LemmataError(
             f"{row.where}: no column holds the {role}; columns here: {listing(row.cells)}. "
-            f"Name it: columns.{role}=<column>"
+            f"Name it: {columns.key}.{role}=<column>"
         )
     value = value_at(row.cells, path)
     if _absent(value):
         value = ""
     if not isinstance(value, str):
-        raise _wrong_type(row, path, role, value, "")
+        raise _wrong_type(row, path, role, value, columns)
     return visible_text(value, f"{row.where}: the {role} (column {'.'.join(path)!r})", "fill it in, or delete the row")
 
 
@@ -141,7 +143,7 @@ def optional_text(row: Row, columns: Columns, role: str) -> str | None:
         return clean_text(value) if value.strip() not in ("", "null") else None
     if isinstance(value, int | float):
         return str(value)
-    raise _wrong_type(row, path, role, value, f', or none: columns.{role}=""')
+    raise _wrong_type(row, path, role, value, columns, f', or none: {columns.key}.{role}=""')
 
 
 def other_columns(row: Row, columns: Columns) -> dict[str, Any]:
@@ -168,10 +170,12 @@ def _locate(cells: Cells, columns: Columns, role: str) -> tuple[str, ...] | None
     return next((path for name in _possible(tuple(cells), names) if (path := find(cells, name)) is not None), None)
 
 
-def _wrong_type(row: Row, path: tuple[str, ...], role: str, value: Any, mend: str) -> LemmataError:
+def _wrong_type(
+    row: Row, path: tuple[str, ...], role: str, value: Any, columns: Columns, mend: str = ""
+) -> LemmataError:
     return LemmataError(
         f"{row.where}: column {'.'.join(path)!r} holds {type_name(value)}, the {role} must be text. "
-        f"Name another column: columns.{role}=<column>{mend}"
+        f"Name another column: {columns.key}.{role}=<column>{mend}"
     )
 
 

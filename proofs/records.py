@@ -123,6 +123,8 @@ class Refusal:
     parents: tuple[str, ...]
     role: str
     policy: str
+    prompt: str
+    seed: int
     error: str
     created: str
 

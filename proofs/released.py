@@ -11,8 +11,9 @@ from typing import Any
 
 from proofs.columns import ProofColumns, Row, find, listing, required_text, value_at
 from proofs.errors import LemmataError
-from proofs.problems import jsonl_rows, problem_of
+from proofs.problems import problem_of
 from proofs.records import Problem
+from proofs.tables import jsonl_rows
 
 COLUMNS = ProofColumns(statement="question", name="problem_idx", proof="model_prediction.proof")
 AUTOMATIC = "model_prediction.average_automatic_rating"

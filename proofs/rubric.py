@@ -54,6 +54,11 @@ _WRAPPED = re.compile(r"\\(?:text|textbf|mathbf|mathrm|boxed)\s*\{(.*)\}|\$(.*)\
 _MAX_WRAPPERS = 8  # bounds the work on a megabyte of nested wrappers
 
 
+def score_reward(score: float, label: float) -> float:
+    """R_score(s', s) = 1 - |s' - s| for a predicted score s' and a label s, both in [0, 1] (DeepSeekMath-V2)."""
+    return 1.0 - abs(score - label)
+
+
 def answer_part(text: str) -> str | None:
     """The answer after the last ``</think>``, the only part that counts; None where a ``<think>`` never closes."""
     answer = text.rpartition("</think>")[2]
@@ -64,8 +69,8 @@ def parse_verdict(text: str, *, quoted: str = "") -> Verdict | ParseFailure:
     """The verdict of a verifier's analysis, a prover's self-evaluation or a meta-verifier's review.
 
     ``quoted`` is the text that was judged. Where a verdict of 1 is a sentence of that text, and the answer does not say
-    it once more than the text does, it may be a mere quotation, and nobody's verdict. Lower verdicts always count: else a
-    proof could plant them to make every honest judge unreadable. So planting can only hurt the one who plants.
+    it once more than the text does, it may be a mere quotation, and nobody's verdict. Lower verdicts always count: else
+    a proof could plant them to make every honest judge unreadable. So planting can only hurt the one who plants.
     """
     answer = answer_part(text)
     if answer is None:

@@ -132,27 +132,33 @@ def _make_folder(folder: Path) -> None:
 def _join(folder: Path, command: str, config: Mapping[str, Any], may_change: Collection[str]) -> Mapping[str, Any]:
     """The manifest of the run: the stored one after comparing, or a new one."""
     wanted = {"command": command, **config}
-    path = folder / "run.yaml"
-    if not path.exists():
-        manifest = {
-            "schema": SCHEMA_VERSION,
-            "lemmata": _version(),
-            "commit": _commit(),
-            "created": now(),
-            "config": wanted,
-        }
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        temporary.replace(path)
-        return manifest
+    if not (folder / "run.yaml").exists():
+        return _write_manifest(folder, wanted)
     manifest = _read_manifest(folder)
     changes = difference(manifest["config"], wanted, may_change)
-    if changes:
-        listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, before, after in changes)
-        raise LemmataError(
-            f"run {folder} was started with other settings:\n{listed}\n"
-            "Repeat the settings to resume it, or choose another run=FOLDER for the new ones."
-        )
+    if not changes:
+        return manifest
+    if not any((folder / "problems").iterdir()):
+        # It ended before it held anything, on a misspelt setting, say: nothing stands on the old settings.
+        return _write_manifest(folder, wanted)
+    listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, before, after in changes)
+    raise LemmataError(
+        f"run {folder} was started with other settings:\n{listed}\n"
+        "Repeat the settings to resume it, or choose another run=FOLDER for the new ones."
+    )
+
+
+def _write_manifest(folder: Path, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    manifest = {
+        "schema": SCHEMA_VERSION,
+        "lemmata": _version(),
+        "commit": _commit(),
+        "created": now(),
+        "config": config,
+    }
+    temporary = folder / "run.tmp"
+    temporary.write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    temporary.replace(folder / "run.yaml")
     return manifest
 
 

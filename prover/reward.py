@@ -1,7 +1,16 @@
 """Reward of the prover in RL (DeepSeekMath-V2, section 2.2)."""
 
+from proofs.rubric import ParseFailure, score_reward
+from proofs.sections import self_score, split_proof
+
 ALPHA = 0.76
 BETA = 0.24
+
+
+def format_reward(text: str) -> float:
+    """R_format(Y, Z): 1 when the answer has both sections and a self-score that can be read, else 0."""
+    sections = split_proof(text)
+    return 0.0 if sections.faults or isinstance(self_score(sections), ParseFailure) else 1.0
 
 
 def prover_reward(
@@ -16,5 +25,5 @@ def prover_reward(
         r_meta: the meta-verifier's quality score of the self-evaluation.
         alpha, beta: weights of the proof and of the self-evaluation.
     """
-    r_self = (1.0 - abs(self_score - r_proof)) * r_meta
+    r_self = score_reward(self_score, r_proof) * r_meta
     return r_format * (alpha * r_proof + beta * r_self)

@@ -7,8 +7,7 @@ from typing import Literal
 
 from meta_verifier.role import MetaVerifier
 from policy.recorder import Recorder
-from proofs.config import STRICT, settings
-from proofs.errors import LemmataError
+from proofs.config import STRICT, Count, settings
 from proofs.records import Analysis, Proof, Review
 from verifier.aggregate import AggregateConfig, Judged, Tally, tally
 from verifier.role import Verifier
@@ -18,18 +17,16 @@ from verifier.role import Verifier
 class JudgeConfig:
     """``analyses`` of each proof, ``reviews`` of each analysis; ``review``: those that report issues, or all."""
 
-    analyses: int = 4
-    reviews: int = 1
+    analyses: Count = 4
+    reviews: Count = 1
     review: Literal["issues", "all"] = "issues"
     aggregate: AggregateConfig = field(default_factory=AggregateConfig)
 
     def __post_init__(self) -> None:
-        if self.analyses < 0 or self.reviews < 0:
-            raise LemmataError("judge.analyses and judge.reviews count samples and cannot be negative.")
         if 0 < self.analyses < self.aggregate.min_verdicts:
-            raise LemmataError(
-                f"with {self.analyses} analyses no proof can have the {self.aggregate.min_verdicts} valid verdicts that "
-                "acceptance needs: raise the analyses or lower aggregate.min_verdicts."
+            raise ValueError(
+                f"with {self.analyses} analyses no proof can have the {self.aggregate.min_verdicts} valid verdicts "
+                "that acceptance needs; raise analyses, or lower aggregate.min_verdicts"
             )
 
 

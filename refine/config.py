@@ -3,10 +3,9 @@
 from dataclasses import field
 from typing import Literal
 
-from proofs.config import STRICT, settings
-from proofs.errors import LemmataError
+from proofs.config import STRICT, Positive, settings
 from refine.assess import JudgeConfig
-from refine.select import check_rule
+from refine.select import Rule
 
 
 @settings(frozen=True, config=STRICT)
@@ -18,17 +17,13 @@ class RefineConfig:
     """
 
     strategy: Literal["search", "sequential"] = "search"
-    proofs: int = 4
-    top: int = 2
-    pairs: int = 2
-    rounds: int = 3
-    select: str = "mean"
+    proofs: Positive = 4
+    top: Positive = 2
+    pairs: Positive = 2
+    rounds: Positive = 3
+    select: Rule = "mean"
     judge: JudgeConfig = field(default_factory=JudgeConfig)
 
     def __post_init__(self) -> None:
-        for name in ("proofs", "top", "pairs", "rounds"):
-            if getattr(self, name) < 1:
-                raise LemmataError(f"refine.{name} must be at least 1, not {getattr(self, name)}.")
         if self.strategy == "search" and not self.judge.analyses:
-            raise LemmataError("refine.strategy=search needs refine.judge.analyses of at least 1.")
-        check_rule(self.select)
+            raise ValueError("strategy=search needs judge.analyses of at least 1")

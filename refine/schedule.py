@@ -1,7 +1,7 @@
 """Overlaps problems so that the servers are always full, without holding more problems in memory than that takes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from policy.guard import Guard
 from policy.interface import PolicyUnavailable, RunStopped
@@ -18,68 +18,95 @@ async def run_problems(
     """Run ``work`` on every problem; returns what kept problems unfinished, one line each.
 
     A problem whose calls failed after all retries stays unfinished while the others go on. An error that no call can
-    work around stops the run; calls in flight are finished and kept.
+    work around stops the run; calls in flight are finished and kept. Only cancelling drops them.
 
     Raises:
-        LemmataError: such an error.
+        LemmataError: such an error, or one of reading ``problems``.
     """
-    unfinished: list[str] = []
-    fatal: list[BaseException] = []
+    return await _Schedule(work, policies, guard, meters).run(problems)
 
-    async def guarded(problem: Problem) -> None:
+
+class _Schedule:
+    """The problems that are open, and what became of the others."""
+
+    def __init__(self, work: Work, policies: Sequence[Throttle], guard: Guard, meters: Meters) -> None:
+        self._work = work
+        self._policies = policies
+        self._guard = guard
+        self._meters = meters
+        self._open: set[asyncio.Task[None]] = set()
+        self._unfinished: list[str] = []
+        self._fatal: list[Exception] = []
+
+    async def run(self, problems: Iterable[Problem]) -> list[str]:
         try:
-            await work(problem)
-            meters.finished += 1
+            await self._start_all(problems)
+            await asyncio.gather(*self._open)
+        except asyncio.CancelledError:
+            for task in self._open:
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
+            raise
+        if self._fatal:
+            raise self._fatal[0]
+        return self._unfinished
+
+    async def _start_all(self, problems: Iterable[Problem]) -> None:
+        rest = iter(problems)
+        while True:
+            await self._room()
+            if self._guard.reason is not None:
+                return
+            try:
+                problem = next(rest)
+            except StopIteration:
+                return
+            except Exception as error:  # noqa: BLE001 - a bad row far down, say; raised once all calls have ended
+                self._stop(error)
+                return
+            await self._start(problem)
+
+    async def _room(self) -> None:
+        """Wait until no call queues and a server has a free place; at most one open problem for each place there is."""
+        most = sum(policy.concurrency for policy in self._policies)
+        while (
+            any(policy.backlog for policy in self._policies)
+            or not any(policy.free for policy in self._policies)
+            or len(self._open) >= most
+        ):
+            await self._change()
+
+    async def _start(self, problem: Problem) -> None:
+        """Start a problem; until it has asked for something or ended, nobody can tell how much room it leaves."""
+        self._meters.problems += 1
+        arrivals = self._meters.arrivals
+        task = asyncio.create_task(self._guarded(problem))
+        self._open.add(task)
+        task.add_done_callback(self._ended)
+        while not task.done() and self._meters.arrivals == arrivals:
+            await self._change()
+
+    async def _guarded(self, problem: Problem) -> None:
+        try:
+            await self._work(problem)
+            self._meters.finished += 1
         except PolicyUnavailable as error:
-            unfinished.append(f"{problem.name or problem.id}: {error}")
+            self._meters.unfinished += 1
+            self._unfinished.append(f"{problem.name or problem.id}: {error}")
         except RunStopped:
-            meters.unfinished += 1
-        except Exception as error:  # noqa: BLE001 - raised again below, once all calls in flight have ended
-            fatal.append(error)
-            guard.stop(f"an error: {error}")
-        finally:
-            meters.touch()
+            self._meters.unfinished += 1
+        except Exception as error:  # noqa: BLE001 - raised once all calls in flight have ended
+            self._stop(error)
 
-    open_tasks: set[asyncio.Task[None]] = set()
-    try:
-        for problem in problems:
-            await _room(policies, open_tasks, meters)
-            if guard.reason is not None:
-                break
-            meters.problems += 1
-            await _start(guarded(problem), open_tasks, meters)
-    except Exception as error:  # a bad row far down in the problem set, say
-        guard.stop(f"an error: {error}")
-        raise
-    finally:
-        await asyncio.gather(*open_tasks)
-    if fatal:
-        raise fatal[0]
-    meters.unfinished += len(unfinished)
-    return unfinished
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # Wakes `_room` only now: a problem that is about to end still counts as open.
+        self._open.discard(task)
+        self._meters.touch()
 
+    def _stop(self, error: Exception) -> None:
+        self._fatal.append(error)
+        self._guard.stop(f"an error: {error}")
 
-async def _start(work: Coroutine[None, None, None], open_tasks: set[asyncio.Task[None]], meters: Meters) -> None:
-    """Start a problem; until it has asked for something or ended, nobody can tell how much room it leaves."""
-    arrivals = meters.arrivals
-    task = asyncio.create_task(work)
-    open_tasks.add(task)
-    task.add_done_callback(open_tasks.discard)
-    while not task.done() and meters.arrivals == arrivals:
-        await _change(meters)
-
-
-async def _room(policies: Sequence[Throttle], open_tasks: set[asyncio.Task[None]], meters: Meters) -> None:
-    """Wait until no call queues and some server has a free place; at most one open problem for each place there is."""
-    most = sum(policy.concurrency for policy in policies)
-    while (
-        any(policy.backlog for policy in policies)
-        or not any(policy.free for policy in policies)
-        or len(open_tasks) >= most
-    ):
-        await _change(meters)
-
-
-async def _change(meters: Meters) -> None:
-    meters.changed.clear()
-    await meters.changed.wait()
+    async def _change(self) -> None:
+        self._meters.changed.clear()
+        await self._meters.changed.wait()

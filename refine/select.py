@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
 
-from proofs.errors import LemmataError
 from refine.assess import Assessed
 from verifier.aggregate import AggregateConfig, is_accepted
 
 Key = tuple[float, ...]
+Rule = Literal["mean", "lower_bound", "self_score", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def _by_round(entry: Assessed) -> Key:
     return (entry.round, *_by_mean(entry))
 
 
-RULES: dict[str, Callable[[Assessed], Key]] = {
+RULES: dict[Rule, Callable[[Assessed], Key]] = {
     "mean": _by_mean,
     "lower_bound": _by_lower_bound,
     "self_score": _by_self_score,
@@ -55,15 +56,8 @@ RULES: dict[str, Callable[[Assessed], Key]] = {
 }
 
 
-def check_rule(rule: str) -> None:
-    """Raise LemmataError for the name of no rule."""
-    if rule not in RULES:
-        raise LemmataError(f"unknown selection rule {rule!r}; known: {', '.join(RULES)}.")
-
-
-def select(pool: Sequence[Assessed], rule: str, config: AggregateConfig) -> Choice:
+def select(pool: Sequence[Assessed], rule: Rule, config: AggregateConfig) -> Choice:
     """Choose by the rule; the earliest proof wins a tie."""
-    check_rule(rule)
     candidates = [entry for entry in pool if entry.text_digest is not None]
     if not candidates:
         return Choice(None, False, f"none of {len(pool)} answers holds a proof: {_common_fault(pool)}")
@@ -72,7 +66,7 @@ def select(pool: Sequence[Assessed], rule: str, config: AggregateConfig) -> Choi
     return Choice(chosen, accepted, f"{_why(chosen, candidates, rule)}; {_verdict(chosen, accepted, config)}")
 
 
-def _why(chosen: Assessed, candidates: Sequence[Assessed], rule: str) -> str:
+def _why(chosen: Assessed, candidates: Sequence[Assessed], rule: Rule) -> str:
     ties = sum(RULES[rule](entry) == RULES[rule](chosen) for entry in candidates) - 1
     tied = f", first of {ties + 1} equals" if ties else ""
     return f"best of {len(candidates)} proofs by {rule}{tied}: {describe(chosen)}"

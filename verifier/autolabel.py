@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from proofs.config import STRICT, settings
+from proofs.config import STRICT, Positive, Share, settings
 from verifier.aggregate import Judged, validity
 
 
@@ -11,8 +11,8 @@ from verifier.aggregate import Judged, validity
 class LabelConfig:
     """``k``: how many valid analyses must agree on a low score. ``confirm_at``: the least review that confirms."""
 
-    k: int = 2
-    confirm_at: float = 1.0
+    k: Positive = 2
+    confirm_at: Share = 1.0
 
 
 @dataclass(frozen=True, slots=True)

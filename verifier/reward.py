@@ -1,9 +1,12 @@
 """Rewards of the verifier in RL (DeepSeekMath-V2, section 2.1)."""
 
+from proofs.rubric import score_reward
+from proofs.sections import analysis_faults
 
-def score_reward(score: float, label: float) -> float:
-    """R_score(s', s) = 1 - |s' - s| for a predicted score s' and a label s, both in [0, 1]."""
-    return 1.0 - abs(score - label)
+
+def format_reward(text: str) -> float:
+    """R_format of an analysis: 1 when it has the required opening and a verdict that can be read, else 0."""
+    return 0.0 if analysis_faults(text) else 1.0
 
 
 def verifier_reward(r_format: float, score: float, label: float, r_meta: float = 1.0) -> float:

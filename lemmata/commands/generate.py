@@ -2,18 +2,35 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
 from typing import Any
 
 from lemmata.report import report
 from lemmata.session import Session, open_session
 from proofs.columns import Columns
-from proofs.config import read_config
+from proofs.config import STRICT, Name, Positive, read_config, read_part, settings
 from proofs.errors import LemmataError
 from proofs.problems import load_problems, single_problem
 from proofs.records import Problem, Proof, Selection
 from refine.config import RefineConfig
 from refine.loop import Loop, selection_id
+
+
+@settings(frozen=True, config=STRICT)
+class ProblemsConfig:
+    """Which problems."""
+
+    problems: Name | None
+    problem: Name | None
+    split: Name | None
+    revision: Name | None
+    limit: Positive | None
+
+
+@settings(frozen=True, config=STRICT)
+class ProveConfig:
+    """``proofs`` of each problem."""
+
+    proofs: Positive
 
 
 def refine_command(config: dict[str, Any]) -> int:
@@ -38,11 +55,10 @@ def refine_command(config: dict[str, Any]) -> int:
 
 def prove_command(config: dict[str, Any]) -> int:
     """Write proofs of every problem."""
-    if config["proofs"] < 1:
-        raise LemmataError(f"proofs={config['proofs']}: at least 1.")
+    count = read_part(ProveConfig, config).proofs
     problems = problems_of(config)
     with open_session("prove", config) as session:
-        code = session.work(problems, lambda problem: _prove(session, problem, config["proofs"]))
+        code = session.work(problems, lambda problem: _prove(session, problem, count))
         report(session.run)
         return code
 
@@ -61,11 +77,12 @@ def problems_of(config: dict[str, Any]) -> Iterator[Problem]:
     Raises:
         LemmataError: none or two sources are named, or the source cannot be read.
     """
-    source, statement = config["problems"], config["problem"]
-    if (source is None) == (statement is None):
-        raise LemmataError("say which problems: either problems=FILE (or a data set id), or problem='STATEMENT'.")
-    if statement is not None:
-        return iter([single_problem(str(statement))])
-    columns = read_config(Columns, config["columns"], "columns")
-    found = load_problems(str(source), columns=columns, split=config["split"], revision=config["revision"])
-    return islice(found, config["limit"])
+    wanted = read_part(ProblemsConfig, config)
+    if wanted.problems is not None and wanted.problem is None:
+        columns = read_config(Columns, config["columns"], "columns")
+        return load_problems(
+            wanted.problems, columns=columns, split=wanted.split, limit=wanted.limit, revision=wanted.revision
+        )
+    if wanted.problem is not None and wanted.problems is None:
+        return iter([single_problem(wanted.problem)])
+    raise LemmataError("say which problems: either problems=FILE (or a data set id), or problem='STATEMENT'.")

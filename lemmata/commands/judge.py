@@ -4,18 +4,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-from lemmata.commands.transfer import transfer
+from lemmata.commands.transfer import SourceConfig, transfer
 from lemmata.report import report
 from lemmata.session import Session, open_session
 from policy.interface import gather_all
 from policy.recorder import Recorder
-from proofs.config import read_config
+from proofs.config import read_config, read_part
 from proofs.errors import LemmataError
 from proofs.ids import digest
 from proofs.log import read_log
 from proofs.records import Analysis, Label, Problem, Proof
 from proofs.store import Run, now
 from refine.assess import Judge, JudgeConfig
+from verifier.aggregate import is_accepted
 from verifier.autolabel import LabelConfig, auto_label
 
 OnProof = Callable[[Recorder, Proof], Awaitable[None]]
@@ -28,7 +29,8 @@ def verify_command(config: dict[str, Any]) -> int:
         judge = session.judge(settings)
 
         async def verify(recorder: Recorder, proof: Proof) -> None:
-            await judge.assess(recorder, proof)
+            assessed = await judge.assess(recorder, proof)
+            session.meters.accepted += is_accepted(assessed.tally, settings.aggregate)
 
         return _judge_all(session, config, verify, with_analyses=False)
 
@@ -87,7 +89,7 @@ def _judge_settings(config: dict[str, Any]) -> JudgeConfig:
 
 def _judge_all(session: Session, config: dict[str, Any], on_proof: OnProof, *, with_analyses: bool) -> int:
     """Bring the source into the run, then judge every proof in it."""
-    transfer(config["source"], session.run, config["proof_columns"], with_analyses=with_analyses)
+    transfer(read_part(SourceConfig, config), session.run, with_analyses=with_analyses)
 
     async def work(problem: Problem) -> None:
         with closing(session.run.log(problem)) as log:

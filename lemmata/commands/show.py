@@ -14,6 +14,8 @@ from proofs.log import read_log
 from proofs.records import Analysis, Generated, Problem, Proof, Record, Refusal, Review, Selection, to_json
 from proofs.store import Run
 
+MOST_LISTED = 5
+
 
 def show_command(arguments: Sequence[str]) -> int:
     """Print a run's totals and selections, or one record: a problem as the tree of all that was done on it."""
@@ -44,14 +46,16 @@ def find(run: Run, name: str) -> tuple[Record, list[Record]]:
     Raises:
         LemmataError: no record, or more than one.
     """
-    matches: list[tuple[Record, list[Record]]] = []
+    exact: list[tuple[Record, list[Record]]] = []
+    begin: list[tuple[Record, list[Record]]] = []
     for path in run.log_paths():
         records = list(read_log(path))
-        found = [r for r in records if r.id.startswith(name) or (isinstance(r, Problem) and r.name == name)]
-        matches += [(record, records) for record in found]
-        if len(matches) > 1:
-            listed = ", ".join(f"{record.kind} {record.id}" for record, _ in matches[:5])
-            raise LemmataError(f"{name!r} names several records: {listed}. Give more of the id.")
+        exact += [(r, records) for r in records if r.id == name or (isinstance(r, Problem) and r.name == name)]
+        begin += [(r, records) for r in records if r.id.startswith(name)][: MOST_LISTED - len(begin)]
+    matches = exact or begin  # a problem called "1" is found by its name
+    if len(matches) > 1:
+        listed = ", ".join(f"{record.kind} {record.id}" for record, _ in matches[:MOST_LISTED])
+        raise LemmataError(f"{name!r} names several records: {listed}. Give more of the id.")
     if not matches:
         raise LemmataError(f"{run.folder} holds no record {name!r}. `lemmata show {run.folder}` lists its problems.")
     return matches[0]

@@ -1,6 +1,6 @@
 """``lemmata import`` and ``lemmata export``: proofs from elsewhere into a run, a run into tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from rich.console import Console
 
 from lemmata.report import report
 from proofs.columns import ProofColumns
-from proofs.config import read_config
+from proofs.config import STRICT, Name, read_part, settings
 from proofs.export import export_table
 from proofs.imported import is_released, records_of_released, records_of_run, records_of_table
 from proofs.log import ProblemLog
@@ -17,40 +17,65 @@ from proofs.records import Problem, Record
 from proofs.store import Run
 
 
+@settings(frozen=True, config=STRICT)
+class SourceConfig:
+    """Where proofs come from: a run, released outputs or a table, whose columns are named by ``proof_columns``."""
+
+    source: Name
+    proof_columns: ProofColumns
+
+
+@settings(frozen=True, config=STRICT)
+class ImportConfig(SourceConfig):
+    """``run`` is the folder to make."""
+
+    run: Name
+
+
+@settings(frozen=True, config=STRICT)
+class ExportConfig:
+    """Which ``table`` of a run to write to which file."""
+
+    run: Name
+    out: Name
+    table: Name
+
+
 def import_command(config: dict[str, Any]) -> int:
     """Make a run of the proofs of a source."""
-    with Run.start(config["run"], "import", config, frozenset(["run"])) as run:
-        transfer(config["source"], run, config["proof_columns"], with_analyses=True)
+    settings = read_part(ImportConfig, config)
+    with Run.start(settings.run, "import", config, frozenset(["run"])) as run:
+        transfer(settings, run, with_analyses=True)
         report(run)
     return 0
 
 
 def export_command(config: dict[str, Any]) -> int:
     """Write a run as parquet."""
-    rows = export_table(Run.read(config["run"]), config["table"], Path(config["out"]))
-    Console(highlight=False).print(f"{config['out']}: {rows} rows of table {config['table']}", markup=False)
+    settings = read_part(ExportConfig, config)
+    rows = export_table(Run.read(settings.run), settings.table, Path(settings.out))
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    console.print(f"{settings.out}: {rows} rows of table {settings.table}", markup=False)
     return 0
 
 
-def transfer(source: str, run: Run, columns: Mapping[str, Any], *, with_analyses: bool) -> None:
-    """Write the problems and proofs of ``source`` into ``run``; what is there already is not written again.
+def transfer(config: SourceConfig, run: Run, *, with_analyses: bool) -> None:
+    """Write the problems and proofs of a source into ``run``; what is there already is not written again.
 
     Raises:
         LemmataError: the source is no run, no released outputs and no table of proofs.
     """
-    for problem, records in _groups(source, columns, with_analyses=with_analyses):
+    for problem, records in _groups(config.source, config.proof_columns, with_analyses=with_analyses):
         with closing(run.log(problem)) as log:
             _append_new(log, records)
 
 
-def _groups(
-    source: str, columns: Mapping[str, Any], *, with_analyses: bool
-) -> Iterator[tuple[Problem, Sequence[Record]]]:
+def _groups(source: str, columns: ProofColumns, *, with_analyses: bool) -> Iterator[tuple[Problem, Sequence[Record]]]:
     if (Path(source) / "run.yaml").is_file():
         return records_of_run(Run.read(source), with_analyses=with_analyses)
     if is_released(source):
         return records_of_released(source)
-    return records_of_table(source, read_config(ProofColumns, columns, "proof_columns"))
+    return records_of_table(source, columns)
 
 
 def _append_new(log: ProblemLog, records: Sequence[Record]) -> None:

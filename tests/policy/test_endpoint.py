@@ -1,0 +1,435 @@
+"""An endpoint against real HTTP servers that are busy, broken, slow, wrong or hostile."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from policy.answer import Prices
+from policy.interface import Completion, PolicyUnavailable, PromptRefused, Sampling, user_prompt
+from policy.retry import RetryConfig
+from proofs.errors import LemmataError
+from proofs.records import Usage
+from tests.fake_server import Behaviour, FakeServer, Reply, completion, json_reply, well_behaved
+from tests.policy.rig import FAST, PROMPT, Script, ask, ask_raw, refusing_url, rig
+
+JSON = {"content-type": "application/json"}
+BUSY = json_reply({"error": {"message": "slow down"}}, 429)
+
+
+def _changed(**changes: Any) -> Behaviour:
+    """A good answer with parts of its choice or, by ``usage``, of the whole changed."""
+
+    async def behave(body: Mapping[str, Any], server: FakeServer) -> Reply:
+        value = completion(body, ["text"], **{key: item for key, item in changes.items() if key != "usage"})
+        return json_reply(value | ({"usage": changes["usage"]} if "usage" in changes else {}))
+
+    return behave
+
+
+def _message(**message: Any) -> Behaviour:
+    return _changed(message={"role": "assistant", **message})
+
+
+def _counting(*counts: int) -> Script:
+    """Answers with so many choices, whatever n was asked for; choices come in reverse order."""
+
+    def of(count: int) -> Behaviour:
+        async def behave(body: Mapping[str, Any], server: FakeServer) -> Reply:
+            value = completion(body, [f"text {index}" for index in range(count)])
+            return json_reply(value | {"choices": value["choices"][::-1]})
+
+        return behave
+
+    return Script(*map(of, counts))
+
+
+# What another try may mend.
+
+
+def test_retry_after_in_seconds_is_kept() -> None:
+    script = Script(json_reply({}, 429, {"retry-after": "0.4"}), well_behaved)
+    assert ask(script)[0].finish_reason == "stop"
+    assert script.gaps[0] >= 0.39
+
+
+def test_retry_after_as_a_date_is_kept() -> None:
+    due = 0
+
+    async def until_then(body: Mapping[str, Any], server: FakeServer) -> Reply:
+        nonlocal due
+        due = due or int(time.time()) + 2
+        if time.time() >= due:
+            return await well_behaved(body, server)
+        return 503, {"retry-after": formatdate(due, usegmt=True)}, b"busy"
+
+    script = Script(until_then)
+    ask(script)
+    assert len(script.times) == 2
+
+
+@pytest.mark.parametrize("value", ["soon", "", "-5", "nan", "Fri, 99 Foo 2020", "Thu, 01 Jan 1970 00:00:00 GMT", "1e9"])
+def test_a_strange_retry_after_delays_no_longer_than_allowed(value: str) -> None:
+    retry = RetryConfig(first_wait=0.01, longest_retry_after=0.1)
+    script = Script(json_reply({}, 429, {"retry-after": value}), well_behaved)
+    ask(script, retry=retry)
+    assert script.gaps[0] < 5
+
+
+MENDABLE: dict[str, Reply] = {
+    "408": json_reply({"error": {"message": "timeout"}}, 408),
+    "409": json_reply({"error": "a plain string"}, 409),
+    "425": (425, {}, b""),
+    "429": BUSY,
+    "500": (500, {}, b"\xff\xfe"),
+    "502": (502, {"content-type": "text/html"}, b"<html>bad gateway</html>"),
+    "503": json_reply(["not", "an", "object"], 503),
+    "529": json_reply({"error": {"message": "\ud800 overloaded"}}, 529),
+    "connection dropped": None,
+    "HTML": (200, {"content-type": "text/html"}, b"<html>log in</html>"),
+    "HTML that says it is JSON": (200, JSON, b"<html>log in</html>"),
+    "nothing": (200, JSON, b""),
+    "cut off": (200, JSON, b'{"choices": [{"index": 0, "mess'),
+    "invalid UTF-8": (200, JSON, b'{"choices": [{"index": 0, "message": {"content": "\xff\xfe"}}]}'),
+    "broken compression": (200, {**JSON, "content-encoding": "gzip"}, b"this is no gzip"),
+    "nested too deeply": (200, JSON, b"[" * 200_000),
+    "a list": json_reply([]),
+    "a string": json_reply("choices"),
+    "a number": json_reply(7),
+    "null": json_reply(None),
+    "no choices": json_reply({"object": "chat.completion"}),
+    "empty choices": json_reply({"choices": []}),
+    "choices null": json_reply({"choices": None}),
+    "choices an object": json_reply({"choices": {"0": {}}}),
+    "an error with status 200": json_reply({"error": {"message": "upstream failed"}}),
+    "a choice null": json_reply({"choices": [None]}),
+    "a choice without message": json_reply({"choices": [{"index": 0, "text": "Proof."}]}),
+    "message null": json_reply({"choices": [{"index": 0, "message": None}]}),
+    "message a string": json_reply({"choices": [{"index": 0, "message": "Proof."}]}),
+    "content a number": json_reply({"choices": [{"index": 0, "message": {"content": 7}}]}),
+    "content in parts": json_reply({"choices": [{"index": 0, "message": {"content": [{"text": "Proof."}]}}]}),
+    "one good and one bad choice": json_reply({"choices": [{"message": {"content": "Proof."}}, {"index": 1}]}),
+}
+
+
+@pytest.mark.parametrize("name", MENDABLE)
+def test_the_same_request_is_sent_again(name: str) -> None:
+    async def main() -> None:
+        async with rig(Script(MENDABLE[name], well_behaved)) as it:
+            [answer] = await it.ask()
+            assert answer.text
+            assert it.meters.retries == 1
+            assert len(it.server.requests) == 2
+            assert it.server.requests[0] == it.server.requests[1]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", MENDABLE)
+def test_when_no_try_helps_the_call_is_unavailable(name: str) -> None:
+    script = Script(MENDABLE[name])
+    with pytest.raises(PolicyUnavailable, match="no answer after 3 tries") as caught:
+        ask(script, retry=RetryConfig(attempts=3, first_wait=0.01))
+    assert len(script.times) == 3
+    message = str(caught.value)
+    assert len(message) < 500
+    assert "\n" not in message
+    message.encode()  # a lone surrogate of the server must not break whoever writes it down
+
+
+def test_a_server_that_hangs_is_asked_again() -> None:
+    async def hang(body: Mapping[str, Any], server: FakeServer) -> Reply:
+        await asyncio.sleep(60)
+        return None
+
+    script = Script(hang, well_behaved)
+    started = time.monotonic()
+    assert ask(script, seconds_per_request=0.5)[0].text
+    assert 0.4 < time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n", b"HTTP/1.1 200 OK\r\nx: "])
+def test_a_server_that_trickles_for_ever_is_cut_off(head: bytes) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    started = time.monotonic()
+    with pytest.raises(PolicyUnavailable, match="2 tries: no answer within 0.3 seconds"):
+        ask_raw(trickle, seconds_per_request=0.3, retry=RetryConfig(attempts=2, first_wait=0.01))
+    assert time.monotonic() - started < 20
+
+
+def test_a_connection_that_drops_inside_the_answer_is_retried() -> None:
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"choices": [')
+        await writer.drain()
+        writer.close()
+
+    with pytest.raises(PolicyUnavailable, match="4 tries"):
+        ask_raw(drop)
+
+
+# What no try mends.
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize(
+    "content", [b'{"error": {"message": "too long \\ud800"}}', b"<html>" + b"x" * 9999, b"", b'"x"']
+)
+def test_a_refused_prompt_is_not_sent_again(status: int, content: bytes) -> None:
+    script = Script((status, JSON, content))
+    with pytest.raises(PromptRefused, match=f"HTTP {status}") as caught:
+        ask(script)
+    assert len(script.times) == 1
+    assert len(str(caught.value)) < 500
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405])
+def test_what_fails_every_call_is_an_error_at_once(status: int) -> None:
+    script = Script(json_reply({"error": {"message": "no such thing"}}, status))
+    with pytest.raises(LemmataError, match=f"HTTP {status}: .*no such thing.* (Set|Check|The|Top)") as caught:
+        ask(script)
+    assert type(caught.value) is LemmataError
+    assert len(script.times) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 429])
+def test_an_exhausted_account_is_an_error_at_once(status: int) -> None:
+    script = Script(json_reply({"error": {"message": "pay", "code": "insufficient_quota"}}, status))
+    with pytest.raises(LemmataError, match="no quota left"):
+        ask(script)
+    assert len(script.times) == 1
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines", "tab\x00"])
+def test_a_key_that_no_header_can_hold_is_named(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "\x00" in key:
+        pytest.skip("no environment variable holds NUL")
+    monkeypatch.setenv("SOME_KEY", key)
+    with pytest.raises(LemmataError, match="SOME_KEY") as caught:
+        ask(well_behaved, api_key_env="SOME_KEY")
+    assert key not in str(caught.value)
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    "url",
+    [None, "localhost:8000/v1", "127.0.0.1:1/v1", "", "ftp://127.0.0.1/v1", "http://127.0.0.1:99999/v1", "http://[x"],
+)
+def test_a_wrong_address_is_reported_after_a_few_tries(url: str | None) -> None:
+    url = refusing_url() if url is None else url
+    started = time.monotonic()
+    with pytest.raises(LemmataError, match=r"cannot reach .*policy 'fake'.*policy\.base_url") as caught:
+        ask(url=url, retry=RetryConfig(attempts_to_connect=2, first_wait=0.01))
+    assert type(caught.value) is LemmataError
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - started < 20
+
+
+def test_a_server_that_answered_before_is_waited_for() -> None:
+    async def main() -> None:
+        async with rig(well_behaved, retry=FAST) as it:
+            await it.ask()
+            await it.endpoint.close()  # the kept connection, else the server goes on serving it
+            await it.server.stop()
+        async with rig(url=refusing_url(), retry=FAST) as gone:
+            with pytest.raises(LemmataError, match="cannot reach"):
+                await gone.ask()
+
+    asyncio.run(main())
+
+
+# How many samples a server gives.
+
+
+@pytest.mark.parametrize("given", [1, 2])
+def test_a_server_that_gives_fewer_samples_is_noticed(given: int) -> None:
+    async def main() -> None:
+        async with rig(_counting(given)) as it:
+            assert len(await it.ask(n=4)) == given
+            assert it.endpoint.samples_per_request == given
+            await it.ask(n=4)
+            assert [body.get("n", 1) for body in it.server.requests] == [4, given]
+
+    asyncio.run(main())
+
+
+def test_a_server_that_refuses_several_samples_is_asked_for_one() -> None:
+    async def one_only(body: Mapping[str, Any], server: FakeServer) -> Reply:
+        if "n" in body:
+            return json_reply({"error": {"message": "n must be 1"}}, 400)
+        return await well_behaved(body, server)
+
+    async def main() -> None:
+        async with rig(one_only) as it:
+            assert len(await it.ask(n=4)) == 1
+            assert it.endpoint.samples_per_request == 1
+            assert len(await it.ask(n=4)) == 1
+            assert [body.get("n") for body in it.server.requests] == [4, None, None]
+
+    asyncio.run(main())
+
+
+def test_a_prompt_refused_alone_too_says_nothing_about_samples() -> None:
+    async def main() -> None:
+        script = Script(json_reply({"error": {"message": "too long"}}, 400))
+        async with rig(script, samples_per_request=4) as it:
+            with pytest.raises(PromptRefused, match="too long"):
+                await it.ask(n=4)
+            assert it.endpoint.samples_per_request == 4
+            assert len(script.times) == 2
+
+    asyncio.run(main())
+
+
+def test_more_samples_than_asked_for_are_cut_and_put_in_order() -> None:
+    answers = ask(_counting(5), n=3)
+    assert [answer.text for answer in answers] == ["text 0", "text 1", "text 2"]
+    assert [answer.usage is None for answer in answers] == [False, True, True]
+
+
+def test_no_more_samples_are_asked_for_than_set() -> None:
+    async def main() -> None:
+        async with rig(well_behaved, samples_per_request=3) as it:
+            assert len(await it.ask(n=20)) == 3
+            assert it.server.requests[0]["n"] == 3
+
+    asyncio.run(main())
+
+
+# What an answer holds.
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+def test_reasoning_is_kept_apart(name: str) -> None:
+    [answer] = ask(_message(content="Proof.", **{name: "Let me see."}))
+    assert (answer.text, answer.reasoning) == ("Proof.", "Let me see.")
+
+
+@pytest.mark.parametrize("message", [{"content": None}, {}, {"content": ""}, {"content": None, "reasoning": None}])
+def test_an_answer_without_content_is_an_empty_text(message: dict[str, Any]) -> None:
+    [answer] = ask(_message(**message))
+    assert (answer.text, answer.reasoning) == ("", None)
+
+
+def test_a_lone_surrogate_anywhere_can_still_be_written_down() -> None:
+    reply = {
+        "model": "m\udfff",
+        "choices": [
+            {"message": {"content": "a\ud800b \ud83d\ude00", "reasoning": "\udc00"}, "finish_reason": "st\ud800op"}
+        ],
+    }
+    [answer] = ask(Script(json_reply(reply)))
+    assert answer.text == "a\ufffdb \U0001f600"
+    for text in (answer.text, answer.reasoning, answer.model, answer.finish_reason):
+        assert text
+        text.encode()
+
+
+@pytest.mark.parametrize(("given", "kept"), [("length", "length"), ("stop", "stop"), (None, "unknown")])
+def test_the_finish_reason_is_kept(given: str | None, kept: str) -> None:
+    assert ask(_changed(finish_reason=given))[0].finish_reason == kept
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json; charset=utf-8", "application/vnd.x+json", ""])
+def test_json_is_read_whatever_its_content_type(kind: str) -> None:
+    value = completion({"model": "m", "messages": []}, ["Proof."])
+    [answer] = ask(Script((200, {"content-type": kind} if kind else {}, json.dumps(value).encode())))
+    assert answer.text == "Proof."
+
+
+def test_usage_and_its_cost() -> None:
+    usage = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 500,
+        "prompt_tokens_details": {"cached_tokens": 400},
+        "completion_tokens_details": {"reasoning_tokens": 300},
+    }
+    [answer] = ask(_changed(usage=usage), prices=Prices(prompt=2.0, cached=0.5, completion=10.0))
+    assert answer.usage == Usage(1000, 400, 500, 300, pytest.approx((600 * 2 + 400 * 0.5 + 500 * 10) / 1e6))
+
+
+@pytest.mark.parametrize("usage", [None, [], "7", {}, {"prompt_tokens": None, "completion_tokens": "7"}])
+def test_usage_that_is_not_reported_is_none(usage: Any) -> None:
+    assert ask(_changed(usage=usage))[0].usage is None
+
+
+@pytest.mark.parametrize("count", [-5, 1.5, True, 10**400, None, [1]])
+def test_a_count_that_is_none_counts_as_nothing(count: Any) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": count, "prompt_tokens_details": count}
+    assert ask(_changed(usage=usage))[0].usage == Usage(prompt_tokens=3)
+
+
+# What is sent.
+
+
+def _sent(sampling: Sampling, **settings: Any) -> dict[str, Any]:
+    async def main() -> dict[str, Any]:
+        async with rig(well_behaved, **settings) as it:
+            await it.endpoint.sample([PROMPT], sampling)
+            return it.server.requests[0]
+
+    return asyncio.run(main())
+
+
+def test_the_request_holds_the_sampling() -> None:
+    sampling = Sampling(n=2, temperature=0.6, top_p=0.9, max_tokens=77, stop=("END",), seed=5)
+    body = _sent(sampling, token_limit_name="max_completion_tokens", extra_body={"top_k": 20, "nested": {"a": [1]}})
+    assert body == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "Prove it."}],
+        "n": 2,
+        "temperature": 0.6,
+        "top_p": 0.9,
+        "max_completion_tokens": 77,
+        "stop": ["END"],
+        "seed": 5,
+        "top_k": 20,
+        "nested": {"a": [1]},
+    }
+
+
+def test_what_is_not_set_is_not_sent() -> None:
+    assert set(_sent(Sampling(seed=5), send_seed=False)) == {"model", "messages", "temperature", "top_p"}
+
+
+def test_key_and_headers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads: list[str] = []
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
+        writer.write(b"HTTP/1.1 400 X\r\ncontent-length: 0\r\n\r\n")
+
+    monkeypatch.setenv("SOME_KEY", "secret")
+    with pytest.raises(PromptRefused):
+        ask_raw(keep, api_key_env="SOME_KEY", headers={"X-Team": "proofs"})
+    assert "post /v1/chat/completions" in heads[0]
+    assert "authorization: bearer secret" in heads[0]
+    assert "x-team: proofs" in heads[0]
+
+
+def test_several_prompts_are_answered_in_order_and_none_is_lost_to_an_error() -> None:
+    async def slow_or_bad(body: Mapping[str, Any], server: FakeServer) -> Reply:
+        if body["messages"][0]["content"] == "bad":
+            return json_reply({}, 400)
+        await asyncio.sleep(0.2)
+        return json_reply(completion(body, [body["messages"][0]["content"]]))
+
+    async def main() -> list[list[Completion]]:
+        async with rig(slow_or_bad) as it:
+            with pytest.raises(PromptRefused):
+                await it.endpoint.sample([user_prompt("bad"), user_prompt("a")], Sampling())
+            return await it.endpoint.sample([user_prompt("a"), user_prompt("b")], Sampling())
+
+    assert [[answer.text for answer in group] for group in asyncio.run(main())] == [["a"], ["b"]]

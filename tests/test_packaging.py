@@ -1,0 +1,48 @@
+"""What a user installs: the wheel has a working command, and nothing in it gets in the way of other packages."""
+
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this tree by the declared backend."""
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(out.glob("*.whl"))
+
+
+def test_the_wheel_holds_configs_and_prompts_and_no_tests(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "conf/refine/paper.yaml" in names
+    assert "proofs/prompts/proof_verification.txt" in names
+    assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "scripts/"))]
+
+
+def test_the_installed_command_prints_its_config(wheel: Path, tmp_path: Path) -> None:
+    # The wheel goes to a new environment; its dependencies are taken from this one, which has them already.
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", str(wheel)], check=True, capture_output=True)
+    ours = next(Path(path) for path in sys.path if path.endswith("site-packages"))
+    theirs = next((tmp_path / "venv").rglob("site-packages"))
+    (theirs / "dependencies.pth").write_text(f"{ours}\n")
+    command = [str(tmp_path / "venv" / "bin" / "lemmata"), "refine", "--cfg", "job"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "strategy: search" in done.stdout
+
+
+def test_transformers_imports_beside_our_kernels() -> None:
+    code = "import kernels, transformers; print(kernels.__file__); assert not hasattr(kernels, '__version__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(ROOT / "kernels" / "__init__.py")
