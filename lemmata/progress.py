@@ -24,7 +24,7 @@ class Progress:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Progress":
-        self._say(f"run folder: {self._run.folder}")
+        self.say(f"run folder: {self._run.folder}")
         if self._console.is_terminal:
             self._live.start()
         self._task = asyncio.create_task(self._tick())
@@ -38,27 +38,28 @@ class Progress:
         if self._console.is_terminal:
             self._live.stop()
         self._run.append_metrics(self._meters.snapshot())
-        self._say(f"{'end' if error is None else 'stopped'}: {self._line()}")
+        self.say(f"{'end' if error is None else 'stopped'}: {self._line()}")
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self._seconds)
             self._run.append_metrics(self._meters.snapshot())
             if not self._console.is_terminal:
-                self._say(self._line())
+                self.say(self._line())
 
     def explain(self, reason: str | None, unfinished: Sequence[str]) -> None:
         """Say why a run ends before everything is done."""
         if reason is not None:
-            self._say(f"stopped: {reason}")
+            self.say(f"stopped: {reason}")
         for line in unfinished[:5]:
-            self._say(f"unfinished: {line}")
+            self.say(f"unfinished: {line}")
         if len(unfinished) > 5:
-            self._say(f"unfinished: {len(unfinished) - 5} more problems")
+            self.say(f"unfinished: {len(unfinished) - 5} more problems")
         if reason is not None or unfinished:
-            self._say("Repeat the same command to resume; finished calls are not repeated.")
+            self.say("Repeat the same command to resume; finished calls are not repeated.")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Print a line beside the live table."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     def _values(self) -> list[tuple[str, str]]:

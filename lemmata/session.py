@@ -96,6 +96,7 @@ class Session:
         return asyncio.run(self._work(problems, work))
 
     async def _work(self, problems: Iterable[Problem], work: Work) -> int:
+        progress = Progress(self.meters, self.run, self.config["progress"]["seconds"])
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
@@ -103,13 +104,15 @@ class Session:
             # The first signal lets calls in flight finish, the second does not.
             if self.guard.reason is not None:
                 task.cancel()
-            self.guard.stop("interrupted; calls in flight are being finished, interrupt again to drop them")
+            else:
+                progress.say("finishing the calls in flight; interrupt again to drop them")
+            self.guard.stop("interrupted")
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupt)
         policies = list(self.policies.by_name.values())
         try:
-            async with Progress(self.meters, self.run, self.config["progress"]["seconds"]) as progress:
+            async with progress:
                 unfinished = await run_problems(problems, work, policies, self.guard, self.meters)
                 progress.explain(self.guard.reason, unfinished)
         except asyncio.CancelledError:

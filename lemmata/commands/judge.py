@@ -24,7 +24,7 @@ OnProof = Callable[[Recorder, Proof], Awaitable[None]]
 
 def verify_command(config: dict[str, Any]) -> int:
     """Analyses (and reviews of them) of every proof of the source."""
-    settings = _judge_settings(config)
+    source, settings = read_part(SourceConfig, config), _judge_settings(config)
     with open_session("verify", config) as session:
         judge = session.judge(settings)
 
@@ -32,12 +32,12 @@ def verify_command(config: dict[str, Any]) -> int:
             assessed = await judge.assess(recorder, proof)
             session.meters.accepted += is_accepted(assessed.tally, settings.aggregate)
 
-        return _judge_all(session, config, verify, with_analyses=False)
+        return _judge_all(session, source, verify, with_analyses=False)
 
 
 def review_command(config: dict[str, Any]) -> int:
     """Reviews of the analyses that the source holds."""
-    settings = read_config(JudgeConfig, config["judge"], "judge")
+    source, settings = read_part(SourceConfig, config), read_config(JudgeConfig, config["judge"], "judge")
     if not settings.reviews:
         raise LemmataError("judge.reviews must be at least 1.")
     with open_session("review", config) as session:
@@ -47,12 +47,12 @@ def review_command(config: dict[str, Any]) -> int:
             mine = [a for a in read_log(recorder.log.path) if isinstance(a, Analysis) and a.proof_id == proof.id]
             await gather_all(judge.review(recorder, proof, analysis) for analysis in mine)
 
-        return _judge_all(session, config, review, with_analyses=True)
+        return _judge_all(session, source, review, with_analyses=True)
 
 
 def label_command(config: dict[str, Any]) -> int:
     """Automatic labels of every proof of the source."""
-    settings = _judge_settings(config)
+    source, settings = read_part(SourceConfig, config), _judge_settings(config)
     labelling = read_config(LabelConfig, config["label"], "label")
     with open_session("label", config) as session:
         judge = session.judge(settings)
@@ -62,7 +62,7 @@ def label_command(config: dict[str, Any]) -> int:
             if name not in recorder.log and proof.body is not None:
                 recorder.log.append([await _label(judge, recorder, proof, labelling, name)])
 
-        return _judge_all(session, config, label, with_analyses=False)
+        return _judge_all(session, source, label, with_analyses=False)
 
 
 async def _label(judge: Judge, recorder: Recorder, proof: Proof, config: LabelConfig, name: str) -> Label:
@@ -87,9 +87,9 @@ def _judge_settings(config: dict[str, Any]) -> JudgeConfig:
     return settings
 
 
-def _judge_all(session: Session, config: dict[str, Any], on_proof: OnProof, *, with_analyses: bool) -> int:
+def _judge_all(session: Session, source: SourceConfig, on_proof: OnProof, *, with_analyses: bool) -> int:
     """Bring the source into the run, then judge every proof in it."""
-    transfer(read_part(SourceConfig, config), session.run, with_analyses=with_analyses)
+    transfer(source, session.run, with_analyses=with_analyses)
 
     async def work(problem: Problem) -> None:
         with closing(session.run.log(problem)) as log:

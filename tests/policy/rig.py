@@ -96,7 +96,7 @@ def ask_raw(handler: Handler, **settings: Any) -> list[Completion]:
 
     async def main() -> list[Completion]:
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
-        async with server, rig(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", **settings) as it:
+        async with rig(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", **settings) as it:
             return await it.ask()
 
     return asyncio.run(main())

@@ -1,0 +1,169 @@
+"""Aggregation: what counts, what does not, and that an unreadable review gains a proof nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from verifier.aggregate import AggregateConfig, Judged, Tally, is_accepted, tally, validity
+
+SCORES = (0.0, 0.5, 1.0, None)
+score = st.sampled_from(SCORES)
+judgements = st.lists(st.builds(Judged, st.uuids().map(str), score, st.lists(score, max_size=4).map(tuple)), max_size=8)
+configs = st.builds(AggregateConfig, st.sampled_from(["ignore", "filter", "weight"]), st.sampled_from([0.5, 1.0]))
+FILTER = AggregateConfig()
+
+
+def judged(score: float | None, *reviews: float | None) -> Judged:
+    return Judged("a", score, reviews)
+
+
+def mean(config: AggregateConfig, *analyses: Judged) -> float | None:
+    return tally(analyses, config).mean
+
+
+@pytest.mark.parametrize(
+    ("reviews", "expected"),
+    [
+        ((), "open"),
+        ((None,), "open"),
+        ((1,), "confirmed"),
+        ((0.5,), "refuted"),
+        ((1, 0), "open"),
+        ((1, None), "open"),
+        ((0, None), "open"),
+        ((1, 1, 0), "confirmed"),
+        ((1, 1, None), "confirmed"),
+        ((1, 0, 0), "refuted"),
+        ((None, 0, 0), "refuted"),
+        ((None, None, 0), "open"),
+        ((None, None, 1), "open"),
+        ((1, 0, None), "open"),
+    ],
+)
+def test_validity(reviews: tuple[float | None, ...], expected: str) -> None:
+    assert validity(judged(0.0, *reviews)) == expected
+
+
+def test_a_lower_bar_confirms_more() -> None:
+    assert validity(judged(0.0, 0.5), confirm_at=0.5) == "confirmed"
+    assert validity(judged(0.0, 0.5), confirm_at=0.6) == "refuted"
+
+
+def test_no_analyses_say_nothing() -> None:
+    nothing = Tally(mean=None, spread=None, verdicts=0, perfect=0, unreadable=0, refuted=0)
+    assert tally([], FILTER) == nothing
+    assert tally([judged(None), judged(None, 1.0)], FILTER) == replace(nothing, unreadable=2)
+    assert not is_accepted(nothing, FILTER)
+
+
+def test_an_unreadable_analysis_is_not_a_zero() -> None:
+    result = tally([judged(1), judged(0.5), judged(None)], FILTER)
+    assert (result.mean, result.spread, result.verdicts, result.perfect) == (0.75, 0.25, 2, 1)
+    assert result.unreadable == 1
+
+
+def test_what_each_use_of_reviews_does() -> None:
+    analyses = [judged(1), judged(0, 0, 0, 1), judged(0.5, 1)]
+    assert mean(AggregateConfig("ignore"), *analyses) == 0.5
+    assert mean(AggregateConfig("filter"), *analyses) == 0.75
+    assert mean(AggregateConfig("weight"), *analyses) == pytest.approx((1 + 0 + 0.5) / (1 + 1 / 3 + 1))
+    assert tally(analyses, AggregateConfig("filter")).refuted == 1
+    assert tally(analyses, AggregateConfig("weight")).verdicts == 3
+
+
+def test_nothing_is_left_when_every_analysis_is_refuted() -> None:
+    for use, refuted in (("filter", 2), ("weight", 0)):
+        result = tally([judged(0, 0), judged(0.5, 0)], AggregateConfig(use))
+        assert (result.mean, result.verdicts, result.refuted) == (None, 0, refuted)
+
+
+@given(judgements, st.randoms(use_true_random=False), configs)
+def test_the_order_does_not_matter(analyses: list[Judged], shuffler: object, config: AggregateConfig) -> None:
+    shuffled = list(analyses)
+    shuffler.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = tally(analyses, config), tally(shuffled, config)
+    assert one.mean == pytest.approx(other.mean)
+    assert one.spread == pytest.approx(other.spread)
+    assert replace(one, mean=None, spread=None) == replace(other, mean=None, spread=None)
+
+
+@given(judgements, configs)
+def test_every_analysis_is_counted_once(analyses: list[Judged], config: AggregateConfig) -> None:
+    result = tally(analyses, config)
+    weightless = len(analyses) - result.verdicts - result.unreadable - result.refuted
+    assert weightless == 0 or (config.use_reviews == "weight" and weightless > 0)
+    assert 0 <= result.perfect <= result.verdicts
+    assert (result.mean is None) == (result.verdicts == 0)
+    assert result.mean is None or 0 <= result.mean <= 1
+
+
+def blinded(analyses: Sequence[Judged], was: tuple[float, ...]) -> Iterator[list[Judged]]:
+    """``analyses`` with one review that is among ``was`` made unreadable, in every possible place."""
+    for place, analysis in enumerate(analyses):
+        for number, review in enumerate(analysis.reviews):
+            if review in was:
+                reviews = (*analysis.reviews[:number], None, *analysis.reviews[number + 1 :])
+                yield [*analyses[:place], replace(analysis, reviews=reviews), *analyses[place + 1 :]]
+
+
+def is_higher(after: float | None, before: float | None) -> bool:
+    # Where no verdict was left, one more unreadable review may bring a verdict of at most 1/2 back into play.
+    return after is not None and before is not None and after > before + 1e-12
+
+
+REVIEWED_ISSUES = [Judged("i", s, reviews) for s in (0.0, 0.5) for reviews in product((0.0, 1.0, None), repeat=3)]
+
+
+@pytest.mark.parametrize("issue", REVIEWED_ISSUES, ids=str)
+@pytest.mark.parametrize("use", ["ignore", "filter"])
+def test_an_unreadable_review_never_raises_the_mean(issue: Judged, use: str) -> None:
+    config = AggregateConfig(use)  # type: ignore[arg-type]
+    for others in ([judged(1)], [judged(1), judged(0.5), judged(1)], [judged(0.5)]):
+        for after in blinded([*others, issue], (0.0, 1.0)):
+            assert not is_higher(mean(config, *after), mean(config, *others, issue))
+
+
+@given(judgements, configs)
+def test_hiding_confirmations_of_issues_never_helps(analyses: list[Judged], config: AggregateConfig) -> None:
+    """A proof can make a review of 1 unreadable, by holding its sentence, and no other review."""
+    hurt = [analysis for analysis in analyses if analysis.score is not None and analysis.score < 1.0]
+    rest = [analysis for analysis in analyses if analysis not in hurt]
+    before = tally([*hurt, *rest], config)
+    for after in blinded(hurt, (1.0,)):
+        result = tally([*after, *rest], config)
+        assert not is_higher(result.mean, before.mean)
+        assert is_accepted(before, config) or not is_accepted(result, config)
+
+
+def test_a_single_refutation_among_unreadable_reviews_does_not_rid_a_proof_of_an_issue() -> None:
+    perfect = [judged(1)] * 3
+    for use in ("ignore", "filter", "weight"):
+        config = AggregateConfig(use)
+        assert not is_accepted(tally([*perfect, judged(0, 1, 1, 0)], config), config)
+        assert not is_accepted(tally([*perfect, judged(0, None, None, 0)], config), config)
+
+
+@given(judgements, st.integers(1, 4), st.sampled_from(["ignore", "filter"]))
+def test_acceptance_needs_enough_verdicts_and_all_perfect(analyses: list[Judged], least: int, use: str) -> None:
+    config = AggregateConfig(use, min_verdicts=least)  # type: ignore[arg-type]
+    kept = [a for a in analyses if a.score is not None and (use == "ignore" or validity(a) != "refuted")]
+    expected = len(kept) >= least and all(analysis.score == 1.0 for analysis in kept)
+    assert is_accepted(tally(analyses, config), config) == expected
+
+
+def test_one_perfect_verdict_is_not_enough() -> None:
+    assert not is_accepted(tally([judged(1)] * 2, FILTER), FILTER)
+    assert is_accepted(tally([judged(1)] * 3, FILTER), FILTER)
+    assert not is_accepted(tally([*[judged(1)] * 63, judged(0.5)], FILTER), FILTER)
+    assert is_accepted(tally([*[judged(1)] * 3, judged(None), judged(0, 0)], FILTER), FILTER)
+
+
+@pytest.mark.parametrize("bad", [{"min_verdicts": 0}, {"confirm_at": 1.5}, {"use_reviews": "some"}, {"other": 1}])
+def test_settings_that_would_accept_anything_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        AggregateConfig(**bad)  # type: ignore[arg-type]
