@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from lemmata.terminal import plain
 from proofs.errors import LemmataError
 
 Command = Callable[[dict[str, Any]], int]
@@ -120,4 +121,4 @@ def fail(message: str) -> None:
 
 def print_error(message: str) -> None:
     """One message on standard error, never as markup: it may quote anything."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"lemmata: {message}", style="red", markup=False)
+    Console(stderr=True, highlight=False).print(plain(f"lemmata: {message}", "red"), soft_wrap=True)

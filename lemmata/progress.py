@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from lemmata.terminal import plain
 from policy.meters import Meters
 from proofs.store import Run
 
@@ -60,7 +61,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line beside the live table."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(plain(text), soft_wrap=True)
 
     def _values(self) -> list[tuple[str, str]]:
         meters = self._meters

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from lemmata.terminal import plain
 from proofs.records import Analysis, Generated, Label, Problem, Proof, Record, Review, Selection, Usage
 from proofs.store import Run
 
@@ -51,12 +51,12 @@ def report(run: Run) -> None:
             rows.append((names.get(record.problem_id, record.problem_id), record))
     console = Console(highlight=False)
     for line in totals_lines(totals, searched=searched):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(plain(line), soft_wrap=True)
     if rows:
         console.print(_selections(rows))
         if totals.counts["selection"] > len(rows):
             console.print(f"... and {totals.counts['selection'] - len(rows)} more problems")
-    console.print(f"Read it: lemmata show {run.folder}", markup=False, soft_wrap=True)
+    console.print(plain(f"Read it: lemmata show {run.folder}"), soft_wrap=True)
 
 
 def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
@@ -91,5 +91,5 @@ def _selections(rows: list[tuple[str, Selection]]) -> Table:
         table.add_column(column, overflow="fold")
     for name, selection in rows:
         cells = (name, "yes" if selection.accepted else "no", selection.proof_id or "none", selection.reason)
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(plain(cell) for cell in cells))
     return table

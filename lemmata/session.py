@@ -32,6 +32,7 @@ _SERVER = (
     "concurrency",
     "samples_per_request",
     "seconds_per_request",
+    "seconds_to_connect",
     "headers",
     "prices",
     "retry",
@@ -89,7 +90,7 @@ class Session:
 
     def recorder(self, problem: Problem, log: ProblemLog) -> Recorder:
         """Asks and records for one problem."""
-        return Recorder(problem, log, self.config["seed"], self.meters)
+        return Recorder(problem, log, self.config["seed"], self.meters, self.guard)
 
     def work(self, problems: Iterable[Problem], work: Work) -> int:
         """Run ``work`` on all problems, with progress, until done or stopped. Returns the exit code."""

@@ -1,13 +1,15 @@
 """Reads a chat-completion answer strictly: what does not have the shape is a MalformedAnswer, never an empty text."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from policy.interface import Completion
 from policy.retry import MalformedAnswer
 from proofs.config import STRICT, settings
 from proofs.ids import clean_text
 from proofs.records import Usage
+
+_PARTS = ("prompt", "completion")
 
 
 @settings(frozen=True, config=STRICT)
@@ -31,7 +33,7 @@ def read_answer(value: Any, seconds: float, prices: Prices) -> list[Completion]:
     if not isinstance(choices, list) or not choices:
         raise MalformedAnswer(f"the answer has no choices: {str(value.get('error', value))[:200]}")
     usage = read_usage(value.get("usage"), prices)
-    model = str(value.get("model") or "")
+    model = clean_text(str(value.get("model") or ""))
     return [
         _completion(choice, model, seconds, usage if position == 0 else None)
         for position, choice in enumerate(sorted(choices, key=_index))
@@ -54,7 +56,7 @@ def _completion(choice: Any, model: str, seconds: float, usage: Usage | None) ->
     return Completion(
         text=clean_text(text or ""),
         reasoning=clean_text(reasoning) if reasoning else None,
-        finish_reason=str(choice.get("finish_reason") or "unknown"),
+        finish_reason=clean_text(str(choice.get("finish_reason") or "unknown")),
         model=model,
         seconds=round(seconds, 3),
         usage=usage,
@@ -63,9 +65,9 @@ def _completion(choice: Any, model: str, seconds: float, usage: Usage | None) ->
 
 def read_usage(value: Any, prices: Prices) -> Usage | None:
     """Tokens of a request and what they cost; None when the server does not report them."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not any(_is_count(value.get(f"{part}_tokens")) for part in _PARTS):
         return None
-    prompt, completion = _count(value, "prompt_tokens"), _count(value, "completion_tokens")
+    prompt, completion = (_count(value, f"{part}_tokens") for part in _PARTS)
     cached = _count(value.get("prompt_tokens_details"), "cached_tokens")
     reasoning = _count(value.get("completion_tokens_details"), "reasoning_tokens")
     cost = ((prompt - cached) * prices.prompt + cached * prices.cached + completion * prices.completion) / 1e6
@@ -74,4 +76,8 @@ def read_usage(value: Any, prices: Prices) -> Usage | None:
 
 def _count(value: Any, name: str) -> int:
     number = value.get(name) if isinstance(value, Mapping) else None
-    return number if isinstance(number, int) and number >= 0 else 0
+    return number if _is_count(number) else 0
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value < 2**63

@@ -1,11 +1,13 @@
 """Any OpenAI-compatible server as a policy, over the ``openai`` async client."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 
@@ -18,7 +20,7 @@ from proofs.config import STRICT, Positive, settings
 from proofs.errors import LemmataError
 
 # By name: which HTTP library the client stands on differs between its versions.
-NOT_CONNECTED = ("ConnectError", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError")
+NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError")
 PROBE = user_prompt("What is 1 + 1?")
 
 
@@ -27,7 +29,8 @@ class EndpointConfig:
     """One server. The key is read from the environment variable ``api_key_env`` and never stored.
 
     ``samples_per_request`` is the largest ``n`` sent; a server that gives fewer, or refuses n > 1, is noticed and asked
-    for what it can. ``seconds_per_request`` bounds one try. ``extra_body`` is merged into the request as it is.
+    for what it can. ``seconds_per_request`` bounds one try, ``seconds_to_connect`` its first step.
+    ``extra_body`` is merged into the request as it is.
     """
 
     base_url: str
@@ -36,6 +39,7 @@ class EndpointConfig:
     concurrency: Positive = 64
     samples_per_request: Positive = 8
     seconds_per_request: float = 3600.0
+    seconds_to_connect: float = 20.0
     token_limit_name: str = "max_tokens"
     send_seed: bool = True
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -55,11 +59,14 @@ class Endpoint:
         self._backoff = Backoff(config.retry)
         self._most_samples = config.samples_per_request
         self._has_answered = False
+        key = os.environ.get(config.api_key_env) or "none"
+        _check_address(name, config.base_url)
+        _check_key(config.api_key_env, key)
         self._client = openai.AsyncOpenAI(
             base_url=config.base_url,
-            api_key=os.environ.get(config.api_key_env) or "none",
+            api_key=key,
             max_retries=0,
-            timeout=config.seconds_per_request,
+            timeout=openai.Timeout(config.seconds_per_request, connect=config.seconds_to_connect),
             default_headers=dict(config.headers),
         )
 
@@ -143,9 +150,9 @@ class Endpoint:
                 value = await self._client.post("/chat/completions", cast_to=object, body=body)
         except TimeoutError as error:
             raise MalformedAnswer(f"no answer within {self.config.seconds_per_request:g} seconds") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedAnswer(f"the answer is not JSON: {error}") from error
-        return read_answer(value, time.monotonic() - started, self.config.prices)
+        return read_answer(_parsed(value), time.monotonic() - started, self.config.prices)
 
     def _raise_if_unreachable(self, error: Exception, attempt: int) -> None:
         connecting = type(error.__cause__).__name__ in NOT_CONNECTED
@@ -158,3 +165,32 @@ class Endpoint:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+def _parsed(value: Any) -> Any:
+    """JSON that a server sent under another content type, which the client hands on as a text."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value
+
+
+def _check_address(name: str, url: str) -> None:
+    """Raise LemmataError for what can be no server's address."""
+    try:
+        parts = urlsplit(url)
+        fault = None if parts.scheme in ("http", "https") and parts.hostname else "it begins with no http://HOST"
+        _ = parts.port  # raises where it is none
+    except ValueError as error:
+        fault = str(error)
+    if fault or not url.isprintable():
+        raise LemmataError(
+            f"cannot reach the server of policy '{name}' at {url!r}: {fault or 'a strange character'}. "
+            "Set policy.base_url to an address such as http://localhost:8000/v1."
+        )
+
+
+def _check_key(variable: str, key: str) -> None:
+    """Raise LemmataError, without showing the key, where no HTTP header can hold it."""
+    if not (key.isascii() and key.isprintable()):
+        raise LemmataError(f"the environment variable {variable} holds no key: a key is one line of ASCII characters.")

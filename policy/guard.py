@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 from policy.interface import RunStopped
 from proofs.config import STRICT, settings
@@ -71,9 +72,8 @@ class Guard:
             self.stop(f"{self._failures} calls failed in a row, the last one: {error}")
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, but no longer than until the run stops (then raise RunStopped)."""
-        try:
-            await asyncio.wait_for(self._stopped.wait(), seconds)
-        except TimeoutError:
-            return
+        """Wait, but no longer than until the run stops or its time is spent (then raise RunStopped)."""
+        left = seconds if self.budget.seconds is None else self._started + self.budget.seconds - time.monotonic()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), max(0.0, min(seconds, left)))
         self.check()

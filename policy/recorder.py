@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from policy.guard import Guard
 from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampling, gather_all
 from policy.meters import Meters
+from proofs.errors import LemmataError
 from proofs.ids import derive_seed, digest
 from proofs.log import ProblemLog
-from proofs.records import Analysis, Problem, Proof, Refusal, Review
+from proofs.records import Analysis, Problem, Proof, Record, Refusal, Review
 from proofs.store import now
 
 R = TypeVar("R", Proof, Analysis, Review)
@@ -45,13 +47,16 @@ class _Sample:
 
 
 class Recorder:
-    """The log of one problem with the root seed of the run."""
+    """The log of one problem with the root seed of the run. ``guard`` stops the run when the log cannot be written."""
 
-    def __init__(self, problem: Problem, log: ProblemLog, seed: int, meters: Meters) -> None:
+    def __init__(
+        self, problem: Problem, log: ProblemLog, seed: int, meters: Meters, guard: Guard | None = None
+    ) -> None:
         self.problem = problem
         self.log = log
         self._seed = seed
         self._meters = meters
+        self._guard = guard
 
     async def ask(self, call: Call[R], then: Then[R, T]) -> list[T]:
         """Have every sample of ``call`` made and written down, and ``then`` run on each as soon as it is there.
@@ -99,11 +104,20 @@ class Recorder:
         try:
             [answers] = await call.policy.sample([call.prompt], sampling)
         except PromptRefused as error:
-            self.log.append([self._refusal(call, sample, error) for sample in group])
+            self._write([self._refusal(call, sample, error) for sample in group])
             return len(group)
         pairs = list(zip(group, answers, strict=False))
-        self.log.append([call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs])
+        self._write([call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs])
         return len(pairs)
+
+    def _write(self, records: Sequence[Record]) -> None:
+        try:
+            self.log.append(records)
+        except LemmataError as error:
+            if self._guard is not None:
+                # Now: until it has come up through all that waits, other calls would be paid for and lost.
+                self._guard.stop(f"an error: {error}")
+            raise
 
     def _common(self, call: Call[R], sample: _Sample, first: _Sample, answer: Completion) -> dict[str, Any]:
         return {

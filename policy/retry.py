@@ -9,6 +9,7 @@ import openai
 from policy.interface import PromptRefused
 from proofs.config import STRICT, Positive, settings
 from proofs.errors import LemmataError
+from proofs.ids import clean_text
 
 
 class MalformedAnswer(Exception):
@@ -65,7 +66,7 @@ def raise_if_final(error: Exception, server: str) -> None:
     """Raise what cannot be mended by asking again; return when another try makes sense.
 
     Raises:
-        LemmataError: wrong key, unknown model or path, exhausted account: no call of this run can work.
+        LemmataError: wrong key, unknown model or path, exhausted account (402): no call of this run can work.
         PromptRefused: the server declines this request (HTTP 400, 413, 422 and other 4xx).
     """
     if isinstance(error, MalformedAnswer | openai.APIConnectionError):
@@ -79,6 +80,7 @@ def raise_if_final(error: Exception, server: str) -> None:
         return
     hints = {
         401: "Set the environment variable named by policy.api_key_env to a valid key.",
+        402: "Top up the account.",
         403: "The key has no right to this model.",
         404: "Check policy.base_url (it usually ends in /v1) and policy.model.",
         405: "Check policy.base_url (it usually ends in /v1).",
@@ -90,7 +92,7 @@ def raise_if_final(error: Exception, server: str) -> None:
 
 def message_of(error: Exception) -> str:
     """One short line of what an error says; a body that is a whole HTML page is cut."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = clean_text(" ".join(str(error).split())) or type(error).__name__
     cause = error.__cause__
     if isinstance(error, openai.APIConnectionError) and cause is not None:
         text = f"{text} ({type(cause).__name__}: {cause})"

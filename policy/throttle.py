@@ -55,6 +55,10 @@ class Throttle:
         except (PolicyUnavailable, PromptRefused) as error:
             self._guard.failed(error)
             raise
+        except Exception as error:
+            # Now, and not when it has come up through all that waits for the other calls of the problem.
+            self._guard.stop(f"an error: {error}")
+            raise
         finally:
             self._places.release()
 

@@ -64,4 +64,5 @@ def _explain(where: str, item: Mapping[str, Any]) -> str:
         return f"{key}: there is no such setting"
     if item["type"] == "value_error":  # raised by a settings class itself, about several of its fields
         return f"{key}: {item['ctx']['error']}"
-    return f"{key}={item.get('input')!r}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+    said = item["msg"].replace("tuple", "list")
+    return f"{key}={item.get('input')!r}: {said[:1].lower()}{said[1:]}"

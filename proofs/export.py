@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,8 @@ def export_table(run: Run, table: str, out: Path) -> int:
     except OSError as error:
         raise LemmataError(f"cannot write {out}: {error}. Choose another out=FILE.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return count
 
 

@@ -18,7 +18,10 @@ class ProblemLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise LemmataError(f"cannot open {path}: {error}. The same command resumes.") from error
         self._places: dict[str, tuple[int, int]] = {}
         self._end = 0
         for line, offset in complete_lines(path):

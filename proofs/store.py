@@ -11,6 +11,7 @@ import os
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib.metadata import PackageNotFoundError, version
@@ -63,6 +64,8 @@ class Run:
             raise LemmataError(
                 f"run folder {folder} is being written by another process; wait for it, or choose another run=FOLDER."
             ) from error
+        except OSError as error:
+            raise LemmataError(f"cannot lock run folder {folder}: {error}. Choose another run=FOLDER.") from error
         try:
             manifest = _join(folder, command, config, may_change)
         except BaseException:
@@ -111,8 +114,8 @@ class Run:
             yield from read_log(path)
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
-        """Add one line to the metrics."""
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        """Add one line to the metrics. They are no truth: where they cannot be written, the run goes on."""
+        with suppress(OSError), (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": time.time(), **values}) + "\n")
 
 
@@ -157,8 +160,11 @@ def _write_manifest(folder: Path, config: Mapping[str, Any]) -> Mapping[str, Any
         "config": config,
     }
     temporary = folder / "run.tmp"
-    temporary.write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    temporary.replace(folder / "run.yaml")
+    try:
+        temporary.write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        temporary.replace(folder / "run.yaml")
+    except OSError as error:
+        raise LemmataError(f"cannot write {folder / 'run.yaml'}: {error}.") from error
     return manifest
 
 

@@ -8,7 +8,18 @@ from proofs.records import Analysis, Label, Problem, Proof, Record, Refusal, Rev
 
 # Any text that UTF-8 can hold: NUL, separators that some readers take for line ends, right-to-left marks, emoji.
 text = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
-    ["", "\x00", "\r\n\n", "\u2028\u2029\x85\x0b\x1c", '"\\"', "</think>", "[/bold]", "\ufeff", "\U0001f600 \u202e", "a" * 5000]
+    [
+        "",
+        "\x00",
+        "\r\n\n",
+        "\u2028\u2029\x85\x0b\x1c",
+        '"\\"',
+        "</think>",
+        "[/bold]",
+        "\ufeff",
+        "\U0001f600 \u202e",
+        "a" * 5000,
+    ]
 )
 names = st.text("0123456789abcdef", min_size=16, max_size=16)
 score = st.sampled_from([0.0, 0.5, 1.0])

@@ -1,14 +1,15 @@
 """``lemmata show RUN [ID]``: read a run in the terminal."""
 
 import argparse
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.text import Text
 from rich.tree import Tree
 
 from lemmata.report import report
+from lemmata.terminal import plain
 from proofs.errors import LemmataError
 from proofs.log import read_log
 from proofs.records import Analysis, Generated, Problem, Proof, Record, Refusal, Review, Selection, to_json
@@ -31,13 +32,19 @@ def show_command(arguments: Sequence[str]) -> int:
     record, siblings = find(run, options.id)
     console = Console(highlight=False)
     if options.raw:
-        console.print_json(data=to_json(record))
+        console.print(plain(raw_json(record)), soft_wrap=True)
     elif isinstance(record, Problem):
         console.print(problem_tree(record, siblings))
     else:
         for line in record_lines(record):
-            console.print(Text(line), soft_wrap=True)
+            console.print(plain(line), soft_wrap=True)
     return 0
+
+
+def raw_json(record: Record) -> str:
+    """``record`` as JSON, with escapes for whatever a terminal would not show."""
+    text = json.dumps(to_json(record), ensure_ascii=False, indent=2)
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def find(run: Run, name: str) -> tuple[Record, list[Record]]:
@@ -63,8 +70,8 @@ def find(run: Run, name: str) -> tuple[Record, list[Record]]:
 
 def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
     """Problem, proofs by round, their analyses and reviews, and the selection."""
-    tree = Tree(Text(f"problem {problem.id} {problem.name}", style="bold"))
-    tree.add(Text(problem.statement))
+    tree = Tree(plain(f"problem {problem.id} {problem.name}", style="bold"))
+    tree.add(plain(problem.statement))
     children: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if isinstance(record, Analysis | Review):
@@ -73,12 +80,12 @@ def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
         if isinstance(record, Proof | Refusal):
             _grow(tree, record, children)
         if isinstance(record, Selection):
-            tree.add(Text(f"selection: {record.proof_id or 'none'}: {record.reason}", style="bold"))
+            tree.add(plain(f"selection: {record.proof_id or 'none'}: {record.reason}", style="bold"))
     return tree
 
 
 def _grow(tree: Tree, record: Record, children: dict[str, list[Record]]) -> None:
-    branch = tree.add(Text(headline(record)))
+    branch = tree.add(plain(headline(record)))
     for child in children[record.id]:
         _grow(branch, child, children)
 

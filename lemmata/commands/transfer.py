@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from lemmata.report import report
+from lemmata.terminal import plain
 from proofs.columns import ProofColumns
 from proofs.config import STRICT, Name, read_part, settings
 from proofs.export import export_table
@@ -54,8 +55,8 @@ def export_command(config: dict[str, Any]) -> int:
     """Write a run as parquet."""
     settings = read_part(ExportConfig, config)
     rows = export_table(Run.read(settings.run), settings.table, Path(settings.out))
-    console = Console(highlight=False, emoji=False, soft_wrap=True)
-    console.print(f"{settings.out}: {rows} rows of table {settings.table}", markup=False)
+    said = plain(f"{settings.out}: {rows} rows of table {settings.table}")
+    Console(highlight=False).print(said, soft_wrap=True)
     return 0
 
 

@@ -61,7 +61,9 @@ def test_what_is_written_is_read(tmp_path: Path, written: list[Record]) -> None:
 
 @fixture_ok
 @given(distinct(most=3), st.data())
-def test_a_log_cut_off_anywhere_keeps_its_whole_lines(tmp_path: Path, written: list[Record], data: st.DataObject) -> None:
+def test_a_log_cut_off_anywhere_keeps_its_whole_lines(
+    tmp_path: Path, written: list[Record], data: st.DataObject
+) -> None:
     path = tmp_path / "log.jsonl"
     path.unlink(missing_ok=True)
     content = write(path, written)

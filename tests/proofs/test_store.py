@@ -59,7 +59,7 @@ def test_settings_that_may_change(tmp_path: Path) -> None:
     start(tmp_path, budget={"tokens": 5})
     kept = ("budget", "policy.base_url", "policies.*.base_url")
     start(tmp_path, budget={"tokens": 9, "money": 1}, policy={"model": "m", "base_url": "http://b"}, may_change=kept)
-    with pytest.raises(LemmataError, match="policy.model"):
+    with pytest.raises(LemmataError, match=r"policy\.model"):
         start(tmp_path, budget={"tokens": 9}, policy={"model": "n", "base_url": "http://b"}, may_change=kept)
 
 
@@ -119,7 +119,7 @@ def test_a_path_that_cannot_be_a_folder(tmp_path: Path) -> None:
 
 def test_reading_what_is_no_run(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(LemmataError, match="is not a run folder: it has no run.yaml"):
+        with pytest.raises(LemmataError, match="is not a run folder"):
             Run.read(folder)
 
 
@@ -137,7 +137,7 @@ def test_a_damaged_manifest(tmp_path: Path, content: str) -> None:
     start(tmp_path)
     (tmp_path / "run.yaml").write_text(content)
     for attempt in (lambda: Run.read(tmp_path), lambda: start(tmp_path)):
-        with pytest.raises(LemmataError, match="run.yaml cannot be read"):
+        with pytest.raises(LemmataError, match=r"run\.yaml cannot be read"):
             attempt()
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -77,15 +79,16 @@ def test_what_each_use_of_reviews_does() -> None:
 
 
 def test_nothing_is_left_when_every_analysis_is_refuted() -> None:
-    for use, refuted in (("filter", 2), ("weight", 0)):
-        result = tally([judged(0, 0), judged(0.5, 0)], AggregateConfig(use))
+    analyses = [judged(0, 0), judged(0.5, 0)]
+    for config, refuted in ((AggregateConfig("filter"), 2), (AggregateConfig("weight"), 0)):
+        result = tally(analyses, config)
         assert (result.mean, result.verdicts, result.refuted) == (None, 0, refuted)
 
 
 @given(judgements, st.randoms(use_true_random=False), configs)
-def test_the_order_does_not_matter(analyses: list[Judged], shuffler: object, config: AggregateConfig) -> None:
+def test_the_order_does_not_matter(analyses: list[Judged], shuffler: Random, config: AggregateConfig) -> None:
     shuffled = list(analyses)
-    shuffler.shuffle(shuffled)  # type: ignore[attr-defined]
+    shuffler.shuffle(shuffled)
     one, other = tally(analyses, config), tally(shuffled, config)
     assert one.mean == pytest.approx(other.mean)
     assert one.spread == pytest.approx(other.spread)
@@ -120,9 +123,8 @@ REVIEWED_ISSUES = [Judged("i", s, reviews) for s in (0.0, 0.5) for reviews in pr
 
 
 @pytest.mark.parametrize("issue", REVIEWED_ISSUES, ids=str)
-@pytest.mark.parametrize("use", ["ignore", "filter"])
-def test_an_unreadable_review_never_raises_the_mean(issue: Judged, use: str) -> None:
-    config = AggregateConfig(use)  # type: ignore[arg-type]
+@pytest.mark.parametrize("config", [AggregateConfig("ignore"), AggregateConfig("filter")], ids=str)
+def test_an_unreadable_review_never_raises_the_mean(issue: Judged, config: AggregateConfig) -> None:
     for others in ([judged(1)], [judged(1), judged(0.5), judged(1)], [judged(0.5)]):
         for after in blinded([*others, issue], (0.0, 1.0)):
             assert not is_higher(mean(config, *after), mean(config, *others, issue))
@@ -142,16 +144,15 @@ def test_hiding_confirmations_of_issues_never_helps(analyses: list[Judged], conf
 
 def test_a_single_refutation_among_unreadable_reviews_does_not_rid_a_proof_of_an_issue() -> None:
     perfect = [judged(1)] * 3
-    for use in ("ignore", "filter", "weight"):
-        config = AggregateConfig(use)
+    for config in (AggregateConfig("ignore"), AggregateConfig("filter"), AggregateConfig("weight")):
         assert not is_accepted(tally([*perfect, judged(0, 1, 1, 0)], config), config)
         assert not is_accepted(tally([*perfect, judged(0, None, None, 0)], config), config)
 
 
-@given(judgements, st.integers(1, 4), st.sampled_from(["ignore", "filter"]))
-def test_acceptance_needs_enough_verdicts_and_all_perfect(analyses: list[Judged], least: int, use: str) -> None:
-    config = AggregateConfig(use, min_verdicts=least)  # type: ignore[arg-type]
-    kept = [a for a in analyses if a.score is not None and (use == "ignore" or validity(a) != "refuted")]
+@given(judgements, st.integers(1, 4), st.booleans())
+def test_acceptance_needs_enough_verdicts_and_all_perfect(analyses: list[Judged], least: int, ignore: bool) -> None:
+    config = AggregateConfig("ignore" if ignore else "filter", min_verdicts=least)
+    kept = [a for a in analyses if a.score is not None and (ignore or validity(a) != "refuted")]
     expected = len(kept) >= least and all(analysis.score == 1.0 for analysis in kept)
     assert is_accepted(tally(analyses, config), config) == expected
 
@@ -164,6 +165,6 @@ def test_one_perfect_verdict_is_not_enough() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"min_verdicts": 0}, {"confirm_at": 1.5}, {"use_reviews": "some"}, {"other": 1}])
-def test_settings_that_would_accept_anything_are_refused(bad: dict[str, object]) -> None:
+def test_settings_that_would_accept_anything_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        AggregateConfig(**bad)  # type: ignore[arg-type]
+        AggregateConfig(**bad)

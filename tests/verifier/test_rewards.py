@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meta_verifier.reward import meta_verifier_reward
-from prover.reward import ALPHA, BETA, prover_reward
 from proofs.rubric import SCORES, score_reward
+from prover.reward import ALPHA, BETA, prover_reward
 from tests.scripted import analysis_text, proof_text, review_text
 from verifier.reward import verifier_reward
 
@@ -64,7 +64,9 @@ def test_rewards_stay_between_0_and_1(r_format: float, one: float, other: float,
 
 
 @given(unit, unit, unit, unit, unit)
-def test_no_part_of_a_reward_ever_counts_against(part: float, more: float, one: float, other: float, fixed: float) -> None:
+def test_no_part_of_a_reward_ever_counts_against(
+    part: float, more: float, one: float, other: float, fixed: float
+) -> None:
     low, high = sorted((part, more))
     assert verifier_reward(low, one, other, fixed) <= verifier_reward(high, one, other, fixed)
     assert verifier_reward(fixed, one, other, low) <= verifier_reward(fixed, one, other, high)

@@ -1,0 +1,112 @@
+"""The command line in this process, against fake servers that run in a thread."""
+
+import asyncio
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lemmata.cli import main
+from tests.fake_server import Behaviour, FakeServer, role_of, well_behaved
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def everything(self) -> str:
+        """Both streams."""
+        return self.out + self.err
+
+
+@dataclass
+class CommandLine:
+    """Runs ``lemmata`` commands as the console script does, in a folder of the test's own."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str) -> Said:
+        """Exit code and output of one command."""
+        before = sys.argv
+        sys.argv = ["lemmata", *arguments]
+        self.capture.readouterr()
+        try:
+            main()
+            code: object = 0
+        except SystemExit as ended:
+            code = ended.code
+        finally:
+            sys.argv = before
+        said = self.capture.readouterr()
+        return Said(code if isinstance(code, int) else 0, said.out, said.err)
+
+    def ok(self, *arguments: str) -> Said:
+        """As a call, of a command that must succeed."""
+        said = self(*arguments)
+        assert said.code == 0, said.everything
+        return said
+
+    def fails(self, *arguments: str, code: int = 1) -> str:
+        """The message of a command that must fail, without a traceback."""
+        said = self(*arguments)
+        assert said.code == code, said.everything
+        assert "Traceback" not in said.everything
+        return said.err
+
+
+@dataclass(frozen=True)
+class Served:
+    """A fake server that runs, and its address."""
+
+    server: FakeServer
+    url: str
+
+    def policy(self, model: str = "model-x") -> list[str]:
+        """The settings that make it the policy of a command."""
+        return ["policy=endpoint", f"policy.base_url={self.url}", f"policy.model={model}"]
+
+    @property
+    def roles(self) -> Counter[str]:
+        """How many requests asked for which role."""
+        return Counter(role_of(prompt) for prompt in self.prompts)
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompts of all requests."""
+        return ["".join(message["content"] for message in body["messages"]) for body in self.server.requests]
+
+
+@contextmanager
+def serving(behaviour: Behaviour = well_behaved) -> Iterator[Served]:
+    """A fake server in a thread, while the block runs."""
+    server = FakeServer(behaviour)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    try:
+        yield Served(server, f"http://127.0.0.1:{port}/v1")
+    finally:
+        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+async def _stop(server: FakeServer) -> None:
+    await server.stop()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

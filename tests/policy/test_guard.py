@@ -1,0 +1,169 @@
+"""Limits on a run against a real server: places, budgets, failures in a row, a stop asked for."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from policy.answer import Prices
+from policy.guard import BudgetConfig
+from policy.interface import PolicyUnavailable, PromptRefused, RunStopped
+from policy.retry import RetryConfig
+from proofs.records import Usage
+from tests.fake_server import FakeServer, Reply, completion, json_reply, well_behaved
+from tests.policy.rig import Rig, Script, rig
+
+USAGE = Usage(prompt_tokens=6, completion_tokens=4)
+ONE_TRY = RetryConfig(attempts=1)
+LATER = json_reply({}, 429, {"retry-after": "60"})
+
+
+async def ten_tokens(body: Mapping[str, Any], server: FakeServer) -> Reply:
+    """An answer, in a while, that uses ten tokens."""
+    await asyncio.sleep(0.01)
+    usage = {"prompt_tokens": USAGE.prompt_tokens, "completion_tokens": USAGE.completion_tokens}
+    return json_reply(completion(body, ["Proof."]) | {"usage": usage})
+
+
+def _stopped(results: list[Any]) -> int:
+    """How many calls the guard held back; the others must have been answered."""
+    assert all(isinstance(result, list | RunStopped) for result in results)
+    return sum(isinstance(result, RunStopped) for result in results)
+
+
+async def _check_all_is_booked(it: Rig, answered: int) -> None:
+    """What the server did for us was received, counted and paid."""
+    assert len(it.server.requests) == answered
+    assert it.meters.calls == it.meters.samples == answered
+    assert (it.meters.in_flight, it.meters.waiting, it.throttle.free) == (0, 0, it.throttle.concurrency)
+    with pytest.raises(RunStopped):
+        await it.ask()
+    assert len(it.server.requests) == answered
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_no_more_calls_are_in_flight_than_allowed(concurrency: int) -> None:
+    now, most = 0, 0
+
+    async def count(body: Mapping[str, Any], server: FakeServer) -> Reply:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.02)
+        now -= 1
+        return await well_behaved(body, server)
+
+    async def main() -> None:
+        async with rig(count, concurrency=concurrency) as it:
+            assert _stopped(await it.ask_often(20)) == 0
+            assert len(it.server.requests) == 20
+
+    asyncio.run(main())
+    assert most == concurrency
+
+
+@pytest.mark.parametrize(
+    ("budget", "unit"), [(BudgetConfig(tokens=100), "100 tokens"), (BudgetConfig(money=0.001), "0.001 of money")]
+)
+def test_a_spent_budget_stops_and_keeps_what_was_in_flight(budget: BudgetConfig, unit: str) -> None:
+    async def main() -> None:
+        prices = Prices(prompt=10.0, completion=10.0)
+        async with rig(ten_tokens, budget=budget, concurrency=4, prices=prices) as it:
+            answered = 40 - _stopped(await it.ask_often(40))
+            assert 10 <= answered <= 13
+            assert it.guard.spent.total_tokens == it.meters.usage.total_tokens == 10 * answered
+            assert it.guard.spent.cost == pytest.approx(0.0001 * answered)
+            assert it.guard.reason == f"the budget of {unit} is spent"
+            await _check_all_is_booked(it, answered)
+
+    asyncio.run(main())
+
+
+def test_a_budget_of_seconds_stops() -> None:
+    async def main() -> None:
+        async with rig(ten_tokens, budget=BudgetConfig(seconds=1.5), concurrency=2) as it:
+            results = await it.ask_often(2)
+            assert _stopped(results) == 0
+            await asyncio.sleep(1.5)
+            assert _stopped(await it.ask_often(5)) == 5
+            assert it.guard.reason == "the budget of 1.5 seconds is spent"
+            await _check_all_is_booked(it, 2)
+
+    asyncio.run(main())
+
+
+def test_a_server_without_usage_cannot_keep_a_budget() -> None:
+    async def silent(body: Mapping[str, Any], server: FakeServer) -> Reply:
+        return json_reply(completion(body, ["Proof."]) | {"usage": None})
+
+    async def main() -> None:
+        async with rig(silent, budget=BudgetConfig(tokens=100)) as it:
+            assert [answer.text for answer in await it.ask()] == ["Proof."]
+            with pytest.raises(RunStopped, match=r"no token usage.*budget\.seconds"):
+                await it.ask()
+        async with rig(silent, budget=BudgetConfig(seconds=100)) as it:
+            assert _stopped(await it.ask_often(5)) == 0
+
+    asyncio.run(main())
+
+
+def test_too_many_failures_in_a_row_stop() -> None:
+    async def main() -> None:
+        script = Script(json_reply({}, 500), json_reply({}, 500), well_behaved, json_reply({}, 500))
+        async with rig(script, budget=BudgetConfig(failures_in_a_row=3), retry=ONE_TRY) as it:
+            seen = [await it.ask_often(1) for _ in range(7)]
+            kinds = [type(result) for [result] in seen]
+            assert kinds == [*[PolicyUnavailable] * 2, list, *[PolicyUnavailable] * 3, RunStopped]
+            assert str(seen[-1][0]).startswith("3 calls failed in a row, the last one: ")
+            assert len(script.times) == 6
+
+    asyncio.run(main())
+
+
+def test_refusals_count_as_failures_in_a_row() -> None:
+    async def main() -> None:
+        script = Script(well_behaved, json_reply({}, 400))
+        async with rig(script, budget=BudgetConfig(failures_in_a_row=2)) as it:
+            kinds = [type(result) for _ in range(4) for result in await it.ask_often(1)]
+            assert kinds == [list, PromptRefused, PromptRefused, RunStopped]
+
+    asyncio.run(main())
+
+
+def test_a_stop_does_not_wait_for_the_next_try() -> None:
+    async def main() -> None:
+        async with rig(Script(LATER)) as it:
+            started = time.monotonic()
+            calls = asyncio.gather(*(it.ask() for _ in range(5)), return_exceptions=True)
+            await asyncio.sleep(0.5)
+            it.guard.stop("enough")
+            assert _stopped(await calls) == 5
+            assert time.monotonic() - started < 30
+            assert it.guard.reason == "enough"
+
+    asyncio.run(main())
+
+
+def test_the_next_try_is_not_waited_for_beyond_the_budget_of_seconds() -> None:
+    async def main() -> None:
+        async with rig(Script(LATER), budget=BudgetConfig(seconds=1.0)) as it:
+            started = time.monotonic()
+            assert _stopped(await it.ask_often(5)) == 5
+            assert time.monotonic() - started < 30
+            assert it.guard.reason == "the budget of 1 seconds is spent"
+
+    asyncio.run(main())
+
+
+def test_the_first_reason_stays() -> None:
+    async def main() -> None:
+        async with rig() as it:
+            it.guard.stop("first")
+            it.guard.stop("second")
+            with pytest.raises(RunStopped, match="first"):
+                await it.ask()
+            assert it.server.requests == []
+
+    asyncio.run(main())

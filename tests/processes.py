@@ -1,0 +1,197 @@
+"""Servers and commands as processes of their own, and what they leave in a run folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proofs.log import read_log
+from proofs.records import to_json
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 120.0  # seconds; only ever reached by a hang
+TIMES = ("created", "seconds")
+Records = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """A fake server that runs."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def seeds(self) -> list[int]:
+        """The seed of every answered request, in order."""
+        return [int(line) for line in self.log.read_text().split("\n")[:-1]] if self.log.exists() else []
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def server_process(log: Path, *options: str) -> Iterator[ServerProcess]:
+    """``python -m tests.fake_server`` with ``options`` while the block runs."""
+    command = [sys.executable, "-m", "tests.fake_server", "--log", str(log), *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield ServerProcess(process, f"http://127.0.0.1:{int(process.stdout.readline())}/v1", log)
+        finally:
+            process.kill()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit code and standard error."""
+
+    code: int
+    said: str
+
+    @property
+    def message(self) -> str:
+        """The last line, which must be plain words."""
+        assert "Traceback" not in self.said, self.said
+        assert "never retrieved" not in self.said, self.said
+        return self.said.strip().rpartition("\n")[2]
+
+
+@dataclass(frozen=True)
+class Job:
+    """``lemmata refine`` of problems into a run folder, with its settings; the server may be another each time."""
+
+    run: Path
+    problems: Path
+    settings: tuple[str, ...] = ()
+
+    def command(self, url: str, *more: str) -> list[str]:
+        """The command line."""
+        return [
+            *(sys.executable, "-m", "lemmata", "refine", f"problems={self.problems}", f"run={self.run}"),
+            *("policy=endpoint", f"policy.base_url={url}", "policy.model=m", "policy.retry.first_wait=0.02"),
+            *self.settings,
+            *more,
+        ]
+
+    def start(self, url: str, *more: str, prefix: tuple[str, ...] = ()) -> "Running":
+        """Start the command. ``prefix``: a command that runs it, such as ``prlimit``."""
+        said = self.problems.with_suffix(".stderr")
+        with said.open("w") as file:
+            process = subprocess.Popen(
+                [*prefix, *self.command(url, *more)],
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                env=_environment(),
+            )
+        return Running(process, said)
+
+    def finish(self, url: str, *more: str, prefix: tuple[str, ...] = ()) -> Ended:
+        """Run the command to its end."""
+        done = subprocess.run(
+            [*prefix, *self.command(url, *more)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            text=True,
+            timeout=LONGEST,
+            check=False,
+        )
+        return Ended(done.returncode, done.stderr)
+
+    def complete(self, url: str, *more: str) -> Records:
+        """Run the command, which must succeed; the records of the run."""
+        ended = self.finish(url, *more)
+        assert ended.code == 0, ended.said
+        return stored(self.run)
+
+    def logs(self) -> list[Path]:
+        """The log of each problem, in the order of the problems' ids."""
+        return sorted((self.run / "problems").glob("*.jsonl"))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command that was started."""
+
+    process: subprocess.Popen[bytes]
+    _stderr: Path
+
+    @property
+    def said(self) -> str:
+        """What it has said so far."""
+        return self._stderr.read_text()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Return as soon as ``condition`` holds, which must be while the command still runs."""
+        deadline = time.monotonic() + LONGEST
+        while not condition():
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.005)
+
+    def wait_for_start(self) -> None:
+        """Return once it has opened its run folder."""
+        self.wait_until(lambda: "run folder:" in self.said)
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> Ended:
+        """Wait for its end."""
+        return Ended(self.process.wait(LONGEST), self.said)
+
+
+def _environment() -> Mapping[str, str]:
+    return {key: value for key, value in os.environ.items() if key != "OPENAI_API_KEY"}
+
+
+def new_job(folder: Path, problems: int, *settings: str, run: Path | None = None) -> Job:
+    """A job over so many problems, which are the same for every test."""
+    path = folder / "problems.jsonl"
+    lines = [{"problem": f"Prove that {n} + {n} = {2 * n}.", "name": f"p{n}"} for n in range(problems)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return Job(run or folder / "run", path, settings)
+
+
+def undisturbed(folder: Path, problems: int, *settings: str) -> Records:
+    """The records of a job that nothing disturbs."""
+    with server_process(folder / "server.log") as server:
+        return new_job(folder, problems, *settings).complete(server.url)
+
+
+def stored(run: Path) -> Records:
+    """The records of a run by id, without what depends on time; no id stands there twice."""
+    values = [to_json(record) for path in (run / "problems").glob("*.jsonl") for record in read_log(path)]
+    records = {value["id"]: {key: item for key, item in value.items() if key not in TIMES} for value in values}
+    assert len(records) == len(values)
+    return records
+
+
+def requests_of(records: Records) -> list[int]:
+    """The seed of every request that the records came from."""
+    return [record["seed"] for record in records.values() if record.get("request") == record["id"]]
+
+
+def assert_same(records: Records, expected: Records) -> None:
+    """The same records, whatever their order; the first that differs is shown."""
+    assert set(records) == set(expected)
+    different = [(records[name], expected[name]) for name in records if records[name] != expected[name]]
+    assert different[:1] == []
