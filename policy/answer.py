@@ -68,7 +68,7 @@ def read_usage(value: Any, prices: Prices) -> Usage | None:
     if not isinstance(value, Mapping) or not any(_is_count(value.get(f"{part}_tokens")) for part in _PARTS):
         return None
     prompt, completion = (_count(value, f"{part}_tokens") for part in _PARTS)
-    cached = _count(value.get("prompt_tokens_details"), "cached_tokens")
+    cached = min(prompt, _count(value.get("prompt_tokens_details"), "cached_tokens"))
     reasoning = _count(value.get("completion_tokens_details"), "reasoning_tokens")
     cost = ((prompt - cached) * prices.prompt + cached * prices.cached + completion * prices.completion) / 1e6
     return Usage(prompt, cached, completion, reasoning, cost)

@@ -1,6 +1,6 @@
 """Proofs that exist already, as records: from another run, from DeepSeekMath-V2's released outputs, from a table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +9,20 @@ from proofs.errors import LemmataError
 from proofs.ids import digest
 from proofs.log import read_log
 from proofs.problems import load_proofs
-from proofs.records import IMPORTED, Analysis, Label, Problem, Proof, Record
+from proofs.records import IMPORTED, Label, Problem, Proof, Record
 from proofs.released import ReleasedProof, read_released
 from proofs.store import Run, now
 
 Group = tuple[Problem, Sequence[Record]]
 
 
-def records_of_run(run: Run, *, with_analyses: bool) -> Iterator[Group]:
-    """The proofs of a run with their labels, and on demand their analyses."""
-    kinds = (Proof, Label, Analysis) if with_analyses else (Proof, Label)
+def records_of_run(run: Run, keep: Callable[[Record], bool]) -> Iterator[Group]:
+    """The problems of a run with those of their records that ``keep`` chooses."""
     for path in run.log_paths():
         records = list(read_log(path))
         problem = records[0] if records else None
         if isinstance(problem, Problem):
-            yield problem, [record for record in records if isinstance(record, kinds)]
+            yield problem, [record for record in records if record is not problem and keep(record)]
 
 
 def is_released(source: str) -> bool:

@@ -119,7 +119,7 @@ def _parse(line: bytes, path: Path, offset: int) -> dict:
             raise ValueError("not a record")
     except ValueError as error:
         raise LemmataError(
-            f"{path} is damaged at byte {offset}: {error}. Delete that line and run the same command again: "
-            "what it held is made again, everything else is kept."
+            f"{path} is damaged at byte {offset}: {error}. Delete that line (and the one of kind selection, if there "
+            "is one) and run the same command again: what it held is made again, everything else is kept."
         ) from error
     return value

@@ -22,13 +22,6 @@ class JudgeConfig:
     review: Literal["issues", "all"] = "issues"
     aggregate: AggregateConfig = field(default_factory=AggregateConfig)
 
-    def __post_init__(self) -> None:
-        if 0 < self.analyses < self.aggregate.min_verdicts:
-            raise ValueError(
-                f"with {self.analyses} analyses no proof can have the {self.aggregate.min_verdicts} valid verdicts "
-                "that acceptance needs; raise analyses, or lower aggregate.min_verdicts"
-            )
-
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
@@ -41,6 +34,14 @@ class Assessed:
     faults: tuple[str, ...]
     judged: tuple[Judged, ...]
     tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a strategy leaves to choose from, and after how many rounds."""
+
+    pool: Sequence[Assessed]
+    rounds: int
 
 
 @dataclass(frozen=True)

@@ -27,3 +27,8 @@ class RefineConfig:
     def __post_init__(self) -> None:
         if self.strategy == "search" and not self.judge.analyses:
             raise ValueError("strategy=search needs judge.analyses of at least 1")
+        if 0 < self.judge.analyses < self.judge.aggregate.min_verdicts:
+            raise ValueError(
+                f"with {self.judge.analyses} analyses no proof can have the {self.judge.aggregate.min_verdicts} valid "
+                "verdicts that acceptance needs; raise judge.analyses, or lower judge.aggregate.min_verdicts"
+            )

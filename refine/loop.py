@@ -1,6 +1,5 @@
 """One problem from its statement to the chosen proof."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from policy.recorder import Recorder
@@ -8,7 +7,7 @@ from proofs.ids import digest
 from proofs.records import Selection
 from proofs.store import now
 from prover.role import Prover
-from refine.assess import Assessed, Judge
+from refine.assess import Judge, Outcome
 from refine.config import RefineConfig
 from refine.search import search
 from refine.select import select
@@ -27,14 +26,14 @@ class Loop:
     async def run(self, recorder: Recorder) -> Selection:
         """Prove, verify, refine and select; the selection is the last record of the problem."""
         if self.config.strategy == "search":
-            pool = await search(recorder, self.prover, self.judge, self.config, self.seed)
+            outcome = await search(recorder, self.prover, self.judge, self.config, self.seed)
         else:
-            pool = await sequential(recorder, self.prover, self.judge, self.config)
-        return self.conclude(recorder, pool)
+            outcome = await sequential(recorder, self.prover, self.judge, self.config)
+        return self._conclude(recorder, outcome)
 
-    def conclude(self, recorder: Recorder, pool: Sequence[Assessed]) -> Selection:
-        """Write down the choice from ``pool``."""
-        choice = select(pool, self.config.select, self.judge.config.aggregate)
+    def _conclude(self, recorder: Recorder, outcome: Outcome) -> Selection:
+        """Write down the choice."""
+        choice = select(outcome.pool, self.config.select, self.judge.config.aggregate)
         chosen = choice.chosen
         selection = Selection(
             id=selection_id(recorder.problem.id),
@@ -45,7 +44,7 @@ class Loop:
             mean_score=chosen.tally.mean if chosen else None,
             verdicts=chosen.tally.verdicts if chosen else 0,
             self_score=chosen.self_score if chosen else None,
-            rounds=1 + max((entry.round for entry in pool), default=0),
+            rounds=outcome.rounds,
             reason=choice.reason,
             created=now(),
         )

@@ -8,13 +8,13 @@ from proofs.ids import derive_seed
 from proofs.records import Analysis, Proof
 from proofs.sections import answer_part
 from prover.role import Prover
-from refine.assess import Assessed, Judge
+from refine.assess import Assessed, Judge, Outcome
 from refine.config import RefineConfig
 from refine.pool import Pair, merge_identical, pairings, ranked
 from verifier.aggregate import is_accepted
 
 
-async def search(recorder: Recorder, prover: Prover, judge: Judge, config: RefineConfig, seed: int) -> list[Assessed]:
+async def search(recorder: Recorder, prover: Prover, judge: Judge, config: RefineConfig, seed: int) -> Outcome:
     """The whole pool after the last round, in a fixed order, identical proofs merged.
 
     Each round refines the ``config.top`` best proofs once with each of ``config.pairs`` of their analyses. Stops before
@@ -24,10 +24,12 @@ async def search(recorder: Recorder, prover: Prover, judge: Judge, config: Refin
     aggregate = judge.config.aggregate
     used: set[Pair] = set()
     pool = await _fresh(recorder, prover, judge, config.proofs, 0)
+    rounds = 1
     for number in range(1, config.rounds):
         merged = merge_identical(pool, aggregate)
         if any(is_accepted(entry.tally, aggregate) for entry in merged):
             break
+        rounds += 1
         draw = derive_seed(seed, recorder.problem.id, "pairings", number)
         pairs = pairings(ranked(merged)[: config.top], config.pairs, used, aggregate.confirm_at, draw)
         used.update(pairs)
@@ -36,7 +38,7 @@ async def search(recorder: Recorder, prover: Prover, judge: Judge, config: Refin
         if not pairs:
             # Nothing to refine: no proof, or no analysis that can be read.
             pool += await _fresh(recorder, prover, judge, config.proofs, number)
-    return merge_identical(pool, aggregate)
+    return Outcome(merge_identical(pool, aggregate), rounds)
 
 
 async def _fresh(recorder: Recorder, prover: Prover, judge: Judge, count: int, number: int) -> list[Assessed]:

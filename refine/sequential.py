@@ -3,11 +3,11 @@
 from policy.recorder import Recorder
 from proofs.records import Proof
 from prover.role import Prover
-from refine.assess import Assessed, Judge
+from refine.assess import Assessed, Judge, Outcome
 from refine.config import RefineConfig
 
 
-async def sequential(recorder: Recorder, prover: Prover, judge: Judge, config: RefineConfig) -> list[Assessed]:
+async def sequential(recorder: Recorder, prover: Prover, judge: Judge, config: RefineConfig) -> Outcome:
     """The last proof of each of ``config.proofs`` independent chains, in a fixed order.
 
     Needs no verifier: the self-evaluation is the feedback. With analyses set, the last proof of each chain is judged.
@@ -16,7 +16,8 @@ async def sequential(recorder: Recorder, prover: Prover, judge: Judge, config: R
     async def chain(proof: Proof) -> Assessed:
         return await judge.assess(recorder, await _last(recorder, prover, config, proof))
 
-    return await prover.prove(recorder, chain, indices=range(config.proofs))
+    pool = await prover.prove(recorder, chain, indices=range(config.proofs))
+    return Outcome(pool, 1 + max((entry.round for entry in pool), default=0))
 
 
 async def _last(recorder: Recorder, prover: Prover, config: RefineConfig, proof: Proof) -> Proof:

@@ -90,6 +90,7 @@ def exec_server(folder: Path, port: int, options: tuple[str, ...]) -> None:
     """Become `transformers serve`; its working folder is `folder`'s parent, so that the model's name is short."""
     print(f"serving http://{HOST}:{port}/v1, model name {folder.name}", flush=True)
     os.environ["HF_HUB_CACHE"] = str(folder.parent)  # GET /v1/models answers 500 where the cache folder isn't there
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads cost a factor of ten on busy cores
     os.chdir(folder.parent)
     command = ["-m", "transformers.cli.transformers", "serve", folder.name, "--host", HOST, "--port", str(port)]
     os.execv(sys.executable, [sys.executable, *command, "--device", "cpu", *options])  # noqa: S606

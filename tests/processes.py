@@ -83,21 +83,26 @@ class Job:
             *more,
         ]
 
-    def start(self, url: str, *more: str, prefix: tuple[str, ...] = ()) -> "Running":
-        """Start the command. ``prefix``: a command that runs it, such as ``prlimit``."""
+    @contextmanager
+    def start(self, url: str, *more: str) -> Iterator["Running"]:
+        """The command while the block runs; what is left of it then is killed."""
         said = self.problems.with_suffix(".stderr")
         with said.open("w") as file:
             process = subprocess.Popen(
-                [*prefix, *self.command(url, *more)],
+                self.command(url, *more),
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 env=_environment(),
             )
-        return Running(process, said)
+        running = Running(process, said)
+        try:
+            yield running
+        finally:
+            running.kill()
 
     def finish(self, url: str, *more: str, prefix: tuple[str, ...] = ()) -> Ended:
-        """Run the command to its end."""
+        """Run the command to its end. ``prefix``: a command that runs it, such as ``prlimit``."""
         done = subprocess.run(
             [*prefix, *self.command(url, *more)],
             cwd=ROOT,

@@ -13,13 +13,14 @@ from proofs.config import read_config, read_part
 from proofs.errors import LemmataError
 from proofs.ids import digest
 from proofs.log import read_log
-from proofs.records import Analysis, Label, Problem, Proof
+from proofs.records import Analysis, Label, Problem, Proof, Record
 from proofs.store import Run, now
 from refine.assess import Judge, JudgeConfig
 from verifier.aggregate import is_accepted
 from verifier.autolabel import LabelConfig, auto_label
 
 OnProof = Callable[[Recorder, Proof], Awaitable[None]]
+Keep = Callable[[Record], bool]
 
 
 def verify_command(config: dict[str, Any]) -> int:
@@ -32,7 +33,7 @@ def verify_command(config: dict[str, Any]) -> int:
             assessed = await judge.assess(recorder, proof)
             session.meters.accepted += is_accepted(assessed.tally, settings.aggregate)
 
-        return _judge_all(session, source, verify, with_analyses=False)
+        return _judge_all(session, source, verify, lambda record: isinstance(record, Proof | Label))
 
 
 def review_command(config: dict[str, Any]) -> int:
@@ -47,7 +48,7 @@ def review_command(config: dict[str, Any]) -> int:
             mine = [a for a in read_log(recorder.log.path) if isinstance(a, Analysis) and a.proof_id == proof.id]
             await gather_all(judge.review(recorder, proof, analysis) for analysis in mine)
 
-        return _judge_all(session, source, review, with_analyses=True)
+        return _judge_all(session, source, review, lambda record: isinstance(record, Proof | Label | Analysis))
 
 
 def label_command(config: dict[str, Any]) -> int:
@@ -62,7 +63,7 @@ def label_command(config: dict[str, Any]) -> int:
             if name not in recorder.log and proof.body is not None:
                 recorder.log.append([await _label(judge, recorder, proof, labelling, name)])
 
-        return _judge_all(session, source, label, with_analyses=False)
+        return _judge_all(session, source, label, _is_no_auto_label)
 
 
 async def _label(judge: Judge, recorder: Recorder, proof: Proof, config: LabelConfig, name: str) -> Label:
@@ -80,6 +81,11 @@ async def _label(judge: Judge, recorder: Recorder, proof: Proof, config: LabelCo
     )
 
 
+def _is_no_auto_label(record: Record) -> bool:
+    """Proofs and labels of a source; not the automatic labels that are about to be made anew."""
+    return isinstance(record, Proof) or (isinstance(record, Label) and record.grader != "auto")
+
+
 def _judge_settings(config: dict[str, Any]) -> JudgeConfig:
     settings = read_config(JudgeConfig, config["judge"], "judge")
     if not settings.analyses:
@@ -87,9 +93,9 @@ def _judge_settings(config: dict[str, Any]) -> JudgeConfig:
     return settings
 
 
-def _judge_all(session: Session, source: SourceConfig, on_proof: OnProof, *, with_analyses: bool) -> int:
+def _judge_all(session: Session, source: SourceConfig, on_proof: OnProof, keep: Keep) -> int:
     """Bring the source into the run, then judge every proof in it."""
-    transfer(source, session.run, with_analyses=with_analyses)
+    transfer(source, session.run, keep)
 
     async def work(problem: Problem) -> None:
         with closing(session.run.log(problem)) as log:

@@ -12,7 +12,7 @@ from lemmata.report import report
 from lemmata.terminal import plain
 from proofs.errors import LemmataError
 from proofs.log import read_log
-from proofs.records import Analysis, Generated, Problem, Proof, Record, Refusal, Review, Selection, to_json
+from proofs.records import Analysis, Generated, Label, Problem, Proof, Record, Refusal, Review, Selection, to_json
 from proofs.store import Run
 
 MOST_LISTED = 5
@@ -69,13 +69,15 @@ def find(run: Run, name: str) -> tuple[Record, list[Record]]:
 
 
 def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
-    """Problem, proofs by round, their analyses and reviews, and the selection."""
+    """Problem, proofs by round, their analyses, reviews and labels, and the selection."""
     tree = Tree(plain(f"problem {problem.id} {problem.name}", style="bold"))
     tree.add(plain(problem.statement))
     children: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if isinstance(record, Analysis | Review):
             children[record.parents[0]].append(record)
+        if isinstance(record, Label):
+            children[record.proof_id].append(record)
     for record in records:
         if isinstance(record, Proof | Refusal):
             _grow(tree, record, children)
@@ -99,6 +101,9 @@ def headline(record: Record) -> str:
     if isinstance(record, Analysis | Review):
         verdict = f"score {record.score:g}" if record.score is not None else f"no verdict ({record.fault})"
         return f"{record.kind} {record.id}: {verdict}"
+    if isinstance(record, Label):
+        score = "undecided" if record.score is None else f"score {record.score:g}"
+        return f"label by {record.grader} ({record.author}): {score} {record.reason}"
     if isinstance(record, Refusal):
         return f"refused {record.role} {record.id}: {record.error}"
     return f"{record.kind} {record.id}"
@@ -113,7 +118,7 @@ def record_lines(record: Record) -> Iterator[str]:
     yield headline(record)
     hidden = {"text", "reasoning", "kind", "id"}
     for key, value in to_json(record).items():
-        if key not in hidden and value not in (None, "", [], {}):
+        if key not in hidden and value not in (None, "", [], (), {}):
             yield f"  {key}: {value}"
     if isinstance(record, Generated):
         if record.reasoning:

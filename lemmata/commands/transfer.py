@@ -1,6 +1,6 @@
 """``lemmata import`` and ``lemmata export``: proofs from elsewhere into a run, a run into tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from proofs.config import STRICT, Name, read_part, settings
 from proofs.export import export_table
 from proofs.imported import is_released, records_of_released, records_of_run, records_of_table
 from proofs.log import ProblemLog
-from proofs.records import Problem, Record
+from proofs.records import Problem, Record, Selection
 from proofs.store import Run
 
 
@@ -46,7 +46,7 @@ def import_command(config: dict[str, Any]) -> int:
     """Make a run of the proofs of a source."""
     settings = read_part(ImportConfig, config)
     with Run.start(settings.run, "import", config, frozenset(["run"])) as run:
-        transfer(settings, run, with_analyses=True)
+        transfer(settings, run, lambda record: not isinstance(record, Selection))
         report(run)
     return 0
 
@@ -60,23 +60,25 @@ def export_command(config: dict[str, Any]) -> int:
     return 0
 
 
-def transfer(config: SourceConfig, run: Run, *, with_analyses: bool) -> None:
+def transfer(config: SourceConfig, run: Run, keep: Callable[[Record], bool]) -> None:
     """Write the problems and proofs of a source into ``run``; what is there already is not written again.
+
+    ``keep`` chooses among the records of a source that is a run.
 
     Raises:
         LemmataError: the source is no run, no released outputs and no table of proofs.
     """
-    for problem, records in _groups(config.source, config.proof_columns, with_analyses=with_analyses):
+    for problem, records in _groups(config, keep):
         with closing(run.log(problem)) as log:
             _append_new(log, records)
 
 
-def _groups(source: str, columns: ProofColumns, *, with_analyses: bool) -> Iterator[tuple[Problem, Sequence[Record]]]:
-    if (Path(source) / "run.yaml").is_file():
-        return records_of_run(Run.read(source), with_analyses=with_analyses)
-    if is_released(source):
-        return records_of_released(source)
-    return records_of_table(source, columns)
+def _groups(config: SourceConfig, keep: Callable[[Record], bool]) -> Iterator[tuple[Problem, Sequence[Record]]]:
+    if (Path(config.source) / "run.yaml").is_file():
+        return records_of_run(Run.read(config.source), keep)
+    if is_released(config.source):
+        return records_of_released(config.source)
+    return records_of_table(config.source, config.proof_columns)
 
 
 def _append_new(log: ProblemLog, records: Sequence[Record]) -> None:

@@ -64,8 +64,8 @@ AT_LEAST_1 = "input should be greater than or equal to 1"
         # settings that do not go together
         (
             [*REFINE, "refine.judge.analyses=2"],
-            "refine.judge: with 2 analyses no proof can have the 3 valid verdicts that acceptance needs; raise "
-            "analyses, or lower aggregate.min_verdicts\n",
+            "refine: with 2 analyses no proof can have the 3 valid verdicts that acceptance needs; raise "
+            "judge.analyses, or lower judge.aggregate.min_verdicts\n",
         ),
         ([*REFINE, "refine.judge.analyses=0"], "refine: strategy=search needs judge.analyses of at least 1\n"),
         ([*VERIFY, "judge.analyses=0"], "judge.analyses must be at least 1.\n"),

@@ -6,36 +6,19 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
 import pytest
 
-from policy.answer import Prices
 from policy.interface import Completion, PolicyUnavailable, PromptRefused, Sampling, user_prompt
 from policy.retry import RetryConfig
 from proofs.errors import LemmataError
-from proofs.records import Usage
 from tests.fake_server import Behaviour, FakeServer, Reply, completion, json_reply, well_behaved
-from tests.policy.rig import PROMPT, Script, ask, ask_raw, refusing_url, rig
+from tests.policy.rig import Script, ask, ask_raw, refusing_url, rig
 
 JSON = {"content-type": "application/json"}
 BUSY = json_reply({"error": {"message": "slow down"}}, 429)
-
-
-def _changed(**changes: Any) -> Behaviour:
-    """A good answer with parts of its choice or, by ``usage``, of the whole changed."""
-
-    async def behave(body: Mapping[str, Any], server: FakeServer) -> Reply:
-        value = completion(body, ["text"], **{key: item for key, item in changes.items() if key != "usage"})
-        return json_reply(value | ({"usage": changes["usage"]} if "usage" in changes else {}))
-
-    return behave
-
-
-def _message(**message: Any) -> Behaviour:
-    return _changed(message={"role": "assistant", **message})
 
 
 def _counting(*counts: int) -> Script:
@@ -353,119 +336,6 @@ def test_no_more_samples_are_asked_for_than_set() -> None:
             assert it.server.requests[0]["n"] == 3
 
     asyncio.run(main())
-
-
-# What an answer holds.
-
-
-@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
-def test_reasoning_is_kept_apart(name: str) -> None:
-    [answer] = ask(_message(content="Proof.", **{name: "Let me see."}))
-    assert (answer.text, answer.reasoning) == ("Proof.", "Let me see.")
-
-
-@pytest.mark.parametrize("message", [{"content": None}, {}, {"content": ""}, {"content": None, "reasoning": None}])
-def test_an_answer_without_content_is_an_empty_text(message: dict[str, Any]) -> None:
-    [answer] = ask(_message(**message))
-    assert (answer.text, answer.reasoning) == ("", None)
-
-
-def test_a_lone_surrogate_anywhere_can_still_be_written_down() -> None:
-    reply = {
-        "model": "m\udfff",
-        "choices": [
-            {"message": {"content": "a\ud800b \ud83d\ude00", "reasoning": "\udc00"}, "finish_reason": "st\ud800op"}
-        ],
-    }
-    [answer] = ask(Script(json_reply(reply)))
-    assert answer.text == "a\ufffdb \U0001f600"
-    for text in (answer.text, answer.reasoning, answer.model, answer.finish_reason):
-        assert text
-        text.encode()
-
-
-@pytest.mark.parametrize(("given", "kept"), [("length", "length"), ("stop", "stop"), (None, "unknown")])
-def test_the_finish_reason_is_kept(given: str | None, kept: str) -> None:
-    assert ask(_changed(finish_reason=given))[0].finish_reason == kept
-
-
-@pytest.mark.parametrize("kind", ["text/plain", "application/json; charset=utf-8", "application/vnd.x+json", ""])
-def test_json_is_read_whatever_its_content_type(kind: str) -> None:
-    value = completion({"model": "m", "messages": []}, ["Proof."])
-    [answer] = ask(Script((200, {"content-type": kind} if kind else {}, json.dumps(value).encode())))
-    assert answer.text == "Proof."
-
-
-def test_usage_and_its_cost() -> None:
-    usage = {
-        "prompt_tokens": 1000,
-        "completion_tokens": 500,
-        "prompt_tokens_details": {"cached_tokens": 400},
-        "completion_tokens_details": {"reasoning_tokens": 300},
-    }
-    [answer] = ask(_changed(usage=usage), prices=Prices(prompt=2.0, cached=0.5, completion=10.0))
-    assert answer.usage is not None
-    assert replace(answer.usage, cost=0.0) == Usage(1000, 400, 500, 300)
-    assert answer.usage.cost == pytest.approx((600 * 2 + 400 * 0.5 + 500 * 10) / 1e6)
-
-
-@pytest.mark.parametrize("usage", [None, [], "7", {}, {"prompt_tokens": None, "completion_tokens": "7"}])
-def test_usage_that_is_not_reported_is_none(usage: Any) -> None:
-    assert ask(_changed(usage=usage))[0].usage is None
-
-
-@pytest.mark.parametrize("count", [-5, 1.5, True, 10**400, None, [1]])
-def test_a_count_that_is_none_counts_as_nothing(count: Any) -> None:
-    usage = {"prompt_tokens": 3, "completion_tokens": count, "prompt_tokens_details": count}
-    assert ask(_changed(usage=usage))[0].usage == Usage(prompt_tokens=3)
-
-
-# What is sent.
-
-
-def _sent(sampling: Sampling, **settings: Any) -> dict[str, Any]:
-    async def main() -> dict[str, Any]:
-        async with rig(well_behaved, **settings) as it:
-            await it.endpoint.sample([PROMPT], sampling)
-            return it.server.requests[0]
-
-    return asyncio.run(main())
-
-
-def test_the_request_holds_the_sampling() -> None:
-    sampling = Sampling(n=2, temperature=0.6, top_p=0.9, max_tokens=77, stop=("END",), seed=5)
-    body = _sent(sampling, token_limit_name="max_completion_tokens", extra_body={"top_k": 20, "nested": {"a": [1]}})
-    assert body == {
-        "model": "m",
-        "messages": [{"role": "user", "content": "Prove it."}],
-        "n": 2,
-        "temperature": 0.6,
-        "top_p": 0.9,
-        "max_completion_tokens": 77,
-        "stop": ["END"],
-        "seed": 5,
-        "top_k": 20,
-        "nested": {"a": [1]},
-    }
-
-
-def test_what_is_not_set_is_not_sent() -> None:
-    assert set(_sent(Sampling(seed=5), send_seed=False)) == {"model", "messages", "temperature", "top_p"}
-
-
-def test_key_and_headers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    heads: list[str] = []
-
-    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
-        writer.write(b"HTTP/1.1 401 X\r\ncontent-length: 0\r\n\r\n")
-
-    monkeypatch.setenv("SOME_KEY", "secret")
-    with pytest.raises(LemmataError, match="401"):
-        ask_raw(keep, api_key_env="SOME_KEY", headers={"X-Team": "proofs"})
-    assert "post /v1/chat/completions" in heads[0]
-    assert "authorization: bearer secret" in heads[0]
-    assert "x-team: proofs" in heads[0]
 
 
 def test_several_prompts_are_answered_in_order_and_none_is_lost_to_an_error() -> None:
