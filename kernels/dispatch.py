@@ -1,0 +1,47 @@
+"""The one place that decides which implementation of an operation runs. The model calls these and never asks.
+
+``impl``: "auto" takes the fastest there is for the tensors' device, "reference" the specification in torch, "triton"
+the Triton kernels. None of the latter is built yet, so "auto" is the reference everywhere.
+"""
+
+from types import ModuleType
+from typing import Literal
+
+from torch import Tensor
+
+from kernels import reference
+
+Impl = Literal["auto", "triton", "reference"]
+
+
+def _implementation(impl: Impl) -> ModuleType:
+    """The module that implements ``impl``. Raises NotImplementedError for Triton, ValueError for an unknown name."""
+    if impl in ("auto", "reference"):
+        return reference
+    if impl == "triton":
+        raise NotImplementedError("impl='triton': no Triton kernel is built yet; use impl='auto' or 'reference'")
+    raise ValueError(f"impl={impl!r} is not one of 'auto', 'triton', 'reference'")
+
+
+def index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, *, impl: Impl = "auto") -> Tensor:
+    """As ``reference.index_scores``."""
+    return _implementation(impl).index_scores(q_BSJI, k_BTI, w_BSJ, positions_BS)
+
+
+def select_topk(scores_BST: Tensor, k: int, *, impl: Impl = "auto") -> Tensor:
+    """As ``reference.select_topk``."""
+    return _implementation(impl).select_topk(scores_BST, k)
+
+
+def sparse_mla(
+    q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float, latent: int, *, impl: Impl = "auto"
+) -> Tensor:
+    """As ``reference.sparse_mla``."""
+    return _implementation(impl).sparse_mla(q_BSHD, kv_BTD, indices_BSK, scale, latent)
+
+
+def sparse_mla_decode(
+    q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, latent: int, *, impl: Impl = "auto"
+) -> Tensor:
+    """As ``reference.sparse_mla_decode``."""
+    return _implementation(impl).sparse_mla_decode(q_BHD, rows_ND, indices_BK, scale, latent)
