@@ -9,15 +9,27 @@ from typing import Literal
 
 from torch import Tensor
 
-from kernels import reference
+from kernels import reference, reference_kl
+from kernels.reference_kl import IndexInputs
+
+__all__ = [
+    "Impl",
+    "IndexInputs",
+    "index_scores",
+    "index_topk",
+    "indexer_kl",
+    "select_topk",
+    "sparse_mla",
+    "sparse_mla_decode",
+]
 
 Impl = Literal["auto", "triton", "reference"]
 
 
-def _implementation(impl: Impl) -> ModuleType:
-    """The module that implements ``impl``. Raises NotImplementedError for Triton, ValueError for an unknown name."""
+def _implementation(impl: Impl, specification: ModuleType = reference) -> ModuleType:
+    """The module to call. Raises NotImplementedError for Triton, ValueError for an unknown name."""
     if impl in ("auto", "reference"):
-        return reference
+        return specification
     if impl == "triton":
         raise NotImplementedError("impl='triton': no Triton kernel is built yet; use impl='auto' or 'reference'")
     raise ValueError(f"impl={impl!r} is not one of 'auto', 'triton', 'reference'")
@@ -33,6 +45,13 @@ def select_topk(scores_BST: Tensor, k: int, *, impl: Impl = "auto") -> Tensor:
     return _implementation(impl).select_topk(scores_BST, k)
 
 
+def index_topk(
+    q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, k: int, *, impl: Impl = "auto"
+) -> Tensor:
+    """As ``reference.index_topk``."""
+    return _implementation(impl).index_topk(q_BSJI, k_BTI, w_BSJ, positions_BS, k)
+
+
 def sparse_mla(
     q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float, latent: int, *, impl: Impl = "auto"
 ) -> Tensor:
@@ -45,3 +64,17 @@ def sparse_mla_decode(
 ) -> Tensor:
     """As ``reference.sparse_mla_decode``."""
     return _implementation(impl).sparse_mla_decode(q_BHD, rows_ND, indices_BK, scale, latent)
+
+
+def indexer_kl(
+    index: IndexInputs,
+    q_BSHD: Tensor,
+    kv_BTD: Tensor,
+    positions_BS: Tensor,
+    scale: float,
+    indices_BSK: Tensor | None,
+    *,
+    impl: Impl = "auto",
+) -> Tensor:
+    """As ``reference_kl.indexer_kl``."""
+    return _implementation(impl, reference_kl).indexer_kl(index, q_BSHD, kv_BTD, positions_BS, scale, indices_BSK)

@@ -57,6 +57,17 @@ def select_topk(scores_BST: Tensor, k: int) -> Tensor:
     return _compact(chosen_BST, width)
 
 
+def index_topk(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, k: int) -> Tensor:
+    """``select_topk`` of ``index_scores`` without ever holding all scores: indices_BSK. No gradient."""
+    q_BSJI, k_BTI, w_BSJ = q_BSJI.detach(), k_BTI.detach(), w_BSJ.detach()
+
+    def select(part: slice) -> Tensor:
+        return select_topk(index_scores(q_BSJI[:, part], k_BTI, w_BSJ[:, part], positions_BS[:, part]), k)
+
+    batch, queries, heads = w_BSJ.shape
+    return _over_queries(select, queries, batch * heads * k_BTI.shape[1])
+
+
 def _compact(chosen_BST: Tensor, width: int) -> Tensor:
     """Indices of the True entries, ascending, in the first of ``width`` places, -1 in the others."""
     *rows, tokens = chosen_BST.shape
@@ -115,10 +126,14 @@ def _attend_masked(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, latent: 
 
 
 def _attend_gathered(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, latent: int) -> Tensor:
-    batch, tokens, _ = kv_BTD.shape
-    first_B11 = torch.arange(batch, device=kv_BTD.device)[:, None, None] * tokens
-    rows_BSKD = kv_BTD.flatten(0, 1)[indices_BSK.clamp(min=0).long() + first_B11]
-    return _attend_rows(q_BSHD, rows_BSKD, indices_BSK < 0, latent)
+    return _attend_rows(q_BSHD, gather_rows(kv_BTD, indices_BSK), indices_BSK < 0, latent)
+
+
+def gather_rows(rows_BTD: Tensor, indices_BSK: Tensor) -> Tensor:
+    """The rows that each query selected, [B, S, K, D]; padding gives row 0."""
+    batch, tokens, _ = rows_BTD.shape
+    first_B11 = torch.arange(batch, device=rows_BTD.device)[:, None, None] * tokens
+    return rows_BTD.flatten(0, 1)[indices_BSK.clamp(min=0).long() + first_B11]
 
 
 def _attend_rows(q: Tensor, rows: Tensor, padding: Tensor, latent: int) -> Tensor:

@@ -49,15 +49,18 @@ class Attention(nn.Module):
     def forward(self, x_BSM: Tensor, positions_BS: Tensor, turn: Rotation, cache: LayerCache | None) -> Tensor:
         """Attention output [B, S, M]. Without a cache, row s of the batch must be the token at position s."""
         inputs = self.project(x_BSM, turn)
-        keys_BTI = inputs.indexer.k_BSI
+        keys_BTI = inputs.indexer.k_BTI
         if cache is not None:
             cache.store(inputs.rows_BSD, keys_BTI, positions_BS)
             keys_BTI = cache.keys()
         indices_BSK = self.select(inputs.indexer, keys_BTI, positions_BS)
-        return self.output(self._attend(inputs, indices_BSK, cache))
+        return self.output(self.attend(inputs, indices_BSK, cache))
 
     def project(self, x_BSM: Tensor, turn: Rotation) -> AttentionInputs:
-        """Queries, rows and indexer inputs of the tokens ``x_BSM``."""
+        """Queries, rows and indexer inputs of the tokens ``x_BSM``.
+
+        The indexer reads them detached: it learns from its own loss alone (DeepSeek-V3.2-Exp report, section 2.1).
+        """
         config = self.config
         latent_BSQ = x_BSM if config.q_lora_rank is None else self.q_a_layernorm(self.q_a_proj(x_BSM))
         project_query = self.q_proj if config.q_lora_rank is None else self.q_b_proj
@@ -67,20 +70,19 @@ class Attention(nn.Module):
         q_BSHD = torch.cat((absorbed_BSHC, rotate_interleaved(rope_BSHR, turn)), dim=-1)
         c_BSC, key_BSR = self.kv_a_proj_with_mqa(x_BSM).split([config.kv_lora_rank, config.qk_rope_head_dim], dim=-1)
         rows_BSD = torch.cat((self.kv_a_layernorm(c_BSC), rotate_interleaved(key_BSR, turn)), dim=-1)
-        return AttentionInputs(q_BSHD, rows_BSD, self.indexer(x_BSM, latent_BSQ, turn))
+        return AttentionInputs(q_BSHD, rows_BSD, self.indexer(x_BSM.detach(), latent_BSQ.detach(), turn))
 
     def select(self, index: IndexInputs, keys_BTI: Tensor, positions_BS: Tensor) -> Tensor:
         """The tokens that each query attends to, indices_BSK; no gradient passes."""
-        with torch.no_grad():
-            scores_BST = dispatch.index_scores(index.q_BSJI, keys_BTI, index.w_BSJ, positions_BS)
-            return dispatch.select_topk(scores_BST, self.config.index_topk)
+        return dispatch.index_topk(index.q_BSJI, keys_BTI, index.w_BSJ, positions_BS, self.config.index_topk)
 
     def output(self, out_BSHC: Tensor) -> Tensor:
         """From attended latents to the model width: each head's W_UV, then W_O."""
         out_BSHV = torch.einsum("bshc,hvc->bshv", out_BSHC, self._up_projections()[1])
         return self.o_proj(out_BSHV.flatten(2))
 
-    def _attend(self, inputs: AttentionInputs, indices_BSK: Tensor, cache: LayerCache | None) -> Tensor:
+    def attend(self, inputs: AttentionInputs, indices_BSK: Tensor, cache: LayerCache | None = None) -> Tensor:
+        """Attended latents out_BSHC of the new tokens, over the cache's rows or, without one, over their own."""
         latent = self.config.kv_lora_rank
         if cache is None:
             return dispatch.sparse_mla(inputs.q_BSHD, inputs.rows_BSD, indices_BSK, self.scale, latent)

@@ -45,7 +45,7 @@ def load_pretrained(folder: str | Path, dtype: torch.dtype = torch.float32, devi
 
 
 def save_pretrained(module: DsaModel, folder: str | Path, shard_bytes: int = SHARD_BYTES) -> None:
-    """Write ``module`` as a Hugging Face folder that transformers and vLLM load.
+    """Write ``module`` as a Hugging Face folder that transformers loads, with the keys that vLLM needs.
 
     The folder appears whole or not at all. One that exists keeps its other files (a tokenizer's); it may have no
     sub-folder, so that a mistyped path cannot move a tree. Raises ModelError there.

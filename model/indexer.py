@@ -4,23 +4,14 @@ DeepSeek-V3.2-Exp report, equation 1. Shape suffixes: B batch, S tokens, M model
 J indexer heads, I indexer width.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kernels.dispatch import IndexInputs
 from model.config import ModelConfig
 from model.layers import LayerNorm, Linear
 from model.rope import Rotation, rotate_first_half_split
-
-
-class IndexInputs(NamedTuple):
-    """What ``kernels.dispatch.index_scores`` takes of the new tokens: queries, keys, weights with their scale."""
-
-    q_BSJI: Tensor
-    k_BSI: Tensor
-    w_BSJ: Tensor
 
 
 class Indexer(nn.Module):

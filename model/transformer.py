@@ -28,7 +28,11 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x_BSM: Tensor, positions_BS: Tensor, turn: Rotation, cache: LayerCache | None = None) -> Tensor:
         """[B, S, M] to [B, S, M]."""
-        x_BSM = x_BSM + self.self_attn(self.input_layernorm(x_BSM), positions_BS, turn, cache)
+        return self.finish(x_BSM, self.self_attn(self.input_layernorm(x_BSM), positions_BS, turn, cache))
+
+    def finish(self, x_BSM: Tensor, attended_BSM: Tensor) -> Tensor:
+        """What follows attention: its residual, then the feed-forward part with its own."""
+        x_BSM = x_BSM + attended_BSM
         return x_BSM + self.mlp(self.post_attention_layernorm(x_BSM))
 
 

@@ -69,6 +69,16 @@ def test_index_scores(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(dispatch.index_scores(q, k, w, positions), naive_scores(q, k, w, positions))
 
 
+@pytest.mark.parametrize("chunk", [1, 300, 1 << 24])
+def test_selecting_in_blocks_is_selecting_at_once(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    q, k, w = (torch.randn(*s, generator=generator).double() for s in [(2, 30, 1, 4), (2, 30, 4), (2, 30, 1)])
+    positions = torch.arange(30).expand(2, -1)
+    expected = dispatch.select_topk(dispatch.index_scores(q, k, w, positions), 6)
+    monkeypatch.setattr(reference, "CHUNK_ELEMENTS", chunk)
+    assert torch.equal(dispatch.index_topk(q, k, w, positions, 6), expected)
+
+
 def test_index_scores_hold_no_negative_zero() -> None:
     scores = dispatch.index_scores(
         -torch.ones(1, 1, 2, 4), torch.ones(1, 3, 4), -torch.ones(1, 1, 2), torch.tensor([[2]])

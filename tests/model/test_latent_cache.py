@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from kernels import dispatch
+from kernels import reference
 from model.cache import Cache
 from model.errors import ModelError
 from model.indexer import Indexer
@@ -44,9 +44,9 @@ def test_cached_is_uncached(sizes: list[int], heads: int) -> None:
 def test_ties_do_occur_at_the_boundary() -> None:
     """The premise of the test above, without which it would show less."""
     model, seen = tiny_model(index_n_heads=1), []
-    score = dispatch.index_scores
+    score = reference.index_scores
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(dispatch, "index_scores", lambda *inputs: seen.append(score(*inputs)) or seen[-1])
+        patch.setattr(reference, "index_scores", lambda *inputs: seen.append(score(*inputs)) or seen[-1])
         model(random_ids(2, 96))
     best = torch.stack(seen)[:, :, 9:].topk(9, dim=-1).values
     assert (best[..., 7] == best[..., 8]).float().mean() > 0.02

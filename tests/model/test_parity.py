@@ -11,7 +11,7 @@ pytest.importorskip("transformers", minversion="5.11")
 import torch
 from transformers import DeepseekV3Config, DeepseekV3ForCausalLM, DeepseekV32Config, DeepseekV32ForCausalLM
 
-from kernels import dispatch
+from kernels import reference
 from model import load_pretrained, save_pretrained
 from model.config import Yarn
 from model.config_json import config_to_json
@@ -79,9 +79,9 @@ def test_no_ties_disturb_the_comparison() -> None:
     """The premise of the tests above: at the boundary of the selection no two scores are equal."""
     ours = tiny_model(index_n_heads=MANY_HEADS)
     seen: list[torch.Tensor] = []
-    score = dispatch.index_scores
+    score = reference.index_scores
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(dispatch, "index_scores", lambda *inputs: seen.append(score(*inputs)) or seen[-1])
+        patch.setattr(reference, "index_scores", lambda *inputs: seen.append(score(*inputs)) or seen[-1])
         ours(random_ids(2, 80, seed=80))
     assert len(seen) == ours.config.num_hidden_layers
     for scores in seen:
