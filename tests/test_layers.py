@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"conf"},
     {"kernels"},
+    {"model"},
     {"proofs"},
     {"policy"},
     {"prover", "verifier", "meta_verifier"},

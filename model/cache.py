@@ -1,0 +1,84 @@
+"""What earlier tokens leave behind: per layer and token one latent row (with the shared rope key) and one indexer key.
+
+Shape suffixes: B batch, S new tokens, T cached tokens, I indexer width, D = latent + rope width, K selected tokens,
+N flat rows.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.errors import ModelError
+
+
+class LayerCache(Protocol):
+    """What one layer's attention asks of a cache, contiguous or paged. Row s of a sequence is its token at position s.
+
+    Rows past a sequence's last token may be returned; causality keeps them from being read.
+    """
+
+    def store(self, rows_BSD: Tensor, keys_BSI: Tensor, positions_BS: Tensor) -> None:
+        """Keep new tokens at their positions; position -1 is padding and is dropped."""
+        ...
+
+    def keys(self) -> Tensor:
+        """Indexer keys of all sequences, keys_BTI."""
+        ...
+
+    def rows(self) -> Tensor:
+        """Latent rows of all sequences, rows_BTD."""
+        ...
+
+    def flat_rows(self, indices_BK: Tensor) -> tuple[Tensor, Tensor]:
+        """The store itself, rows_ND, and which of its rows ``indices_BK`` are; -1 stays -1."""
+        ...
+
+
+class ContiguousLayerCache:
+    """Room for ``capacity`` tokens of each sequence, in one tensor."""
+
+    def __init__(self, config: ModelConfig, batch: int, capacity: int, like: Tensor) -> None:
+        self._rows_BTD = like.new_zeros(batch, capacity, config.cache_width)
+        self._keys_BTI = like.new_zeros(batch, capacity, config.index_head_dim)
+        self._length = 0
+
+    def store(self, rows_BSD: Tensor, keys_BSI: Tensor, positions_BS: Tensor) -> None:
+        """As LayerCache.store. Raises ModelError where a position is beyond the capacity."""
+        length = max(self._length, int(positions_BS.max()) + 1)
+        if length > self._rows_BTD.shape[1]:
+            raise ModelError(f"the cache has room for {self._rows_BTD.shape[1]} tokens and {length} are needed")
+        sequence_N, column_N = (positions_BS >= 0).nonzero(as_tuple=True)
+        place_N = positions_BS[sequence_N, column_N]
+        self._rows_BTD[sequence_N, place_N] = rows_BSD.detach()[sequence_N, column_N]
+        self._keys_BTI[sequence_N, place_N] = keys_BSI.detach()[sequence_N, column_N]
+        self._length = length
+
+    def keys(self) -> Tensor:
+        """As LayerCache.keys, as long as the longest sequence."""
+        return self._keys_BTI[:, : self._length]
+
+    def rows(self) -> Tensor:
+        """As LayerCache.rows, as long as the longest sequence."""
+        return self._rows_BTD[:, : self._length]
+
+    def flat_rows(self, indices_BK: Tensor) -> tuple[Tensor, Tensor]:
+        """As LayerCache.flat_rows."""
+        batch, capacity, _ = self._rows_BTD.shape
+        first_B1 = torch.arange(batch, device=indices_BK.device).unsqueeze(-1) * capacity
+        return self._rows_BTD.flatten(0, 1), torch.where(indices_BK < 0, -1, indices_BK + first_B1)
+
+
+class Cache:
+    """The caches of all decoder layers: what a model's ``cache`` argument takes."""
+
+    def __init__(self, layers: Sequence[LayerCache]) -> None:
+        self.layers = layers
+
+    @classmethod
+    def contiguous(cls, config: ModelConfig, batch: int, capacity: int, like: Tensor) -> "Cache":
+        """Room for ``batch`` sequences of ``capacity`` tokens; dtype and device are those of ``like``."""
+        layers = range(config.num_hidden_layers)
+        return cls([ContiguousLayerCache(config, batch, capacity, like) for _ in layers])

@@ -1,0 +1,121 @@
+"""Hugging Face model folders of DSA models: load and save."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model.config_json import config_to_json, read_config
+from model.errors import ModelError
+from model.fp8 import BLOCK, dequantise, scale_shape
+from model.initialise import empty_model
+from model.names import checkpoint_tensors, copies
+from model.shards import INDEX, Entry, listed, read_headers, read_tensors, write_tensors
+from model.transformer import DsaModel
+
+SHARD_BYTES = 5 * 10**9
+WEIGHT_DTYPES = frozenset({"F64", "F32", "F16", "BF16"})
+FP8_DTYPE = "F8_E4M3"
+SCALE_SUFFIX = "_scale_inv"
+OWN_FILES = ("config.json", "*.safetensors", INDEX)
+
+
+def load_pretrained(folder: str | Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> DsaModel:
+    """The model in a Hugging Face folder of a DeepSeek-V3.2 checkpoint. FP8 weights are dequantised.
+
+    Memory stays near the model's size: weights are allocated once in ``dtype`` and filled one tensor at a time.
+    Raises ModelError that lists every unknown, missing and mis-shaped tensor, before any weight is read.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    entries = read_headers(folder)
+    model = empty_model(config, dtype, device)
+    targets, repeated = checkpoint_tensors(model), copies(model)
+    _check_entries(folder, entries, targets, repeated)
+    for name, tensor in read_tensors(entries, targets):
+        targets[name].copy_(_dequantised(name, tensor, entries))
+    for name, tensor in read_tensors(entries, repeated.keys() & entries.keys()):
+        if not torch.equal(_dequantised(name, tensor, entries).to(targets[repeated[name]]), targets[repeated[name]]):
+            raise ModelError(f"{folder}: {name} differs from {repeated[name]}, which it must repeat")
+    return model.eval()
+
+
+def save_pretrained(module: DsaModel, folder: str | Path, shard_bytes: int = SHARD_BYTES) -> None:
+    """Write ``module`` as a Hugging Face folder that transformers loads, with the keys that vLLM needs.
+
+    The folder appears whole or not at all. One that exists keeps its other files (a tokenizer's); it may have no
+    sub-folder, so that a mistyped path cannot move a tree. Raises ModelError there.
+    """
+    folder = Path(folder).absolute()
+    _check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    tensors = checkpoint_tensors(module)
+    # transformers expects no copy of a tied head; servers of MTP layers expect theirs.
+    tensors |= {name: tensors[own] for name, own in copies(module).items() if name != "lm_head.weight"}
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.partial-") as partial:
+        fresh = Path(partial, "model")
+        fresh.mkdir()
+        write_tensors(tensors, fresh, shard_bytes)
+        config = {**config_to_json(module.config), "dtype": _dtype_name(module)}
+        (fresh / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        _put_in_place(fresh, folder, Path(partial, "replaced"))
+
+
+def _check_replaceable(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(entry.is_dir() for entry in folder.iterdir())):
+        raise ModelError(f"{folder} is in the way: it is a file or has sub-folders; choose another folder")
+
+
+def _put_in_place(fresh: Path, folder: Path, replaced: Path) -> None:
+    """Make ``fresh`` the folder; what it replaces stays whole beside it until then."""
+    if folder.exists():
+        shutil.copytree(folder, fresh, ignore=shutil.ignore_patterns(*OWN_FILES), dirs_exist_ok=True)
+        folder.rename(replaced)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(folder)
+        raise
+
+
+def _dtype_name(module: DsaModel) -> str:
+    return str(module.model.embed_tokens.weight.dtype).removeprefix("torch.")
+
+
+def _check_entries(
+    folder: Path, entries: Mapping[str, Entry], targets: Mapping[str, Tensor], repeated: Mapping[str, str]
+) -> None:
+    """Raise ModelError with all that is wrong with the checkpoint's tensors."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in targets.items()}
+    shapes |= {name: shapes[own] for name, own in repeated.items() if name in entries}
+    quantised = {name for name in shapes if name in entries and entries[name].dtype == FP8_DTYPE}
+    shapes |= {name + SCALE_SUFFIX: scale_shape(shapes[name]) for name in quantised}
+    present = [name for name in shapes if name in entries]
+    problems = {
+        "unknown": entries.keys() - shapes.keys(),
+        "missing": shapes.keys() - entries.keys(),
+        "mis-shaped": [
+            f"{name} {list(entries[name].shape)} instead of {list(shapes[name])}"
+            for name in present
+            if entries[name].shape != shapes[name]
+        ],
+        "of a type that is no weight": [
+            f"{name} {entries[name].dtype}"
+            for name in present
+            if entries[name].dtype not in WEIGHT_DTYPES and not (name in quantised and len(shapes[name]) == 2)
+        ],
+    }
+    if found := [f"{kind}: {listed(names)}" for kind, names in problems.items() if names]:
+        raise ModelError(f"the weights in {folder} do not fit its config.json. " + "; ".join(found))
+
+
+def _dequantised(name: str, tensor: Tensor, entries: Mapping[str, Entry]) -> Tensor:
+    if entries[name].dtype != FP8_DTYPE:
+        return tensor
+    scale = name + SCALE_SUFFIX
+    return dequantise(tensor, dict(read_tensors(entries, [scale]))[scale], BLOCK)

@@ -1,0 +1,105 @@
+"""The shape of a model, as the ``config.json`` of a DeepSeek-V3.2 checkpoint gives it."""
+
+from dataclasses import dataclass, fields
+
+from model.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Yarn:
+    """Context extension by YaRN (arXiv 2309.00071); the names are those of ``rope_scaling``."""
+
+    factor: float
+    original_max_position_embeddings: int
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    mscale: float = 1.0
+    mscale_all_dim: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """One DSA model. The names are those of DeepSeek's ``config.json``; ``model.config_json`` reads and writes it.
+
+    ``q_lora_rank`` None: queries and indexer read the token itself. ``num_nextn_predict_layers``: MTP layers.
+    Raises ModelError where the numbers do not fit together.
+    """
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    kv_lora_rank: int
+    qk_nope_head_dim: int
+    qk_rope_head_dim: int
+    v_head_dim: int
+    index_n_heads: int
+    index_head_dim: int
+    index_topk: int
+    moe_intermediate_size: int
+    n_routed_experts: int
+    num_experts_per_tok: int
+    n_shared_experts: int = 1
+    n_group: int = 1
+    topk_group: int = 1
+    norm_topk_prob: bool = True
+    routed_scaling_factor: float = 1.0
+    first_k_dense_replace: int = 0
+    q_lora_rank: int | None = None
+    num_nextn_predict_layers: int = 0
+    tie_word_embeddings: bool = False
+    max_position_embeddings: int = 4096
+    rope_theta: float = 10000.0
+    yarn: Yarn | None = None
+    rms_norm_eps: float = 1e-6
+    initializer_range: float = 0.02
+    bos_token_id: int | None = None
+    eos_token_id: int | tuple[int, ...] | None = None
+    pad_token_id: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = [*self._bad_sizes(), *self._bad_routing()]
+        if self.qk_rope_head_dim % 2:
+            problems.append(f"qk_rope_head_dim={self.qk_rope_head_dim} is odd; rotations turn pairs")
+        if self.index_head_dim < self.qk_rope_head_dim:
+            problems.append(f"index_head_dim={self.index_head_dim} is below qk_rope_head_dim={self.qk_rope_head_dim}")
+        if problems:
+            raise ModelError("this model configuration does not hold together: " + "; ".join(problems))
+
+    def _bad_sizes(self) -> list[str]:
+        may_be_zero = ("n_shared_experts", "first_k_dense_replace", "num_nextn_predict_layers", "qk_nope_head_dim")
+        sizes = {name: getattr(self, name) for name in self._size_names()}
+        small = [name for name, size in sizes.items() if size < (0 if name in may_be_zero else 1)]
+        return [f"{name}={sizes[name]} is too small" for name in small]
+
+    @classmethod
+    def _size_names(cls) -> list[str]:
+        return [field.name for field in fields(cls) if field.type is int]
+
+    def _bad_routing(self) -> list[str]:
+        if self.n_routed_experts % self.n_group:
+            return [f"n_routed_experts={self.n_routed_experts} is no multiple of n_group={self.n_group}"]
+        per_group = self.n_routed_experts // self.n_group
+        problems = []
+        if self.topk_group > self.n_group:
+            problems.append(f"topk_group={self.topk_group} is above n_group={self.n_group}")
+        if self.n_group > 1 and per_group < 2:
+            problems.append("a group is judged by its two best experts and has but one: halve n_group")
+        if self.num_experts_per_tok > self.topk_group * per_group:
+            problems.append(f"num_experts_per_tok={self.num_experts_per_tok} is more than topk_group groups hold")
+        return problems
+
+    @property
+    def qk_head_dim(self) -> int:
+        """Width of a query before absorption."""
+        return self.qk_nope_head_dim + self.qk_rope_head_dim
+
+    @property
+    def cache_width(self) -> int:
+        """Width of a cached row: latent and shared rope key."""
+        return self.kv_lora_rank + self.qk_rope_head_dim
+
+    def is_dense(self, layer: int) -> bool:
+        """Whether layer number ``layer`` has an ordinary feed-forward part instead of experts."""
+        return layer < self.first_k_dense_replace

@@ -1,0 +1,155 @@
+"""``config.json`` of a DeepSeek-V3.2 checkpoint, read and written.
+
+A key is a field of ModelConfig, or has the one value that this code implements, or says nothing about the function that
+the weights compute. Any other key is an error: to ignore it could mean to compute something else in silence.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from typing import Any
+
+from model.config import ModelConfig, Yarn
+from model.errors import ModelError
+from model.fp8 import BLOCK
+
+Json = Mapping[str, Any]
+
+# Written too: vLLM fails or scores wrongly without topk_method, scoring_func and moe_layer_freq.
+FIXED: Json = {
+    "architectures": ["DeepseekV32ForCausalLM"],
+    "model_type": "deepseek_v32",
+    "hidden_act": "silu",
+    "attention_bias": False,
+    "topk_method": "noaux_tc",
+    "scoring_func": "sigmoid",
+    "moe_layer_freq": 1,
+}
+FIXED_IF_PRESENT: Json = {"mlp_bias": False, "rope_interleave": True, "attention_dropout": 0.0}
+QUANTISATION: Json = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK]}
+SAYS_NOTHING = frozenset({
+    *("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version", "ep_size", "pretraining_tp"),
+    *("use_cache", "output_attentions", "output_hidden_states", "output_router_logits", "return_dict"),
+    *("aux_loss_alpha", "router_aux_loss_coef", "seq_aux"),
+})  # fmt: skip
+ROPE_KEYS = ("rope_theta", "rope_scaling", "rope_parameters")
+YARN_FIELDS = tuple(field.name for field in fields(Yarn))
+CONFIG_FIELDS = tuple(field for field in fields(ModelConfig) if field.name != "yarn")
+_KINDS: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,), int | None: (int,)}
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The configuration in ``folder``. Raises ModelError where it is missing, unreadable or not a DSA model's."""
+    path = folder / "config.json"
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is not a model folder: it has no config.json") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} holds no JSON object")
+    try:
+        return config_from_json(value)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def config_from_json(value: Json) -> ModelConfig:
+    """ModelConfig of a parsed ``config.json``. Raises ModelError naming every key that is missing, unknown or unfit."""
+    present = {key: entry for key, entry in value.items() if entry is not None}
+    _check_fixed(present)
+    known = (
+        {field.name for field in CONFIG_FIELDS}
+        | SAYS_NOTHING
+        | set(FIXED)
+        | set(FIXED_IF_PRESENT)
+        | {"quantization_config"}
+    )
+    if unknown := sorted(set(present) - known - set(ROPE_KEYS) - set(_derived_names())):
+        raise ModelError(f"unknown keys: {', '.join(unknown)}. Remove those that do not change what the model computes")
+    required = {field.name for field in CONFIG_FIELDS if field.default is MISSING}
+    if missing := sorted(required - set(present)):
+        raise ModelError(f"missing keys: {', '.join(missing)}")
+    theta, yarn = _rope(present)
+    values = {field.name: present[field.name] for field in CONFIG_FIELDS if field.name in present}
+    _check_types(values)
+    if isinstance(values.get("eos_token_id"), list):
+        values["eos_token_id"] = tuple(values["eos_token_id"])
+    config = ModelConfig(**values | {"rope_theta": theta, "yarn": yarn})
+    _check_same(present, _derived(config))
+    return config
+
+
+def config_to_json(config: ModelConfig) -> dict[str, Any]:
+    """What ``config.json`` holds for ``config``: DeepSeek's own keys, which transformers and vLLM read too."""
+    values = asdict(config)
+    yarn = values.pop("yarn")
+    scaling = None if yarn is None else {"type": "yarn", "rope_type": "yarn", **yarn}
+    return {**FIXED, **values, "num_key_value_heads": config.num_attention_heads, "rope_scaling": scaling}
+
+
+def _check_fixed(present: Json) -> None:
+    if present.get("model_type") != FIXED["model_type"]:
+        raise ModelError(
+            f"model_type is {present.get('model_type')!r}; only {FIXED['model_type']!r} (DeepSeek Sparse Attention) "
+            "can be loaded"
+        )
+    _check_same(present, {**FIXED, **FIXED_IF_PRESENT})
+    _check_same(present.get("quantization_config", {}), QUANTISATION)
+
+
+def _check_same(present: Json, expected: Json) -> None:
+    """Raise ModelError where a key is present with another value than the expected one."""
+    wrong = [key for key in expected if key in present and present[key] != expected[key]]
+    if wrong:
+        raise ModelError("; ".join(f"{key}={present[key]!r}, but only {expected[key]!r} is possible" for key in wrong))
+
+
+def _check_types(values: Json) -> None:
+    types = {field.name: _KINDS[field.type] for field in CONFIG_FIELDS if field.type in _KINDS}
+    wrong = [name for name in values.keys() & types.keys() if not _is_of(values[name], types[name])]
+    if wrong:
+        raise ModelError("; ".join(f"{name}={values[name]!r} has the wrong type" for name in sorted(wrong)))
+
+
+def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _derived_names() -> tuple[str, ...]:
+    return ("head_dim", "layer_types", "mlp_layer_types", "num_key_value_heads", "qk_head_dim")
+
+
+def _derived(config: ModelConfig) -> Json:
+    """Keys that follow from others: transformers writes them, and nothing but these values makes sense."""
+    layers = range(config.num_hidden_layers)
+    return {
+        "head_dim": config.qk_rope_head_dim,
+        "layer_types": ["indexed_attention" for _ in layers],
+        "mlp_layer_types": ["dense" if config.is_dense(layer) else "sparse" for layer in layers],
+        "num_key_value_heads": config.num_attention_heads,
+        "qk_head_dim": config.qk_head_dim,
+    }
+
+
+def _rope(present: Json) -> tuple[float, Yarn | None]:
+    """theta and YaRN of ``rope_parameters`` (transformers 5) or of ``rope_theta`` and ``rope_scaling`` (DeepSeek)."""
+    rope = dict(present.get("rope_parameters") or present.get("rope_scaling") or {})
+    theta = rope.pop("rope_theta", present.get("rope_theta", 10000.0))
+    kind = rope.pop("rope_type", None)
+    kind = rope.pop("type", kind) or "default"
+    rope = {key: entry for key, entry in rope.items() if entry is not None}
+    if kind == "default" and not rope:
+        return float(theta), None
+    if kind != "yarn":
+        raise ModelError(f"rope type {kind!r} is not implemented; 'default' and 'yarn' are")
+    rope.setdefault("original_max_position_embeddings", present.get("max_position_embeddings"))
+    if unknown := sorted(set(rope) - set(YARN_FIELDS)):
+        raise ModelError(f"unknown keys of YaRN: {', '.join(unknown)}")
+    if wrong := sorted(key for key, entry in rope.items() if not _is_of(entry, (int, float))):
+        raise ModelError(f"not a number in YaRN: {', '.join(wrong)}")
+    if "factor" not in rope:
+        raise ModelError("YaRN has no factor")
+    return float(theta), Yarn(**rope)

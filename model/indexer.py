@@ -1,0 +1,38 @@
+"""The lightning indexer: cheap scores by which each token selects the earlier tokens it attends to.
+
+DeepSeek-V3.2-Exp report, equation 1. Shape suffixes: B batch, S tokens, M model width, Q query latent width,
+J indexer heads, I indexer width.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kernels.dispatch import IndexInputs
+from model.config import ModelConfig
+from model.layers import LayerNorm, Linear
+from model.rope import Rotation, rotate_first_half_split
+
+
+class Indexer(nn.Module):
+    """Queries from the query latent, one key and J weights from the token itself.
+
+    The Hadamard turn of the released code is left out: it changes no product, and serves FP8 alone.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads, self.width = config.index_n_heads, config.index_head_dim
+        self.wq_b = Linear(config.q_lora_rank or config.hidden_size, self.heads * self.width)
+        self.wk = Linear(config.hidden_size, self.width)
+        self.k_norm = LayerNorm(self.width)
+        self.weights_proj = Linear(config.hidden_size, self.heads)
+
+    def forward(self, x_BSM: Tensor, latent_BSQ: Tensor, turn: Rotation) -> IndexInputs:
+        """Queries and keys with their first entries turned by position; weights in fp32, J^-1/2 I^-1/2 included."""
+        q_BSJI = self.wq_b(latent_BSQ).unflatten(-1, (self.heads, self.width))
+        k_BSI = self.k_norm(self.wk(x_BSM))
+        dtype = torch.promote_types(x_BSM.dtype, torch.float32)
+        w_BSJ = functional.linear(x_BSM.to(dtype), self.weights_proj.weight.to(dtype))
+        scale = (self.heads * self.width) ** -0.5
+        return IndexInputs(rotate_first_half_split(q_BSJI, turn), rotate_first_half_split(k_BSI, turn), w_BSJ * scale)

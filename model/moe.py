@@ -1,0 +1,91 @@
+"""DeepSeekMoE: shared experts for every token, routed experts by a sigmoid gate with group-limited choice.
+
+DeepSeek-V3 (arXiv 2412.19437, section 2.1.2). Shape suffixes: N tokens, M model width, F inner width, E routed
+experts, A experts of a token.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.config import ModelConfig
+from model.layers import FeedForward
+
+
+class Gate(nn.Module):
+    """Scores in fp32. The bias takes part in the choice alone, never in the weights; load moves it, not gradients."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.weight = nn.Parameter(torch.empty(config.n_routed_experts, config.hidden_size))
+        self.e_score_correction_bias = nn.Buffer(torch.empty(config.n_routed_experts))
+
+    def forward(self, x_NM: Tensor) -> tuple[Tensor, Tensor]:
+        """weights_NA in fp32 and experts_NA."""
+        dtype = torch.promote_types(x_NM.dtype, torch.float32)
+        scores_NE = functional.linear(x_NM.to(dtype), self.weight.to(dtype)).sigmoid()
+        experts_NA = self.choose(scores_NE.detach() + self.e_score_correction_bias)
+        weights_NA = scores_NE.gather(1, experts_NA)
+        if self.config.norm_topk_prob:
+            weights_NA = weights_NA / (weights_NA.sum(-1, keepdim=True) + 1e-20)
+        return weights_NA * self.config.routed_scaling_factor, experts_NA
+
+    def choose(self, choice_NE: Tensor) -> Tensor:
+        """experts_NA, best first: the best of the ``topk_group`` groups whose two best choices sum highest."""
+        groups, kept = self.config.n_group, self.config.topk_group
+        if kept < groups:
+            by_group = choice_NE.unflatten(-1, (groups, -1))
+            group_scores = by_group.topk(2, dim=-1).values.sum(-1)
+            dropped = torch.ones_like(group_scores, dtype=torch.bool).scatter_(-1, _best(group_scores, kept), False)
+            choice_NE = by_group.masked_fill(dropped.unsqueeze(-1), -torch.inf).flatten(-2)
+        return _best(choice_NE, self.config.num_experts_per_tok)
+
+
+def _best(scores: Tensor, count: int) -> Tensor:
+    """Indices of the ``count`` highest of each row, best first; the lowest index wins ties."""
+    return scores.sort(dim=-1, descending=True, stable=True).indices[..., :count]
+
+
+class Experts(nn.Module):
+    """All routed experts of a layer, their matrices stacked."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        experts, width, inner = config.n_routed_experts, config.hidden_size, config.moe_intermediate_size
+        self.gate_up_proj = nn.Parameter(torch.empty(experts, 2 * inner, width))  # rows of the gate, then of up
+        self.down_proj = nn.Parameter(torch.empty(experts, width, inner))
+
+    def forward(self, x_NM: Tensor, weights_NA: Tensor, experts_NA: Tensor) -> Tensor:
+        """Sum over each token's experts of weight times output, [N, M]. Tokens are sorted by expert first."""
+        per_token = experts_NA.shape[1]
+        order = experts_NA.flatten().argsort(stable=True)
+        tokens, weights = order // per_token, weights_NA.flatten()[order].to(x_NM.dtype)
+        counts = torch.bincount(experts_NA.flatten(), minlength=len(self.down_proj)).tolist()
+        parts = x_NM[tokens].split(counts)
+        # unbind, not indexing: its backward fills one gradient tensor instead of adding E of them.
+        matrices = zip(parts, self.gate_up_proj.unbind(0), self.down_proj.unbind(0), strict=True)
+        outputs = [_expert(part, gate_up, down) for part, gate_up, down in matrices if len(part)]
+        return torch.zeros_like(x_NM).index_add(0, tokens, torch.cat(outputs) * weights.unsqueeze(-1))
+
+
+def _expert(x_NM: Tensor, gate_up: Tensor, down: Tensor) -> Tensor:
+    gate_NF, up_NF = functional.linear(x_NM, gate_up).chunk(2, dim=-1)
+    return functional.linear(functional.silu(gate_NF) * up_NF, down)
+
+
+class MixtureOfExperts(nn.Module):
+    """Routed experts plus, where there are any, shared experts (one wide feed-forward)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate = Gate(config)
+        self.experts = Experts(config)
+        inner = config.n_shared_experts * config.moe_intermediate_size
+        self.shared_experts = FeedForward(config.hidden_size, inner) if inner else None
+
+    def forward(self, x_BSM: Tensor) -> Tensor:
+        """[B, S, M] to [B, S, M]."""
+        x_NM = x_BSM.flatten(0, 1)
+        out_BSM = self.experts(x_NM, *self.gate(x_NM)).view_as(x_BSM)
+        return out_BSM if self.shared_experts is None else out_BSM + self.shared_experts(x_BSM)

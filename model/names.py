@@ -1,0 +1,51 @@
+"""Hugging Face's tensor names for the parts of a model.
+
+The names of the modules are those of the checkpoints already, but for two things: a checkpoint holds each expert's
+matrices by themselves, and an MTP layer as one more decoder layer with copies of embeddings and head.
+"""
+
+import re
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from model.transformer import DsaModel
+
+_MTP = re.compile(r"^mtp\.(\d+)\.(?:layer\.)?(norm\.)?")
+
+
+def checkpoint_tensors(model: DsaModel) -> dict[str, Tensor]:
+    """Every tensor of a checkpoint of ``model`` by name, each a view into the model's own weights."""
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return dict(entry for name, tensor in own.items() for entry in _entries(_renamed(name, model), tensor.detach()))
+
+
+def copies(model: DsaModel) -> dict[str, str]:
+    """Names under which a checkpoint may repeat a tensor, and that tensor's own name."""
+    embeddings = "model.embed_tokens.weight"
+    head = embeddings if model.lm_head is None else "lm_head.weight"
+    repeated = {} if model.lm_head is not None else {"lm_head.weight": head}
+    for depth in range(len(model.mtp)):
+        layer = f"model.layers.{model.config.num_hidden_layers + depth}"
+        repeated |= {f"{layer}.embed_tokens.weight": embeddings, f"{layer}.shared_head.head.weight": head}
+    return repeated
+
+
+def _renamed(name: str, model: DsaModel) -> str:
+    match = _MTP.match(name)
+    if not match:
+        return name
+    layer = model.config.num_hidden_layers + int(match[1])
+    return f"model.layers.{layer}.{'shared_head.norm.' if match[2] else ''}{name[match.end() :]}"
+
+
+def _entries(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """(name, view) of each expert's matrices where ``tensor`` is a stack of experts; else the tensor itself."""
+    prefix, stacked, matrix = name.rpartition(".mlp.experts.")
+    if not stacked:
+        yield name, tensor
+        return
+    parts = ("gate_proj", "up_proj") if matrix == "gate_up_proj" else (matrix,)
+    for expert, weight in enumerate(tensor.unbind(0)):
+        for part, view in zip(parts, weight.chunk(len(parts), dim=0), strict=True):
+            yield f"{prefix}.mlp.experts.{expert}.{part}.weight", view

@@ -1,0 +1,90 @@
+"""Rotary position embeddings with YaRN, in the two layouts of DeepSeek-V3.2.
+
+MLA turns neighbouring pairs (x0, x1), (x2, x3), ...; the indexer turns (x0, x_n/2), (x1, x_n/2+1), ... of the *first*
+n = R entries. Both by the same angles.
+
+Shape suffixes: B batch, S tokens, R rope width, P = R / 2 pairs, X any further axes (heads, or none).
+"""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from model.config import ModelConfig, Yarn
+
+
+class Rotation(NamedTuple):
+    """Cosines and sines of every token's angles, each [B, S, P] in fp32, times YaRN's attention factor."""
+
+    cos: Tensor
+    sin: Tensor
+
+
+def rotation(config: ModelConfig, positions_BS: Tensor) -> Rotation:
+    """The rotation of tokens at ``positions_BS``."""
+    frequencies_P = _frequencies(config.qk_rope_head_dim, config.rope_theta, config.yarn).to(positions_BS.device)
+    angles_BSP = positions_BS.unsqueeze(-1).float() * frequencies_P
+    factor = _attention_factor(config.yarn)
+    return Rotation(angles_BSP.cos() * factor, angles_BSP.sin() * factor)
+
+
+def rotate_interleaved(x_BSXR: Tensor, turn: Rotation) -> Tensor:
+    """Turn the pairs of neighbours: MLA's layout."""
+    even, odd = _turned(x_BSXR[..., 0::2], x_BSXR[..., 1::2], turn)
+    return torch.stack((even, odd), dim=-1).flatten(-2).to(x_BSXR.dtype)
+
+
+def rotate_first_half_split(x_BSXI: Tensor, turn: Rotation) -> Tensor:
+    """Turn the first R of the last axis, entry i with entry i + R/2, and leave the rest: the indexer's layout."""
+    pairs = turn.cos.shape[-1]
+    first, second, rest = x_BSXI.split([pairs, pairs, x_BSXI.shape[-1] - 2 * pairs], dim=-1)
+    turned = torch.cat(_turned(first, second, turn), dim=-1).to(x_BSXI.dtype)
+    return torch.cat((turned, rest), dim=-1)
+
+
+def softmax_scale(config: ModelConfig) -> float:
+    """(nope + rope)^-1/2 m^2 with m = 0.1 mscale_all_dim ln(factor) + 1 under YaRN."""
+    yarn = config.yarn
+    m = 1.0 if yarn is None or not yarn.mscale_all_dim else _mscale(yarn.factor, yarn.mscale_all_dim)
+    return config.qk_head_dim**-0.5 * m * m
+
+
+def _turned(x: Tensor, y: Tensor, turn: Rotation) -> tuple[Tensor, Tensor]:
+    shape = (*turn.cos.shape[:2], *[1] * (x.dim() - 3), turn.cos.shape[-1])
+    cos, sin = turn.cos.view(shape), turn.sin.view(shape)
+    return x * cos - y * sin, y * cos + x * sin
+
+
+def _mscale(factor: float, mscale: float) -> float:
+    return 1.0 if factor <= 1 else 0.1 * mscale * math.log(factor) + 1.0
+
+
+def _attention_factor(yarn: Yarn | None) -> float:
+    """What cosines and sines are multiplied by: 1 where mscale and mscale_all_dim are equal, as DeepSeek has them."""
+    if yarn is None:
+        return 1.0
+    if yarn.mscale and yarn.mscale_all_dim:
+        return _mscale(yarn.factor, yarn.mscale) / _mscale(yarn.factor, yarn.mscale_all_dim)
+    return _mscale(yarn.factor, 1.0)
+
+
+@lru_cache(maxsize=16)
+def _frequencies(width: int, theta: float, yarn: Yarn | None) -> Tensor:
+    """Angle per position of each pair, [P]. YaRN (section 3.2) interpolates the slow pairs and leaves the fast ones."""
+    frequencies_P = 1.0 / theta ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
+    if yarn is None:
+        return frequencies_P
+    low = max(math.floor(_pair_with_turns(yarn.beta_fast, width, theta, yarn)), 0)
+    high = min(math.ceil(_pair_with_turns(yarn.beta_slow, width, theta, yarn)), width - 1)
+    ramp_P = (torch.arange(width // 2, dtype=torch.float32) - low) / (high - low or 0.001)
+    slow_P = ramp_P.clamp(0, 1)
+    return frequencies_P / yarn.factor * slow_P + frequencies_P * (1 - slow_P)
+
+
+def _pair_with_turns(turns: float, width: int, theta: float, yarn: Yarn) -> float:
+    """Number of the pair that turns ``turns`` times over the original context."""
+    context = yarn.original_max_position_embeddings
+    return width * math.log(context / (turns * 2 * math.pi)) / (2 * math.log(theta))

@@ -1,0 +1,138 @@
+"""The DSA transformer: decoder layers, head, and the layers that predict one token further (MTP).
+
+Attribute names are those of the checkpoints. Shape suffixes: B batch, S tokens, M model width, V vocabulary.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.attention import Attention
+from model.cache import Cache, LayerCache
+from model.config import ModelConfig
+from model.errors import ModelError
+from model.layers import Embedding, FeedForward, Linear, RMSNorm
+from model.moe import MixtureOfExperts
+from model.rope import Rotation, rotation
+
+
+class DecoderLayer(nn.Module):
+    """Attention and feed-forward part, each behind a norm and beside a residual."""
+
+    def __init__(self, config: ModelConfig, *, dense: bool) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.self_attn = Attention(config)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.mlp = FeedForward(config.hidden_size, config.intermediate_size) if dense else MixtureOfExperts(config)
+
+    def forward(self, x_BSM: Tensor, positions_BS: Tensor, turn: Rotation, cache: LayerCache | None = None) -> Tensor:
+        """[B, S, M] to [B, S, M]."""
+        return self.finish(x_BSM, self.self_attn(self.input_layernorm(x_BSM), positions_BS, turn, cache))
+
+    def finish(self, x_BSM: Tensor, attended_BSM: Tensor) -> Tensor:
+        """What follows attention: its residual, then the feed-forward part with its own."""
+        x_BSM = x_BSM + attended_BSM
+        return x_BSM + self.mlp(self.post_attention_layernorm(x_BSM))
+
+
+class NextTokenLayer(nn.Module):
+    """One MTP layer: h'_i = layer(W [enorm(emb(t_i+1)) ; hnorm(h_i)]), for t_i+2 (DeepSeek-V3, section 2.2).
+
+    ``h`` is the hidden state after the norm before it (the model's final norm for the first), as the released weights
+    are served. ``norm`` comes before the shared head.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.enorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.hnorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.eh_proj = Linear(2 * config.hidden_size, config.hidden_size)
+        self.layer = DecoderLayer(config, dense=False)
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self, h_BSM: Tensor, next_BSM: Tensor, positions_BS: Tensor, turn: Rotation, cache: LayerCache | None = None
+    ) -> Tensor:
+        """Normed hidden states [B, S, M] of tokens i from ``h_BSM`` and the embeddings ``next_BSM`` of tokens i + 1."""
+        x_BSM = self.eh_proj(torch.cat((self.enorm(next_BSM), self.hnorm(h_BSM)), dim=-1))
+        return self.norm(self.layer(x_BSM, positions_BS, turn, cache))
+
+
+class Decoder(nn.Module):
+    """Embeddings, decoder layers and the final norm."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
+        layers = range(config.num_hidden_layers)
+        self.layers = nn.ModuleList(DecoderLayer(config, dense=config.is_dense(layer)) for layer in layers)
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(self, input_ids_BS: Tensor, positions_BS: Tensor, cache: Cache | None = None) -> Tensor:
+        """Normed hidden states [B, S, M]."""
+        turn = rotation(self.config, positions_BS)
+        x_BSM = self.embed_tokens(input_ids_BS)
+        caches = [None] * len(self.layers) if cache is None else cache.layers
+        for layer, layer_cache in zip(self.layers, caches, strict=True):
+            x_BSM = layer(x_BSM, positions_BS, turn, layer_cache)
+        return self.norm(x_BSM)
+
+
+class DsaModel(nn.Module):
+    """A causal language model with DeepSeek Sparse Attention. Called on token ids, it gives logits."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Decoder(config)
+        self.lm_head = None if config.tie_word_embeddings else Linear(config.hidden_size, config.vocab_size)
+        self.mtp = nn.ModuleList(NextTokenLayer(config) for _ in range(config.num_nextn_predict_layers))
+
+    def forward(self, input_ids_BS: Tensor, positions_BS: Tensor | None = None, cache: Cache | None = None) -> Tensor:
+        """Logits [B, S, V] in fp32 at least.
+
+        With a cache, ``positions_BS`` says where the new tokens stand in their sequences (-1: padding, whose logits
+        mean nothing). Without either, the tokens are sequences from their start.
+        Raises ModelError where the input does not have this form.
+        """
+        return self.logits(self.hidden(input_ids_BS, positions_BS, cache))
+
+    def hidden(self, input_ids_BS: Tensor, positions_BS: Tensor | None = None, cache: Cache | None = None) -> Tensor:
+        """As ``forward`` without the head: normed hidden states [B, S, M], which ``logits`` and the MTP layers take."""
+        if input_ids_BS.dim() != 2 or 0 in input_ids_BS.shape:
+            raise ModelError(f"input_ids must be [batch, tokens] with tokens, not {list(input_ids_BS.shape)}")
+        if (positions_BS is None) != (cache is None):
+            raise ModelError("positions and cache go together: one says where the other's new tokens stand")
+        if positions_BS is None:
+            positions_BS = _from_start(input_ids_BS)
+        return self.model(input_ids_BS, positions_BS, cache)
+
+    def logits(self, hidden_BSM: Tensor) -> Tensor:
+        """The head on normed hidden states: [B, S, V], in fp32 at least, as sampling and losses want it."""
+        head = self.model.embed_tokens if self.lm_head is None else self.lm_head
+        logits_BSV = functional.linear(hidden_BSM, head.weight)
+        return logits_BSV.to(torch.promote_types(logits_BSV.dtype, torch.float32))
+
+    def further_logits(self, input_ids_BS: Tensor, hidden_BSM: Tensor) -> list[Tensor]:
+        """Per MTP layer d = 0, 1, ... logits [B, S - d - 1, V] of whole sequences; row i is for token i + d + 2.
+
+        ``hidden_BSM`` are the sequences' states from ``hidden``. The last row of layer d has no token to compare with.
+        Raises ModelError where the sequences are too short for the layers.
+        """
+        if input_ids_BS.shape[1] <= len(self.mtp):
+            raise ModelError(f"{len(self.mtp)} MTP layers need sequences of at least {len(self.mtp) + 1} tokens")
+        predictions = []
+        for depth, layer in enumerate(self.mtp, start=1):
+            next_BSM = self.model.embed_tokens(input_ids_BS[:, depth:])
+            positions_BS = _from_start(input_ids_BS[:, depth:])
+            turn = rotation(self.config, positions_BS)
+            hidden_BSM = layer(hidden_BSM[:, : next_BSM.shape[1]], next_BSM, positions_BS, turn)
+            predictions.append(self.logits(hidden_BSM))
+        return predictions
+
+
+def _from_start(input_ids_BS: Tensor) -> Tensor:
+    """Positions 0, 1, ... of each row."""
+    return torch.arange(input_ids_BS.shape[1], device=input_ids_BS.device).expand_as(input_ids_BS)

@@ -1,0 +1,143 @@
+"""Both stages of continued training against naive dense formulas in fp64, and that they do what they are for."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from kernels import dispatch, reference
+from kernels.dispatch import IndexInputs
+from model import ModelError
+from model.training import sparse_stage_losses, train_indexers_only, warm_up_loss
+from model.transformer import DsaModel
+from tests.model.tiny import TINY, random_ids, tiny_model
+
+TOKENS, SCALE, TOPK = 21, 0.4, 5
+
+
+def inputs() -> tuple[IndexInputs, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Indexer inputs that want gradients, queries, rows, and a selection whose early rows are padded."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(2, TOKENS, 3, 4), (2, TOKENS, 4), (2, TOKENS, 3), (2, TOKENS, 4, 6), (2, TOKENS, 6)]
+    q, k, w, queries, rows = (torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in shapes)
+    index = IndexInputs(*(tensor.requires_grad_() for tensor in (q, k, w)))
+    positions = torch.arange(TOKENS).expand(2, -1)
+    return index, queries, rows, dispatch.index_topk(*index, positions, TOPK)
+
+
+def naive_kl(
+    index: IndexInputs, queries: torch.Tensor, rows: torch.Tensor, indices: torch.Tensor | None
+) -> torch.Tensor:
+    """Equations 3 and 4 with whole matrices, left to autograd."""
+    visible = torch.ones(TOKENS, TOKENS).tril().bool()
+    if indices is not None:
+        visible = reference.membership(indices, TOKENS)
+    dots = torch.einsum("bsji,bti->bsjt", index.q_BSJI, index.k_BTI).relu()
+    scores = torch.einsum("bsj,bsjt->bst", index.w_BSJ, dots).masked_fill(~visible, -1e30)
+    logits = torch.einsum("bshd,btd->bhst", queries, rows) * SCALE
+    visible_heads = visible if indices is None else visible.unsqueeze(1)
+    p = logits.masked_fill(~visible_heads, -1e30).softmax(-1).sum(1)
+    p = (p / p.sum(-1, keepdim=True)).detach()
+    return (torch.xlogy(p, p) - p * scores.log_softmax(-1)).sum()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("chunk", [1, 400, 1 << 24])
+def test_loss_and_gradients(sparse: bool, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "CHUNK_ELEMENTS", chunk)
+    index, queries, rows, selected = inputs()
+    indices = selected if sparse else None
+    positions = torch.arange(TOKENS).expand(2, -1)
+    ours = dispatch.indexer_kl(index, queries, rows, positions, SCALE, indices)
+    theirs = naive_kl(index, queries, rows, indices)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(torch.autograd.grad(3 * ours, index), torch.autograd.grad(3 * theirs, index))
+
+
+def test_queries_without_tokens_add_nothing() -> None:
+    index, queries, rows, indices = inputs()
+    positions = torch.arange(TOKENS).expand(2, -1)
+    first = IndexInputs(index.q_BSJI[:, :9], index.k_BTI, index.w_BSJ[:, :9])
+    before = dispatch.indexer_kl(first, queries[:, :9], rows, positions[:, :9], SCALE, indices[:, :9])
+    padded = torch.where(torch.arange(TOKENS).view(1, -1, 1) < 9, indices, -1)
+    after = dispatch.indexer_kl(index, queries, rows, positions, SCALE, padded)
+    torch.testing.assert_close(after, before)
+    positions = torch.where(positions < 9, positions, -1)
+    dense = dispatch.indexer_kl(index, queries, rows, positions, SCALE, None)
+    assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(dense + after, index))
+
+
+def test_no_square_matrix_is_kept_for_the_backward_pass() -> None:
+    index, queries, rows, _ = inputs()
+    loss: Any = dispatch.indexer_kl(index, queries, rows, torch.arange(TOKENS).expand(2, -1), SCALE, None)
+    assert [tensor.shape for tensor in loss.grad_fn.saved_tensors] == [tensor.shape for tensor in index]
+
+
+def gradients(model: DsaModel, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Gradient of every parameter that the loss reaches and moves."""
+    weights = dict(model.named_parameters())
+    found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True, retain_graph=True)
+    return {
+        name: gradient for name, gradient in zip(weights, found, strict=True) if gradient is not None and gradient.any()
+    }
+
+
+def test_the_two_losses_keep_apart() -> None:
+    model, ids = tiny_model(dtype=torch.float64), random_ids(2, 30)
+    losses = sparse_stage_losses(model, ids)
+    assert losses.indexer_L.shape == (TINY.num_hidden_layers,)
+    for name in gradients(model, losses.language_model):
+        assert ".indexer." not in name
+    indexers = {name for name, _ in model.named_parameters() if ".indexer." in name}
+    assert gradients(model, losses.indexer_L.sum()).keys() == indexers
+    for layer, loss in enumerate(losses.indexer_L):
+        assert gradients(model, loss).keys() == {name for name in indexers if f"layers.{layer}." in name}
+
+
+def test_the_language_model_loss_is_that_of_the_model() -> None:
+    model, ids = tiny_model(dtype=torch.float64), random_ids(2, 30)
+    ours = sparse_stage_losses(model, ids).language_model
+    theirs = cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+    torch.testing.assert_close(ours, theirs)
+    for name, gradient in gradients(model, theirs).items():
+        torch.testing.assert_close(gradients(model, ours)[name], gradient)
+    with pytest.raises(ModelError, match="at least 2 tokens"):
+        sparse_stage_losses(model, ids[:, :1])
+
+
+@pytest.mark.parametrize("block", [7, 256])
+def test_the_warm_up_is_dense(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.training.DENSE_BLOCK", block)
+    sparse, dense = (tiny_model(dtype=torch.float64, index_topk=topk) for topk in (4, 64))
+    ids = random_ids(2, 30)
+    # With top-k above the length all tokens are selected, and both stages ask the same.
+    torch.testing.assert_close(warm_up_loss(sparse, ids), sparse_stage_losses(dense, ids).indexer_L)
+    ours, theirs = warm_up_loss(sparse, ids).sum(), sparse_stage_losses(dense, ids).indexer_L.sum()
+    expected = gradients(dense, theirs)
+    for name, gradient in gradients(sparse, ours).items():
+        torch.testing.assert_close(gradient, expected.pop(name))
+    assert not expected
+
+
+def shares(model: DsaModel, ids: torch.Tensor) -> float:
+    """Mean KL of the warm-up, all layers."""
+    with torch.no_grad():
+        return warm_up_loss(model, ids).mean().item()
+
+
+def test_warming_up_teaches_the_indexer_and_changes_nothing_else() -> None:
+    changes: dict[str, Any] = {"index_n_heads": 8, "initializer_range": 0.15}
+    model, before, ids = tiny_model(**changes), tiny_model(**changes), random_ids(4, 40)
+    optimizer = torch.optim.Adam(train_indexers_only(model), lr=1e-2)
+    start = shares(model, ids)
+    for _ in range(30):
+        optimizer.zero_grad()
+        warm_up_loss(model, ids).sum().backward()
+        optimizer.step()
+    assert shares(model, ids) < 0.6 * start
+    for name, weight in model.named_parameters():
+        assert torch.equal(weight, before.get_parameter(name)) == (".indexer." not in name), name

@@ -1,0 +1,52 @@
+"""Tiny models for tests: every part present, a forward pass in milliseconds."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from model.config import ModelConfig
+from model.initialise import new_model
+from model.transformer import DsaModel
+
+torch.set_num_threads(1)
+
+TINY = ModelConfig(
+    vocab_size=61,
+    hidden_size=32,
+    num_hidden_layers=3,
+    num_attention_heads=4,
+    intermediate_size=48,
+    kv_lora_rank=16,
+    qk_nope_head_dim=10,
+    qk_rope_head_dim=8,
+    v_head_dim=12,
+    index_n_heads=2,
+    index_head_dim=20,
+    index_topk=8,
+    moe_intermediate_size=24,
+    n_routed_experts=8,
+    num_experts_per_tok=3,
+    n_shared_experts=1,
+    n_group=4,
+    topk_group=2,
+    routed_scaling_factor=2.5,
+    first_k_dense_replace=1,
+    q_lora_rank=24,
+    max_position_embeddings=256,
+    initializer_range=0.3,  # large, so that logits are of order one and experts and tokens are told apart
+)
+
+
+def tiny_model(seed: int = 0, dtype: torch.dtype = torch.float32, **changes: Any) -> DsaModel:
+    """A model of TINY with ``changes``; gates' biases are random too."""
+    model = new_model(replace(TINY, **changes), seed, dtype).eval()
+    generator = torch.Generator().manual_seed(seed)
+    for buffer in model.buffers():
+        buffer.normal_(std=0.3, generator=generator)
+    return model
+
+
+def random_ids(batch: int, tokens: int, seed: int = 0) -> torch.Tensor:
+    """Token ids [batch, tokens] of TINY's vocabulary."""
+    return torch.randint(TINY.vocab_size, (batch, tokens), generator=torch.Generator().manual_seed(seed))
