@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -20,30 +20,26 @@ from proofs.summary import PROOF_COLUMNS, proof_rows
 Row = dict[str, Any]
 ROW_GROUP = 1000
 
-_TYPES: dict[str, pa.DataType] = {
-    "str": pa.string(), "str | None": pa.string(), "int": pa.int64(), "bool": pa.bool_(),
-    "float": pa.float64(), "float | None": pa.float64(),
-    "tuple[str, ...]": pa.list_(pa.string()), "Mapping[str, Any]": pa.string(),
-}  # fmt: skip
+_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    str | None: pa.string(),
+    int: pa.int64(),
+    bool: pa.bool_(),
+    float: pa.float64(),
+    float | None: pa.float64(),
+    tuple[str, ...]: pa.list_(pa.string()),
+    Mapping[str, Any]: pa.string(),
+}
 
 
 def _record_schema(kind: type[Any]) -> pa.Schema:
     columns: list[tuple[str, pa.DataType]] = []
     for field in fields(kind):
-        name = field.type if isinstance(field.type, str) else _type_name(field.type)
         if field.name == "usage":
-            columns += [(usage.name, pa.float64() if usage.name == "cost" else pa.int64()) for usage in fields(Usage)]
+            columns += [(usage.name, _TYPES[usage.type]) for usage in fields(Usage)]
         else:
-            columns.append((field.name, _TYPES[name]))
+            columns.append((field.name, _TYPES[field.type]))
     return pa.schema(columns)
-
-
-def _type_name(kind: Any) -> str:
-    return (
-        kind.__name__
-        if isinstance(kind, type) and not hasattr(kind, "__args__")
-        else str(kind).replace("typing.", "").replace("collections.abc.", "")
-    )
 
 
 def _record_row(record: Record) -> Row:
