@@ -34,8 +34,7 @@ class Totals:
         elif isinstance(record, Selection):
             self.counts["accepted"] += record.accepted
         elif isinstance(record, Label):
-            score = "undecided" if record.score is None else f"score {record.score:g}"
-            self.labels[record.grader][score] += 1
+            self.labels[record.grader][score_words(record)] += 1
 
 
 def report(run: Run) -> None:
@@ -57,6 +56,11 @@ def report(run: Run) -> None:
         if totals.counts["selection"] > len(rows):
             console.print(f"... and {totals.counts['selection'] - len(rows)} more problems")
     console.print(plain(f"Read it: lemmata show {run.folder}"), soft_wrap=True)
+
+
+def score_words(label: Label) -> str:
+    """What a label says of its proof."""
+    return "undecided" if label.score is None else f"score {label.score:g}"
 
 
 def totals_lines(totals: Totals, *, searched: bool) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.tree import Tree
 
-from lemmata.report import report
+from lemmata.report import report, score_words
 from lemmata.terminal import plain
 from proofs.errors import LemmataError
 from proofs.log import read_log
@@ -102,8 +102,7 @@ def headline(record: Record) -> str:
         verdict = f"score {record.score:g}" if record.score is not None else f"no verdict ({record.fault})"
         return f"{record.kind} {record.id}: {verdict}"
     if isinstance(record, Label):
-        score = "undecided" if record.score is None else f"score {record.score:g}"
-        return f"label by {record.grader} ({record.author}): {score} {record.reason}"
+        return f"label by {record.grader} ({record.author}): {score_words(record)} {record.reason}"
     if isinstance(record, Refusal):
         return f"refused {record.role} {record.id}: {record.error}"
     return f"{record.kind} {record.id}"

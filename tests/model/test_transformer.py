@@ -1,5 +1,7 @@
 """What holds of the model as a whole: initialisation, causality, heads, MTP, rotations."""
 
+from collections.abc import Callable
+
 import pytest
 
 pytest.importorskip("torch")
@@ -27,16 +29,26 @@ def test_initialisation_is_seeded_and_of_the_right_size() -> None:
     assert all(buffer.eq(0).all() for buffer in one.buffers())
 
 
-def test_a_new_model_learns() -> None:
-    model, ids = tiny_model(initializer_range=0.05), random_ids(4, 24)
+def trained(model: torch.nn.Module, loss_of: Callable[[], torch.Tensor]) -> list[float]:
+    """The losses of 25 steps of AdamW."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(25):
-        loss = cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+        loss = loss_of()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
+    return losses
+
+
+def test_a_new_model_learns() -> None:
+    model, ids = tiny_model(initializer_range=0.05), random_ids(4, 24)
+
+    def loss() -> torch.Tensor:
+        return cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+
+    losses = trained(model, loss)
     assert losses[-1] < losses[0] / 3
 
 
@@ -81,15 +93,12 @@ def test_mtp_layers_see_one_token_further_each_and_no_more() -> None:
 
 def test_the_mtp_layer_learns_the_token_after_next() -> None:
     model, ids = tiny_model(num_nextn_predict_layers=1, initializer_range=0.05), random_ids(4, 24)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    losses = []
-    for _ in range(25):
+
+    def loss() -> torch.Tensor:
         (further,) = model.further_logits(ids, model.hidden(ids))
-        loss = cross_entropy(further[:, :-1].flatten(0, 1), ids[:, 2:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+        return cross_entropy(further[:, :-1].flatten(0, 1), ids[:, 2:].flatten())
+
+    losses = trained(model, loss)
     assert losses[-1] < losses[0] / 3
 
 
