@@ -29,6 +29,18 @@ class AttentionInputs(NamedTuple):
     latent_BSQ: Tensor
 
 
+class Selection(nn.Module):
+    """The tokens that each query attends to. A module of its own, so that it can be watched (``model.watch``)."""
+
+    def __init__(self, topk: int) -> None:
+        super().__init__()
+        self.topk = topk
+
+    def forward(self, index: IndexInputs, positions_BS: Tensor) -> Tensor:
+        """The ``topk`` best of each query by the indexer, indices_BSK; no gradient passes."""
+        return dispatch.index_topk(index.q_BSJI, index.k_BTI, index.w_BSJ, positions_BS, self.topk)
+
+
 class Attention(nn.Module):
     """One layer's attention. ``forward`` is ``project``, select, attend, ``output``."""
 
@@ -48,6 +60,7 @@ class Attention(nn.Module):
         self.kv_b_proj = Linear(config.kv_lora_rank, heads * (config.qk_nope_head_dim + config.v_head_dim))
         self.o_proj = Linear(heads * config.v_head_dim, config.hidden_size)
         self.indexer = Indexer(config)
+        self.select = Selection(config.index_topk)
 
     def forward(self, x_BSM: Tensor, positions_BS: Tensor, turn: Rotation, cache: LayerCache | None) -> Tensor:
         """Attention output [B, S, M]. Without a cache, row s of the batch must be the token at position s."""
@@ -84,10 +97,6 @@ class Attention(nn.Module):
         """
         q_BSJI, w_BSJ = self.indexer.queries(x_BSM.detach(), inputs.latent_BSQ.detach(), turn)
         return IndexInputs(q_BSJI, keys_BTI, w_BSJ)
-
-    def select(self, index: IndexInputs, positions_BS: Tensor) -> Tensor:
-        """The tokens that each query attends to, indices_BSK; no gradient passes."""
-        return dispatch.index_topk(index.q_BSJI, index.k_BTI, index.w_BSJ, positions_BS, self.config.index_topk)
 
     def output(self, out_BSHC: Tensor) -> Tensor:
         """From attended latents to the model width: each head's W_UV, then W_O."""

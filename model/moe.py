@@ -25,11 +25,12 @@ class Gate(nn.Module):
         self.weight = nn.Parameter(torch.empty(config.n_routed_experts, config.hidden_size))
         self.e_score_correction_bias = nn.Buffer(torch.empty(config.n_routed_experts))
 
-    def forward(self, x_NM: Tensor) -> tuple[Tensor, Tensor]:
-        """weights_NA in fp32 and experts_NA."""
+    def forward(self, x_NM: Tensor, experts_NA: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """weights_NA in fp32 and experts_NA: those given, or the best by score and bias."""
         dtype = torch.promote_types(x_NM.dtype, torch.float32)
         scores_NE = functional.linear(x_NM.to(dtype), self.weight.to(dtype)).sigmoid()
-        experts_NA = self.choose(scores_NE.detach() + self.e_score_correction_bias)
+        if experts_NA is None:
+            experts_NA = self.choose(scores_NE.detach() + self.e_score_correction_bias)
         weights_NA = scores_NE.gather(1, experts_NA)
         if self.config.norm_topk_prob:
             weights_NA = weights_NA / (weights_NA.sum(-1, keepdim=True) + 1e-20)
@@ -101,8 +102,8 @@ class MixtureOfExperts(nn.Module):
         inner = config.n_shared_experts * config.moe_intermediate_size
         self.shared_experts = FeedForward(config.hidden_size, inner) if inner else None
 
-    def forward(self, x_BSM: Tensor) -> Tensor:
-        """[B, S, M] to [B, S, M]."""
+    def forward(self, x_BSM: Tensor, experts_NA: Tensor | None = None) -> Tensor:
+        """[B, S, M] to [B, S, M]. ``experts_NA``: each token's experts, instead of those that the gate would choose."""
         x_NM = x_BSM.flatten(0, 1)
-        out_BSM = self.experts(x_NM, *self.gate(x_NM)).view_as(x_BSM)
+        out_BSM = self.experts(x_NM, *self.gate(x_NM, experts_NA)).view_as(x_BSM)
         return out_BSM if self.shared_experts is None else out_BSM + self.shared_experts(x_BSM)

@@ -12,13 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kernels import dispatch
-from model.attention import Attention, AttentionInputs
+from model.attention import Attention
 from model.errors import ModelError
-from model.rope import rotation
-from model.transformer import DecoderLayer, DsaModel
-
-DENSE_BLOCK = 256  # queries whose lists of all earlier tokens are held at a time
+from model.packed import Branch, Packed, Span
+from model.transformer import DsaModel
 
 
 class SparseLosses(NamedTuple):
@@ -40,7 +37,7 @@ def warm_up_loss(model: DsaModel, input_ids_BS: Tensor) -> Tensor:
 
     Gradients reach the indexers alone. No S x S matrix is held: neither scores nor attention. Paper: lr 1e-3.
     """
-    return _walk(model, input_ids_BS, dense=True)[1]
+    return model.packed(_rows(input_ids_BS), "dense")[1] / input_ids_BS.numel()
 
 
 def sparse_stage_losses(model: DsaModel, input_ids_BS: Tensor) -> SparseLosses:
@@ -50,8 +47,9 @@ def sparse_stage_losses(model: DsaModel, input_ids_BS: Tensor) -> SparseLosses:
     """
     if input_ids_BS.shape[1] < 2:
         raise ModelError("the language-model loss needs sequences of at least 2 tokens")
-    hidden_BSM, indexer_L = _walk(model, input_ids_BS, dense=False)
-    return SparseLosses(_cross_entropy(model.logits(hidden_BSM), input_ids_BS, ahead=1), indexer_L)
+    hidden_NM, indexer_L = model.packed(_rows(input_ids_BS), "sparse")
+    logits_BSV = model.logits(hidden_NM.view(*input_ids_BS.shape, -1))
+    return SparseLosses(_cross_entropy(logits_BSV, input_ids_BS, ahead=1), indexer_L / input_ids_BS.numel())
 
 
 def mtp_losses(model: DsaModel, input_ids_BS: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,39 +74,8 @@ def _cross_entropy(logits_BSV: Tensor, input_ids_BS: Tensor, ahead: int) -> Tens
     return functional.cross_entropy(logits_BSV[:, : targets_BS.shape[1]].flatten(0, 1), targets_BS.flatten())
 
 
-def _walk(model: DsaModel, input_ids_BS: Tensor, *, dense: bool) -> tuple[Tensor, Tensor]:
-    """The decoder's pass over whole sequences with each layer's loss: normed hidden states [B, S, M] and KLs [L]."""
-    positions_BS = torch.arange(input_ids_BS.shape[1], device=input_ids_BS.device).expand_as(input_ids_BS)
-    turn = rotation(model.config, positions_BS)
-    x_BSM = model.model.embed_tokens(input_ids_BS)
-    losses = []
-    for layer in model.model.layers:
-        assert isinstance(layer, DecoderLayer)
-        attention = layer.self_attn
-        normed_BSM = layer.input_layernorm(x_BSM)
-        inputs = attention.project(normed_BSM, turn)
-        index = attention.index(normed_BSM, inputs, attention.indexer.keys(normed_BSM.detach(), turn), turn)
-        indices = None if dense else attention.select(index, positions_BS)
-        kl = dispatch.indexer_kl(index, inputs.q_BSHD, inputs.rows_BSD, positions_BS, attention.scale, indices)
-        losses.append(kl / input_ids_BS.numel())
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not dense):  # in the warm-up nothing else learns
-            if indices is None:
-                out_BSHC = _attend_densely(attention, inputs)
-            else:
-                out_BSHC = attention.attend(inputs, positions_BS, indices)
-            x_BSM = layer.finish(x_BSM, attention.output(out_BSHC))
-    return model.model.norm(x_BSM), torch.stack(losses)
-
-
-def _attend_densely(attention: Attention, inputs: AttentionInputs) -> Tensor:
-    """Attention of each query over all tokens up to its own, [B, S, H, C], by lists that name them all."""
-    batch, tokens = inputs.q_BSHD.shape[:2]
-    every_T = torch.arange(tokens, dtype=torch.int32, device=inputs.q_BSHD.device)
-    parts = []
-    for queries_s in every_T.split(DENSE_BLOCK):
-        indices_BsT = torch.where(every_T <= queries_s.unsqueeze(-1), every_T, -1).expand(batch, -1, -1)
-        part = slice(int(queries_s[0]), int(queries_s[-1]) + 1)
-        q_BsHD = inputs.q_BSHD[:, part]
-        latent = attention.config.kv_lora_rank
-        parts.append(dispatch.sparse_mla(q_BsHD, inputs.rows_BSD, indices_BsT, attention.scale, latent))
-    return torch.cat(parts, dim=1)
+def _rows(input_ids_BS: Tensor) -> Packed:
+    """Whole sequences of one length, packed."""
+    batch, tokens = input_ids_BS.shape
+    branches = [Branch(Span(row * tokens, 0), Span(row * tokens, tokens)) for row in range(batch)]
+    return Packed(input_ids_BS.flatten(), branches)

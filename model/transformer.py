@@ -13,6 +13,8 @@ from model.config import ModelConfig
 from model.errors import ModelError
 from model.layers import Embedding, FeedForward, Linear, RMSNorm
 from model.moe import MixtureOfExperts
+from model.packed import Packed, Replay
+from model.packed_attention import IndexerStage, attend_packed
 from model.rope import Rotation, rotation
 
 
@@ -30,10 +32,26 @@ class DecoderLayer(nn.Module):
         """[B, S, M] to [B, S, M]."""
         return self.finish(x_BSM, self.self_attn(self.input_layernorm(x_BSM), positions_BS, turn, cache))
 
-    def finish(self, x_BSM: Tensor, attended_BSM: Tensor) -> Tensor:
-        """What follows attention: its residual, then the feed-forward part with its own."""
+    def packed(
+        self, x_NM: Tensor, packed: Packed, turn: Rotation, stage: IndexerStage, replay: Replay
+    ) -> tuple[Tensor, Tensor]:
+        """``forward`` of packed sequences, [N, M] to [N, M], with the indexer's KL summed over the tokens."""
+        normed_NM = self.input_layernorm(x_NM)
+        attended_NM, kl = attend_packed(self.self_attn, normed_NM, packed, turn, stage, replay.selection())
+        with torch.set_grad_enabled(torch.is_grad_enabled() and stage != "dense"):  # in the warm-up nothing else learns
+            experts_NA = replay.experts() if isinstance(self.mlp, MixtureOfExperts) else None
+            return self.finish(x_NM.unsqueeze(0), attended_NM.unsqueeze(0), experts_NA)[0], kl
+
+    def finish(self, x_BSM: Tensor, attended_BSM: Tensor, experts_NA: Tensor | None = None) -> Tensor:
+        """What follows attention: its residual, then the feed-forward part with its own.
+
+        ``experts_NA``: the experts of each token, instead of those that the gate would choose.
+        """
         x_BSM = x_BSM + attended_BSM
-        return x_BSM + self.mlp(self.post_attention_layernorm(x_BSM))
+        normed_BSM = self.post_attention_layernorm(x_BSM)
+        if isinstance(self.mlp, MixtureOfExperts):
+            return x_BSM + self.mlp(normed_BSM, experts_NA)
+        return x_BSM + self.mlp(normed_BSM)
 
 
 class NextTokenLayer(nn.Module):
@@ -109,8 +127,26 @@ class DsaModel(nn.Module):
             positions_BS = _from_start(input_ids_BS)
         return self.model(input_ids_BS, positions_BS, cache)
 
+    def packed(
+        self, packed: Packed, stage: IndexerStage = "off", replay: Replay | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Normed hidden states [N, M] of packed sequences, and per layer the indexer's KL summed over the tokens, [L].
+
+        Raises ModelError where ``replay`` holds more or less than one pass takes.
+        """
+        replay = replay or Replay()
+        turn = rotation(self.config, packed.positions_N.unsqueeze(0))
+        x_NM = self.model.embed_tokens(packed.ids_N)
+        losses = []
+        for layer in self.model.layers:
+            assert isinstance(layer, DecoderLayer)
+            x_NM, kl = layer.packed(x_NM, packed, turn, stage, replay)
+            losses.append(kl)
+        replay.finish()
+        return self.model.norm(x_NM), torch.stack(losses)
+
     def logits(self, hidden_BSM: Tensor) -> Tensor:
-        """The head on normed hidden states: [B, S, V], in fp32 at least, as sampling and losses want it."""
+        """The head on normed hidden states: [..., M] to [..., V], in fp32 at least, as losses want it."""
         head = self.model.embed_tokens if self.lm_head is None else self.lm_head
         logits_BSV = functional.linear(hidden_BSM, head.weight)
         return logits_BSV.to(torch.promote_types(logits_BSV.dtype, torch.float32))

@@ -34,7 +34,8 @@ class EngineConfig:
     """``cache_tokens`` is the room for all sequences together, in pages of ``page_size``.
 
     ``most_sequences`` decode side by side; a step takes up ``prefill_tokens`` of waiting prompts. ``keep_routing``
-    records the experts of every token. ``speculate`` drafts a token with the model's MTP layer in every step.
+    records the experts of every token, ``keep_selection`` the tokens that it attended to. ``speculate`` drafts a token
+    with the model's MTP layer in every step.
     """
 
     cache_tokens: int = 65536
@@ -42,6 +43,7 @@ class EngineConfig:
     most_sequences: int = 64
     prefill_tokens: int = 2048
     keep_routing: bool = False
+    keep_selection: bool = False
     speculate: bool = False
 
     def __post_init__(self) -> None:
@@ -84,8 +86,9 @@ class Engine:
         layers = module.config.num_hidden_layers + self.config.speculate
         like = module.model.embed_tokens.weight.detach()
         limit = min(module.config.max_position_embeddings, pages.count * size)
-        store = PagedStore(module.config, layers, pages.count, size, limit, like, routing=self.config.keep_routing)
-        self._store, self._runner = store, Runner(module, store, routing=self.config.keep_routing)
+        kept = {"routing": self.config.keep_routing, "selection": self.config.keep_selection}
+        self._store = PagedStore(module.config, layers, pages.count, size, limit, like, **kept)
+        self._runner = Runner(module, self._store)
         self._drafter = Drafter(self._runner) if self.config.speculate else None
         self._scheduler = Scheduler(pages, self.config.most_sequences, self.config.prefill_tokens)
         self._requests: dict[int, Request] = {}
@@ -263,6 +266,8 @@ class Engine:
     def _leave(self, sequence: Sequence) -> None:
         if self.config.keep_routing:
             sequence.completion.routing = self._store.experts(sequence.pages, sequence.cached)
+        if self.config.keep_selection:
+            sequence.completion.selection = self._store.selection(sequence.pages, sequence.cached)
         self._scheduler.finish(sequence)
         if sequence.request.finished:
             self._requests.pop(sequence.request.id, None)

@@ -57,7 +57,8 @@ class Completion:
     ``token_ids`` hold the end-of-text token or the tokens of a stop string, ``text`` does not; while it grows, ``text``
     ends before what may yet turn out to be a stop string.
     ``routing`` [prompt + completion - 1 tokens, MoE layers, experts of a token] (int16): the experts of every token
-    that was fed to the model, where the engine keeps them.
+    that was fed to the model, where the engine keeps them. ``selection`` [such tokens, layers, index_topk] (int32): the
+    positions that each attended to, ascending, then -1.
     """
 
     seed: int
@@ -68,6 +69,7 @@ class Completion:
     top_logprobs: list[list[tuple[int, float]]] = field(default_factory=list)
     masks: list[Tensor | None] = field(default_factory=list)
     routing: Tensor | None = None
+    selection: Tensor | None = None
     finish_reason: FinishReason | None = None
 
 

@@ -8,32 +8,34 @@ from collections.abc import Sequence as Rows
 import torch
 from torch import Tensor
 
-from model.balance import watch_gates
 from model.engine.sequence import Sequence
 from model.engine.store import PagedBatch, PagedStore
 from model.rope import rotation
 from model.transformer import DsaModel
+from model.watch import selections, watch_gates, watch_selections
 
 PADDING = -1
 
 
 class Runner:
-    """Runs ``model`` on chunks of sequences. With ``routing`` the experts of every token are kept in the store."""
+    """Runs ``model`` on chunks of sequences. The store keeps what it has room for of routing and selection."""
 
-    def __init__(self, model: DsaModel, store: PagedStore, *, routing: bool) -> None:
-        self.model, self.store, self.routing = model, store, routing
+    def __init__(self, model: DsaModel, store: PagedStore) -> None:
+        self.model, self.store = model, store
+        self._selections = list(selections(model.model))
 
     def hidden(self, sequences: Rows[Sequence], chunks: Rows[Rows[int]]) -> Tensor:
         """Hidden states [B, S, M] of the next tokens ``chunks`` of each sequence, from its row ``cached`` on."""
         batch, ids_BS = self._batch(sequences, [sequence.cached for sequence in sequences], chunks)
         cache = batch.cache(0, self.model.config.num_hidden_layers)
-        if not self.routing:
+        if not self.store.keeps_choices:
             return self.model.hidden(ids_BS, batch.positions_BS, cache)
-        with watch_gates(self.model.model) as chosen:
+        with watch_gates(self.model.model) as experts, watch_selections(self.model.model) as selected:
             hidden_BSM = self.model.hidden(ids_BS, batch.positions_BS, cache)
-        if chosen:
-            experts_NEA = torch.stack(list(chosen.values()), dim=1)
+        if experts:
+            experts_NEA = torch.stack(list(experts.values()), dim=1)
             self.store.keep_experts(batch, experts_NEA.unflatten(0, ids_BS.shape))
+        self.store.keep_selection(batch, [selected.get(name) for name in self._selections])
         return hidden_BSM
 
     def hidden_ahead(

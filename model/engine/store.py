@@ -9,6 +9,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from kernels.dispatch import causal_indices
 from model.cache import Cache
@@ -22,7 +23,16 @@ class PagedStore:
     """
 
     def __init__(
-        self, config: ModelConfig, layers: int, pages: int, size: int, limit: int, like: Tensor, *, routing: bool
+        self,
+        config: ModelConfig,
+        layers: int,
+        pages: int,
+        size: int,
+        limit: int,
+        like: Tensor,
+        *,
+        routing: bool,
+        selection: bool,
     ) -> None:
         self.size, self.limit = size, limit
         self.rows_LND = like.new_zeros(layers, pages * size, config.cache_width)
@@ -31,22 +41,49 @@ class PagedStore:
         moe_layers = config.num_hidden_layers - config.first_k_dense_replace if routing else 0
         experts = (pages * size, max(moe_layers, 0), config.num_experts_per_tok)
         self.experts_NEA = torch.zeros(experts, dtype=torch.int16, device=like.device)
+        choices = (pages * size, config.num_hidden_layers if selection else 0, min(config.index_topk, limit))
+        self.selection_NLK = torch.zeros(choices, dtype=torch.int32, device=like.device)
+
+    @property
+    def keeps_choices(self) -> bool:
+        """Whether there is room for routing or selection."""
+        return bool(self.experts_NEA.numel() or self.selection_NLK.numel())
 
     def copy(self, source: int, target: int) -> None:
         """Make page ``target`` equal page ``source``."""
         for stored in (self.rows_LND, self.keys_LNI) if self.keys_LNI.numel() else (self.rows_LND,):
             by_page = stored.unflatten(1, (-1, self.size))
             by_page[:, target] = by_page[:, source]
-        by_page = self.experts_NEA.unflatten(0, (-1, self.size))
-        by_page[target] = by_page[source]
+        for chosen in (self.experts_NEA, self.selection_NLK):
+            by_page = chosen.unflatten(0, (-1, self.size))
+            by_page[target] = by_page[source]
 
     def keep_experts(self, batch: "PagedBatch", experts_BSEA: Tensor) -> None:
         """Store the routing of a batch's new tokens."""
-        self.experts_NEA.index_copy_(0, batch.slots_X, batch.fed(experts_BSEA).to(torch.int16))
+        if self.experts_NEA.numel():
+            self.experts_NEA.index_copy_(0, batch.slots_X, batch.fed(experts_BSEA).to(torch.int16))
+
+    def keep_selection(self, batch: "PagedBatch", layers: Sequence[Tensor | None]) -> None:
+        """Store what a batch's new tokens selected in each layer, indices_BSK (None: all up to their own)."""
+        if not self.selection_NLK.numel():
+            return
+        width = self.selection_NLK.shape[-1]
+        every_BSK = causal_indices(batch.positions_BS, width)
+        for layer, chosen_BSK in enumerate(layers):
+            indices_BSK = every_BSK if chosen_BSK is None else chosen_BSK
+            indices_BSK = functional.pad(indices_BSK, (0, width - indices_BSK.shape[-1]), value=-1)
+            self.selection_NLK[:, layer].index_copy_(0, batch.slots_X, batch.fed(indices_BSK))
 
     def experts(self, pages: Sequence[int], tokens: int) -> Tensor:
         """Routing [tokens, E, A] of the first tokens of a sequence, on the CPU."""
-        by_page = self.experts_NEA.unflatten(0, (-1, self.size))
+        return self._of_sequence(self.experts_NEA, pages, tokens)
+
+    def selection(self, pages: Sequence[int], tokens: int) -> Tensor:
+        """Selected positions [tokens, L, K] of the first tokens of a sequence, on the CPU."""
+        return self._of_sequence(self.selection_NLK, pages, tokens)
+
+    def _of_sequence(self, chosen_N: Tensor, pages: Sequence[int], tokens: int) -> Tensor:
+        by_page = chosen_N.unflatten(0, (-1, self.size))
         return by_page[list(pages)].flatten(0, 1)[:tokens].cpu()
 
 

@@ -135,7 +135,7 @@ def test_the_language_model_loss_is_that_of_the_model() -> None:
 
 @pytest.mark.parametrize("block", [7, 256])
 def test_the_warm_up_is_dense(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.training.DENSE_BLOCK", block)
+    monkeypatch.setattr("model.packed_attention.DENSE_BLOCK", block)
     sparse, dense = (tiny_model(dtype=torch.float64, index_topk=topk) for topk in (4, 64))
     ids = random_ids(2, 30)
     # With top-k above the length all tokens are selected, and both stages ask the same.

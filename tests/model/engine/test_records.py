@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.balance import watch_gates
+from model.watch import watch_gates
 from model.engine import Engine, EngineConfig, Sampling
 from tests.model.tiny import byte_model, byte_tokenizer
 

@@ -1,0 +1,97 @@
+"""Attention of one layer over packed sequences, with the loss of its indexer (DeepSeek-V3.2-Exp report, section 2.1).
+
+Shape suffixes as in ``model.packed`` and ``model.attention``.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from kernels import dispatch
+from kernels.dispatch import IndexInputs
+from model.attention import Attention
+from model.packed import Block, Packed
+from model.rope import Rotation
+
+# What the indexers learn: nothing; from dense attention (warm-up); from attention over what they select (sparse stage).
+IndexerStage = Literal["off", "dense", "sparse"]
+DENSE_BLOCK = 256  # queries whose lists of all earlier tokens are held at a time
+
+
+class Flat(NamedTuple):
+    """What attention takes of all N tokens; the index is there where it is asked for."""
+
+    q_NHD: Tensor
+    rows_ND: Tensor
+    index: IndexInputs | None
+
+
+def attend_packed(
+    attention: Attention,
+    x_NM: Tensor,
+    packed: Packed,
+    turn: Rotation,
+    stage: IndexerStage,
+    selection_NK: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Attention output [N, M] and the indexer's KL summed over the tokens.
+
+    ``selection_NK``: the positions that each token attends to, instead of those that the indexer would choose.
+    """
+    x_1NM = x_NM.unsqueeze(0)
+    inputs = attention.project(x_1NM, turn)
+    longest = max(block.rows_BT.shape[1] for block in packed.blocks)
+    index = None
+    if stage != "off" or (longest > attention.config.index_topk and selection_NK is None):
+        index = attention.index(x_1NM, inputs, attention.indexer.keys(x_1NM.detach(), turn), turn)
+    flat = Flat(inputs.q_BSHD[0], inputs.rows_BSD[0], index)
+    outputs, kl = [], x_NM.new_zeros((), dtype=torch.promote_types(x_NM.dtype, torch.float32))
+    for block in packed.blocks:
+        out_BSHC, block_kl = _attend_block(attention, flat, block, stage, selection_NK)
+        outputs.append(out_BSHC)
+        kl = kl if block_kl is None else kl + block_kl
+    return attention.output(packed.joined(outputs).unsqueeze(0))[0], kl
+
+
+def _attend_block(
+    attention: Attention, flat: Flat, block: Block, stage: IndexerStage, selection_NK: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    q_BSHD, rows_BTD = block.of_tokens(flat.q_NHD), block.of_rows(flat.rows_ND)
+    index = None if flat.index is None else _index_of(flat.index, block)
+    indices = None if stage == "dense" else _indices(attention, index, block, stage, selection_NK)
+    kl = None
+    if stage != "off":
+        assert index is not None
+        kl = dispatch.indexer_kl(index, q_BSHD, rows_BTD, block.positions_BS, attention.scale, indices)
+    with torch.set_grad_enabled(torch.is_grad_enabled() and stage != "dense"):  # in the warm-up nothing else learns
+        latent = attention.config.kv_lora_rank
+        if indices is not None:
+            return dispatch.sparse_mla(q_BSHD, rows_BTD, indices, attention.scale, latent), kl
+        parts = zip(q_BSHD.split(DENSE_BLOCK, 1), block.positions_BS.split(DENSE_BLOCK, 1), strict=True)
+        dense = [
+            dispatch.sparse_mla(q, rows_BTD, _every(positions, rows_BTD), attention.scale, latent)
+            for q, positions in parts
+        ]
+        return torch.cat(dense, dim=1), kl
+
+
+def _every(positions_BS: Tensor, rows_BTD: Tensor) -> Tensor:
+    return dispatch.causal_indices(positions_BS, rows_BTD.shape[1])
+
+
+def _index_of(index: IndexInputs, block: Block) -> IndexInputs:
+    q_BSJI, w_BSJ = block.of_tokens(index.q_BSJI[0]), block.of_tokens(index.w_BSJ[0])
+    return IndexInputs(q_BSJI, block.of_rows(index.k_BTI[0]), w_BSJ)
+
+
+def _indices(
+    attention: Attention, index: IndexInputs | None, block: Block, stage: IndexerStage, selection_NK: Tensor | None
+) -> Tensor:
+    """The positions that each token of a block attends to, -1 for padding."""
+    if selection_NK is not None:
+        return block.of_tokens(selection_NK).masked_fill(block.positions_BS.unsqueeze(-1) < 0, -1)
+    tokens = block.rows_BT.shape[1]
+    if index is None or (tokens <= attention.config.index_topk and stage == "off"):
+        return dispatch.causal_indices(block.positions_BS, tokens)
+    return attention.select(index, block.positions_BS)
