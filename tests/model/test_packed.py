@@ -124,7 +124,8 @@ def test_what_the_engine_kept_is_what_the_model_chooses() -> None:
     )
     prompt = engine.encode("Prove that 1 + 1 is 2.")
     for completion in engine.generate([prompt], Sampling(n=3, seed=1, max_tokens=9, ignore_eos=True))[0]:
-        assert completion.routing is not None and completion.selection is not None
+        assert completion.routing is not None
+        assert completion.selection is not None
         packed = pack([[*prompt, *completion.token_ids[:-1]]])
         assert completion.selection.shape == (len(packed.ids_N), 3, 8)
         with watch_selections(model.model) as selected:

@@ -8,8 +8,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.watch import watch_gates
 from model.engine import Engine, EngineConfig, Sampling
+from model.watch import watch_gates
 from tests.model.tiny import byte_model, byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
