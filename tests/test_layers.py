@@ -18,6 +18,7 @@ LAYERS = [
     {"serving"},
     {"prover", "verifier", "meta_verifier"},
     {"refine"},
+    {"rl"},
     {"lemmata"},
 ]
 LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}

@@ -1,0 +1,72 @@
+"""Advantages within groups of any size, and which groups are left out."""
+
+import random
+from collections.abc import Sequence
+from math import inf, nan, sqrt
+
+import pytest
+
+pytest.importorskip("torch")
+
+from rl.advantage import group_advantages
+from rl.presets import AdvantageConfig
+
+CENTRED = AdvantageConfig()
+
+
+def test_centred_on_the_group_in_any_order() -> None:
+    result = group_advantages([1, 0, 0.5, 1, 0, 3], ["a", "b", "a", "a", "b", "c"], CENTRED)
+    mean = 2.5 / 3
+    assert result.advantages_S.tolist() == pytest.approx([1 - mean, 0, 0.5 - mean, 1 - mean, 0, 0])
+    assert result.keep_S.tolist() == [True] * 6
+    assert (result.groups, result.equal_groups, result.kept_groups) == (3, 2, 3)
+    assert result.mean == pytest.approx(5.5 / 6)
+
+
+def test_divided_by_the_standard_deviation_of_a_sample() -> None:
+    config = AdvantageConfig(divide_by_std=True, std_eps=1e-2)
+    result = group_advantages([1, 0, 0, 0], [7, 7, 7, 7], config)
+    std = sqrt((0.75**2 + 3 * 0.25**2) / 3)
+    assert result.advantages_S.tolist() == pytest.approx([0.75 / (std + 1e-2), *[-0.25 / (std + 1e-2)] * 3])
+    assert result.spread == pytest.approx(std)
+
+
+def test_groups_that_teach_nothing_are_dropped_and_counted() -> None:
+    config = AdvantageConfig(divide_by_std=True, drop_equal_groups=True)
+    # Sums of the same parts in another order differ in the last bit.
+    rewards = [0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1, 1, 0, 0.4]
+    assert rewards[0] != rewards[1]
+    result = group_advantages(rewards, ["same", "same", "good", "good", "single"], config)
+    assert result.keep_S.tolist() == [False, False, True, True, False]
+    assert result.advantages_S[[0, 1, 4]].tolist() == [0, 0, 0]
+    assert (result.groups, result.equal_groups, result.kept_groups) == (3, 2, 1)
+    assert [result.missing(wanted) for wanted in (0, 1, 4)] == [0, 0, 3]
+
+
+def test_they_sum_to_zero_in_every_group() -> None:
+    draw = random.Random(0)
+    for _ in range(50):
+        groups = [draw.randrange(4) for _ in range(draw.randrange(1, 30))]
+        rewards = [draw.random() for _ in groups]
+        config = AdvantageConfig(divide_by_std=draw.random() < 0.5)
+        advantages = group_advantages(rewards, groups, config).advantages_S.tolist()
+        for group in set(groups):
+            assert sum(a for a, g in zip(advantages, groups, strict=True) if g == group) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("bad", [nan, inf, -inf])
+def test_a_reward_that_is_no_number_is_named(bad: float) -> None:
+    with pytest.raises(ValueError, match=r"sample 2 \(group 'p7'\)"):
+        group_advantages([0, 1, bad], ["p6", "p6", "p7"], CENTRED)
+
+
+@pytest.mark.parametrize(("rewards", "groups"), [([1.0], []), ([], ["a"])])
+def test_lengths_that_differ(rewards: Sequence[float], groups: Sequence[str]) -> None:
+    with pytest.raises(ValueError, match="names of groups"):
+        group_advantages(rewards, groups, CENTRED)
+
+
+def test_an_empty_batch_misses_everything() -> None:
+    result = group_advantages([], [], CENTRED)
+    assert result.advantages_S.shape == result.keep_S.shape == (0,)
+    assert result.missing(3) == 3
