@@ -1,0 +1,150 @@
+"""Settings of a training run. Imports no torch."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from proofs.config import STRICT, Count, Name, Positive, Share, settings
+from rl.presets import Above, AlgorithmConfig, NonNegative
+
+StageName = Literal["sft", "warmup", "sparse", "rl"]
+RoleName = Literal["prover", "verifier", "meta_verifier"]
+LoggerName = Literal["tensorboard", "wandb", "trackio"]
+
+
+@settings(frozen=True, config=STRICT)
+class OptimizerConfig:
+    """AdamW. The rate climbs for ``warmup_steps``, then stays or falls to ``final_share`` of it at the stage's end.
+
+    ``indexer_lr``: another rate for the indexers. ``clip_norm``: of all gradients together. ``balance_speed`` moves
+    the gates' biases by load after every step (`model.balance`).
+    """
+
+    lr: Above
+    indexer_lr: Above | None = None
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    eps: Above = 1e-8
+    weight_decay: NonNegative = 0.0
+    clip_norm: Above = 1.0
+    warmup_steps: Count = 0
+    decay: Literal["constant", "linear", "cosine"] = "constant"
+    final_share: Share = 0.1
+    balance_speed: NonNegative = 0.0
+
+
+@settings(frozen=True, config=STRICT)
+class SupervisedConfig:
+    """A stage on worked examples: every step learns from ``tokens`` of them, in micro-batches of ``micro_tokens``."""
+
+    steps: Positive
+    tokens: Positive
+    micro_tokens: Positive
+    optimizer: OptimizerConfig
+
+
+@settings(frozen=True, config=STRICT)
+class SamplingConfig:
+    """How answers are sampled in training."""
+
+    temperature: Above = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_k: Count = 0
+    max_tokens: Positive = 256
+
+
+@settings(frozen=True, config=STRICT)
+class PolicyConfig:
+    """A stage of reinforcement learning.
+
+    A rollout is ``samples`` tries of each of ``groups`` problems. It is learnt from ``epochs`` times in ``minibatches``
+    steps each. ``refills``: how often others are sampled in place of groups that the algorithm drops.
+    ``keep_selection``: attend to the tokens that the rollout attended to. ``indexer_weight`` of the indexers' own loss.
+    ``reference_every``: steps after which the policy becomes the reference of its KL (None: the stage's first).
+    ``sequences`` of the engine decode side by side in a cache of ``cache_tokens``.
+    """
+
+    steps: Positive
+    groups: Positive
+    samples: Positive
+    micro_tokens: Positive
+    optimizer: OptimizerConfig
+    sampling: SamplingConfig
+    epochs: Positive = 1
+    minibatches: Positive = 1
+    refills: Count = 4
+    keep_selection: bool = False
+    indexer_weight: NonNegative = 0.0
+    reference_every: Positive | None = None
+    sequences: Positive = 64
+    cache_tokens: Positive = 65536
+
+    def __post_init__(self) -> None:
+        if self.minibatches > self.groups * self.samples:
+            raise ValueError(f"minibatches={self.minibatches} is more than the tries of a rollout")
+
+    @property
+    def steps_per_rollout(self) -> int:
+        """Steps that learn from one rollout."""
+        return self.epochs * self.minibatches
+
+
+@settings(frozen=True, config=STRICT)
+class StagesConfig:
+    """Settings of each stage; a run uses those of the stages it goes through."""
+
+    sft: SupervisedConfig
+    warmup: SupervisedConfig
+    sparse: SupervisedConfig
+    rl: PolicyConfig
+
+
+@settings(frozen=True, config=STRICT)
+class ValidationConfig:
+    """Every ``every`` steps, and at each stage's end: on ``items`` examples, or ``items`` problems once each.
+
+    ``temperature`` 0 takes the likeliest tokens.
+    """
+
+    every: Positive
+    items: Positive
+    temperature: NonNegative = 1.0
+
+
+@settings(frozen=True, config=STRICT)
+class CheckpointConfig:
+    """``every`` so many steps; the ``keep`` latest stay."""
+
+    every: Positive
+    keep: Positive
+
+
+@settings(frozen=True, config=STRICT)
+class TrainConfig:
+    """``lemmata train``. ``model``: a folder, or the shape of a new one (``new_model``).
+
+    ``threads`` of torch: sums of several threads may differ in their last bits from those of another number.
+    """
+
+    role: RoleName
+    stage: StageName | tuple[StageName, ...]
+    run: Name | None
+    seed: int
+    model: Name | None
+    new_model: Mapping[str, Any] | None
+    data: Mapping[str, Any]
+    prompts: Name | None
+    stages: StagesConfig
+    algorithm: AlgorithmConfig
+    validation: ValidationConfig
+    checkpoint: CheckpointConfig
+    rollouts_every: Positive
+    threads: Positive
+    device: Name = "cpu"
+    loggers: tuple[LoggerName, ...] = field(default=())
+
+    @property
+    def schedule(self) -> tuple[StageName, ...]:
+        """The stages in their order."""
+        return (self.stage,) if isinstance(self.stage, str) else self.stage

@@ -1,0 +1,84 @@
+"""What every stage of training works with: the model, its tokenizer, the tasks, and gradients over micro-batches."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from model.balance import count_load
+from model.chat import Chat
+from model.transformer import DsaModel
+from rl.parallel import Parallel
+from rl.task import Task
+
+B = TypeVar("B")
+
+
+@dataclass
+class Learner:
+    """``module`` learns from ``training`` and is measured on ``validation``; ``seed`` orders what chance orders."""
+
+    module: DsaModel
+    tokenizer: PreTrainedTokenizerFast
+    training: Task
+    validation: Task
+    parallel: Parallel
+    seed: int
+
+    def __post_init__(self) -> None:
+        self._chat = Chat(self.tokenizer)
+        self.loads: dict[str, Tensor] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self.module.model.norm.weight.device
+
+    def render(self, text: str) -> list[int]:
+        """A user's message as a prompt, without reasoning: the roles' answers are what is trained."""
+        return list(self._chat.render([{"role": "user", "content": text}], thinking=False))
+
+    def encode_answer(self, text: str) -> list[int]:
+        """An answer as the model has to write it, end-of-text token included."""
+        end = self.tokenizer.eos_token_id
+        assert isinstance(end, int)
+        return [*self.tokenizer(text, add_special_tokens=False)["input_ids"], end]
+
+    def accumulate(
+        self, batches: Sequence[B], loss_of: Callable[[B], tuple[Tensor, dict[str, float]]]
+    ) -> dict[str, float]:
+        """Add the gradients of every micro-batch's loss, and the logged parts of all over all processes.
+
+        ``loads`` are then the tokens of each expert in these micro-batches, by gate (`model.balance`).
+        Processes must call collectives equally often: one with fewer micro-batches repeats its last without effect.
+        """
+        total: dict[str, float] = {}
+        self.loads = {}
+        for place in range(self.parallel.largest(len(batches))):
+            counts = place < len(batches)
+            with count_load(self.module.model) as loads:
+                loss, parts = loss_of(batches[min(place, len(batches) - 1)])
+            # FSDP takes the mean over processes of what is a sum.
+            (loss * (self.parallel.world if counts else 0.0)).backward()
+            if counts:
+                _add(total, parts)
+                self.loads = {name: self.loads.get(name, 0) + load for name, load in loads.items()}
+        return self.parallel.sum(total)
+
+    def measure(self, batches: Sequence[B], parts_of: Callable[[B], dict[str, float]]) -> dict[str, float]:
+        """The parts of all micro-batches over all processes."""
+        total: dict[str, float] = {}
+        for place in range(self.parallel.largest(len(batches))):
+            parts = parts_of(batches[min(place, len(batches) - 1)])
+            if place < len(batches):
+                _add(total, parts)
+        return self.parallel.sum(total)
+
+
+def _add(total: dict[str, float], parts: dict[str, float]) -> None:
+    for name, value in parts.items():
+        larger = max(total.get(name, value), value)
+        total[name] = larger if name.endswith("_max") else total.get(name, 0.0) + value

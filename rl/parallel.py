@@ -1,0 +1,91 @@
+"""Several processes behind one trainer: torch's FSDP2 over whatever ``torchrun`` started.
+
+Each process works on its share of a batch. Losses are divided by what all processes hold together, so that gradients
+are summed, not averaged.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor
+
+from model.transformer import DecoderLayer, DsaModel
+
+
+class Parallel:
+    """This process's place among ``world`` ones; alone, every method is free."""
+
+    def __init__(self) -> None:
+        alone = not dist.is_initialized()
+        self.rank, self.world = (0, 1) if alone else (dist.get_rank(), dist.get_world_size())
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.rank == 0
+
+    def shard(self, module: DsaModel) -> None:
+        """Spread the weights of ``module`` over the processes, layer by layer, in place."""
+        if self.world == 1:
+            return
+        for weight in module.parameters():
+            weight.data = weight.data.contiguous()  # FSDP takes no transposed storage
+        for layer in module.model.layers:
+            assert isinstance(layer, DecoderLayer)
+            register_fsdp_forward_method(fully_shard(layer), "packed")
+        register_fsdp_forward_method(fully_shard(module), "packed")
+
+    def sum(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Each value summed over the processes; names that end in ``_max``: the largest."""
+        if self.world == 1:
+            return dict(values)
+        names = sorted(values)
+        result = dict(values)
+        for chosen, operation in ((False, dist.ReduceOp.SUM), (True, dist.ReduceOp.MAX)):
+            some = [name for name in names if name.endswith("_max") == chosen]
+            numbers = torch.tensor([values[name] for name in some], dtype=torch.float64)
+            dist.all_reduce(numbers, op=operation)
+            result |= dict(zip(some, numbers.tolist(), strict=True))
+        return result
+
+    def largest(self, value: int) -> int:
+        """The largest of all processes' values."""
+        return int(self.sum({"value_max": value})["value_max"])
+
+    def sum_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Sum each tensor over the processes, in place."""
+        if self.world > 1:
+            for tensor in tensors.values():
+                dist.all_reduce(tensor)
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def whole_weights(self, module: DsaModel) -> dict[str, Tensor]:
+        """The state dict of ``module`` with every weight whole, on every process."""
+        return {name: whole(weight) for name, weight in module.state_dict().items()}
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor gathered from the processes that hold it."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+@contextmanager
+def processes(device: str) -> Iterator[Parallel]:
+    """Join the other processes where ``torchrun`` started several."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Parallel()
+        return
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield Parallel()
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,109 @@
+"""Sampling answers from the engine: several tries of each problem, of one turn or more."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from model.chat import Chat
+from model.engine import Completion, Engine, Sampling
+from proofs.ids import clean_text, derive_seed
+from rl.reward import Reward
+from rl.task import Answer, Task
+
+UNKNOWN = Reward(None, {})  # until a try is judged
+
+
+@dataclass(slots=True)
+class Turn:
+    """A prompt and what the policy answered, as tokens and as text."""
+
+    prompt_ids: list[int]
+    completion: Completion
+
+    @property
+    def answer(self) -> Answer:
+        """What the role reads."""
+        return Answer(clean_text(self.completion.text), truncated=self.completion.finish_reason == "length")
+
+
+@dataclass(slots=True)
+class Try:
+    """One attempt at problem ``number``, number ``index`` of its group, in one or more turns."""
+
+    number: int
+    index: int
+    turns: list[Turn]
+    reward: Reward = UNKNOWN
+
+    @property
+    def answers(self) -> list[Answer]:
+        """Of all turns."""
+        return [turn.answer for turn in self.turns]
+
+
+Wanted = tuple[Sequence[int], Sampling]
+Render = Callable[[str], list[int]]
+
+
+def rendering(chat: Chat) -> Render:
+    """How a user's message becomes a prompt: without reasoning, for the roles' answers are what is trained."""
+    return lambda text: list(chat.render([{"role": "user", "content": text}], thinking=False))
+
+
+def sample_groups(
+    engine: Engine, render: Render, task: Task, numbers: Iterable[int], samples: int, sampling: Sampling
+) -> list[Try]:
+    """``samples`` tries of each problem, with their rewards. Each is drawn by its own seed, whatever runs beside it.
+
+    The seeds follow from ``sampling.seed``, the problem's number, the try and the turn. Raises ModelError where a
+    prompt leaves no room, LemmataError where the task cannot judge.
+    """
+    numbers = list(numbers)
+    prompts = [render(task.prompt(number)) for number in numbers]
+    # Of a group that shares its prompt the engine computes it once.
+    seeded = [with_seed(sampling, number, 0, 0, n=samples) for number in numbers]
+    groups = generate(engine, list(zip(prompts, seeded, strict=True)))
+    tries = [
+        Try(number, index, [Turn(prompt, completion)])
+        for number, prompt, group in zip(numbers, prompts, groups, strict=True)
+        for index, completion in enumerate(group)
+    ]
+    _further_turns(engine, render, task, tries, sampling)
+    rewards = task.rewards([(one.number, one.answers) for one in tries])
+    for one, reward in zip(tries, rewards, strict=True):
+        one.reward = reward
+    return tries
+
+
+def _further_turns(engine: Engine, render: Render, task: Task, tries: Sequence[Try], sampling: Sampling) -> None:
+    going = list(tries)
+    turn = 0
+    while going:
+        turn += 1
+        asked = [(one, task.follow_up(one.number, one.answers)) for one in going]
+        going = [one for one, text in asked if text is not None]
+        prompts = [render(text) for _, text in asked if text is not None]
+        wanted = [
+            (prompt, with_seed(sampling, one.number, one.index, turn, n=1))
+            for one, prompt in zip(going, prompts, strict=True)
+        ]
+        for one, prompt, (completion,) in zip(going, prompts, generate(engine, wanted), strict=True):
+            one.turns.append(Turn(prompt, completion))
+
+
+def with_seed(sampling: Sampling, *place: int, n: int) -> Sampling:
+    """``sampling`` for ``n`` completions by the seed of a place: of a problem, a try and a turn."""
+    return replace(sampling, n=n, seed=derive_seed(sampling.seed, *place))
+
+
+def generate(engine: Engine, wanted: Sequence[Wanted]) -> list[list[Completion]]:
+    """The completions of each prompt, by its own sampling; all prompts are decoded side by side."""
+    requests = []
+    try:
+        for prompt, sampling in wanted:
+            requests.append(engine.add(prompt, sampling))
+        while not all(request.finished for request in requests):
+            engine.step()
+    finally:
+        for request in requests:
+            engine.cancel(request)
+    return [request.completions for request in requests]

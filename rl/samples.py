@@ -1,0 +1,167 @@
+"""Sampled answers as the trainer computes them again: packed by shared prompt, with all that the rollout chose.
+
+Shape suffixes: S samples, T tokens of the longest answer, N packed tokens, P predicted tokens, V vocabulary,
+K kept tokens.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.packed import Packed, Replay, pack_groups
+from model.packed_attention import IndexerStage
+from model.transformer import DsaModel
+from rl.logprobs import pad_kept, token_logprobs
+
+
+@dataclass(slots=True)
+class Sample:
+    """One answer to one prompt: a turn of a try.
+
+    ``logprobs`` are the sampler's. ``masks``, ``routing`` and ``selection`` as in `model.engine`'s Completion; None
+    where they are not kept. ``beta``: its KL coefficient. ``old`` and ``reference`` [tokens]: log-probabilities under
+    the policy at the start of the update and under the reference, once they are computed.
+    """
+
+    prompt_ids: list[int]
+    token_ids: list[int]
+    logprobs: list[float]
+    advantage: float
+    beta: float
+    temperature: float
+    masks: list[Tensor | None] | None = None
+    routing: Tensor | None = None
+    selection: Tensor | None = None
+    old: Tensor | None = None
+    reference: Tensor | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Of prompt and answer."""
+        return len(self.prompt_ids) + len(self.token_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Which choices of the rollout the trainer repeats."""
+
+    routing: bool = False
+    sampling_mask: bool = False
+    selection: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Log-probabilities and entropies of the answers' tokens [S, T] (0 is padding), and the indexers' mean KL."""
+
+    logprobs_ST: Tensor
+    entropy_ST: Tensor
+    indexer_kl: Tensor
+
+
+def by_prompt(samples: Sequence[Sample]) -> list[list[int]]:
+    """The numbers of the samples of each prompt."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for number, sample in enumerate(samples):
+        found.setdefault(tuple(sample.prompt_ids), []).append(number)
+    return list(found.values())
+
+
+def micro_batches(samples: Sequence[Sample], tokens: int) -> Iterator[list[int]]:
+    """The samples' numbers in batches of at most ``tokens`` computed tokens; a prompt's samples stay together.
+
+    Long answers come first, so that neighbours are of similar length. A single prompt with its samples may exceed it.
+    """
+    batch: list[int] = []
+    total = 0
+    groups = by_prompt(samples)
+    groups.sort(key=lambda numbers: -max(len(samples[number].token_ids) for number in numbers))
+    for numbers in groups:
+        size = len(samples[numbers[0]].prompt_ids) + sum(len(samples[number].token_ids) for number in numbers)
+        if batch and total + size > tokens:
+            yield batch
+            batch, total = [], 0
+        batch += numbers
+        total += size
+    if batch:
+        yield batch
+
+
+def mask_of(samples: Sequence[Sample], device: torch.device | str = "cpu") -> Tensor:
+    """Which of [S, T] are tokens of the answers."""
+    lengths_S1 = torch.tensor([[len(sample.token_ids)] for sample in samples], device=device)
+    return torch.arange(int(lengths_S1.max()), device=device) < lengths_S1
+
+
+def padded(rows: Sequence[Sequence[float] | Tensor], device: torch.device | str = "cpu") -> Tensor:
+    """Rows of numbers as [S, T], zeros behind the shorter ones; fp32 unless the rows are wider tensors."""
+    tensors = [row if isinstance(row, Tensor) else torch.tensor(row, dtype=torch.float32) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).to(device)
+
+
+def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: IndexerStage = "off") -> Scored:
+    """The answers' log-probabilities under ``module``, choices of the rollout repeated as ``keep`` says.
+
+    Raises ModelError where the rollout recorded no such choices, or choices that the model has no use for.
+    """
+    device = module.model.embed_tokens.weight.device
+    numbers = [number for group in by_prompt(samples) for number in group]
+    ordered = [samples[number] for number in numbers]
+    packed, groups = _packed(ordered, device)
+    hidden_NM, kl_L = module.packed(packed, stage, _replay(groups, keep, device))
+    logits_PV = module.logits(hidden_NM.index_select(0, _predicting(packed, ordered)))
+    tokens_P = torch.tensor([token for sample in ordered for token in sample.token_ids], device=device)
+    kept_PK = None
+    if keep.sampling_mask:
+        kept_PK = pad_kept([mask for sample in ordered for mask in _masks(sample)]).to(device)
+    scored = token_logprobs(logits_PV, tokens_P, ordered[0].temperature, kept_PK)
+    lengths = [len(sample.token_ids) for sample in ordered]
+    place_of = {number: place for place, number in enumerate(numbers)}
+    rows = [value.split(lengths) for value in scored]
+    sorted_back = [[row[place_of[number]] for number in range(len(samples))] for row in rows]
+    return Scored(*(padded(row, device) for row in sorted_back), indexer_kl=kl_L.mean() / len(packed.ids_N))
+
+
+def _packed(ordered: Sequence[Sample], device: torch.device) -> tuple[Packed, list[list[Sample]]]:
+    groups = [[ordered[number] for number in numbers] for numbers in by_prompt(ordered)]
+    # The last token of an answer predicts nothing, and is not fed.
+    parts = [(group[0].prompt_ids, [sample.token_ids[:-1] for sample in group]) for group in groups]
+    return pack_groups(parts, device), groups
+
+
+def _predicting(packed: Packed, ordered: Sequence[Sample]) -> Tensor:
+    """For every answer's token the place of the one before it."""
+    answers = [branch for branch in packed.branches if branch.prompt.length]
+    places = [
+        place
+        for branch, _ in zip(answers, ordered, strict=True)
+        for place in (branch.prompt.places[-1], *branch.own.places)
+    ]
+    return torch.tensor(places, device=packed.ids_N.device)
+
+
+def _masks(sample: Sample) -> list[Tensor | None]:
+    if sample.masks is None:
+        raise ValueError("the sampling mask is to be kept, and the rollout recorded none: sample with keep_masks")
+    return sample.masks
+
+
+def _replay(groups: Sequence[Sequence[Sample]], keep: Keep, device: torch.device) -> Replay:
+    routing = _joined(groups, "routing", device) if keep.routing else None
+    selection = _joined(groups, "selection", device) if keep.selection else None
+    return Replay(None if routing is None else routing.long(), selection)
+
+
+def _joined(groups: Sequence[Sequence[Sample]], name: str, device: torch.device) -> Tensor:
+    """Choices of all packed tokens: of a shared prompt once, then of each answer's own tokens."""
+    parts = []
+    for group in groups:
+        prompt = len(group[0].prompt_ids)
+        records = [getattr(sample, name) for sample in group]
+        if any(record is None for record in records):
+            raise ValueError(f"{name} is to be kept, and the rollout recorded none: the engine needs keep_{name}")
+        parts.append(records[0][:prompt])
+        parts += [record[prompt:] for record in records]
+    return torch.cat(parts).to(device)

@@ -1,0 +1,139 @@
+"""Stages on worked examples: supervised training on the answers, the indexers' warm-up, and the sparse stage.
+
+Shape suffixes: N packed tokens, P predicted tokens, M model width, V vocabulary, L layers.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.packed import pack
+from model.packed_attention import IndexerStage
+from model.training import train_indexers_only
+from rl.config import SupervisedConfig
+from rl.learner import Learner
+from rl.task import Example, Task
+
+INDEXER: dict[str, IndexerStage] = {"sft": "off", "warmup": "dense", "sparse": "sparse"}
+
+
+class Encoded(NamedTuple):
+    """An example as tokens: those from ``answer`` on are learnt."""
+
+    ids: list[int]
+    answer: int
+
+
+class Supervised:
+    """One stage: ``step`` computes the gradients of ``config.tokens`` tokens of examples, whole ones.
+
+    Nothing is padded: examples lie side by side, and none sees another.
+    """
+
+    def __init__(self, name: str, learner: Learner, config: SupervisedConfig) -> None:
+        self.name, self.learner, self.config = name, learner, config
+        self.indexer = INDEXER[name]
+        self.cursor = 0  # examples used so far, of all processes
+        self.batch: list[Encoded] = []
+        if name == "warmup":
+            train_indexers_only(learner.module)
+        else:
+            learner.module.requires_grad_(True)
+
+    def step(self) -> dict[str, float]:
+        """Gradients of the next batch, and what to log."""
+        parallel = self.learner.parallel
+        everything = self._next_batch()
+        self.batch = everything[parallel.rank :: parallel.world]
+        tokens = sum(len(one.ids) - one.answer for one in everything)
+        fed = sum(len(one.ids) - 1 for one in everything)
+        parts = self.learner.accumulate(
+            list(micro_batches(self.batch, self.config.micro_tokens)), lambda batch: self._loss(batch, tokens, fed)
+        )
+        return {**parts, "answer_tokens": tokens, "tokens": fed, "examples": len(everything)}
+
+    @torch.no_grad()
+    def validate(self, items: int) -> dict[str, float]:
+        """Loss on the first ``items`` examples of the validation stream."""
+        parallel = self.learner.parallel
+        everything = [self._encoded(self.learner.validation, number) for number in range(items)]
+        tokens = sum(len(one.ids) - one.answer for one in everything)
+        fed = sum(len(one.ids) - 1 for one in everything)
+        own = list(micro_batches(everything[parallel.rank :: parallel.world], self.config.micro_tokens))
+        return self.learner.measure(own, lambda batch: self._loss(batch, tokens, fed)[1])
+
+    def failed_batch(self) -> dict[str, Any]:
+        """What the latest step learnt from, for whoever looks into a failure."""
+        return {"examples": [one._asdict() for one in self.batch]}
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed stage needs."""
+        return {"cursor": self.cursor}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``."""
+        self.cursor = state["cursor"]
+
+    def weights_changed(self) -> None:
+        """Nothing here depends on the weights."""
+
+    def close(self) -> None:
+        """Let every weight learn again."""
+        self.learner.module.requires_grad_(True)
+
+    def _next_batch(self) -> list[Encoded]:
+        batch: list[Encoded] = []
+        total = 0
+        while total < self.config.tokens or len(batch) < self.learner.parallel.world:
+            batch.append(self._encoded(self.learner.training, self.cursor))
+            total += len(batch[-1].ids)
+            self.cursor += 1
+        return batch
+
+    def _encoded(self, task: Task, number: int) -> Encoded:
+        return encode(self.learner, task.example(number))
+
+    def _loss(self, batch: Sequence[Encoded], tokens: int, fed: int) -> tuple[Tensor, dict[str, float]]:
+        """This micro-batch's part of the loss of ``tokens`` learnt tokens and ``fed`` ones in all."""
+        module = self.learner.module
+        packed = pack([one.ids[:-1] for one in batch], self.learner.device)
+        hidden_NM, kl_L = module.packed(packed, self.indexer)
+        kl = kl_L.mean() / fed
+        parts = {} if self.indexer == "off" else {"indexer_kl": kl.item()}
+        if self.indexer == "dense":
+            return kl, {**parts, "loss": kl.item()}
+        places = [
+            place
+            for one, branch in zip(batch, packed.branches, strict=True)
+            for place in branch.own.places[one.answer - 1 :]
+        ]
+        places_P = torch.tensor(places, device=self.learner.device)
+        targets_P = torch.tensor([token for one in batch for token in one.ids[one.answer :]], device=places_P.device)
+        logits_PV = module.logits(hidden_NM.index_select(0, places_P))
+        cross_entropy = functional.cross_entropy(logits_PV, targets_P, reduction="sum") / tokens
+        right = (logits_PV.detach().argmax(-1) == targets_P).sum().item() / tokens
+        loss = cross_entropy + kl if self.indexer == "sparse" else cross_entropy
+        return loss, {**parts, "loss": loss.item(), "cross_entropy": cross_entropy.item(), "token_accuracy": right}
+
+
+def encode(learner: Learner, example: Example) -> Encoded:
+    """Token ids of an example; the answer ends with the end-of-text token."""
+    prompt = learner.render(example.prompt)
+    return Encoded([*prompt, *learner.encode_answer(example.answer)], len(prompt))
+
+
+def micro_batches(batch: Sequence[Encoded], tokens: int) -> Iterator[list[Encoded]]:
+    """The examples in parts of at most ``tokens``, neighbours of similar length; a longer one stands alone."""
+    part: list[Encoded] = []
+    total = 0
+    for one in sorted(batch, key=lambda one: -len(one.ids)):
+        if part and total + len(one.ids) > tokens:
+            yield part
+            part, total = [], 0
+        part.append(one)
+        total += len(one.ids)
+    if part:
+        yield part

@@ -1,0 +1,51 @@
+"""What a role is to the trainer: prompts, rewards, and worked examples. Imports no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rl.reward import Reward
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the policy wrote in one turn. ``truncated``: it ended at the token limit."""
+
+    text: str
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A worked example of supervised training: the user's ``prompt`` and the ``answer`` to learn."""
+
+    prompt: str
+    answer: str
+
+
+class Task(Protocol):
+    """A role with its problems, numbered from 0: the same number is the same problem, whenever it is asked for.
+
+    ``domain`` names the subject, for which an algorithm may set its own KL coefficient.
+    """
+
+    domain: str
+
+    def prompt(self, number: int) -> str:
+        """The user's message of problem ``number`` of the training stream."""
+        ...
+
+    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
+        """The user's message of the next turn, as of a refinement round; None after the last turn."""
+        ...
+
+    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        """The reward of each try: a problem's number, and the answers of all turns.
+
+        Raises LemmataError where no judging is possible at all.
+        """
+        ...
+
+    def example(self, number: int) -> Example:
+        """Worked example ``number`` of the training stream."""
+        ...

@@ -1,0 +1,151 @@
+"""The training loop, one for all roles and stages: gradients, a step, metrics, validation, a checkpoint.
+
+Stopped at any moment, the same command goes on from the latest checkpoint, and its metrics are those of a run that
+was never stopped, bit for bit on a CPU.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim import AdamW
+
+from model.balance import move_biases
+from proofs.errors import LemmataError
+from rl.checkpoint import Checkpoints, load_optimizer, optimizer_state
+from rl.config import OptimizerConfig, TrainConfig
+from rl.learner import Learner
+from rl.metrics import Metrics, Tracker
+from rl.optimizer import clip_gradients, make_optimizer, rate_share, set_rate
+from rl.policy_stage import PolicyStage
+from rl.rollout_log import write_rollout
+from rl.supervised import Supervised
+
+Report = Callable[[int, str, Mapping[str, float]], None]
+Stage = Supervised | PolicyStage
+
+
+@dataclass
+class Trainer:
+    """Trains ``learner`` through the stages of ``config``; all that it writes is in ``folder``.
+
+    ``report`` is told of every step: its number, its stage, its metrics. ``stopping`` says whether to end after the
+    step at work.
+    """
+
+    learner: Learner
+    config: TrainConfig
+    folder: Path
+    trackers: tuple[Tracker, ...] = ()
+    report: Report = lambda step, stage, values: None
+    stopping: Callable[[], bool] = lambda: False
+
+    def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(self.folder, self.config.checkpoint.keep)
+
+    def run(self) -> bool:
+        """Train to the end; False where it was told to stop before.
+
+        Raises LemmataError where loss or gradients are not finite, and where something cannot be written.
+        """
+        parallel = self.learner.parallel
+        saved = self.checkpoints.latest(parallel, self.learner.module)
+        parallel.shard(self.learner.module)
+        self.step = saved["step"] if saved else 0
+        self.metrics = Metrics(self.folder, self.step, self.trackers) if parallel.leads else None
+        try:
+            return self._run_stages(saved)
+        finally:
+            if self.metrics:
+                self.metrics.close()
+
+    def _run_stages(self, state: Mapping[str, Any] | None) -> bool:
+        first = 0
+        for place, name in enumerate(self.config.schedule):
+            last = first + getattr(self.config.stages, name).steps
+            own_state = state if state and state["place"] == place else None
+            if self.step < last and not self._run_stage(place, first, last, own_state):
+                return False
+            first = last
+        return True
+
+    def _run_stage(self, place: int, first: int, last: int, state: Mapping[str, Any] | None) -> bool:
+        """Steps ``first`` to ``last`` of the run, from the one that is due."""
+        stage = self._make_stage(self.config.schedule[place])
+        settings = getattr(self.config.stages, stage.name).optimizer
+        optimizer = make_optimizer(self.learner.module, settings)
+        if state:
+            stage.load_state(state["stage"])
+            load_optimizer(optimizer, state["optimizer"])
+        while self.step < last:
+            self._train_step(stage, optimizer, settings, first, last)
+            stop = self.stopping()
+            if stop or self.step == last or self.step % self.config.checkpoint.every == 0:
+                self._save(place, stage, optimizer)
+            if stop and self.step < last:
+                return False
+        stage.close()
+        return True
+
+    def _make_stage(self, name: str) -> Stage:
+        if name != "rl":
+            return Supervised(name, self.learner, getattr(self.config.stages, name))
+
+        def keep(rollout: int, tries: Any) -> None:
+            if self.learner.parallel.leads and rollout % self.config.rollouts_every == 0:
+                write_rollout(self.folder / "rollouts" / f"{rollout:06d}.jsonl", tries)
+
+        return PolicyStage(self.learner, self.config.stages.rl, self.config.algorithm, keep)
+
+    def _train_step(self, stage: Stage, optimizer: AdamW, settings: OptimizerConfig, first: int, last: int) -> None:
+        started, cpu = time.monotonic(), time.process_time()
+        rate = set_rate(optimizer, rate_share(settings, self.step - first, last - first))
+        optimizer.zero_grad(set_to_none=True)
+        values = stage.step()
+        self._check(stage, values)
+        weights = [weight for group in optimizer.param_groups for weight in group["params"] if weight.grad is not None]
+        norm = clip_gradients(weights, settings.clip_norm) if weights else 0.0
+        self._check(stage, {"gradient_norm": norm})
+        optimizer.step()
+        if settings.balance_speed:
+            self.learner.parallel.sum_tensors(self.learner.loads)
+            move_biases(self.learner.module.model, self.learner.loads, settings.balance_speed)
+        stage.weights_changed()
+        self.step += 1
+        values = {**values, "gradient_norm": norm, "learning_rate": rate}
+        if self.step == last or self.step % self.config.validation.every == 0:
+            values |= {f"validation/{name}": value for name, value in self._validate(stage).items()}
+        if self.metrics:
+            seconds = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
+            self.metrics.write(self.step, stage.name, values, seconds)
+        self.report(self.step, stage.name, values)
+
+    def _validate(self, stage: Stage) -> dict[str, float]:
+        settings = self.config.validation
+        if isinstance(stage, PolicyStage):
+            return stage.validate(settings.items, settings.temperature)
+        return stage.validate(settings.items)
+
+    def _check(self, stage: Stage, values: Mapping[str, float]) -> None:
+        """Raise LemmataError where a number is NaN or infinite, the batch being saved first."""
+        bad = [name for name, value in values.items() if not math.isfinite(value)]
+        if bad:
+            path = self.folder / f"failed-step-{self.step + 1}-rank-{self.learner.parallel.rank}.pt"
+            torch.save(stage.failed_batch(), path)
+            raise LemmataError(
+                f"step {self.step + 1} of stage {stage.name}: {', '.join(bad)} not finite. Its batch is in {path}; the "
+                "weights are those of the step before. Lower the learning rate, or go on from another checkpoint"
+            )
+
+    def _save(self, place: int, stage: Stage, optimizer: AdamW) -> None:
+        learner = self.learner
+        shared = {
+            "step": self.step,
+            "place": place,
+            "optimizer": optimizer_state(optimizer),
+        }
+        self.checkpoints.save(learner.parallel, learner.module, learner.tokenizer, shared, stage.state())
