@@ -18,6 +18,7 @@ LAYERS = [
     {"serving"},
     {"prover", "verifier", "meta_verifier"},
     {"refine"},
+    {"lab"},
     {"rl"},
     {"lemmata"},
 ]
@@ -56,7 +57,7 @@ def test_imports_point_down() -> None:
                 assert LEVEL[package] < LEVEL[own], f"{path} imports {package}"
 
 
-@pytest.mark.parametrize("package", ["proofs", "policy", "prover", "verifier", "meta_verifier", "refine", "lemmata"])
+@pytest.mark.parametrize("package", ["proofs", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "lemmata"])
 def test_the_loop_imports_nothing_heavy(package: str) -> None:
     for path, tree in sources():
         if path.parts[0] == package:

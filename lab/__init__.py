@@ -1,0 +1,24 @@
+"""The lab: families of theorems with derivations, and a checker that decides every step by exact algebra.
+
+``generate(family, level, seed, split)`` draws a theorem, ``check(theorem, text)`` gives a proof's verdict. Nothing of
+this package is shown to a policy.
+"""
+
+from lab.checker import check
+from lab.defects import Defect, Kind, Place, Verdict
+from lab.generator import HELD_OUT_LEVEL, LEVELS, SPLITS, families, generate
+from lab.theorem import Theorem
+
+__all__ = [
+    "HELD_OUT_LEVEL",
+    "LEVELS",
+    "SPLITS",
+    "Defect",
+    "Kind",
+    "Place",
+    "Theorem",
+    "Verdict",
+    "check",
+    "families",
+    "generate",
+]

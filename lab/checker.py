@@ -1,0 +1,73 @@
+"""The checker: exact verdicts of proofs of the lab's theorems.
+
+| score | when |
+|---|---|
+| 1 | no defect: every relation true and small enough, the conclusion reached and stated |
+| 0.5 | all that is said is true and the conclusion is reached, with one or two minor defects |
+| 0 | anything else |
+
+| defect | minor | fatal |
+|---|---|---|
+| invalid step | | a relation that is false for some values; an assumption that is not the claim |
+| gap | more than ``STEP`` operations in a step, up to ``LEAP`` | more than that, or an inequality that no squares show |
+| missing case | | a residue, a base case, a solution left out |
+| unsupported citation | on a step up to ``LEAP`` | on a larger one |
+| wrong conclusion | | the verdict is not the truth, or there are two |
+| missing conclusion | reached, but "The claim is true" (or false) is not said | not reached |
+| circular | | the claim in one step, or assumed |
+| not addressing | | no relation at all |
+| unreadable | | outside the language or its limits |
+
+Sound whatever the text: relations are judged by their truth for all values, and a verdict against the theorem's truth
+is a wrong conclusion. ``check`` raises nothing, for any string.
+"""
+
+from lab.claims import Claim
+from lab.defects import Defect, Kind, Place, Verdict, verdict
+from lab.language import read
+from lab.ledger import Ledger
+from lab.limits import Refused
+from lab.rules.goals import proved, refuted
+from lab.rules.reader import Record, walk
+from lab.sentences import Sentence
+from lab.theorem import Theorem
+
+
+def check(theorem: Theorem, proof_text: str) -> Verdict:
+    """The verdict of a text as a proof or refutation of the theorem's claim."""
+    try:
+        sentences = read(proof_text)
+        return verdict(_defects(theorem, sentences, len(proof_text)))
+    except Refused as refusal:
+        place = Place(0, refusal.start, max(refusal.start, min(len(proof_text), refusal.start + 1)))
+        return Verdict(0.0, (Defect(Kind.UNREADABLE, place, str(refusal)),))
+
+
+def _defects(theorem: Theorem, sentences: tuple[Sentence, ...], length: int) -> list[Defect]:
+    assert isinstance(theorem.claim, Claim)
+    ledger = Ledger(theorem.claim)
+    record = walk(ledger, sentences)
+    end = Place(len(sentences), length, length)
+    return ledger.defects + _conclusion(ledger, record, sentences, theorem.truth, end)
+
+
+def _conclusion(
+    ledger: Ledger, record: Record, sentences: tuple[Sentence, ...], truth: bool, end: Place
+) -> list[Defect]:
+    """The defects of the end: a verdict against the truth, one that is not reached, or none."""
+    wrong = [sentence for said, sentence in record.verdicts if said != truth]
+    if wrong:
+        place = Place(sentences.index(wrong[0]), *wrong[0].span)
+        return [Defect(Kind.WRONG_CONCLUSION, place, f"the claim is {'true' if truth else 'false'}")]
+    if any(not defect.minor for defect in ledger.defects):
+        return []
+    if not ledger.steps:
+        return [Defect(Kind.NOT_ADDRESSING, end, "nothing is shown")]
+    missing = proved(ledger, record) if truth else "" if refuted(ledger, record) else "-"
+    if missing == "-":
+        return [Defect(Kind.MISSING_CONCLUSION, end, "what is shown does not lead to the claim or its contrary")]
+    if missing:
+        return [Defect(Kind.MISSING_CASE, end, f"{missing} is missing")]
+    if not record.verdicts:
+        return [Defect(Kind.MISSING_CONCLUSION, end, "the verdict is not stated", minor=True)]
+    return []

@@ -1,0 +1,11 @@
+"""The families of theorems, by name. Each draws a claim of a level and writes a derivation for it."""
+
+from collections.abc import Callable
+from random import Random
+
+from lab.families import identities
+from lab.theorem import Draft
+
+FAMILIES: dict[str, Callable[[Random, int], Draft]] = {
+    "identities": identities.draw,
+}

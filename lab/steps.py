@@ -1,0 +1,220 @@
+"""The size of a step: how much work lies between two expressions that are equal.
+
+``work(A, B)`` is exact and symmetric. Terms that stand on both sides are dropped, then a factor that all remaining
+terms of both sides share (so x(x + 1) + 2(x + 1) = (x + 2)(x + 1) is free); where
+only a sum inside a product or power changed, only that counts. What remains is expanded on both sides; the
+work is the operations of both expansions, plus one for each like term collected (``Algebra`` says what else counts).
+A step may be ``STEP`` operations large. That allows (2x - 3)(x + 4) = 2x^2 + 5x - 12 (four products, one collection)
+and a product of two terms by three left uncollected; it forbids the same product collected.
+
+An equation proved before may be put in, whole: for a term, for a factor, or for a sum where all its terms stand.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from lab.algebra import Algebra, Atom, Number, Terms
+
+STEP = 6
+LEAP = 2 * STEP  # above this, a true step is a critical gap
+MOST_FOLDS = 3
+
+Rewriting = tuple[Terms, Terms]  # what an equation allows: its left side, its right side
+
+
+def work(algebra: Algebra, left: Terms, right: Terms, modulus: int = 0) -> int | None:
+    """Operations between two sums; None where they are not equal (modulo ``modulus``, if any, term by term)."""
+    left, right = cancelled(left, right)
+    if not left and not right:
+        return 0
+    algebra.spend(len(left) + len(right))
+    direct = _expanded_work(algebra, left, right, modulus)
+    if direct is None or direct <= STEP:
+        return direct
+    for one, other in _simpler(left, right):
+        inner = work(algebra, one, other, modulus)
+        if inner is not None:
+            return min(direct, inner)
+    return direct
+
+
+def _simpler(left: Terms, right: Terms) -> Iterator[tuple[Terms, Terms]]:
+    """Smaller pairs of sums that are equal only if these are: what changed inside, or what a shared factor leaves."""
+    inside = _changed_inside(left, right)
+    if inside is not None:
+        yield inside
+    shared = _shared_factors(left + right)
+    if shared:
+        yield _divided(left, shared), _divided(right, shared)
+    sums = dict.fromkeys(atom for _, factors in left + right for atom, _ in factors if atom[0] == "s")
+    for atom in list(sums)[:MOST_FOLDS]:
+        one, other = _folded(left, atom), _folded(right, atom)
+        if (one, other) != (left, right) and atom in _shared_factors(one + other):
+            yield _divided(one, {atom: 1}), _divided(other, {atom: 1})
+
+
+def _folded(terms: Terms, atom: Atom) -> Terms:
+    """The terms with a + b written as the sum (a + b) again, where all terms of that sum stand, with one sign."""
+    for sign in (1, -1):
+        kept, missing = cancelled(terms, tuple((sign * inner, factors) for inner, factors in atom[1]))
+        if not missing:
+            return (*kept, (sign, ((atom, 1),)))
+    return terms
+
+
+def _changed_inside(left: Terms, right: Terms) -> tuple[Terms, Terms] | None:
+    """The two sums, where the sides are products that differ in one sum under the same power."""
+    if len(left) != 1 or len(right) != 1 or left[0][0] != right[0][0]:
+        return None
+    one = [factor for factor in left[0][1] if factor not in right[0][1]]
+    other = [factor for factor in right[0][1] if factor not in left[0][1]]
+    alike = len(one) == 1 and len(other) == 1 and one[0][1] == other[0][1]
+    if not alike or one[0][0][0] != "s" or other[0][0][0] != "s":
+        return None
+    return one[0][0][1], other[0][0][1]
+
+
+def work_with(
+    algebra: Algebra, left: Terms, right: Terms, facts: Sequence[Rewriting], known: Sequence[Rewriting], modulus: int = 0
+) -> int | None:
+    """The least work when facts may be put in: ``facts`` were proved in the text, ``known`` come by definition."""
+    least = work(algebra, left, right, modulus)
+    if least is not None and least <= STEP:
+        return least
+    for one, other in product(_variants(algebra, left, facts, known), _variants(algebra, right, facts, ())):
+        found = work(algebra, one, other, modulus)
+        if found is not None and (least is None or found < least):
+            least = found
+            if least <= STEP:
+                break
+    return least
+
+
+def cancelled(left: Terms, right: Terms) -> tuple[Terms, Terms]:
+    """Both sides without the terms that they share."""
+    if not left or not right:
+        return left, right
+    rest, kept = list(right), []
+    for term in left:
+        if term in rest:
+            rest.remove(term)
+        else:
+            kept.append(term)
+    return tuple(kept), tuple(rest)
+
+
+def _expanded_work(algebra: Algebra, left: Terms, right: Terms, modulus: int) -> int | None:
+    """Expands both sides; the work is that of the expansions and of collecting what they do not share."""
+    cost, sides = 0, []
+    for side in (left, right):
+        found: dict[int, list[Number]] = {}
+        for term in side:
+            pairs, spent = algebra.expand(term)
+            cost += spent
+            for mono, value in pairs:
+                found.setdefault(mono, []).append(value)
+        sides.append(found)
+    for mono in sides[0].keys() | sides[1].keys():
+        spent = _collection(sides[0].get(mono, []), sides[1].get(mono, []), modulus)
+        if spent is None:
+            return None
+        cost += spent
+    return cost
+
+
+def _collection(left: list[Number], right: list[Number], modulus: int) -> int | None:
+    """Additions that make the coefficients of one monomial agree; None where their sums differ."""
+    difference = sum(left) - sum(right)
+    if difference and (not modulus or difference % modulus):
+        return None
+    if len(left) > 1 or len(right) > 1:
+        rest = list(right)
+        kept = [value for value in left if not _taken(rest, value)]
+        left, right = kept, rest
+    return max(0, len(left) - 1) + max(0, len(right) - 1) + (1 if difference else 0)
+
+
+def _taken(values: list[Number], value: Number) -> bool:
+    if value in values:
+        values.remove(value)
+        return True
+    return False
+
+
+def _shared_factors(terms: Terms) -> dict[Atom, int]:
+    """The atoms that divide every term, with the least exponent."""
+    shared = {atom: exponent for atom, exponent in terms[0][1] if exponent > 0}
+    for _, factors in terms[1:]:
+        present = dict(factors)
+        shared = {atom: min(times, present[atom]) for atom, times in shared.items() if present.get(atom, 0) > 0}
+    return shared
+
+
+def _divided(terms: Terms, shared: dict[Atom, int]) -> Terms:
+    """The terms without the shared factors; a sum that is left alone is opened."""
+    found = []
+    for sign, factors in terms:
+        rest = tuple((atom, left) for atom, times in factors if (left := times - shared.get(atom, 0)))
+        if len(rest) == 1 and rest[0][0][0] == "s" and rest[0][1] == 1:
+            found.extend((sign * inner, parts) for inner, parts in rest[0][0][1])
+        else:
+            found.append((sign, rest))
+    return tuple(found)
+
+
+def _variants(
+    algebra: Algebra, terms: Terms, facts: Sequence[Rewriting], known: Sequence[Rewriting]
+) -> list[Terms]:
+    """The terms as they are, with facts put in, with definitions put in, and with facts put into those."""
+    found = [terms]
+    for rules in ((facts,), (known,), (known, facts)):
+        changed = terms
+        for rule in rules:
+            changed = rewritten(algebra, changed, rule)
+        if changed not in found:
+            found.append(changed)
+    return found
+
+
+def rewritten(algebra: Algebra, terms: Terms, rules: Sequence[Rewriting]) -> Terms:
+    """The terms with every rule applied once, in order, wherever its left side stands."""
+    for left, right in rules:
+        algebra.spend(len(terms))
+        if len(left) == 1 and left[0][1]:
+            terms = _replace_product(terms, left[0], right)
+        elif len(left) > 1:
+            terms = _replace_product(terms, (1, ((("s", tuple(sorted(left))), 1),)), right)
+            kept, missing = cancelled(terms, left)
+            terms = terms if missing else kept + right
+    return terms
+
+
+def _replace_product(terms: Terms, left: tuple[int, tuple], right: Terms) -> Terms:
+    """Replaces the product ``left`` in every term that it divides."""
+    sign, pattern = left
+    found = []
+    for term in terms:
+        factors = dict(term[1])
+        if not all(factors.get(atom, 0) >= times > 0 for atom, times in pattern):
+            found.append(term)
+            continue
+        rest = {atom: times - dict(pattern).get(atom, 0) for atom, times in factors.items()}
+        rest = {atom: times for atom, times in rest.items() if times}
+        found.extend(_product(term[0] * sign, rest, right))
+    return tuple(found)
+
+
+def _product(sign: int, rest: dict[Atom, int], right: Terms) -> Terms:
+    """``rest`` times the sum ``right``, not multiplied out."""
+    if not rest:
+        return tuple((sign * inner, factors) for inner, factors in right)
+    if not right:
+        return ()
+    if len(right) > 1:
+        sum_atom = ("s", tuple(sorted(right)))
+        return ((sign, tuple(sorted({**rest, sum_atom: rest.get(sum_atom, 0) + 1}.items()))),)
+    inner, factors = right[0]
+    merged = dict(rest)
+    for atom, times in factors:
+        merged[atom] = merged.get(atom, 0) + times
+    return ((sign * inner, tuple(sorted((atom, times) for atom, times in merged.items() if times))),)

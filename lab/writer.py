@@ -1,0 +1,173 @@
+"""Writing derivations: from an expression to its normal form by elementary steps, joined as far as a step may go."""
+
+import itertools
+from collections.abc import Sequence
+from random import Random
+
+from lab.algebra import NO_VALUES, Algebra, Values
+from lab.claims import Claim
+from lab.expressions import Expr, add, div, mul, neg, num, power, signed_terms, substitute, var
+from lab.sentences import Chain, Part, Sentence, equation, say
+from lab.steps import STEP, work
+
+MOST_REDUCTIONS = 200
+LONGEST_LINE = 90
+
+Path = tuple[Expr, ...]
+
+
+def simplification(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, limit: int = STEP) -> Path:
+    """The expression, then permitted steps of at most ``limit`` operations to its normal form at ``values``."""
+    path = [expr]
+    now: Expr | None = substitute(expr, dict(values))
+    while now is not None and len(path) < MOST_REDUCTIONS:
+        if now != path[-1]:
+            path.append(now)
+        now = _reduced(algebra, now)
+    return joined(algebra, path, values, limit)
+
+
+def joined(algebra: Algebra, path: Sequence[Expr], values: Values = NO_VALUES, limit: int = STEP) -> Path:
+    """The path without the stops that a step of ``limit`` operations can pass over. Every step taken is small enough."""
+    terms = [algebra.terms(expr, values) for expr in path]
+    kept, at = [0], 0
+    while at < len(path) - 1:
+        reach = at + 1
+        for further in range(at + 2, len(path)):
+            size = work(algebra, terms[at], terms[further])
+            if size is not None and size <= limit:
+                reach = further
+        kept.append(reach)
+        at = reach
+    return tuple(path[index] for index in kept)
+
+
+def _reduced(algebra: Algebra, expr: Expr) -> Expr | None:
+    """The expression after one elementary step; None at the normal form."""
+    if expr.op == "add":
+        return _reduced_sum(algebra, expr)
+    if expr.op == "neg":
+        inner = _reduced(algebra, expr.args[0])
+        return None if inner is None else add(*(neg(term) for term in signed_terms(inner)))
+    terms = algebra.terms(expr)
+    if not any(atom[0] == "s" for _, factors in terms for atom, _ in factors):
+        normal = algebra.expression(algebra.value(terms))
+        return None if normal == expr else normal
+    return _reduced_product(algebra, expr)
+
+
+def _reduced_sum(algebra: Algebra, expr: Expr) -> Expr | None:
+    """Simplifies the first term that can be; then collects the first like terms; then sorts."""
+    parts = expr.args
+    for index, part in enumerate(parts):
+        changed = _reduced(algebra, part)
+        if changed is not None:
+            return add(*parts[:index], changed, *parts[index + 1 :])
+    monos = [next(iter(algebra.value(algebra.terms(part))), -1) for part in parts]
+    for index, mono in enumerate(monos):
+        if monos.count(mono) > 1:
+            like = [place for place, other in enumerate(monos) if other == mono][:STEP]
+            rest = [part for place, part in enumerate(parts) if place not in like]
+            collected = algebra.value(algebra.terms(add(*(parts[place] for place in like))))
+            rest[index:index] = [algebra.expression(collected)] if collected or not rest else []
+            return add(*rest)
+    normal = algebra.expression(algebra.value(algebra.terms(expr)))
+    return None if normal == expr else normal
+
+
+def _factors(expr: Expr) -> tuple[list[Expr], int]:
+    """The factors of a product, powers of sums as repeated factors, and the divisor."""
+    if expr.op == "div":
+        inner, divisor = _factors(expr.args[0])
+        return inner, divisor * expr.args[1].args[0]
+    if expr.op == "mul":
+        pairs = [_factors(part) for part in expr.args]
+        divisor = 1
+        for _, own in pairs:
+            divisor *= own
+        return [factor for own, _ in pairs for factor in own], divisor
+    if expr.op == "pow" and expr.args[0].op == "add" and expr.args[1].op == "num":
+        return [expr.args[0]] * expr.args[1].args[0], 1
+    return [expr], 1
+
+
+def _reduced_product(algebra: Algebra, expr: Expr) -> Expr:
+    """Simplifies a factor; then multiplies two sums, or a sum by all that is no sum; a long product is distributed."""
+    factors, divisor = _factors(expr)
+    for factor in factors:
+        changed = _reduced(algebra, factor) if factor.op == "add" else None
+        if changed is not None:
+            rest = [changed if other == factor else other for other in factors]
+            return div(_gathered(rest), divisor)
+    sums = [factor for factor in factors if factor.op == "add"]
+    others = [factor for factor in factors if factor.op != "add"]
+    if len(sums) == 1:
+        return _multiplied(algebra, others, sums, divisor)
+    first, second = sums[:2]
+    if len(first.args) * len(second.args) <= STEP:
+        both = _multiplied(algebra, (), (first, second))
+    else:
+        both = add(*(_distributed(term, second) for term in first.args))
+    return div(_gathered([*others, both, *sums[2:]]), divisor)
+
+
+def _distributed(term: Expr, other: Expr) -> Expr:
+    """One term of a sum times the other factor."""
+    if term.op == "neg":
+        return neg(_distributed(term.args[0], other)) if term.args[0] != num(1) else neg(other)
+    return other if term == num(1) else mul(term, other)
+
+
+def _multiplied(algebra: Algebra, others: Sequence[Expr], sums: Sequence[Expr], divisor: int = 1) -> Expr:
+    """A product of sums with other factors multiplied out in the order of writing, its terms not collected."""
+    products = itertools.product(*(factor.args for factor in sums))
+    terms = (algebra.terms(div(mul(*others, *chosen), divisor)) for chosen in products)
+    return add(*(algebra.expression(algebra.value(term)) for term in terms))
+
+
+def _gathered(factors: list[Expr]) -> Expr:
+    """A product with equal sums written as a power, where the first of them stands."""
+    distinct = dict.fromkeys(factors)
+    return mul(*(power(factor, factors.count(factor)) for factor in distinct))
+
+
+def lines(rng: Random, path: Path, opening: str, labels: Sequence[str] = ()) -> list[Sentence]:
+    """A chain of equations as one sentence, or where that gets long one for each step, opened by words."""
+    chain = equation(*path)
+    if len(chain.text) <= LONGEST_LINE or len(path) < 3:
+        return [say(opening, chain)]
+    found = [say(opening, equation(*path[:2]))]
+    for expr in path[2:]:
+        label = rng.choice(labels) if labels else ""
+        found.append(say(label, Chain((expr,), lead="=")))
+    return found
+
+
+def closing(rng: Random, truth: bool) -> Sentence:
+    """The verdict of the derivation."""
+    opening = rng.choice(("", "", "so", "hence", "therefore"))
+    return say(f"{opening} the claim is {'true' if truth else 'false'}".strip())
+
+
+def listed(names: Sequence[str]) -> list[Part]:
+    """Variables as parts of a sentence: x and y."""
+    parts: list[Part] = []
+    for name in names:
+        parts += ["and", equation(var(name))] if parts else [equation(var(name))]
+    return parts
+
+
+def refutation(rng: Random, algebra: Algebra, claim: Claim, point: dict[str, Expr]) -> list[Sentence]:
+    """Both sides worked out at a point where the claim fails."""
+    heads: list[Part] = []
+    for name, value in point.items():
+        heads += ["and", equation(var(name), value)] if heads else [equation(var(name), value)]
+    opening = rng.choice(("for", "take", "at", "let"))
+    left = equation(*simplification(algebra, claim.left, point))
+    right = equation(*simplification(algebra, claim.right, point))
+    body = [say(opening, *heads, ":", left, rng.choice(("and", "but", ", but")), right)]
+    if len(body[0].text) > LONGEST_LINE + 20:
+        body = [say(opening, *heads, ":", left), say(opening, *heads, ":", right)]
+    words = ("the sides differ", "these are different", "the sides are not equal")
+    ending = [say(rng.choice(words))] if rng.random() < 0.5 else []
+    return [*body, *ending, closing(rng, False)]
