@@ -27,6 +27,7 @@ COMMANDS = {
     "label": ("lemmata.commands.judge", "label the proofs of a run or a table automatically"),
     "import": ("lemmata.commands.transfer", "make a run of proofs that exist already"),
     "export": ("lemmata.commands.transfer", "write a run as a parquet table"),
+    "train": ("lemmata.commands.train", "train a role: worked examples, indexer stages, reinforcement learning"),
     "serve": ("lemmata.commands.serve", "serve a model of ours to OpenAI-compatible clients"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }

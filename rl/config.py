@@ -8,6 +8,7 @@ from pydantic import Field
 
 from proofs.config import STRICT, Count, Name, Positive, Share, settings
 from rl.presets import Above, AlgorithmConfig, NonNegative
+from rl.reward_shape import ShapeConfig
 
 StageName = Literal["sft", "warmup", "sparse", "rl"]
 RoleName = Literal["prover", "verifier", "meta_verifier"]
@@ -121,8 +122,18 @@ class CheckpointConfig:
 
 
 @settings(frozen=True, config=STRICT)
+class NewModelConfig:
+    """A model from scratch: ``shape`` in the names of `model.config`, and a tokenizer of ``vocab_size`` trained on
+    ``tokenizer_examples`` of each role."""
+
+    vocab_size: Positive
+    tokenizer_examples: Positive
+    shape: Mapping[str, int | float | bool]
+
+
+@settings(frozen=True, config=STRICT)
 class TrainConfig:
-    """``lemmata train``. ``model``: a folder, or the shape of a new one (``new_model``).
+    """``lemmata train``. ``model``: a folder; None: ``new_model``.
 
     ``threads`` of torch: sums of several threads may differ in their last bits from those of another number.
     """
@@ -132,11 +143,12 @@ class TrainConfig:
     run: Name | None
     seed: int
     model: Name | None
-    new_model: Mapping[str, Any] | None
+    new_model: NewModelConfig
     data: Mapping[str, Any]
     prompts: Name | None
     stages: StagesConfig
     algorithm: AlgorithmConfig
+    shape: ShapeConfig
     validation: ValidationConfig
     checkpoint: CheckpointConfig
     rollouts_every: Positive

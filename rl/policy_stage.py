@@ -20,6 +20,7 @@ from rl.config import PolicyConfig
 from rl.learner import Learner
 from rl.loss import Denominator, LossInputs, policy_loss
 from rl.presets import AlgorithmConfig
+from rl.reward_shape import ShapeConfig
 from rl.rollout import Try, sample_groups
 from rl.rollout_log import rollout_parts
 from rl.samples import Keep, Sample, by_prompt, mask_of, micro_batches, padded, score
@@ -37,11 +38,12 @@ class PolicyStage:
         learner: Learner,
         config: PolicyConfig,
         algorithm: AlgorithmConfig,
+        shaping: ShapeConfig,
         write_rollout: WriteRollout = lambda rollout, tries: None,
     ) -> None:
         self.learner, self.config, self.algorithm = learner, config, algorithm
         self.keep = Keep(algorithm.keep_routing, algorithm.keep_sampling_mask, config.keep_selection)
-        self.write_rollout = write_rollout
+        self.shaping, self.write_rollout = shaping, write_rollout
         self.cursor = 0  # problems asked so far, by all processes
         self.rollout = 0
         self.buffer: list[Sample] = []
@@ -178,12 +180,13 @@ class PolicyStage:
 
     def _ask(self, problems: int) -> list[Try]:
         """Tries of the next ``problems`` of this process; every process goes on by the same number."""
-        parallel, learner = self.learner.parallel, self.learner
+        parallel, learner, config = self.learner.parallel, self.learner, self.config
         first = self.cursor + parallel.rank
         self.cursor += parallel.largest(problems) * parallel.world
         numbers = range(first, first + problems * parallel.world, parallel.world)
         sampling = self._sampling("rollout")
-        return sample_groups(self.engine, learner.render, learner.training, numbers, self.config.samples, sampling)
+        tries = config.samples
+        return sample_groups(self.engine, learner.render, learner.training, numbers, tries, sampling, self.shaping)
 
     def _samples(self, one: Try, advantage: float) -> list[Sample]:
         return [

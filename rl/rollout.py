@@ -7,6 +7,7 @@ from model.chat import Chat
 from model.engine import Completion, Engine, Sampling
 from proofs.ids import clean_text, derive_seed
 from rl.reward import Reward
+from rl.reward_shape import ShapeConfig, shape
 from rl.task import Answer, Task
 
 UNKNOWN = Reward(None, {})  # until a try is judged
@@ -50,9 +51,17 @@ def rendering(chat: Chat) -> Render:
 
 
 def sample_groups(
-    engine: Engine, render: Render, task: Task, numbers: Iterable[int], samples: int, sampling: Sampling
+    engine: Engine,
+    render: Render,
+    task: Task,
+    numbers: Iterable[int],
+    samples: int,
+    sampling: Sampling,
+    shaping: ShapeConfig = ShapeConfig(),  # noqa: B008  frozen
 ) -> list[Try]:
-    """``samples`` tries of each problem, with their rewards. Each is drawn by its own seed, whatever runs beside it.
+    """``samples`` tries of each problem with their rewards, ``shaping`` by the last turn included.
+
+    Each is drawn by its own seed, whatever runs beside it.
 
     The seeds follow from ``sampling.seed``, the problem's number, the try and the turn. Raises ModelError where a
     prompt leaves no room, LemmataError where the task cannot judge.
@@ -70,7 +79,8 @@ def sample_groups(
     _further_turns(engine, render, task, tries, sampling)
     rewards = task.rewards([(one.number, one.answers) for one in tries])
     for one, reward in zip(tries, rewards, strict=True):
-        one.reward = reward
+        last = one.turns[-1]
+        one.reward = shape(reward, last.answer.text, len(last.completion.token_ids), shaping)
     return tries
 
 

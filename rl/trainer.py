@@ -99,7 +99,7 @@ class Trainer:
             if self.learner.parallel.leads and rollout % self.config.rollouts_every == 0:
                 write_rollout(self.folder / "rollouts" / f"{rollout:06d}.jsonl", tries)
 
-        return PolicyStage(self.learner, self.config.stages.rl, self.config.algorithm, keep)
+        return PolicyStage(self.learner, self.config.stages.rl, self.config.algorithm, self.config.shape, keep)
 
     def _train_step(self, stage: Stage, optimizer: AdamW, settings: OptimizerConfig, first: int, last: int) -> None:
         started, cpu = time.monotonic(), time.process_time()

@@ -1,0 +1,72 @@
+"""A training run put together from its settings: model, tokenizer, tasks, trainer."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from lab.prompts import lab_templates
+from transformers import PreTrainedTokenizerFast
+
+from model.config import ModelConfig
+from model.errors import ModelError
+from model.initialise import new_model
+from model.loading import load_model
+from model.tokenizer import train_tokenizer
+from model.transformer import DsaModel
+from proofs.config import read_config
+from proofs.errors import LemmataError
+from proofs.templates import Templates
+from rl.config import RoleName, TrainConfig
+from rl.learner import Learner
+from rl.metrics import make_trackers
+from rl.parallel import Parallel
+from rl.task import Task
+from rl.tasks.lab import LAB_ROLES, LabConfig, Stream
+from rl.trainer import Report, Trainer
+
+
+def make_trainer(
+    config: TrainConfig, folder: Path, parallel: Parallel, report: Report, stopping: Callable[[], bool]
+) -> Trainer:
+    """The trainer of a run in ``folder``. Raises LemmataError where the settings do not fit together."""
+    torch.set_num_threads(config.threads)
+    module, tokenizer = _model(config)
+    learner = Learner(
+        module=module,
+        tokenizer=tokenizer,
+        training=make_task(config, config.role, "train"),
+        validation=make_task(config, config.role, "validation"),
+        parallel=parallel,
+        seed=config.seed,
+    )
+    trackers = make_trackers(config.loggers, folder, {"run": folder.name}) if parallel.leads else []
+    return Trainer(learner, config, folder, tuple(trackers), report, stopping)
+
+
+def make_task(config: TrainConfig, role: RoleName, split: str) -> Task:
+    """A role on one stream of the lab's theorems."""
+    data = read_config(LabConfig, config.data, "data")
+    templates = Templates.load(config.prompts) if config.prompts else lab_templates()
+    return LAB_ROLES[role](Stream(data, split, config.seed), templates)
+
+
+def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
+    try:
+        if config.model is not None:
+            return load_model(Path(config.model), "float32", config.device)
+        new = config.new_model
+        tokenizer = train_tokenizer(_texts(config), new.vocab_size)
+        ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+        shape = ModelConfig(vocab_size=new.vocab_size, **new.shape, **ids)  # pyright: ignore[reportArgumentType]
+        return new_model(shape, config.seed, device=config.device), tokenizer
+    except (ModelError, TypeError) as error:  # the latter for a name that is no field
+        raise LemmataError(f"there is no model to train: {error}") from error
+
+
+def _texts(config: TrainConfig) -> Iterator[str]:
+    """What the tokenizer is trained on: worked examples of all roles."""
+    for role in LAB_ROLES:
+        task = make_task(config, role, "train")
+        for number in range(config.new_model.tokenizer_examples):
+            example = task.example(number)
+            yield from (example.prompt, example.answer)

@@ -1,0 +1,1 @@
+"""The roles as tasks of the trainer. Imports no torch."""
