@@ -119,7 +119,8 @@ def test_equal_to_what_the_engine_recorded(dtype: torch.dtype, temperature: floa
         tokens_T, kept_TK = torch.tensor(completion.token_ids), pad_kept(completion.masks)
         result = token_logprobs(logits_TV, tokens_T, temperature, kept_TK)
         recorded_T = torch.tensor(completion.logprobs, dtype=torch.float64)
-        assert (result.logprobs - recorded_T).abs().max() < (1e-6 if dtype == torch.float64 else 1e-5)
+        # In fp32 the model's own two passes, token by token and at once, differ by 5e-6.
+        assert (result.logprobs - recorded_T).abs().max() < (1e-12 if dtype == torch.float64 else 1e-5)
         if top_k or top_p < 1:
             assert (token_logprobs(logits_TV, tokens_T, temperature).logprobs - recorded_T).abs().max() > 1e-2
 
