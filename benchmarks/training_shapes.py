@@ -1,0 +1,56 @@
+"""The two models and the task of TRL's measurement, as ours: 4 prompts of 64 tokens, 8 answers of 128 tokens each.
+
+A reward that costs nothing and differs within a group: the share of even byte values.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmarks.small_model import CONFIG as MOE
+from model.config import ModelConfig
+from rl.reward import Reward
+from rl.task import Answer, Example
+
+PROMPTS, SAMPLES, PROMPT, ANSWER = 4, 8, 64, 128
+BASE = "Prove that the sum of two even integers is an even integer, using n = 2k. " * 2
+
+# As TRL's Llama of 2.2 million: width 192, 5 layers, 6 heads, feed-forward 512. No experts; attention is ours.
+DENSE = replace(
+    MOE,
+    hidden_size=192,
+    num_hidden_layers=5,
+    num_attention_heads=6,
+    intermediate_size=512,
+    first_k_dense_replace=5,
+    q_lora_rank=None,
+    qk_nope_head_dim=16,
+    index_n_heads=2,
+)
+SHAPES: dict[str, ModelConfig] = {"llama": DENSE, "dsv3": MOE}
+
+
+class EvenBytes:
+    """The task."""
+
+    domain = "any"
+
+    def prompt(self, number: int) -> str:
+        """As Task.prompt."""
+        return f"{number:04d} {BASE}"
+
+    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
+        """As Task.follow_up: one turn."""
+        return None
+
+    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        """As Task.rewards."""
+        return [Reward(even_share(answers[-1].text), {}) for _, answers in tries]
+
+    def example(self, number: int) -> Example:
+        """As Task.example: there is none that is right."""
+        return Example(self.prompt(number), "")
+
+
+def even_share(text: str) -> float:
+    """The share of even character values."""
+    return sum(ord(char) % 2 == 0 for char in text) / max(1, len(text))
