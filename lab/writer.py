@@ -27,14 +27,16 @@ def simplification(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, lim
     return joined(algebra, path, values, limit)
 
 
-def joined(algebra: Algebra, path: Sequence[Expr], values: Values = NO_VALUES, limit: int = STEP) -> Path:
+def joined(
+    algebra: Algebra, path: Sequence[Expr], values: Values = NO_VALUES, limit: int = STEP, modulus: int = 0
+) -> Path:
     """The path without the stops that a step of ``limit`` operations can pass over. Every step taken is small enough."""
     terms = [algebra.terms(expr, values) for expr in path]
     kept, at = [0], 0
     while at < len(path) - 1:
         reach = at + 1
         for further in range(at + 2, len(path)):
-            size = work(algebra, terms[at], terms[further])
+            size = work(algebra, terms[at], terms[further], modulus)
             if size is not None and size <= limit:
                 reach = further
         kept.append(reach)

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from random import Random
 
-from lab.families import identities
+from lab.families import divisibility, identities, recurrences, sums
 from lab.theorem import Draft
 
 FAMILIES: dict[str, Callable[[Random, int], Draft]] = {
     "identities": identities.draw,
+    "divisibility": divisibility.draw,
+    "sums": sums.draw,
+    "recurrences": recurrences.draw,
 }
