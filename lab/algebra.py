@@ -215,6 +215,13 @@ class Algebra:
         """The normal form of a sum: its coefficients by monomial, none of them 0."""
         return dict(self.collected(terms)[0])
 
+    def same_value(self, one: Terms, other: Terms, modulus: int = 0) -> bool:
+        """Whether two sums have the same normal form (modulo a number, coefficient by coefficient)."""
+        left, right = self.collected(one)[0], self.collected(other)[0]
+        if left == right or not modulus:
+            return left == right
+        return all((left.get(mono, 0) - right.get(mono, 0)) % modulus == 0 for mono in left.keys() | right.keys())
+
     def _collect(self, pairs: Pairs) -> dict[int, Number]:
         self.spend(len(pairs))
         values: dict[int, Number] = {}

@@ -22,11 +22,12 @@ Sound whatever the text: relations are judged by their truth for all values, and
 is a wrong conclusion. ``check`` raises nothing, for any string.
 """
 
-from lab.claims import Claim
+from lab.claims import Solutions
 from lab.defects import Defect, Kind, Place, Verdict, verdict
 from lab.language import read
 from lab.ledger import Ledger
 from lab.limits import Refused
+from lab.rules.equations import solve
 from lab.rules.goals import proved, refuted
 from lab.rules.reader import Record, walk
 from lab.sentences import Sentence
@@ -44,17 +45,22 @@ def check(theorem: Theorem, proof_text: str) -> Verdict:
 
 
 def _defects(theorem: Theorem, sentences: tuple[Sentence, ...], length: int) -> list[Defect]:
-    assert isinstance(theorem.claim, Claim)
-    ledger = Ledger(theorem.claim)
-    record = walk(ledger, sentences)
     end = Place(len(sentences), length, length)
-    return ledger.defects + _conclusion(ledger, record, sentences, theorem.truth, end)
+    claim = theorem.claim
+    if isinstance(claim, Solutions):
+        solver = solve(claim, sentences)
+        missing = "" if solver.refuted() != theorem.truth and (not theorem.truth or solver.solved is not None) else "-"
+        return solver.ledger.defects + _conclusion(solver.ledger, solver.record, sentences, theorem.truth, missing, end)
+    ledger = Ledger(claim)
+    record = walk(ledger, sentences)
+    missing = proved(ledger, record) if theorem.truth else "" if refuted(ledger, record) else "-"
+    return ledger.defects + _conclusion(ledger, record, sentences, theorem.truth, missing, end)
 
 
 def _conclusion(
-    ledger: Ledger, record: Record, sentences: tuple[Sentence, ...], truth: bool, end: Place
+    ledger: Ledger, record: Record, sentences: tuple[Sentence, ...], truth: bool, missing: str, end: Place
 ) -> list[Defect]:
-    """The defects of the end: a verdict against the truth, one that is not reached, or none."""
+    """The defects of the end: a verdict against the truth, one that is not reached (``missing`` says what), or none."""
     wrong = [sentence for said, sentence in record.verdicts if said != truth]
     if wrong:
         place = Place(sentences.index(wrong[0]), *wrong[0].span)
@@ -63,7 +69,6 @@ def _conclusion(
         return []
     if not ledger.steps:
         return [Defect(Kind.NOT_ADDRESSING, end, "nothing is shown")]
-    missing = proved(ledger, record) if truth else "" if refuted(ledger, record) else "-"
     if missing == "-":
         return [Defect(Kind.MISSING_CONCLUSION, end, "what is shown does not lead to the claim or its contrary")]
     if missing:

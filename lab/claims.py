@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lab.expressions import Expr, num, substitute
+from lab.expressions import Expr, Number, num, substitute
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Solutions:
-    """The real solutions of ``left = right`` are exactly ``claimed``; ``actual`` is the truth."""
+    """The real solutions of ``left = right`` in x are exactly ``claimed``; ``actual`` are the true ones."""
 
     left: Expr
     right: Expr
-    claimed: tuple[int | float, ...]
-    actual: tuple[int | float, ...]
+    claimed: frozenset[Number]
+    actual: frozenset[Number]
     variables: tuple[str, ...] = ("x",)
 
 

@@ -9,6 +9,7 @@ from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.claims import Claim
 from lab.defects import Defect, Kind, Place
 from lab.expressions import Expr, Number, num, sub, substitute
+from lab.congruence import vanishes
 from lab.ordering import holds_everywhere, plainly_at_least
 from lab.sentences import Chain, Span
 from lab.steps import LEAP, STEP, Rewriting, work, work_with
@@ -136,16 +137,7 @@ class Ledger:
         found = self.algebra.value(self.algebra.terms(difference))
         if not modulus or not found:
             return not found
-        names = sorted({atom[1] for mono in found for atom in self.algebra.exponents(mono) if atom[0] == "v"})
-        plain = all(atom[0] == "v" for mono in found for atom in self.algebra.exponents(mono))
-        if len(names) != 1 or not plain:
-            return False
-        self.algebra.spend(modulus * len(found))
-        at = ({names[0]: num(residue)} for residue in range(min(modulus, 100)))
-        return modulus <= 100 and all(self._constant(difference, value) % modulus == 0 for value in at)
-
-    def _constant(self, expr: Expr, values: Values) -> Number:
-        return self.algebra.value(self.algebra.terms(expr, values)).get(0, 0)
+        return vanishes(self.algebra, found, modulus)
 
     def _separate(self, left: Expr, right: Expr, span: Span, values: Values, modulus: int) -> None:
         """``!=`` is for numbers."""
@@ -181,7 +173,9 @@ class Ledger:
         """The class of a node; one that the text does not hold joins an expression that a permitted step away is."""
         if node not in self.parents:
             for known in list(self.parents):
-                size = work(self.algebra, node[1], known[1], node[0]) if known[0] == node[0] else None
+                if known[0] != node[0] or not self.algebra.same_value(node[1], known[1], node[0]):
+                    continue
+                size = work(self.algebra, node[1], known[1], node[0])
                 if size is not None and size <= STEP:
                     self.unite(node, known)
                     break

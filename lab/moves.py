@@ -20,7 +20,7 @@ FILLERS = frozenset(
     hand side sides subtract subtracting add adding divide dividing everything one move bring together complete
     completing square squares value values sum equation result direct calculation claimed formula work working remains
     must true-valued respectively follows desired whole expression leaves remainder each separately start starting
-    square nonnegative never negative any proof prove check checking let's clearly where begin shift""".split()
+    square nonnegative never negative any proof prove check checking let's clearly where begin shift zero only solution solutions roots exactly equivalently real variable""".split()
 ) - {"case", "for", "if"}
 
 
@@ -59,7 +59,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (Move.CLAIM_FALSE, rf"claim (?:false|fails|refuted|wrong|not true)(?: (?:for|at) (?P<body>{_LIST}))?"),
         (Move.AGREE, rf"(?:both )?(?:agree|equal|same)(?: {_ALL})?"),
         (Move.DIFFER, r"(?:both )?(?:not equal|differ|different|not same|disagree|not agree)"),
-        (Move.NO_SOLUTION, r"(?:there )?no (?:real )?(?:solutions?|roots?)"),
+        (Move.NO_SOLUTION, r"(?:there )?no"),
         (Move.RELATE, rf"(?P<body>{_LIST})"),
         (Move.ALTERNATIVES, r"(?:either )?(?P<body>#(?: (?:, )?or #| , #)+)"),
         (

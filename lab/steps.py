@@ -75,14 +75,19 @@ def _changed_inside(left: Terms, right: Terms) -> tuple[Terms, Terms] | None:
 
 
 def work_with(
-    algebra: Algebra, left: Terms, right: Terms, facts: Sequence[Rewriting], known: Sequence[Rewriting], modulus: int = 0
+    algebra: Algebra,
+    left: Terms,
+    right: Terms,
+    facts: Sequence[Rewriting],
+    known: Sequence[Sequence[Rewriting]],
+    modulus: int = 0,
 ) -> int | None:
     """The least work when facts may be put in: ``facts`` were proved in the text, ``known`` come by definition."""
     least = work(algebra, left, right, modulus)
     if least is not None and least <= STEP:
         return least
-    for one, other in product(_variants(algebra, left, facts, known), _variants(algebra, right, facts, ())):
-        found = work(algebra, one, other, modulus)
+    for one, other in product(_variants(algebra, left, facts, known), _variants(algebra, right, facts, known)):
+        found = work(algebra, one, other, modulus) if algebra.same_value(one, other, modulus) else None
         if found is not None and (least is None or found < least):
             least = found
             if least <= STEP:
@@ -142,11 +147,15 @@ def _taken(values: list[Number], value: Number) -> bool:
 
 
 def _shared_factors(terms: Terms) -> dict[Atom, int]:
-    """The atoms that divide every term, with the least exponent."""
-    shared = {atom: exponent for atom, exponent in terms[0][1] if exponent > 0}
+    """The atoms that divide every term, or divide it below the line, with the exponent nearest to 0."""
+    shared = dict(terms[0][1])
     for _, factors in terms[1:]:
         present = dict(factors)
-        shared = {atom: min(times, present[atom]) for atom, times in shared.items() if present.get(atom, 0) > 0}
+        shared = {
+            atom: min(times, present[atom], key=abs)
+            for atom, times in shared.items()
+            if present.get(atom, 0) * times > 0
+        }
     return shared
 
 
@@ -163,11 +172,11 @@ def _divided(terms: Terms, shared: dict[Atom, int]) -> Terms:
 
 
 def _variants(
-    algebra: Algebra, terms: Terms, facts: Sequence[Rewriting], known: Sequence[Rewriting]
+    algebra: Algebra, terms: Terms, facts: Sequence[Rewriting], known: Sequence[Sequence[Rewriting]]
 ) -> list[Terms]:
     """The terms as they are, with facts put in, with definitions put in, and with facts put into those."""
     found = [terms]
-    for rules in ((facts,), (known,), (known, facts)):
+    for rules in ((facts,), *((rule,) for rule in known), *((rule, facts) for rule in known)):
         changed = terms
         for rule in rules:
             changed = rewritten(algebra, changed, rule)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from random import Random
 
 from lab.algebra import NO_VALUES, Algebra, Values
-from lab.claims import Claim
+from lab.claims import Claim, Solutions
 from lab.expressions import Expr, add, div, mul, neg, num, power, signed_terms, substitute, var
 from lab.sentences import Chain, Part, Sentence, equation, say
 from lab.steps import STEP, work
@@ -27,14 +27,16 @@ def simplification(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, lim
     return joined(algebra, path, values, limit)
 
 
-def joined(algebra: Algebra, path: Sequence[Expr], values: Values = NO_VALUES, limit: int = STEP) -> Path:
+def joined(
+    algebra: Algebra, path: Sequence[Expr], values: Values = NO_VALUES, limit: int = STEP, modulus: int = 0
+) -> Path:
     """The path without the stops that a step of ``limit`` operations can pass over. Every step taken is small enough."""
     terms = [algebra.terms(expr, values) for expr in path]
     kept, at = [0], 0
     while at < len(path) - 1:
         reach = at + 1
         for further in range(at + 2, len(path)):
-            size = work(algebra, terms[at], terms[further])
+            size = work(algebra, terms[at], terms[further], modulus)
             if size is not None and size <= limit:
                 reach = further
         kept.append(reach)
@@ -157,17 +159,34 @@ def listed(names: Sequence[str]) -> list[Part]:
     return parts
 
 
-def refutation(rng: Random, algebra: Algebra, claim: Claim, point: dict[str, Expr]) -> list[Sentence]:
-    """Both sides worked out at a point where the claim fails."""
+DIFFER = ("the sides differ", "these are different", "the sides are not equal")
+
+
+def refutation(
+    rng: Random,
+    algebra: Algebra,
+    claim: Claim | Solutions,
+    point: dict[str, Expr],
+    words: Sequence[str] = DIFFER,
+) -> list[Sentence]:
+    """Both sides worked out at a point where the claim fails; ``words`` say that it does."""
     heads: list[Part] = []
     for name, value in point.items():
         heads += ["and", equation(var(name), value)] if heads else [equation(var(name), value)]
     opening = rng.choice(("for", "take", "at", "let"))
     left = equation(*simplification(algebra, claim.left, point))
     right = equation(*simplification(algebra, claim.right, point))
+    if isinstance(claim, Claim) and claim.relation in {">", ">="} and len(right.terms) == 1:
+        return [say(opening, *heads, ":", _falling_short(left, right)), closing(rng, False)]
     body = [say(opening, *heads, ":", left, rng.choice(("and", "but", ", but")), right)]
     if len(body[0].text) > LONGEST_LINE + 20:
         body = [say(opening, *heads, ":", left), say(opening, *heads, ":", right)]
-    words = ("the sides differ", "these are different", "the sides are not equal")
-    ending = [say(rng.choice(words))] if rng.random() < 0.5 else []
+    ending = [say(rng.choice(words))] if words and rng.random() < 0.5 else []
     return [*body, *ending, closing(rng, False)]
+
+
+def _falling_short(left: Chain, right: Chain) -> Chain:
+    """A chain from the left side down to a right side that is a number no smaller."""
+    if left.terms[-1] == right.terms[0]:
+        return left
+    return Chain((*left.terms, right.terms[0]), (*left.relations, "<"))

@@ -36,11 +36,12 @@ def walk(ledger: Ledger, sentences: tuple[Sentence, ...]) -> Record:
         if reading is None:
             ledger.defect(Kind.UNREADABLE, sentence.span, "the words of this sentence are not in the language")
         else:
-            _enter(ledger, record, reading, sentence)
+            enter(ledger, record, reading, sentence)
     return record
 
 
-def _enter(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
+def enter(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
+    """Takes one sentence in."""
     move = reading.move
     if move in {Move.RELATE, Move.CITE}:
         ledger.cited = move is Move.CITE

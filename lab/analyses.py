@@ -1,0 +1,166 @@
+"""Analyses of the lab: a strict grammar in the format of the released weights, their exact quality, and a writer.
+
+    Here is my evaluation of the solution:
+    Line 2: 2x + 3x = 6x is a wrong step.
+    Based on my evaluation, the final overall score should be:
+    \\boxed{0}
+
+Between opening and score stands one complaint a line (``lab.complaints``), or one line that says that there is no
+defect; remarks such as "Line 1 is right." are allowed and not judged.
+
+The quality of an analysis is the meta-verifier's rubric, decided by the checker. Only reported defects are judged:
+
+| quality | when |
+|---|---|
+| 0 | every complaint is false; or the text is no analysis: opening or score missing |
+| 0.5 | some complaints are false; or one is put wrongly; or the score does not follow from the complaints |
+| 1 | else; so also where no defect is reported with a score of 1, whether or not the proof is right |
+
+- A complaint is *real* when the checker faults the line that it names. Else it is *false*.
+- A real one is *put wrongly* when no defect of that line is of its kind and gravity, or its quote is not that defect's.
+- The score that *follows*: 1 without complaints, 0.5 for one or two minor ones and no other, else 0.
+- A line that fits no form counts as a false complaint, and so does "no defect" beside a complaint.
+- The same complaint twice counts once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from lab.checker import check
+from lab.complaints import END, Complaint, complaint_of, line_of, read_complaint, write_complaint
+from lab.defects import MOST_MINOR, Verdict
+from lab.theorem import Theorem
+from proofs.rubric import Verdict as Score
+from proofs.rubric import answer_part, parse_verdict, phrase_pattern
+
+OPENING = "Here is my evaluation of the solution:"
+CLOSING = "Based on my evaluation, the final overall score should be:"
+MOST_COMPLAINTS = 5
+LONGEST_ANALYSIS = 8_000
+MOST_LINES = 120
+
+_OPENING = phrase_pattern("here is my evaluation of the solution")
+_CLOSING = phrase_pattern("based on my evaluation the final overall? score should be")
+_NO_DEFECT = (
+    "I find no defect",
+    "There is no defect",
+    "No defect was found",
+)
+_CHECKED = (
+    "every step holds and is small enough, and the verdict follows",
+    "all steps are right and the claim is settled",
+    "each relation was checked, and so was the verdict",
+)
+_REMARKS = (" is right.", " are right.", " holds.", " hold.")
+
+
+class Judgement(StrEnum):
+    """What a complaint is worth."""
+
+    REAL = "real"
+    MISPUT = "put wrongly"
+    FALSE = "false"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """An analysis taken apart. ``score`` None: it has no readable one, or no opening, or is too long to be one."""
+
+    complaints: tuple[Complaint, ...]
+    score: float | None
+    strange: tuple[str, ...] = ()  # lines that fit no form
+
+
+def score_text(score: float) -> str:
+    """A score as it stands in its box."""
+    return f"\\boxed{{{score:g}}}"
+
+
+def write_analysis(theorem: Theorem, proof: str, verdict: Verdict | None = None, seed: int = 0) -> str:
+    """A correct analysis of a proof, by the checker's verdict of it, in wording that varies with the seed.
+
+    More than ``MOST_COMPLAINTS`` defects are not all reported; the score follows from those that are.
+    """
+    verdict = verdict or check(theorem, proof)
+    complaints = list(dict.fromkeys(complaint_of(proof, defect) for defect in verdict.defects))[:MOST_COMPLAINTS]
+    return compose(Random(f"analysis {seed}"), complaints, verdict.score)
+
+
+def compose(rng: Random, complaints: Iterable[Complaint], score: float) -> str:
+    """The text of an analysis with these complaints and this score."""
+    body = [write_complaint(rng, complaint) for complaint in complaints]
+    if not body:
+        body = [f"{rng.choice(_NO_DEFECT)}: {rng.choice(_CHECKED)}."]
+    return "\n".join([OPENING, *body, CLOSING, score_text(score)])
+
+
+def parse_analysis(text: str) -> Parsed:
+    """Reads an analysis; never raises, and its work is linear in the first ``LONGEST_ANALYSIS`` characters."""
+    nothing = Parsed((), None)
+    if len(text) > LONGEST_ANALYSIS:
+        return nothing
+    answer = answer_part(text) or ""
+    opening = _OPENING.search(answer)
+    score = parse_verdict(answer)
+    if opening is None or not isinstance(score, Score):
+        return nothing
+    closing = [match.start() for match in _CLOSING.finditer(answer)][-1:]
+    if not closing or closing[0] < opening.end():
+        return nothing
+    lines = [line.strip(" \t\r:*") for line in answer[opening.end() : closing[0]].split("\n")]
+    return _read(tuple(line for line in lines if line), score.score)
+
+
+def _read(lines: tuple[str, ...], score: float) -> Parsed:
+    complaints: list[Complaint] = []
+    strange = list(lines[MOST_LINES:])
+    clean = ""
+    for line in lines[:MOST_LINES]:
+        if line.startswith(_NO_DEFECT):
+            clean = line
+        elif not (line.lower().startswith("line") and line.endswith(_REMARKS)):
+            complaint = read_complaint(line)
+            if complaint is None or complaint.kind is None:
+                strange.append(line)
+            else:
+                complaints.append(complaint)
+    if clean and complaints:
+        strange.append(clean)
+    return Parsed(tuple(dict.fromkeys(complaints)), score, tuple(strange))
+
+
+def judge(complaint: Complaint, proof: str, verdict: Verdict) -> Judgement:
+    """A complaint about a proof, by the checker's verdict of it."""
+    there = [defect for defect in verdict.defects if line_of(proof, defect) == complaint.line]
+    if not there:
+        return Judgement.FALSE
+    right = [complaint_of(proof, defect) for defect in there]
+    bare = [Complaint(found.line, found.kind, found.minor) for found in right if found.line != END]
+    return Judgement.REAL if complaint in right + bare else Judgement.MISPUT
+
+
+def following(complaints: Iterable[Complaint]) -> float:
+    """The score that follows from complaints."""
+    grave = [not complaint.minor for complaint in complaints]
+    if not grave:
+        return 1.0
+    return 0.0 if any(grave) or len(grave) > MOST_MINOR else 0.5
+
+
+def analysis_quality(theorem: Theorem, proof: str, analysis: str) -> float:
+    """The exact quality of an analysis, 0, 0.5 or 1, by the rubric above."""
+    return quality(parse_analysis(analysis), proof, check(theorem, proof))
+
+
+def quality(parsed: Parsed, proof: str, verdict: Verdict) -> float:
+    """As `analysis_quality`, where analysis and verdict are known."""
+    if parsed.score is None:
+        return 0.0
+    judged = [judge(complaint, proof, verdict) for complaint in parsed.complaints]
+    judged += [Judgement.FALSE] * len(parsed.strange)
+    if judged and all(found is Judgement.FALSE for found in judged):
+        return 0.0
+    sound = all(found is Judgement.REAL for found in judged)
+    return 1.0 if sound and parsed.score == following(parsed.complaints) else 0.5

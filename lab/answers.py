@@ -1,0 +1,12 @@
+"""The prover's answer: a proof and its self-evaluation, in the format of the released weights."""
+
+from lab.analyses import CLOSING, score_text, write_analysis
+from lab.theorem import Theorem
+
+
+def write_answer(theorem: Theorem, proof: str, score: float | None = None, seed: int = 0) -> str:
+    """A proof with the correct analysis of it as self-evaluation; ``score``: another score than the checker's."""
+    evaluation = write_analysis(theorem, proof, seed=seed)
+    if score is not None:
+        evaluation = f"{evaluation.rpartition(CLOSING)[0]}{CLOSING}\n{score_text(score)}"
+    return f"## Solution\n{proof}\n\n## Self Evaluation\n\n{evaluation}"

@@ -1,0 +1,177 @@
+"""Equations in one variable, with all real solutions.
+
+Level 1: linear. 2: quadratic with whole solutions. 3: quadratic with a fraction or without solution. 4: cubic with
+solution 0, or with a factor that is never 0. 5: cubic with three solutions. 6: quartic.
+"""
+
+from fractions import Fraction
+from random import Random
+
+from lab.algebra import Algebra
+from lab.claims import ZERO, Solutions
+from lab.expressions import Expr, Number, add, mul, num, polynomial, power, scaled, sub, var
+from lab.sentences import Chain, Part, Sentence, equation, say
+from lab.theorem import Draft
+from lab.writer import closing, joined, refutation, simplification
+
+X = var("x")
+SMALL = [number for number in range(-6, 7) if number]
+
+
+def draw(rng: Random, level: int) -> Draft:
+    """A claim of this level; about one in three is false: a solution changed, left out, or one too many."""
+    algebra = Algebra()
+    factors, positive = _factors(rng, level)
+    product = _multiplied(algebra, factors + ([positive] if positive else []))
+    moved = _moved(rng, level)
+    left = algebra.expression(algebra.value(algebra.terms(add(product, moved))))
+    if level == 1:
+        left, moved = _with_parentheses(rng, algebra, left, moved)
+    actual = frozenset(_root(factor) for factor in factors)
+    claimed = actual if rng.random() < 0.65 else _changed(rng, actual)
+    claim = Solutions(left, moved, claimed, actual)
+    truth = claimed == actual
+
+    def write() -> list[Sentence]:
+        if not truth and rng.random() < 0.6:
+            point = {"x": num(rng.choice(sorted(claimed ^ actual)))}
+            return refutation(rng, algebra, claim, point, ())
+        return [*_solved(rng, algebra, claim, factors, positive), closing(rng, truth)]
+
+    return Draft(_statement(rng, claim), claim, truth, write)
+
+
+def _factors(rng: Random, level: int) -> tuple[list[Expr], Expr | None]:
+    """Linear factors, and a factor without real zero."""
+    if level == 1:
+        return [polynomial((rng.randint(2, 9), rng.randint(-30, 30)))], None
+    roots = rng.sample(SMALL, 3)
+    linear = [polynomial((1, -root)) for root in roots]
+    square = power(polynomial((1, rng.choice(SMALL))), 2)
+    positive = add(square, num(rng.randint(1, 9)))
+    if level == 2:
+        return linear[:2], None
+    if level == 3:
+        if rng.random() < 0.4:
+            return [], positive
+        lead = rng.choice((2, 3))
+        return [polynomial((lead, rng.choice([n for n in SMALL if n % lead]))), linear[0]], None
+    if level == 4:
+        if rng.random() < 0.5:
+            return linear[:1], add(power(X, 2), num(rng.randint(1, 9)))
+        return [X, *linear[:2]], None
+    if level == 5:
+        return linear, None
+    return linear[:2], add(power(X, 2), num(rng.randint(1, 9)))
+
+
+def _multiplied(algebra: Algebra, factors: list[Expr]) -> Expr:
+    return algebra.expression(algebra.value(algebra.terms(mul(*factors))))
+
+
+def _moved(rng: Random, level: int) -> Expr:
+    """What stands on the right side."""
+    if level > 1 and rng.random() < 0.5:
+        return ZERO
+    slope = rng.choice((0, 1, 2, 3, -1, -2)) if level > 1 else rng.choice((1, 2, 3, 4, -1, -2))
+    constant = rng.choice((0, *SMALL)) if slope else rng.choice(SMALL)
+    return polynomial((slope, constant)) if slope or constant else ZERO
+
+
+def _with_parentheses(rng: Random, algebra: Algebra, left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """A linear left side written as a(x + b) + c, in half of the draws."""
+    if rng.random() < 0.5:
+        return left, right
+    values = algebra.value(algebra.terms(left))
+    slope = int(values.get(1 << algebra.slot(("v", "x")), 0))
+    if abs(slope) < 2:
+        return left, right
+    shift = rng.choice(SMALL)
+    rest = int(values.get(0, 0)) - slope * shift
+    return add(scaled(slope, polynomial((1, shift))), *([num(rest)] if rest else [])), right
+
+
+def _root(factor: Expr) -> Number:
+    algebra = Algebra()
+    values = algebra.value(algebra.terms(factor))
+    return -Fraction(values.get(0, 0)) / values[1 << algebra.slot(("v", "x"))]
+
+
+def _changed(rng: Random, actual: frozenset[Number]) -> frozenset[Number]:
+    """A wrong set of solutions near the true one."""
+    roots = sorted(actual)
+    kind = rng.random()
+    if not roots or kind < 0.2:
+        return frozenset([*roots, rng.choice([n for n in range(-7, 8) if n not in roots])])
+    chosen = rng.choice(roots)
+    rest = [root for root in roots if root != chosen]
+    if kind < 0.45 and rest:
+        return frozenset(rest)
+    other = rng.choice([root for root in (-chosen, chosen + 1, chosen - 1) if root not in roots])
+    return frozenset([*rest, other])
+
+
+def _statement(rng: Random, claim: Solutions) -> str:
+    text = equation(claim.left, claim.right).text
+    roots = [equation(X, num(root)).text for root in sorted(claim.claimed)]
+    if not roots:
+        return f"Prove or refute: {text} has no real solution."
+    if len(roots) == 1:
+        return f"Prove or refute: the only real solution of {text} is {roots[0]}."
+    rng.shuffle(roots)
+    named = f"{', '.join(roots[:-1])} and {roots[-1]}"
+    return f"Prove or refute: the real solutions of {text} are exactly {named}."
+
+
+def _solved(
+    rng: Random, algebra: Algebra, claim: Solutions, factors: list[Expr], positive: Expr | None
+) -> list[Sentence]:
+    """The equation brought to 0 and factored, then each factor."""
+    difference = sub(claim.left, claim.right) if claim.right != ZERO else claim.left
+    path = simplification(algebra, difference)
+    if len(factors) == 1 and positive is None:
+        return _linear(rng, algebra, claim)
+    if not factors:
+        assert positive is not None
+        return _without_solution(rng, algebra, path, positive)
+    product = mul(*factors, *([positive] if positive else []))
+    path = joined(algebra, (*path, *reversed(simplification(algebra, product)[:-1])))
+    words = ("factor:", "rearrange:", "then", "so")
+    steps = [say(rng.choice(words), equation(expr, ZERO)) for expr in (path[1:] if claim.right == ZERO else path)]
+    if positive:
+        steps.append(say("here", Chain((positive, ZERO), (">",)), "for all real", equation(X)))
+    alternatives = [equation(factor, ZERO) for factor in factors]
+    roots = [equation(X, num(_root(factor))) for factor in factors]
+    if alternatives != roots and rng.random() < 0.7:
+        steps.append(say(rng.choice(("so", "hence", "one factor must be zero:")), *_or(alternatives)))
+    return [*steps, say(rng.choice(("so", "that is,", "thus the solutions are")), *_or(roots))]
+
+
+def _or(chains: list[Chain]) -> list[Part]:
+    parts: list[Part] = []
+    for chain in chains:
+        parts += ["or", chain] if parts else [chain]
+    return parts
+
+
+def _linear(rng: Random, algebra: Algebra, claim: Solutions) -> list[Sentence]:
+    """Both sides simplified, the variable brought to the left, and divided."""
+    left = simplification(algebra, claim.left)
+    steps = []
+    if len(left) > 1:
+        steps.append(say(rng.choice(("expand:", "simplify:")), equation(left[-1], claim.right)))
+    x = 1 << algebra.slot(("v", "x"))
+    value = algebra.value(algebra.terms(sub(claim.left, claim.right)))
+    root = num(_root(algebra.expression(value)))
+    collected = equation(scaled(value[x], X), num(-value.get(0, 0)))
+    if collected != equation(X, root):
+        steps.append(say(rng.choice(("collect terms:", "so", "hence")), collected))
+    return [*steps, say(rng.choice(("divide:", "so", "thus")), equation(X, root))]
+
+
+def _without_solution(rng: Random, algebra: Algebra, path: tuple[Expr, ...], positive: Expr) -> list[Sentence]:
+    """The difference is a square and a positive number."""
+    whole = joined(algebra, (*path, *reversed(simplification(algebra, positive)[:-1])))
+    steps = [say(rng.choice(("we have", "complete the square:")), equation(*whole))] if len(whole) > 1 else []
+    above = say("since squares are nonnegative,", Chain((positive, ZERO), (">",)))
+    return [*steps, above, say("so there is no real solution")]

@@ -1,0 +1,110 @@
+"""Quadratic inequalities, by completing squares.
+
+Level 1: one variable, leading coefficient 1, right side 0. 2: any right side, larger coefficients. 3: fractions, or
+terms on both sides. 4: two variables. 5: two variables with a mixed term. 6: three variables.
+"""
+
+from fractions import Fraction
+from random import Random
+
+from lab.algebra import Algebra
+from lab.claims import ZERO, Claim
+from lab.expressions import Expr, Number, add, num, polynomial, power, scaled, signed_terms, sub, substitute, var
+from lab.sentences import Chain, Sentence, say
+from lab.theorem import Draft
+from lab.writer import closing, joined, lines, refutation, simplification
+
+NAMES = {1: "x", 2: "x", 3: "x", 4: "xy", 5: "xy", 6: "xyz"}
+LABELS = ("then", "complete the square:", "so this is")
+
+
+def draw(rng: Random, level: int) -> Draft:
+    """A claim of this level; about one in three is false, the least value of the difference just below 0."""
+    algebra = Algebra()
+    names = tuple(NAMES[level])
+    squares, center = _squares(rng, level)
+    truth = rng.random() < 0.65
+    strict = rng.random() < 0.35
+    spare = rng.randint(1 if strict else 0, 6) if truth else rng.randint(-4, 0 if strict else -1)
+    difference = algebra.expression(algebra.value(algebra.terms(add(*squares, num(spare)))))
+    left, right = _sides(rng, algebra, difference, level)
+    claim = Claim(left, ">" if strict else ">=", right, names)
+    scope = " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "x"
+    statement = f"Prove or refute: {Chain((left, right), (claim.relation,)).text} for all real {scope}."
+    if truth:
+        whole = add(*squares, *([num(spare)] if spare else []))
+        return Draft(statement, claim, True, lambda: _proof(rng, algebra, claim, whole))
+    return Draft(statement, claim, False, lambda: refutation(rng, algebra, claim, _failing(algebra, claim, center), ()))
+
+
+def _squares(rng: Random, level: int) -> tuple[list[Expr], dict[str, Expr]]:
+    """Multiples of squares, and the point where all of them are 0."""
+    x, y, z = var("x"), var("y"), var("z")
+    shifts: list[Number] = [rng.choice([n for n in range(-6, 7) if n]) for _ in range(3)]
+    if level == 3 and rng.random() < 0.5:
+        shifts[0] = Fraction(2 * rng.randint(-4, 3) + 1, 2)
+    factor = 1 if level == 1 or shifts[0].denominator > 1 else rng.randint(1, 4)
+    bases, mixed = [x, y, z][: len(NAMES[level])], 0
+    if level >= 5:
+        mixed = rng.choice((-2, -1, 1, 2))
+        bases[0] = add(x, scaled(mixed, y))
+    factors = [factor, rng.randint(1, 3), 1] if level < 5 else [1, rng.randint(1, 3), rng.randint(1, 2)]
+    squares = [
+        scaled(number, power(add(base, num(-shift)), 2))
+        for number, base, shift in zip(factors, bases, shifts, strict=False)
+    ]
+    center = {name: num(shift) for name, shift in zip(NAMES[level], shifts, strict=False)}
+    center["x"] = num(shifts[0] - mixed * shifts[1])
+    return squares, center
+
+
+def _sides(rng: Random, algebra: Algebra, difference: Expr, level: int) -> tuple[Expr, Expr]:
+    """The difference as left >= right: right 0, or some of it on the right."""
+    if level == 1 or rng.random() < 0.25:
+        return difference, ZERO
+    if level in {2, 4, 6}:
+        moved = num(rng.choice([n for n in range(-9, 10) if n]))
+    else:
+        moved = polynomial((rng.randint(0, 3), rng.choice((-3, -2, -1, 1, 2, 3)), rng.randint(-9, 9)), "x")
+    left = algebra.expression(algebra.value(algebra.terms(add(difference, moved))))
+    return left, algebra.expression(algebra.value(algebra.terms(moved)))
+
+
+def _proof(rng: Random, algebra: Algebra, claim: Claim, whole: Expr) -> list[Sentence]:
+    """The difference as squares and a number; or the left side, if the right side is a number."""
+    start, goal = claim.left, claim.right
+    if claim.right.op in {"num", "neg"} and not _holds_variable(claim.right):
+        constant = algebra.expression(algebra.value(algebra.terms(add(_constant(whole), claim.right))))
+        whole = add(*_without_constant(whole), *([constant] if constant != ZERO else []))
+    else:
+        start, goal = sub(claim.left, claim.right), ZERO
+    down = simplification(algebra, start)
+    path = joined(algebra, (*down, *reversed(simplification(algebra, whole)[:-1])))
+    opening = rng.choice(("we have", "complete the square:", "here"))
+    found = lines(rng, path, opening, LABELS) if len(path) > 1 else []
+    reasons = ("squares are never negative, so", "since squares are nonnegative,", "hence")
+    found.append(say(rng.choice(reasons), Chain((path[-1], goal), (claim.relation,))))
+    return [*found, closing(rng, True)]
+
+
+def _holds_variable(expr: Expr) -> bool:
+    return expr.op == "var" or any(_holds_variable(part) for part in expr.args if isinstance(part, Expr))
+
+
+def _constant(whole: Expr) -> Expr:
+    return add(*(term for term in signed_terms(whole) if not _holds_variable(term)))
+
+
+def _without_constant(whole: Expr) -> list[Expr]:
+    return [term for term in signed_terms(whole) if _holds_variable(term)]
+
+
+def _failing(algebra: Algebra, claim: Claim, center: dict[str, Expr]) -> dict[str, Expr]:
+    """A point where the claim fails: one of whole numbers beside the least value if there is one, else that itself."""
+    value = algebra.value(algebra.terms(center["x"])).get(0, 0)
+    for shift in (Fraction(0), Fraction(1, 2), Fraction(-1, 2)):
+        point = {**center, "x": num(value + shift)}
+        difference = algebra.value(algebra.terms(substitute(sub(claim.left, claim.right), point))).get(0, 0)
+        if (value + shift).denominator == 1 and (difference < 0 or (difference == 0 and claim.relation == ">")):
+            return point
+    return center

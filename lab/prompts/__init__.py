@@ -1,0 +1,13 @@
+"""Compact prompt texts for small models that read them every time."""
+
+from functools import cache
+from importlib import resources
+
+from proofs.templates import REQUIRED, Templates
+
+
+@cache
+def templates() -> Templates:
+    """The four texts of this folder."""
+    ours = resources.files("lab").joinpath("prompts")
+    return Templates({name: ours.joinpath(f"{name}.txt").read_text(encoding="utf-8") for name in REQUIRED})
