@@ -20,11 +20,11 @@ DENSE_BLOCK = 256  # queries whose lists of all earlier tokens are held at a tim
 
 
 class Flat(NamedTuple):
-    """What attention takes of all N tokens; the index is there where it is asked for."""
+    """What attention takes of all N tokens; what scores them is there where it is asked for."""
 
     q_NHD: Tensor
     rows_ND: Tensor
-    index: IndexInputs | None
+    scoring: IndexInputs | None
 
 
 def attend_packed(
@@ -58,7 +58,7 @@ def _attend_block(
     attention: Attention, flat: Flat, block: Block, stage: IndexerStage, selection_NK: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
     q_BSHD, rows_BTD = block.of_tokens(flat.q_NHD), block.of_rows(flat.rows_ND)
-    index = None if flat.index is None else _index_of(flat.index, block)
+    index = None if flat.scoring is None else _index_of(flat.scoring, block)
     indices = None if stage == "dense" else _indices(attention, index, block, stage, selection_NK)
     kl = None
     if stage != "off":

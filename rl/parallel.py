@@ -37,8 +37,10 @@ class Parallel:
             weight.data = weight.data.contiguous()  # FSDP takes no transposed storage
         for layer in module.model.layers:
             assert isinstance(layer, DecoderLayer)
-            register_fsdp_forward_method(fully_shard(layer), "packed")
-        register_fsdp_forward_method(fully_shard(module), "packed")
+            fully_shard(layer)
+            register_fsdp_forward_method(layer, "packed")
+        fully_shard(module)
+        register_fsdp_forward_method(module, "packed")
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
         """Each value summed over the processes; names that end in ``_max``: the largest."""

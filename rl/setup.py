@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from lab.prompts import lab_templates
 from transformers import PreTrainedTokenizerFast
 
+from lab.prompts import templates as lab_templates
 from model.config import ModelConfig
 from model.errors import ModelError
 from model.initialise import new_model
@@ -21,7 +21,7 @@ from rl.learner import Learner
 from rl.metrics import make_trackers
 from rl.parallel import Parallel
 from rl.task import Task
-from rl.tasks.lab import LAB_ROLES, LabConfig, Stream
+from rl.tasks.lab import ROLES, LabConfig, Stream
 from rl.trainer import Report, Trainer
 
 
@@ -47,7 +47,7 @@ def make_task(config: TrainConfig, role: RoleName, split: str) -> Task:
     """A role on one stream of the lab's theorems."""
     data = read_config(LabConfig, config.data, "data")
     templates = Templates.load(config.prompts) if config.prompts else lab_templates()
-    return LAB_ROLES[role](Stream(data, split, config.seed), templates)
+    return ROLES[role](Stream(data, split, config.seed), templates)
 
 
 def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
@@ -65,7 +65,7 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
 
 def _texts(config: TrainConfig) -> Iterator[str]:
     """What the tokenizer is trained on: worked examples of all roles."""
-    for role in LAB_ROLES:
+    for role in ROLES:
         task = make_task(config, role, "train")
         for number in range(config.new_model.tokenizer_examples):
             example = task.example(number)

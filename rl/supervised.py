@@ -35,7 +35,7 @@ class Supervised:
 
     def __init__(self, name: str, learner: Learner, config: SupervisedConfig) -> None:
         self.name, self.learner, self.config = name, learner, config
-        self.indexer = INDEXER[name]
+        self.indexer: IndexerStage = INDEXER[name]
         self.cursor = 0  # examples used so far, of all processes
         self.batch: list[Encoded] = []
         if name == "warmup":

@@ -3,22 +3,23 @@
 Problem n of a stream is drawn by n alone: family, level and theorem; so are its planted defects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from lab.analyses import write_analysis
-from lab.answers import write_answer
-from lab.faulty import LabelledAnalysis, plant_analysis
+from lab.faulty import LabelledAnalysis, labelled_analysis
 from lab.planter import LabelledProof, labelled_proof
-from lab.reviews import write_review
 
 from lab import Theorem, check, generate
+from lab.analyses import write_analysis
+from lab.answers import write_answer
+from lab.reviews import write_review
 from proofs.config import STRICT, Name, Positive, settings
 from proofs.ids import derive_seed
 from proofs.sections import split_proof
 from proofs.templates import Templates
+from rl.config import RoleName
 from rl.reward import Reward, reward_analysis, reward_proof, reward_review
 from rl.task import Answer, Example
 
@@ -90,10 +91,10 @@ class LabProver:
         return Reward(reward.total, {**reward.parts, "pass": float(truth == 1.0)})
 
     def example(self, number: int) -> Example:
-        """As Task.example: a derivation of the writer's, or one with planted defects, evaluated truly."""
+        """As Task.example: the writer's derivation, and that it is right."""
         theorem = self.stream.theorem(number)
-        proof = theorem.derivation
-        return Example(self.prompt(number), write_answer(theorem, proof, self.stream.seed_of("answer", number)))
+        answer = write_answer(theorem, theorem.derivation, seed=self.stream.seed_of("answer", number))
+        return Example(self.prompt(number), answer)
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class LabMetaVerifier:
         """What is to be rated, with the proof that it judges."""
         theorem = self.stream.theorem(number)
         proof = labelled_proof(theorem, self.stream.seed_of("proof", number))
-        return theorem, proof, plant_analysis(theorem, proof.text, self.stream.seed_of("analysis", number))
+        return theorem, proof, labelled_analysis(theorem, proof.text, self.stream.seed_of("analysis", number))
 
     def prompt(self, number: int) -> str:
         """As Task.prompt."""
@@ -174,4 +175,8 @@ class LabMetaVerifier:
         return Example(self.templates.meta_verification(theorem.statement, proof.text, analysis.text), review)
 
 
-LAB_ROLES = {"prover": LabProver, "verifier": LabVerifier, "meta_verifier": LabMetaVerifier}
+ROLES: Mapping[RoleName, type[LabProver | LabVerifier | LabMetaVerifier]] = {
+    "prover": LabProver,
+    "verifier": LabVerifier,
+    "meta_verifier": LabMetaVerifier,
+}
