@@ -1,6 +1,6 @@
 """Exact, deterministic selection: a threshold by counting, then indices in ascending order; no atomics.
 
-A score becomes an integer of the same order, -0.0 becoming 0.0. Where a row fits in registers, its k-th largest integer
+A score becomes an integer of the same order, -0.0 becoming 0.0 and NaN -inf. Where a row fits in registers, its k-th largest integer
 is found by counting, a bit a round. Of a longer row a sample gives a gate that somewhat more than k scores pass;
 those are kept and the threshold is found among them. If too many or too few pass (rows full of ties), histograms of 8
 bits a pass find it whatever the row. Among scores on the threshold the lowest indices win.
@@ -22,7 +22,8 @@ MINUS_INFINITY = tl.constexpr(-2139095041)  # the ordered integer of -inf
 
 @triton.jit
 def ordered(score):
-    """Integers [.] in the order of fp32 scores; both zeros become 0."""
+    """Integers [.] in the order of fp32 scores; both zeros become 0, and NaN what -inf becomes."""
+    score = tl.where(score == score, score, float("-inf"))
     bits = tl.where(score == 0.0, 0.0, score).to(tl.int32, bitcast=True)
     return tl.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
 
@@ -51,16 +52,24 @@ def threshold_by_bits(key, k):
 
 
 @triton.jit
-def emit(OUT, key, index, threshold, level_left, above_before, level_before):
-    """Store the chosen of one block, of at most 2^15; returns the counts of those above and on the threshold so far."""
+def ranked(key, threshold, level_left, above_before, level_before):
+    """Which of one block, of at most 2^15, are chosen, their places, and the counts above and on the threshold so far."""
     above = ((key > threshold) & (key > MINUS_INFINITY)).to(tl.int32)
     level = ((key == threshold) & (key > MINUS_INFINITY)).to(tl.int32)
     ranks = tl.cumsum(above + (level << 16), 0)
     above_rank, level_rank = above_before + (ranks & 0xFFFF), level_before + (ranks >> 16)
     chosen = (above == 1) | ((level == 1) & (level_rank <= level_left))
-    tl.store(OUT + above_rank + tl.minimum(level_rank, level_left) - 1, index, mask=chosen)
     counts = tl.sum(above + (level << 16), 0)
-    return above_before + (counts & 0xFFFF), level_before + (counts >> 16)
+    place = above_rank + tl.minimum(level_rank, level_left) - 1
+    return chosen, place, above_before + (counts & 0xFFFF), level_before + (counts >> 16)
+
+
+@triton.jit
+def emit(OUT, key, index, threshold, level_left, above_before, level_before):
+    """Store the chosen of one block; returns the counts of those above and on the threshold so far."""
+    chosen, place, above, level = ranked(key, threshold, level_left, above_before, level_before)
+    tl.store(OUT + place, index, mask=chosen)
+    return above, level
 
 
 @triton.jit
