@@ -1,7 +1,8 @@
 """FP8 (e4m3) as the caches hold it: the indexer's keys, and the rows of latents. The specification, in plain torch.
 
-Keys and queries of the indexer have one scale a row, and a query head's is folded into the head's weight (DeepSeek-V3.2's
-inference code). A latent row has one fp32 scale per 128 latents and keeps its rope part in bf16 (FlashMLA's FP8 cache):
+Keys and queries of the indexer have one scale a row, and a query head's is folded into the head's weight (as in
+DeepSeek-V3.2's inference code). A latent row has one fp32 scale per 128 latents and keeps its rope part in bf16
+(FlashMLA's FP8 cache):
 
     latents, e4m3 | scales, fp32 | rope, bf16        each field padded to a multiple of 16 bytes
 

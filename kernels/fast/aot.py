@@ -27,7 +27,8 @@ ROW = {"C": 512, "R": 64, "BC": 256, "BR": 64, "HALVES": 2}
 POINTERS: dict[str, str] = dict.fromkeys(("LSE", "W", "SCORES", "MASS", "SLOPE", "DW", "SCALES", "RING"), "*fp32")
 POINTERS |= dict.fromkeys(("IDX", "KEYS", "PLACES", "LIMITS", "TABLE"), "*i32")
 POINTERS |= dict.fromkeys(("POSITIONS", "ORDER", "STARTS"), "*i64")
-ODD = {"queries", "tokens", "splits", "per_split", "batches", "pool", "s_block", "s_row", "units"}  # sizes of which nothing is known; other integers divide by 16
+# Sizes of which nothing is known; other integers divide by 16.
+ODD = {"queries", "tokens", "splits", "per_split", "batches", "pool", "s_block", "s_row", "units"}
 
 
 class EmptyKernelError(RuntimeError):
@@ -72,7 +73,8 @@ def attention_variants(arch: int) -> Iterator[Variant]:
     yield Variant("decode h64", attention.decode_kernel, constants, tile.warps, types={"PART": "*fp32"})
     for heads in (16, 64):
         tile = configs.ATTENTION["attend_fp8"][architecture_class(arch)][configs.HEAD_TILES.index(heads)]
-        constants = {"C": 512, "R": 64, "BC": 128, "BR": 64, "GROUPS": 4} | configs.tile_constants(tile)
+        constants = {"C": 512, "R": 64, "BC": 128, "BR": 64, "GROUPS": 4}
+        constants |= {"BH": tile.rows, "BK": tile.columns, "STAGES": tile.stages}
         types = {"PART": "*fp32", "VALUES": fp8_type(arch)}
         yield Variant(f"decode fp8 h{heads}", decode_fp8.decode_kernel, constants, tile.warps, types=types)
     yield Variant("combine", attention.combine_kernel, {"C": 512, "BC": 512}, 4, types={"PART": "*fp32"})
@@ -88,8 +90,7 @@ def indexer_variants(arch: int) -> Iterator[Variant]:
     kinds = (*kinds, (" fp8 paged", paged, fp8))
     for kind, constants, types in kinds:
         scored = constants | {"KEY_TILES": scores.KEY_TILES}
-        types = types | {"OUT": "*fp32"}
-        yield Variant(f"index scores{kind}", scores.scores_kernel, scored, tile.warps, types=types)
+        yield Variant(f"index scores{kind}", scores.scores_kernel, scored, tile.warps, types=types | {"OUT": "*fp32"})
     room = {"CHUNK": configs.LONG_ROW_BLOCK, "ROOM": fused.room(2048)}
     for kind, constants, types in (kinds[0], kinds[-1]):
         yield Variant(f"fused selection{kind}", fused.fused_kernel, constants | room, tile.warps, types=types)

@@ -122,8 +122,8 @@ def prefill(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float, l
 
 def split(selected: int, columns: int) -> tuple[int, int]:
     """Splits of a list and the entries of each, whole tiles: a function of K alone, so no sequence sees its batch."""
-    per_split = triton.cdiv(triton.cdiv(selected, configs.SPLITS), columns) * columns
-    return triton.cdiv(selected, per_split), per_split
+    per_split = -(-selected // (configs.SPLITS * columns)) * columns
+    return -(-selected // per_split), per_split
 
 
 def combine(part_BNHC: Tensor, lse_BNH: Tensor, dtype: torch.dtype) -> Tensor:

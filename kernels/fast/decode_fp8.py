@@ -90,28 +90,25 @@ def add_group(out, p, values, scales, shrink, dtype: tl.constexpr):
 def attend(
     q0, q1, q2, q3, qr, VALUES, SCALES, ROPE, IDX, begin, end, tokens, units, scale_log2,
     C: tl.constexpr, R: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, GROUPS: tl.constexpr,
-    BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr, BRANCH: tl.constexpr,
+    BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Softmax attention of BH heads over entries [begin, end) of a list, as ``tiles.attend``; latents in four groups."""
+    """Softmax attention of BH heads over entries [begin, end) of a list, as ``tiles.attend``; latents in four groups.
+
+    Without that one's branch: here it costs spills (sm90, 64 heads: 144 bytes instead of 16).
+    """
     top, total = tl.full((BH,), NO_LOGIT, tl.float32), tl.zeros((BH,), tl.float32)
     out0 = tl.zeros((BH, BC), tl.float32)
     out1 = tl.zeros((BH, BC if GROUPS > 1 else 16), tl.float32)
     out2 = tl.zeros((BH, BC if GROUPS > 2 else 16), tl.float32)
     out3 = tl.zeros((BH, BC if GROUPS > 3 else 16), tl.float32)
-    p, shrink = tl.zeros((BH, BK), tl.float32), tl.zeros((BH,), tl.float32)
     for start in tl.range(begin, end, BK, num_stages=STAGES):
         index, valid = selected_keys(IDX, start, end, tokens, BK)
         row = index * units
         v0, v1, v2, v3, c0, c1, c2, c3 = load_groups(VALUES, SCALES, row, valid, C, BC, GROUPS)
         kr = load_columns(ROPE + row * 8, valid, 0, R, BR).to(q0.dtype)
-        if not BRANCH:  # noqa: SIM114
-            p, shrink, top, total = softmax_step(
-                q0, q1, q2, q3, qr, v0, v1, v2, v3, c0, c1, c2, c3, kr, valid, top, total, scale_log2, GROUPS
-            )  # fmt: skip
-        elif start < end:  # always: as in ``tiles.attend``
-            p, shrink, top, total = softmax_step(
-                q0, q1, q2, q3, qr, v0, v1, v2, v3, c0, c1, c2, c3, kr, valid, top, total, scale_log2, GROUPS
-            )  # fmt: skip
+        p, shrink, top, total = softmax_step(
+            q0, q1, q2, q3, qr, v0, v1, v2, v3, c0, c1, c2, c3, kr, valid, top, total, scale_log2, GROUPS
+        )  # fmt: skip
         out0 = add_group(out0, p, v0, c0, shrink, q0.dtype)
         if GROUPS > 1:
             out1 = add_group(out1, p, v1, c1, shrink, q0.dtype)
@@ -126,7 +123,7 @@ def attend(
 def decode_kernel(
     Q, VALUES, SCALES, ROPE, IDX, PART, LSE, scale_log2, heads, tokens, selected, per_split, q_batch, q_head, units,
     C: tl.constexpr, R: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, GROUPS: tl.constexpr,
-    BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr, BRANCH: tl.constexpr,
+    BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """part_BNHC, normalised within its split, and lse_BNH of one sequence, one split of its list, and BH heads.
 
@@ -143,7 +140,7 @@ def decode_kernel(
     end = list_end(idx, begin, tl.minimum(begin + per_split, selected), 256)
     top, total, out0, out1, out2, out3 = attend(
         q0, q1, q2, q3, qr, VALUES, SCALES, ROPE, idx, begin, end, tokens, units, scale_log2,
-        C, R, BC, BR, GROUPS, BH, BK, STAGES, BRANCH,
+        C, R, BC, BR, GROUPS, BH, BK, STAGES,
     )  # fmt: skip
     share = tl.where(total > 0, 1.0 / total, 0.0)[:, None]
     place = (sequence * splits + part) * heads + head
@@ -162,7 +159,7 @@ def blocks(width: int, latent: int) -> dict[str, int]:
     """The constants C, R, BC, BR, GROUPS for rows of this width. Raises ValueError if too wide."""
     if not 0 < latent <= configs.LARGEST_LATENT:
         raise ValueError(f"the kernels take latents up to {configs.LARGEST_LATENT} wide, not {latent}")
-    groups, rope = triton.cdiv(latent, GROUP), width - latent
+    groups, rope = -(-latent // GROUP), width - latent
     block = GROUP if groups > 1 else configs.power_of_two(latent)
     return {"C": latent, "R": rope, "BC": block, "BR": configs.power_of_two(rope), "GROUPS": groups}
 
@@ -188,6 +185,6 @@ def decode(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, lat
         q_BHD, held(values), scales, rope, indices_BK, part_BNHC, lse_BNH, scale * LOG2_E,
         heads, rows_NX.shape[0], selected, per_split, *q_BHD.stride()[:2],
         rows_NX.stride(0) // FIELD, **constants,
-        **configs.tile_constants(tile), num_warps=tile.warps,
+        BH=tile.rows, BK=tile.columns, STAGES=tile.stages, num_warps=tile.warps,
     )  # fmt: skip
     return combine(part_BNHC, lse_BNH, q_BHD.dtype)

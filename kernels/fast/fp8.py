@@ -1,4 +1,4 @@
-"""e4m3 numbers in kernels: as themselves from sm89 on; before, where no such type compiles, as bytes decoded to fp16."""
+"""e4m3 numbers in kernels: as such from sm89 on; before, where the type does not compile, bytes decoded to fp16."""
 
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
 # (A kernel is launched with options that its signature does not name, and its ranges are no Python ranges.)

@@ -35,7 +35,7 @@ def keep_best(KEYS, PLACES, kept, width, ROOM: tl.constexpr):
     """Cut more than ``width`` candidates down to the best, in their order; returns the gate."""
     key, token = candidates(KEYS, PLACES, kept, ROOM)
     threshold, left = threshold_and_left(key, width)
-    chosen, place, _, _ = ranked(key, threshold, left, 0, 0)
+    chosen, place, _ = ranked(key, threshold, left, 0, 0)
     tl.debug_barrier()  # all are read before any is overwritten
     tl.store(KEYS + place, key, mask=chosen)
     tl.store(PLACES + place, token, mask=chosen)
@@ -44,9 +44,7 @@ def keep_best(KEYS, PLACES, kept, width, ROOM: tl.constexpr):
 
 
 @triton.jit
-def add_chunk(
-    RING, KEYS, PLACES, first, end, kept, gate, width, CHUNK: tl.constexpr, ROOM: tl.constexpr
-):  # fmt: skip
+def add_chunk(RING, KEYS, PLACES, first, end, kept, gate, width, CHUNK: tl.constexpr, ROOM: tl.constexpr):
     """Candidates among the scores of tokens [first, end) in the ring; returns the number kept and the gate."""
     token = first + tl.arange(0, CHUNK)
     key = ordered(tl.load(RING + token - first, mask=token < end, other=float("-inf")))
@@ -116,7 +114,8 @@ def fused_kernel(
             for i in range(here):
                 kept_i, gate_i = add_chunk(
                     ring + i * CHUNK, keys + i * ROOM, places + i * ROOM, first, end,
-                    tl.sum(tl.where(lane == i, kept, 0), 0), tl.sum(tl.where(lane == i, gate, 0), 0), width, CHUNK, ROOM,
+                    tl.sum(tl.where(lane == i, kept, 0), 0), tl.sum(tl.where(lane == i, gate, 0), 0),
+                    width, CHUNK, ROOM,
                 )  # fmt: skip
                 kept, gate = tl.where(lane == i, kept_i, kept), tl.where(lane == i, gate_i, gate)
             tl.debug_barrier()  # scores are read before the next overwrite them

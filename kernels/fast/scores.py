@@ -18,7 +18,7 @@ from kernels.fast import configs
 from kernels.fast.attention import unit_stride
 from kernels.fast.fp8 import decoded, held
 from kernels.fast.tiles import load_columns
-from kernels.reference_cache import IndexKeys
+from kernels.reference_cache import IndexKeys, as_keys
 
 KEY_TILES = 8  # that one program goes over: its queries are loaded once for all
 LEAST_FP8_WIDTH = 32  # of a matrix instruction
@@ -64,7 +64,10 @@ def score_tile(
     if SCALES is not None:
         score *= tl.load(SCALES + block * s_block + row * s_row, mask=valid, other=0.0)[:, None]
     score += 0.0  # -0.0 + 0.0 is 0.0: the plateau is one value
-    return tl.where((key[:, None] <= position[None, :]) & valid[:, None], score, float("-inf"))
+    seen = key[:, None] <= position[None, :]
+    if PAGE > 0:
+        seen = seen & valid[:, None]
+    return tl.where(seen, score, float("-inf"))
 
 
 @triton.jit
@@ -130,8 +133,9 @@ def prepare(q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor
     return Launch(inputs, rows.shape[0], strides, constants, tile.warps)
 
 
-def index_scores(q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
+def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
     """As ``reference_cache.index_scores``, without its gradient."""
+    keys = as_keys(keys)
     batch, queries, heads, _ = q_BSJI.shape
     scores_BST = q_BSJI.new_empty(batch, queries, keys.tokens, dtype=torch.float32)
     launch = prepare(q_BSJI, keys, w_BSJ, positions_BS)

@@ -92,6 +92,25 @@ def score_rows(tokens: int, device: str = "cpu") -> Tensor:
     return rows.unsqueeze(0).to(device)
 
 
+def hard_rows(tokens: int, device: str = "cpu") -> Tensor:
+    """Rows [12, T]: those of ``score_rows``, rising and falling scores, NaN amid a row, and a row of NaN."""
+    rising = torch.arange(tokens).float()
+    broken = torch.where(torch.arange(tokens) % 3 == 0, torch.nan, rising.cos())
+    return torch.cat((score_rows(tokens)[0], torch.stack((rising, -rising, broken, broken * torch.nan)))).to(device)
+
+
+def scoring(rows_BT: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Arguments that give one query per sequence exactly these scores: relu(x) - relu(-x) is x."""
+    batch, tokens = rows_BT.shape
+    keys = rows_BT.new_zeros(batch, tokens, 16)
+    keys[..., 0] = rows_BT
+    signs = rows_BT.new_tensor([1.0, -1.0])
+    q = rows_BT.new_zeros(batch, 1, 2, 16)
+    q[..., 0] = signs
+    positions = torch.full((batch, 1), tokens - 1, device=rows_BT.device)
+    return q, keys, signs.expand(batch, 1, 2), positions
+
+
 def error_ratio(out: Tensor, expected: Tensor) -> float:
     """||out - expected|| / ||expected|| in fp64; NaN anywhere gives NaN, which no comparison passes."""
     expected = expected.double()

@@ -97,7 +97,7 @@ def test_scores_of_fp8_are_those_of_the_numbers_that_it_holds() -> None:
 def test_what_fp8_costs() -> None:
     """Errors against fp64 of the unquantised inputs, beside bf16's: normal numbers, DeepSeek's widths."""
     case = indexer_case((1, 5, 64, 300, 128))
-    exact = reference.index_scores(*(x.double() for x in case[:3]), case.positions_BS)
+    exact = reference.index_scores(case.q_BSJI.double(), case.k_BTI.double(), case.w_BSJ.double(), case.positions_BS)
     finite = exact > -math.inf
     half = reference.index_scores(case.q_BSJI.bfloat16(), case.k_BTI.bfloat16(), case.w_BSJ, case.positions_BS)
     eighth = dispatch.index_scores(*fp8_case(case), case.positions_BS)
@@ -125,7 +125,7 @@ def test_decoding_reads_named_rows_alone() -> None:
         out = dispatch.sparse_mla_decode_fp8(query, stored[b], chosen, case.scale, 192)
         torch.testing.assert_close(out, expected)
     nothing = torch.full((1, 3), -1)
-    assert dispatch.sparse_mla_decode_fp8(query, stored[1], nothing, case.scale, 192).eq(0).all()
+    assert dispatch.sparse_mla_decode_fp8(case.q_BSHD[:1, 0], stored[1], nothing, case.scale, 192).eq(0).all()
 
 
 def test_what_is_refused() -> None:
