@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -141,7 +142,7 @@ def cached_index_cases() -> Iterator[Case]:
                 f"index_topk fused {kind} S={queries} L={tokens}",
                 lambda a=a: dispatch.index_topk(*a, K, fused=True),
                 replace(its_work, hbm=its_work.hbm - 4 * queries * tokens + 4 * queries * K),
-                seconds(lambda a=a: dispatch.index_topk(*a, K), 20),
+                seconds(partial(dispatch.index_topk, *a, K), 20),
                 lambda few=few: share_that_differs(*few),
             )
 
