@@ -7,7 +7,8 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -29,21 +30,26 @@ from benchmarks.kernel_limits import (
     seconds,
     select_work,
 )
-from kernels import dispatch, reference
+from kernels import dispatch, reference, reference_fp8
+from kernels.dispatch import IndexKeys
 from kernels.fast import configs
 
 K = 2048
 SCALE = 576**-0.5
+Index = tuple[Tensor, IndexKeys, Tensor, Tensor]  # queries, keys, weights, positions
 
 
 @dataclass
 class Case:
-    """One kernel at one shape: the call, its work, the seconds of torch's dense attention or top-k, and its error."""
+    """One kernel at one shape: the call, its work, the seconds of what it is compared with, and its error.
+
+    Compared with torch's dense attention or top-k, unless the group of cases says with what.
+    """
 
     name: str
     call: Callable[[], object]
     work: Work
-    dense: float | None
+    baseline: float | None
     error: Callable[[], float] | None
     graph: bool = False  # timed within a CUDA graph
 
@@ -89,6 +95,64 @@ def index_cases() -> Iterator[Case]:
         del scores
 
 
+def cached_keys(k_BTI: Tensor, size: int = 64) -> IndexKeys:
+    """The keys of one sequence on shuffled pages."""
+    pages = k_BTI[0].unflatten(0, (-1, size))
+    order = torch.randperm(len(pages), device="cuda")
+    return IndexKeys(pages[order], None, order.argsort().unsqueeze(0).int())
+
+
+def of_queries(inputs: Index, part: slice) -> Index:
+    """The inputs of some queries."""
+    q, keys, w, positions = inputs
+    return q[:, part], keys, w[:, part], positions[:, part]
+
+
+def cached_index_cases() -> Iterator[Case]:
+    """Scores over keys in pages and in FP8; selection fused into the scores beside scores, then selection.
+
+    FP8's products count half, the units being twice as fast. The error of FP8 scores is against fp32 of what was
+    quantised; that of a fused selection is the share of indices that differ from those of scores, then selection.
+    """
+    for queries, tokens in ((8192, 8192), (4096, 131072)):
+        q, k, w, positions = index_inputs(queries, tokens)
+        work = index_work(queries, tokens, 64, 128, configs.plain_tile("index_scores", q).columns // 64)
+        eighth = replace(work, tensor=work.tensor / 2, l2=work.l2 / 2)
+        k8, scales_BT = dispatch.quantise(k)
+        q8, w8 = dispatch.quantise_queries(q, w)
+        part = slice(queries - 16, queries)
+        exact = reference.index_scores(q[:, part], k, w[:, part], positions[:, part])
+        finite = exact > -torch.inf
+        kinds: list[tuple[str, Index, Work]] = [
+            ("paged", (q, cached_keys(k), w, positions), work),
+            ("fp8", (q8, IndexKeys(k8, scales_BT), w8, positions), eighth),
+        ]
+        for kind, a, its_work in kinds:
+            few = of_queries(a, part)
+            yield Case(
+                f"index_scores {kind} S={queries} L={tokens}",
+                lambda a=a: dispatch.index_scores(*a),
+                its_work,
+                None,
+                lambda few=few, e=exact, m=finite: ratio(dispatch.index_scores(*few)[m], e[m]),
+            )
+        for kind, a, its_work in [("plain", (q, IndexKeys(k), w, positions), work), *kinds]:
+            few = of_queries(a, part)
+            yield Case(
+                f"index_topk fused {kind} S={queries} L={tokens}",
+                lambda a=a: dispatch.index_topk(*a, K, fused=True),
+                replace(its_work, hbm=its_work.hbm - 4 * queries * tokens + 4 * queries * K),
+                seconds(partial(dispatch.index_topk, *a, K), 20),
+                lambda few=few: share_that_differs(*few),
+            )
+
+
+def share_that_differs(q: Tensor, keys: IndexKeys, w: Tensor, positions: Tensor) -> float:
+    """Of the indices selected fused, those that are not as selected from scores."""
+    apart = dispatch.index_topk(q, keys, w, positions, K)
+    return (dispatch.index_topk(q, keys, w, positions, K, fused=True) != apart).float().mean().item()
+
+
 def prefill_cases() -> Iterator[Case]:
     """Prefill at several head counts."""
     for tokens, heads in ((8192, 128), (8192, 64), (8192, 16), (131072, 128), (131072, 16)):
@@ -119,6 +183,26 @@ def decode_cases() -> Iterator[Case]:
             dense,
             lambda q=q[:4], rows=rows, i=indices[:4]: ratio(
                 dispatch.sparse_mla_decode(q, rows, i, SCALE, 512),
+                reference.sparse_mla_decode(q.float(), rows, i, SCALE, 512),
+            ),
+            graph=True,
+        )
+
+
+def fp8_decode_cases() -> Iterator[Case]:
+    """As ``decode_cases`` over FP8 rows, beside bf16 rows; the error is against fp32 of the unquantised rows."""
+    for batch, heads in ((1, 128), (64, 128), (64, 16)):
+        q, rows, indices = decode_inputs(batch, 131072, heads)
+        stored = torch.cat([dispatch.quantise_rows(part, 512) for part in rows.split(131072)])
+        tile = configs.attention_tile("attend_fp8", heads, q).rows
+        work, saved = decode_work(batch, heads, K, tile), 2 * 576 - reference_fp8.row_bytes(512, 64)
+        yield Case(
+            f"decode fp8 B={batch} L=131072 H={heads}",
+            lambda a=(q, stored, indices, SCALE, 512): dispatch.sparse_mla_decode_fp8(*a),
+            replace(work, hbm=work.hbm - batch * K * saved, l2=-(-heads // tile) * batch * K * (2 * 576 - saved)),
+            graph_seconds(lambda a=(q, rows, indices, SCALE, 512): dispatch.sparse_mla_decode(*a)),
+            lambda q=q[:4], rows=rows, stored=stored, i=indices[:4]: ratio(
+                dispatch.sparse_mla_decode_fp8(q, stored, i, SCALE, 512),
                 reference.sparse_mla_decode(q.float(), rows, i, SCALE, 512),
             ),
             graph=True,
@@ -203,7 +287,7 @@ def report(case: Case, ceilings: Ceilings) -> dict[str, Any]:
         "unit": "TFLOP/s" if case.work.tensor else "TB/s",
         "limit_percent": round(100 * limit / taken, 1),
         "bound": bound,
-        "times_torch": None if case.dense is None else round(case.dense / taken, 2),
+        "times_baseline": None if case.baseline is None else round(case.baseline / taken, 2),
         "error": None if case.error is None else float(f"{case.error():.2g}"),
     }
     print(f"{case.name:42s}" + " ".join(f"{key}={value}" for key, value in record.items()), flush=True)
@@ -225,8 +309,10 @@ def main() -> None:
     results = {}
     groups = {
         "index select": index_cases,
+        "cached fused fp8": cached_index_cases,
         "prefill": prefill_cases,
         "decode": decode_cases,
+        "decode_fp8": fp8_decode_cases,
         "step": step_cases,
         "backward": backward_cases,
         "kl": loss_cases,

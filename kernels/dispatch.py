@@ -15,21 +15,28 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from kernels import reference, reference_kl
+from kernels import reference, reference_cache, reference_fp8, reference_kl
 from kernels.reference import causal_indices
+from kernels.reference_cache import IndexKeys, as_keys
+from kernels.reference_fp8 import quantise, quantise_queries, quantise_rows
 from kernels.reference_kl import IndexInputs
 
 __all__ = [
     "Impl",
     "IndexInputs",
+    "IndexKeys",
     "causal_indices",
     "index_scores",
     "index_topk",
     "indexer_kl",
     "preferring",
+    "quantise",
+    "quantise_queries",
+    "quantise_rows",
     "select_topk",
     "sparse_mla",
     "sparse_mla_decode",
+    "sparse_mla_decode_fp8",
 ]
 
 Impl = Literal["auto", "triton", "reference"]
@@ -88,10 +95,21 @@ def _learns(*tensors: Tensor) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
-def index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, *, impl: Impl = "auto") -> Tensor:
-    """As ``reference.index_scores``. The kernel has no gradient ("auto" leaves a call that needs one to torch)."""
-    served = not _learns(q_BSJI, k_BTI, w_BSJ)
-    return _implementation(impl, q_BSJI, served=served).index_scores(q_BSJI, k_BTI, w_BSJ, positions_BS)
+def _numbers(q_BSJI: Tensor, w_BSJ: Tensor) -> Tensor:
+    """The tensor whose dtype decides: the weights where the queries are in FP8."""
+    return w_BSJ if q_BSJI.dtype == torch.float8_e4m3fn else q_BSJI
+
+
+def index_scores(
+    q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, *, impl: Impl = "auto"
+) -> Tensor:
+    """As ``reference_cache.index_scores``: keys k_BTI, or in a cache, in FP8 or in pages.
+
+    The kernel has no gradient ("auto" leaves a call that needs one to torch).
+    """
+    served = not _learns(q_BSJI, as_keys(keys).rows, w_BSJ)
+    module = _implementation(impl, _numbers(q_BSJI, w_BSJ), served=served, specification=reference_cache)
+    return module.index_scores(q_BSJI, keys, w_BSJ, positions_BS)
 
 
 def select_topk(scores_BST: Tensor, k: int, *, impl: Impl = "auto") -> Tensor:
@@ -100,10 +118,18 @@ def select_topk(scores_BST: Tensor, k: int, *, impl: Impl = "auto") -> Tensor:
 
 
 def index_topk(
-    q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, k: int, *, impl: Impl = "auto"
+    q_BSJI: Tensor,
+    keys: Tensor | IndexKeys,
+    w_BSJ: Tensor,
+    positions_BS: Tensor,
+    k: int,
+    *,
+    fused: bool = False,
+    impl: Impl = "auto",
 ) -> Tensor:
-    """As ``reference.index_topk``."""
-    return _implementation(impl, q_BSJI).index_topk(q_BSJI, k_BTI, w_BSJ, positions_BS, k)
+    """As ``reference_cache.index_topk``; ``fused`` asks the kernels to keep scores out of device memory."""
+    module = _implementation(impl, _numbers(q_BSJI, w_BSJ), specification=reference_cache)
+    return module.index_topk(q_BSJI, keys, w_BSJ, positions_BS, k, fused=fused)
 
 
 def sparse_mla(
@@ -120,6 +146,15 @@ def sparse_mla_decode(
     """As ``reference.sparse_mla_decode``. The kernel has no gradient."""
     module = _implementation(impl, q_BHD, served=latent <= LARGEST_LATENT and not _learns(q_BHD, rows_ND))
     return module.sparse_mla_decode(q_BHD, rows_ND, indices_BK, scale, latent)
+
+
+def sparse_mla_decode_fp8(
+    q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int, *, impl: Impl = "auto"
+) -> Tensor:
+    """As ``reference_fp8.sparse_mla_decode_fp8``, over rows that ``quantise_rows`` made. The kernel has no gradient."""
+    served = latent <= LARGEST_LATENT and not _learns(q_BHD)
+    module = _implementation(impl, q_BHD, served=served, specification=reference_fp8)
+    return module.sparse_mla_decode_fp8(q_BHD, rows_NX, indices_BK, scale, latent)
 
 
 def indexer_kl(

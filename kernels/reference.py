@@ -30,7 +30,7 @@ def index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Ten
         return _index_scores(q_BSJI[:, part], k_BTI, w_BSJ[:, part], positions_BS[:, part])
 
     batch, queries, heads = w_BSJ.shape
-    return _over_queries(score, queries, batch * heads * k_BTI.shape[1])
+    return over_queries(score, queries, batch * heads * k_BTI.shape[1])
 
 
 def _index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
@@ -44,9 +44,10 @@ def _index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Te
 def select_topk(scores_BST: Tensor, k: int) -> Tensor:
     """The ``k`` highest scores of each row: indices_BSK in int32, K = min(k, T), ascending, then -1 for want of tokens.
 
-    Among equal scores the lowest index wins; scores of -inf are never selected. No gradient.
+    Among equal scores the lowest index wins; scores of -inf, and NaN, are never selected. No gradient.
     """
     scores_BST = scores_BST.detach()
+    scores_BST = scores_BST.masked_fill(scores_BST.isnan(), -torch.inf)
     chosen_BST = scores_BST > -torch.inf
     width = min(k, scores_BST.shape[-1])
     if width < scores_BST.shape[-1]:
@@ -59,7 +60,10 @@ def select_topk(scores_BST: Tensor, k: int) -> Tensor:
 
 
 def index_topk(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, k: int) -> Tensor:
-    """``select_topk`` of ``index_scores`` without ever holding all scores: indices_BSK. No gradient."""
+    """``select_topk`` of ``index_scores`` without ever holding all scores: indices_BSK. No gradient.
+
+    Where all tokens are selected anyway, no score is computed, and none found to be NaN.
+    """
     q_BSJI, k_BTI, w_BSJ = q_BSJI.detach(), k_BTI.detach(), w_BSJ.detach()
     if k_BTI.shape[1] <= k:
         return causal_indices(positions_BS, k_BTI.shape[1])
@@ -68,7 +72,7 @@ def index_topk(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tenso
         return select_topk(index_scores(q_BSJI[:, part], k_BTI, w_BSJ[:, part], positions_BS[:, part]), k)
 
     batch, queries, heads = w_BSJ.shape
-    return _over_queries(select, queries, batch * heads * k_BTI.shape[1])
+    return over_queries(select, queries, batch * heads * k_BTI.shape[1])
 
 
 def causal_indices(positions_BS: Tensor, tokens: int) -> Tensor:
@@ -109,7 +113,7 @@ def sparse_mla(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float
         return attend(q_BSHD[:, part].to(dtype), kv_BTD.to(dtype), indices_BSK[:, part], scale, latent)
 
     elements_per_query = batch * (heads * tokens if dense else selected * max(heads, width))
-    return _over_queries(attention, queries, elements_per_query).to(q_BSHD.dtype)
+    return over_queries(attention, queries, elements_per_query).to(q_BSHD.dtype)
 
 
 def sparse_mla_decode(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
@@ -168,7 +172,7 @@ def _softmax(logits: Tensor, excluded: Tensor) -> Tensor:
     return logits.masked_fill(excluded, torch.finfo(logits.dtype).min).softmax(-1)
 
 
-def _over_queries(function: Callable[[slice], Tensor], queries: int, elements_per_query: int) -> Tensor:
+def over_queries(function: Callable[[slice], Tensor], queries: int, elements_per_query: int) -> Tensor:
     """``function`` on successive slices of the queries, joined along axis 1."""
     step = max(1, CHUNK_ELEMENTS // max(1, elements_per_query))
     parts = [function(slice(start, start + step)) for start in range(0, queries, step)]

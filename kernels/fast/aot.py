@@ -18,16 +18,17 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from kernels.fast import attention, backward, configs, kl_kernels, scatter, scores, topk
+from kernels.fast import attention, backward, configs, decode_fp8, fused, kl_kernels, scatter, scores, topk
 
 ARCHITECTURES = (80, 86, 89, 90, 100, 120)
 SHARED_MEMORY = {80: 163, 86: 99, 89: 99, 90: 227, 100: 227, 120: 99}  # KiB that a program may have
 BINARIES = Path(triton.__file__).parent / "backends/nvidia/bin"
 ROW = {"C": 512, "R": 64, "BC": 256, "BR": 64, "HALVES": 2}
-POINTERS: dict[str, str] = dict.fromkeys(("LSE", "W", "SCORES", "MASS", "SLOPE", "DW"), "*fp32")
-POINTERS |= dict.fromkeys(("IDX", "KEYS", "PLACES", "LIMITS"), "*i32")
+POINTERS: dict[str, str] = dict.fromkeys(("LSE", "W", "SCORES", "MASS", "SLOPE", "DW", "SCALES", "RING"), "*fp32")
+POINTERS |= dict.fromkeys(("IDX", "KEYS", "PLACES", "LIMITS", "TABLE"), "*i32")
 POINTERS |= dict.fromkeys(("POSITIONS", "ORDER", "STARTS"), "*i64")
-ODD = {"queries", "tokens", "splits", "per_split"}  # sizes of which nothing is known; other integers divide by 16
+# Sizes of which nothing is known; other integers divide by 16.
+ODD = {"queries", "tokens", "splits", "per_split", "batches", "pool", "s_block", "s_row", "units"}
 
 
 class EmptyKernelError(RuntimeError):
@@ -58,6 +59,11 @@ def architecture_class(arch: int) -> int:
     return arch if arch in (80, 90, 100) else 86
 
 
+def fp8_type(arch: int) -> str:
+    """How kernels take e4m3 numbers."""
+    return "*fp8e4nv" if divmod(arch, 10) >= configs.OLDEST_FP8 else "*u8"
+
+
 def attention_variants(arch: int) -> Iterator[Variant]:
     """Prefill at few and many heads, decode, and its combination."""
     for heads in (16, 64):
@@ -65,15 +71,29 @@ def attention_variants(arch: int) -> Iterator[Variant]:
         constants = ROW | configs.tile_constants(tile)
         yield Variant(f"prefill h{heads}", attention.prefill_kernel, constants, tile.warps)
     yield Variant("decode h64", attention.decode_kernel, constants, tile.warps, types={"PART": "*fp32"})
+    for heads in (16, 64):
+        tile = configs.ATTENTION["attend_fp8"][architecture_class(arch)][configs.HEAD_TILES.index(heads)]
+        constants = {"C": 512, "R": 64, "BC": 128, "BR": 64, "GROUPS": 4}
+        constants |= {"BH": tile.rows, "BK": tile.columns, "STAGES": tile.stages}
+        types = {"PART": "*fp32", "VALUES": fp8_type(arch)}
+        yield Variant(f"decode fp8 h{heads}", decode_fp8.decode_kernel, constants, tile.warps, types=types)
     yield Variant("combine", attention.combine_kernel, {"C": 512, "BC": 512}, 4, types={"PART": "*fp32"})
 
 
 def indexer_variants(arch: int) -> Iterator[Variant]:
-    """Scores of 64 heads of width 128, and both selections."""
+    """Scores of 64 heads of width 128 and selections, apart and fused."""
     tile = configs.PLAIN["index_scores"][architecture_class(arch)]
-    constants = {"I": 128, "BI": 128, "BN": tile.rows, "BQ": tile.columns // 64, "BJ": 64}
-    constants |= {"KEY_TILES": scores.KEY_TILES, "STAGES": tile.stages}
-    yield Variant("index scores", scores.scores_kernel, constants, tile.warps, types={"OUT": "*fp32"})
+    base = {"I": 128, "BI": 128, "BN": tile.rows, "BQ": tile.columns // 64, "BJ": 64, "STAGES": tile.stages}
+    fp8 = {"Q": fp8_type(arch), "K": fp8_type(arch)}
+    plain, paged = base | {"TABLE": None, "PAGE": 0}, base | {"PAGE": 64}
+    kinds = (("", plain | {"SCALES": None}, {}), (" paged", paged | {"SCALES": None}, {}), (" fp8", plain, fp8))
+    kinds = (*kinds, (" fp8 paged", paged, fp8))
+    for kind, constants, types in kinds:
+        scored = constants | {"KEY_TILES": scores.KEY_TILES}
+        yield Variant(f"index scores{kind}", scores.scores_kernel, scored, tile.warps, types=types | {"OUT": "*fp32"})
+    room = {"CHUNK": configs.LONG_ROW_BLOCK, "ROOM": fused.room(2048)}
+    for kind, constants, types in (kinds[0], kinds[-1]):
+        yield Variant(f"fused selection{kind}", fused.fused_kernel, constants | room, tile.warps, types=types)
     constants = {"BLOCK": configs.ROWS_IN_REGISTERS}
     yield Variant("select", topk.select_kernel, constants, configs.select_warps(configs.ROWS_IN_REGISTERS))
     constants = {"BLOCK": configs.LONG_ROW_BLOCK, "ROOM": configs.CANDIDATES, "SAMPLE": configs.SAMPLE}
@@ -175,10 +195,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="kernels whose name starts so")
     arguments = parser.parse_args()
     record: dict[str, dict[str, list[int]]] = {}
-    print(f"Triton {triton.__version__}\n{'kernel':22s}{'sm':>5s}{'registers':>11s}{'spilled':>9s}{'shared KiB':>12s}")
+    print(f"Triton {triton.__version__}\n{'kernel':26s}{'sm':>5s}{'registers':>11s}{'spilled':>9s}{'shared KiB':>12s}")
     for name, arch, usage in table(arguments.arch, arguments.only):
         record.setdefault(name, {})[str(arch)] = list(usage)
-        print(f"{name:22s}{arch:5d}{usage.registers:11d}{usage.spilled:9d}{usage.shared:12d}", flush=True)
+        print(f"{name:26s}{arch:5d}{usage.registers:11d}{usage.spilled:9d}{usage.shared:12d}", flush=True)
     if arguments.json:
         print(json.dumps({"triton": triton.__version__, "usage": record}))
 

@@ -120,13 +120,26 @@ def prefill(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float, l
     return out_BSHC, lse_BSH
 
 
+def split(selected: int, columns: int) -> tuple[int, int]:
+    """Splits of a list and the entries of each, whole tiles: a function of K alone, so no sequence sees its batch."""
+    per_split = -(-selected // (configs.SPLITS * columns)) * columns
+    return -(-selected // per_split), per_split
+
+
+def combine(part_BNHC: Tensor, lse_BNH: Tensor, dtype: torch.dtype) -> Tensor:
+    """out_BHC of all splits."""
+    batch, splits, heads, latent = part_BNHC.shape
+    out_BHC = part_BNHC.new_empty(batch, heads, latent, dtype=dtype)
+    combine_kernel[(batch, heads)](part_BNHC, lse_BNH, out_BHC, heads, splits, latent, configs.power_of_two(latent))
+    return out_BHC
+
+
 def decode(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
-    """out_BHC; ``indices_BK`` are rows of the flat cache. Splits depend on K alone: no sequence sees its batch."""
+    """out_BHC; ``indices_BK`` are rows of the flat cache."""
     batch, heads, width = q_BHD.shape
     q_BHD, rows_ND, indices_BK = unit_stride(q_BHD), unit_stride(rows_ND), indices_BK.contiguous()
     tile, selected = configs.attention_tile("attend", heads, q_BHD), indices_BK.shape[-1]
-    per_split = triton.cdiv(triton.cdiv(selected, configs.SPLITS), tile.columns) * tile.columns
-    splits = triton.cdiv(selected, per_split)
+    splits, per_split = split(selected, tile.columns)
     part_BNHC = q_BHD.new_empty(batch, splits, heads, latent, dtype=torch.float32)
     lse_BNH = q_BHD.new_empty(batch, splits, heads, dtype=torch.float32)
     decode_kernel[(batch, splits, triton.cdiv(heads, tile.rows))](
@@ -134,6 +147,4 @@ def decode(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, lat
         *q_BHD.stride()[:2], rows_ND.stride(0), **blocks(width, latent),
         **configs.tile_constants(tile), num_warps=tile.warps,
     )  # fmt: skip
-    out_BHC = q_BHD.new_empty(batch, heads, latent)
-    combine_kernel[(batch, heads)](part_BNHC, lse_BNH, out_BHC, heads, splits, latent, configs.power_of_two(latent))
-    return out_BHC
+    return combine(part_BNHC, lse_BNH, q_BHD.dtype)

@@ -33,6 +33,12 @@ ATTENTION: dict[str, dict[int, tuple[Tile, ...]]] = {
         90: (Tile(16, 64, 4, 2), Tile(32, 64, 4, 2), Tile(64, 64, 8, 2)),
         100: (Tile(16, 64, 4, 2), Tile(32, 64, 8, 2), Tile(32, 64, 8, 2)),
     },
+    "attend_fp8": {
+        80: (Tile(16, 32, 8, 2), Tile(32, 32, 8, 2), Tile(32, 32, 8, 2)),
+        86: (Tile(16, 32, 8, 2), Tile(32, 32, 8, 2), Tile(32, 32, 8, 2)),
+        90: (Tile(16, 64, 8, 2), Tile(32, 32, 8, 2), Tile(64, 32, 8, 2)),
+        100: (Tile(16, 64, 8, 2), Tile(32, 32, 8, 2), Tile(32, 32, 8, 2)),
+    },
     "query_gradient": {
         80: (Tile(16, 32, 4, 1), Tile(32, 32, 8, 1), Tile(32, 32, 8, 1)),
         86: (Tile(16, 32, 4, 1), Tile(16, 32, 4, 1), Tile(16, 32, 4, 1)),
@@ -63,6 +69,8 @@ LONG_ROW_BLOCK = 2048  # scores per step of a longer row
 LONG_ROW_WARPS = 4
 SAMPLE = 4096  # scores that set a longer row's gate
 CANDIDATES = 4096  # that may pass it, or twice k
+FUSED_PROGRAMS = 528  # of the fused selection: 4 for each of 132 multiprocessors, each with scratch memory of its own
+OLDEST_FP8 = (8, 9)  # compute capability from which Triton has e4m3
 
 
 @cache
@@ -72,6 +80,11 @@ def _class_of(device: torch.device) -> int:
         return 90
     major, minor = torch.cuda.get_device_capability(device)
     return {(8, 0): 80, (9, 0): 90, (10, 0): 100, (10, 3): 100}.get((major, minor), 86)
+
+
+def knows_fp8(device: torch.device) -> bool:
+    """Whether kernels for this device take e4m3 as such; the interpreter does."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= OLDEST_FP8
 
 
 def attention_tile(kernel: str, heads: int, like: Tensor) -> Tile:

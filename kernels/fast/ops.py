@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernels.fast import attention, backward, configs, kl, scores, topk
+from kernels.fast import attention, backward, configs, decode_fp8, fused, kl, scores, topk
+from kernels.reference_cache import IndexKeys, as_keys
 from kernels.reference_kl import IndexInputs
 
 NUMBERS = (torch.float32, torch.float16, torch.bfloat16)
@@ -93,20 +94,50 @@ def sparse_mla_decode(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale:
     return _sparse_mla_decode(q, rows, indices_BK, scale, latent).to(q_BHD.dtype)
 
 
+def _same_key_number(q_BSJI: Tensor, keys: Tensor | IndexKeys) -> tuple[Tensor, IndexKeys]:
+    """As ``_same_number`` for an indexer's queries and keys. Raises TypeError where only one of them is in FP8."""
+    keys = as_keys(keys)
+    if keys.scales is None:
+        q, rows = _same_number(q_BSJI, keys.rows)
+        return q, keys._replace(rows=rows)
+    if q_BSJI.dtype != keys.rows.dtype:
+        raise TypeError(f"queries of FP8 keys are in {keys.rows.dtype} too, not {q_BSJI.dtype}")
+    return q_BSJI, keys
+
+
+@torch.library.custom_op("lemmata::sparse_mla_decode_fp8", mutates_args=())
+def _sparse_mla_decode_fp8(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
+    return decode_fp8.decode(q_BHD, rows_NX, indices_BK, scale, latent)
+
+
+@_sparse_mla_decode_fp8.register_fake
+def _(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
+    return q_BHD.new_empty(*q_BHD.shape[:2], latent)
+
+
+def sparse_mla_decode_fp8(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
+    """As ``reference_fp8.sparse_mla_decode_fp8``."""
+    return _sparse_mla_decode_fp8(_same_number(q_BHD)[0], rows_NX, indices_BK, scale, latent)
+
+
 @torch.library.custom_op("lemmata::index_scores", mutates_args=())
-def _index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
-    return scores.index_scores(q_BSJI, k_BTI, w_BSJ, positions_BS)
+def _index_scores(
+    q_BSJI: Tensor, rows: Tensor, w_BSJ: Tensor, positions_BS: Tensor, scales: Tensor | None, table_BP: Tensor | None
+) -> Tensor:
+    return scores.index_scores(q_BSJI, IndexKeys(rows, scales, table_BP), w_BSJ, positions_BS)
 
 
 @_index_scores.register_fake
-def _(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
-    return q_BSJI.new_empty(*q_BSJI.shape[:2], k_BTI.shape[1], dtype=torch.float32)
+def _(
+    q_BSJI: Tensor, rows: Tensor, w_BSJ: Tensor, positions_BS: Tensor, scales: Tensor | None, table_BP: Tensor | None
+) -> Tensor:
+    return w_BSJ.new_empty(*q_BSJI.shape[:2], IndexKeys(rows, scales, table_BP).tokens, dtype=torch.float32)
 
 
-def index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
-    """As ``reference.index_scores``, without its gradient: ``indexer_kl`` is how an indexer learns."""
-    q, k = _same_number(q_BSJI, k_BTI)
-    return _index_scores(q, k, w_BSJ, positions_BS)
+def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
+    """As ``reference_cache.index_scores``, without its gradient: ``indexer_kl`` is how an indexer learns."""
+    q, keys = _same_key_number(q_BSJI, keys)
+    return _index_scores(q, keys.rows, w_BSJ, positions_BS, keys.scales, keys.table_BP)
 
 
 @torch.library.custom_op("lemmata::select_topk", mutates_args=())
@@ -125,26 +156,51 @@ def select_topk(scores_BST: Tensor, k: int) -> Tensor:
 
 
 @torch.library.custom_op("lemmata::index_topk", mutates_args=())
-def _index_topk(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, k: int) -> Tensor:
+def _index_topk(
+    q_BSJI: Tensor,
+    rows: Tensor,
+    w_BSJ: Tensor,
+    positions_BS: Tensor,
+    k: int,
+    fuse: bool,
+    scales: Tensor | None,
+    table_BP: Tensor | None,
+) -> Tensor:
+    keys = IndexKeys(rows, scales, table_BP)
+    if fuse and fused.room(min(k, keys.tokens)):
+        return fused.index_topk(q_BSJI, keys, w_BSJ, positions_BS, k)
     batch, queries, _, _ = q_BSJI.shape
-    step = max(1, configs.SCRATCH_BYTES // (4 * batch * k_BTI.shape[1]))
+    step = max(1, configs.SCRATCH_BYTES // (4 * batch * keys.tokens))
     parts = [slice(first, first + step) for first in range(0, queries, step)]
     chosen = [
-        topk.select_topk(scores.index_scores(q_BSJI[:, part], k_BTI, w_BSJ[:, part], positions_BS[:, part]), k)
+        topk.select_topk(scores.index_scores(q_BSJI[:, part], keys, w_BSJ[:, part], positions_BS[:, part]), k)
         for part in parts
     ]
     return chosen[0] if len(chosen) == 1 else torch.cat(chosen, 1)
 
 
 @_index_topk.register_fake
-def _(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, k: int) -> Tensor:
-    return q_BSJI.new_empty(*q_BSJI.shape[:2], min(k, k_BTI.shape[1]), dtype=torch.int32)
+def _(
+    q_BSJI: Tensor,
+    rows: Tensor,
+    w_BSJ: Tensor,
+    positions_BS: Tensor,
+    k: int,
+    fuse: bool,
+    scales: Tensor | None,
+    table_BP: Tensor | None,
+) -> Tensor:
+    width = min(k, IndexKeys(rows, scales, table_BP).tokens)
+    return w_BSJ.new_empty(*q_BSJI.shape[:2], width, dtype=torch.int32)
 
 
-def index_topk(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor, k: int) -> Tensor:
-    """As ``reference.index_topk``: scores of a part of the queries at a time."""
-    q, key = _same_number(q_BSJI.detach(), k_BTI.detach())
-    return _index_topk(q, key, w_BSJ.detach(), positions_BS, k)
+def index_topk(
+    q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, k: int, *, fused: bool = False
+) -> Tensor:
+    """As ``reference_cache.index_topk``: fused, or with the scores of a part of the queries at a time."""
+    q, keys = _same_key_number(q_BSJI.detach(), keys)
+    rows, w_BSJ = keys.rows.detach(), w_BSJ.detach()
+    return _index_topk(q, rows, w_BSJ, positions_BS, k, fused, keys.scales, keys.table_BP)
 
 
 @torch.library.custom_op("lemmata::indexer_kl", mutates_args=())

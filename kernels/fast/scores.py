@@ -1,10 +1,13 @@
 """Indexer scores: keys lie on a tile's rows, queries x indexer heads on its columns.
 
-The sum over heads then runs along columns, most of it inside a thread. Suffixes as in ``kernels.reference``.
+The sum over heads then runs along columns, most of it inside a thread. Keys lie in order or in pages, as they are or in
+FP8. Suffixes as in ``kernels.reference`` and ``kernels.reference_cache``.
 """
 
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
 # (A kernel is launched with options that its signature does not name, and its ranges are no Python ranges.)
+
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -13,24 +16,65 @@ from torch import Tensor
 
 from kernels.fast import configs
 from kernels.fast.attention import unit_stride
+from kernels.fast.fp8 import decoded, held
 from kernels.fast.tiles import load_columns
+from kernels.reference_cache import IndexKeys, as_keys
 
 KEY_TILES = 8  # that one program goes over: its queries are loaded once for all
+LEAST_FP8_WIDTH = 32  # of a matrix instruction
 
 
 @triton.jit
 def head_sum(k, q, w, BN: tl.constexpr, BQ: tl.constexpr, BJ: tl.constexpr):
-    """Scores [BN, BQ] of keys [BN, I] for queries [BQ * BJ, I] with weights [BQ * BJ]."""
+    """Sums over heads [BN, BQ] of keys [BN, I] for queries [BQ * BJ, I] with weights [BQ * BJ]."""
     dots = tl.dot(k, tl.trans(q), input_precision="ieee")
-    weighted = tl.maximum(dots, 0.0) * w[None, :]
-    return tl.sum(tl.reshape(weighted, (BN, BQ, BJ)), 2) + 0.0  # -0.0 + 0.0 is 0.0: the plateau is one value
+    weighted = tl.maximum(dots, 0.0, propagate_nan=tl.PropagateNan.ALL) * w[None, :]
+    return tl.sum(tl.reshape(weighted, (BN, BQ, BJ)), 2)
+
+
+@triton.jit
+def load_queries(
+    Q, W, batch, tile, queries, heads, q_batch, q_query, q_head,
+    I: tl.constexpr, BI: tl.constexpr, BQ: tl.constexpr, BJ: tl.constexpr,
+):  # fmt: skip
+    """Queries [BQ * BJ, I] and weights [BQ * BJ] of one tile."""
+    column = tl.arange(0, BQ * BJ)
+    query, head = tile * BQ + column // BJ, column % BJ
+    valid = (query < queries) & (head < heads)
+    q = load_columns(Q + batch * q_batch + query.to(tl.int64) * q_query + head * q_head, valid, 0, I, BI)
+    w = tl.load(W + (batch * queries + query) * heads + head, mask=valid, other=0.0)
+    return decoded(q), w
+
+
+@triton.jit
+def score_tile(
+    q, w, position, K, SCALES, TABLE, batch, key, tokens, pool, k_block, k_row, s_block, s_row,
+    I: tl.constexpr, BI: tl.constexpr, BN: tl.constexpr, BQ: tl.constexpr, BJ: tl.constexpr, PAGE: tl.constexpr,
+):  # fmt: skip
+    """Scores [BN, BQ] of keys ``key`` [BN] of one sequence; -inf where later than the query or on no page.
+
+    A block of rows is a page of the pool or, where ``PAGE`` is 0, a sequence.
+    """
+    valid, block, row = key < tokens, batch, key.to(tl.int64)
+    if PAGE > 0:
+        block = tl.load(TABLE + batch * (tokens // PAGE) + key // PAGE, mask=valid, other=-1).to(tl.int64)
+        valid, row = valid & (block >= 0) & (block < pool), row % PAGE
+    k = load_columns(K + block * k_block + row * k_row, valid, 0, I, BI)
+    score = head_sum(decoded(k), q, w, BN, BQ, BJ)
+    if SCALES is not None:
+        score *= tl.load(SCALES + block * s_block + row * s_row, mask=valid, other=0.0)[:, None]
+    score += 0.0  # -0.0 + 0.0 is 0.0: the plateau is one value
+    seen = key[:, None] <= position[None, :]
+    if PAGE > 0:
+        seen = seen & valid[:, None]
+    return tl.where(seen, score, float("-inf"))
 
 
 @triton.jit
 def scores_kernel(
-    Q, K, W, POSITIONS, OUT, queries, heads, tokens, groups,
-    q_batch, q_query, q_head, k_batch, k_row,
-    I: tl.constexpr, BI: tl.constexpr, BN: tl.constexpr, BQ: tl.constexpr, BJ: tl.constexpr,
+    Q, K, SCALES, TABLE, W, POSITIONS, OUT, queries, heads, tokens, groups, pool,
+    q_batch, q_query, q_head, k_block, k_row, s_block, s_row,
+    I: tl.constexpr, BI: tl.constexpr, BN: tl.constexpr, BQ: tl.constexpr, BJ: tl.constexpr, PAGE: tl.constexpr,
     KEY_TILES: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """scores_BST of BQ queries over KEY_TILES tiles of BN keys; tiles later than all queries are filled unread."""
@@ -38,11 +82,7 @@ def scores_kernel(
     tile = tl.program_id(0) % query_tiles
     group = (tl.program_id(0) // query_tiles) % groups
     batch = (tl.program_id(0) // (query_tiles * groups)).to(tl.int64)
-    column = tl.arange(0, BQ * BJ)
-    query, head = tile * BQ + column // BJ, column % BJ
-    valid = (query < queries) & (head < heads)
-    q = load_columns(Q + batch * q_batch + query.to(tl.int64) * q_query + head * q_head, valid, 0, I, BI)
-    w = tl.load(W + (batch * queries + query) * heads + head, mask=valid, other=0.0)
+    q, w = load_queries(Q, W, batch, tile, queries, heads, q_batch, q_query, q_head, I, BI, BQ, BJ)
     own = tile * BQ + tl.arange(0, BQ)
     position = tl.load(POSITIONS + batch * queries + own, mask=own < queries, other=-1)
     out = OUT + (batch * queries + own) * tokens
@@ -51,9 +91,10 @@ def scores_kernel(
     seen = tl.minimum(tl.maximum(tl.max(position, 0).to(tl.int32) + 1, begin), end)
     for start in tl.range(begin, seen, BN, num_stages=STAGES):
         key = start + tl.arange(0, BN)
-        k = load_columns(K + batch * k_batch + key.to(tl.int64) * k_row, key < tokens, 0, I, BI)
-        score = head_sum(k, q, w, BN, BQ, BJ)
-        score = tl.where(key[:, None] <= position[None, :], score, float("-inf"))
+        score = score_tile(
+            q, w, position, K, SCALES, TABLE, batch, key, tokens, pool, k_block, k_row, s_block, s_row,
+            I, BI, BN, BQ, BJ, PAGE,
+        )  # fmt: skip
         tl.store(out[None, :] + key[:, None], score, mask=(key < tokens)[:, None] & (own < queries)[None, :])
     for start in range(begin + tl.cdiv(seen - begin, BN) * BN, end, BN):
         key = start + tl.arange(0, BN)
@@ -61,19 +102,47 @@ def scores_kernel(
         tl.store(out[None, :] + key[:, None], later, mask=(key < tokens)[:, None] & (own < queries)[None, :])
 
 
-def index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
-    """As ``reference.index_scores``, without its gradient."""
-    batch, queries, heads, width = q_BSJI.shape
-    tokens = k_BTI.shape[1]
-    q_BSJI, k_BTI = unit_stride(q_BSJI), unit_stride(k_BTI)
-    scores_BST = q_BSJI.new_empty(batch, queries, tokens, dtype=torch.float32)
+class Launch(NamedTuple):
+    """What every kernel that scores is launched with, in its parts; ``queries`` is BQ, those of one program."""
+
+    inputs: tuple[Tensor | None, ...]  # Q to POSITIONS
+    pool: int
+    strides: tuple[int, ...]
+    constants: dict[str, int]
+    warps: int
+
+    @property
+    def queries(self) -> int:
+        """BQ."""
+        return self.constants["BQ"]
+
+
+def prepare(q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Launch:
+    """Arguments for tensors as the reference takes them."""
+    heads, width = q_BSJI.shape[2:]
+    q_BSJI, rows = held(unit_stride(q_BSJI)), held(unit_stride(keys.rows))
+    least = 16 if keys.scales is None else LEAST_FP8_WIDTH
     tile, padded = configs.plain_tile("index_scores", q_BSJI), configs.power_of_two(heads, 1)
-    per_program = max(tile.columns // padded, 1, 16 // padded)
-    groups = triton.cdiv(tokens, tile.rows * KEY_TILES)
-    scores_kernel[(batch * groups * triton.cdiv(queries, per_program),)](
-        q_BSJI, k_BTI, w_BSJ.float().contiguous(), positions_BS.contiguous(), scores_BST,
-        queries, heads, tokens, groups, *q_BSJI.stride()[:3], *k_BTI.stride()[:2],
-        I=width, BI=configs.power_of_two(width), BN=tile.rows, BQ=per_program, BJ=padded,
-        KEY_TILES=KEY_TILES, STAGES=tile.stages, num_warps=tile.warps,
+    table_BP = None if keys.table_BP is None else keys.table_BP.contiguous()
+    constants = {"I": width, "BI": configs.power_of_two(width, least), "BN": tile.rows, "BJ": padded}
+    constants |= {"BQ": max(tile.columns // padded, 1, 16 // padded), "STAGES": tile.stages}
+    constants |= {"PAGE": 0 if table_BP is None else rows.shape[1]}
+    scale_strides = (0, 0) if keys.scales is None else keys.scales.stride()
+    inputs = (q_BSJI, rows, keys.scales, table_BP, w_BSJ.float().contiguous(), positions_BS.contiguous())
+    strides = (*q_BSJI.stride()[:3], *rows.stride()[:2], *scale_strides)
+    return Launch(inputs, rows.shape[0], strides, constants, tile.warps)
+
+
+def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
+    """As ``reference_cache.index_scores``, without its gradient."""
+    keys = as_keys(keys)
+    batch, queries, heads, _ = q_BSJI.shape
+    scores_BST = q_BSJI.new_empty(batch, queries, keys.tokens, dtype=torch.float32)
+    launch = prepare(q_BSJI, keys, w_BSJ, positions_BS)
+    groups = triton.cdiv(keys.tokens, launch.constants["BN"] * KEY_TILES)
+    sizes: Any = (queries, heads, keys.tokens, groups, launch.pool)
+    scores_kernel[(batch * groups * triton.cdiv(queries, launch.queries),)](
+        *launch.inputs, scores_BST, *sizes, *launch.strides, **launch.constants, KEY_TILES=KEY_TILES,
+        num_warps=launch.warps,
     )  # fmt: skip
     return scores_BST

@@ -1,9 +1,10 @@
 """Exact, deterministic selection: a threshold by counting, then indices in ascending order; no atomics.
 
-A score becomes an integer of the same order, -0.0 becoming 0.0. Where a row fits in registers, its k-th largest integer
-is found by counting, a bit a round. Of a longer row a sample gives a gate that somewhat more than k scores pass;
-those are kept and the threshold is found among them. If too many or too few pass (rows full of ties), histograms of 8
-bits a pass find it whatever the row. Among scores on the threshold the lowest indices win.
+A score becomes an integer of the same order, -0.0 becoming 0.0 and NaN no more than -inf. Where a row fits in
+registers, its k-th largest integer is found by counting, a bit a round. Of a longer row a sample gives a gate that
+somewhat more than k scores pass; those are kept and the threshold is found among them. If too many or too few pass
+(rows full of ties), histograms of 8 bits a pass find it whatever the row. Among scores on the threshold the lowest
+indices win.
 """
 
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
@@ -17,14 +18,16 @@ from torch import Tensor
 from kernels.fast import configs
 
 LOWEST = tl.constexpr(-(2**31))
+PLUS_INFINITY = tl.constexpr(2139095040)  # the ordered integer of inf
 MINUS_INFINITY = tl.constexpr(-2139095041)  # the ordered integer of -inf
 
 
 @triton.jit
 def ordered(score):
-    """Integers [.] in the order of fp32 scores; both zeros become 0."""
+    """Integers [.] in the order of fp32 scores; both zeros become 0, and NaN what -inf becomes or less."""
     bits = tl.where(score == 0.0, 0.0, score).to(tl.int32, bitcast=True)
-    return tl.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    bits = tl.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    return tl.where(bits > PLUS_INFINITY, MINUS_INFINITY, bits)
 
 
 @triton.jit
@@ -51,15 +54,23 @@ def threshold_by_bits(key, k):
 
 
 @triton.jit
-def emit(OUT, key, index, threshold, level_left, above_before, level_before):
-    """Store the chosen of one block, of at most 2^15; returns the counts of those above and on the threshold so far."""
+def ranked(key, threshold, level_left, above_before, level_before):
+    """Which of one block, of at most 2^15, are chosen, and their places; then 1 where above, 2^16 where on it."""
     above = ((key > threshold) & (key > MINUS_INFINITY)).to(tl.int32)
     level = ((key == threshold) & (key > MINUS_INFINITY)).to(tl.int32)
-    ranks = tl.cumsum(above + (level << 16), 0)
+    marks = above + (level << 16)
+    ranks = tl.cumsum(marks, 0)
     above_rank, level_rank = above_before + (ranks & 0xFFFF), level_before + (ranks >> 16)
     chosen = (above == 1) | ((level == 1) & (level_rank <= level_left))
-    tl.store(OUT + above_rank + tl.minimum(level_rank, level_left) - 1, index, mask=chosen)
-    counts = tl.sum(above + (level << 16), 0)
+    return chosen, above_rank + tl.minimum(level_rank, level_left) - 1, marks
+
+
+@triton.jit
+def emit(OUT, key, index, threshold, level_left, above_before, level_before):
+    """Store the chosen of one block; returns the counts of those above and on the threshold so far."""
+    chosen, place, marks = ranked(key, threshold, level_left, above_before, level_before)
+    tl.store(OUT + place, index, mask=chosen)
+    counts = tl.sum(marks, 0)
     return above_before + (counts & 0xFFFF), level_before + (counts >> 16)
 
 

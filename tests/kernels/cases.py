@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kernels import reference
+from kernels import dispatch, reference
+from kernels.dispatch import IndexKeys
 
 # batch, queries, heads, tokens, selected, latent, rope: DeepSeek-V3.2's widths, the shipped small model's, and odd ones
 SHAPES = [
@@ -91,7 +92,57 @@ def score_rows(tokens: int, device: str = "cpu") -> Tensor:
     return rows.unsqueeze(0).to(device)
 
 
+def hard_rows(tokens: int, device: str = "cpu") -> Tensor:
+    """Rows [12, T]: those of ``score_rows``, rising and falling scores, NaN amid a row, and a row of NaN."""
+    rising = torch.arange(tokens).float()
+    broken = torch.where(torch.arange(tokens) % 3 == 0, torch.nan, rising.cos())
+    return torch.cat((score_rows(tokens)[0], torch.stack((rising, -rising, broken, broken * torch.nan)))).to(device)
+
+
+def scoring(rows_BT: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Arguments that give one query per sequence exactly these scores: relu(x) - relu(-x) is x."""
+    batch, tokens = rows_BT.shape
+    keys = rows_BT.new_zeros(batch, tokens, 16)
+    keys[..., 0] = rows_BT
+    signs = rows_BT.new_tensor([1.0, -1.0])
+    q = rows_BT.new_zeros(batch, 1, 2, 16)
+    q[..., 0] = signs
+    positions = torch.full((batch, 1), tokens - 1, device=rows_BT.device)
+    return q, keys, signs.expand(batch, 1, 2), positions
+
+
 def error_ratio(out: Tensor, expected: Tensor) -> float:
     """||out - expected|| / ||expected|| in fp64; NaN anywhere gives NaN, which no comparison passes."""
     expected = expected.double()
     return ((out.double() - expected).norm() / expected.norm()).item()
+
+
+def fp8_case(case: IndexerCase) -> tuple[Tensor, IndexKeys, Tensor]:
+    """The case's queries, keys and weights in FP8; NaN keys become keys whose scale is NaN."""
+    q, w = dispatch.quantise_queries(case.q_BSJI, case.w_BSJ)
+    return q, IndexKeys(*dispatch.quantise(case.k_BTI)), w
+
+
+def paged(keys: IndexKeys, size: int) -> IndexKeys:
+    """The keys on shuffled pages of a pool with NaN wherever no sequence's token lies.
+
+    Rows and scales are strided as in one block of memory that holds a page's rows, then its scales.
+    """
+    batch, tokens, width = keys.rows.shape
+    pages = -(-tokens // size)
+    order = torch.randperm(batch * pages + 2, generator=torch.Generator().manual_seed(size))[: batch * pages]
+    table_BP = order.view(batch, pages).int().to(keys.rows.device)
+    item = keys.rows.element_size()
+    raw = torch.full((batch * pages + 2, size * (width * item + 4) + 12), 255, dtype=torch.uint8)
+    raw = raw[:, : raw.shape[1] // 4 * 4].contiguous().to(keys.rows.device)
+    rows_GZI = raw[:, : size * width * item].view(keys.rows.dtype).unflatten(1, (size, width))
+    scales_GZ = raw[:, size * width * item :][:, : 4 * size].view(torch.float32)
+    for b in range(batch):
+        for p in range(pages):
+            part = slice(p * size, min(tokens, (p + 1) * size))
+            count = part.stop - part.start
+            page = int(table_BP[b, p])
+            rows_GZI.view(torch.uint8)[page, :count] = keys.rows[b, part].contiguous().view(torch.uint8)
+            if keys.scales is not None:
+                scales_GZ[page, :count] = keys.scales[b, part]
+    return IndexKeys(rows_GZI, None if keys.scales is None else scales_GZ, table_BP)

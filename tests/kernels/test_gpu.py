@@ -10,14 +10,19 @@ pytest.importorskip("triton")
 import torch
 
 from kernels import dispatch, reference
+from kernels.dispatch import IndexKeys
 from tests.kernels.cases import (
     INDEXER_SHAPES,
     SHAPES,
     AttentionCase,
     attention_case,
     error_ratio,
+    fp8_case,
+    hard_rows,
     indexer_case,
+    paged,
     score_rows,
+    scoring,
 )
 
 pytestmark = [
@@ -108,6 +113,44 @@ def test_a_query_scores_alike_alone_and_among_others() -> None:
 def test_selection_is_the_reference_exactly(tokens: int, k: int) -> None:
     scores = score_rows(tokens, "cuda")
     assert torch.equal(dispatch.select_topk(scores, k), reference.select_topk(scores, k))
+
+
+KINDS = [(False, 0), (False, 64), (True, 0), (True, 64)]  # FP8 or not; size of pages or 0
+
+
+@pytest.mark.parametrize(("scaled", "page"), KINDS)
+@pytest.mark.parametrize("shape", [*INDEXER_SHAPES, (1, 333, 64, 4099, 128), (3, 5, 32, 9001, 128)])
+def test_scores_and_fused_selection_of_cached_keys(shape: tuple[int, ...], scaled: bool, page: int) -> None:
+    case = indexer_case(shape, torch.bfloat16, "cuda")
+    q, keys, w = fp8_case(case) if scaled else (case.q_BSJI, IndexKeys(case.k_BTI), case.w_BSJ)
+    keys = paged(keys, page) if page else keys
+    out = dispatch.index_scores(q, keys, w, case.positions_BS)
+    exact = dispatch.index_scores(q if scaled else q.float(), keys, w, case.positions_BS, impl="reference")
+    finite = exact > -torch.inf
+    assert torch.equal(out > -torch.inf, finite)
+    assert error_ratio(out[finite], exact[finite]) < (1e-3 if scaled else 1e-4)  # Hopper adds FP8 products in 14 bits
+    expected = reference.select_topk(out, 300)
+    for fused in (False, True, True, True):
+        assert torch.equal(dispatch.index_topk(q, keys, w, case.positions_BS, 300, fused=fused), expected)
+
+
+@pytest.mark.parametrize("tokens", [1, 37, 4096, 16385, 70001])
+@pytest.mark.parametrize("k", [1, 2048])
+def test_fused_selection_is_the_reference_exactly(tokens: int, k: int) -> None:
+    rows = hard_rows(tokens, "cuda")
+    out = dispatch.index_topk(*scoring(rows), k, fused=True)
+    assert torch.equal(out, reference.select_topk(rows.unsqueeze(1), k))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("shape", [*SHAPES, *LARGE])
+def test_decode_over_fp8_rows(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    case = attention_case(shape, dtype, "cuda")
+    rows, query = dispatch.quantise_rows(case.poisoned_BTD[0], case.latent), case.q_BSHD[:1, 0]
+    for chosen in (case.indices_BSK[:1, 0], case.indices_BSK[:1, 1]):
+        out = dispatch.sparse_mla_decode_fp8(query, rows, chosen, *case[4:])
+        exact = dispatch.sparse_mla_decode_fp8(query.float(), rows, chosen, *case[4:], impl="reference")
+        assert error_ratio(out, exact) < (1e-5 if dtype == torch.float32 else HALF)
 
 
 def test_a_sequence_decodes_alike_in_every_batch() -> None:

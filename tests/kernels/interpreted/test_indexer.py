@@ -67,6 +67,6 @@ def test_selecting_in_parts_is_selecting_from_the_scores(scratch: int, monkeypat
 
 def test_the_operators_serve_compilers() -> None:
     case = indexer_case(INDEXER_SHAPES[2])
-    torch.library.opcheck(ops._index_topk, (*case, 3))
-    torch.library.opcheck(ops._index_scores, tuple(case), test_utils="test_faketensor")
+    torch.library.opcheck(ops._index_topk, (*case, 3, False, None, None))
+    torch.library.opcheck(ops._index_scores, (*case, None, None), test_utils="test_faketensor")
     torch.library.opcheck(ops._select_topk, (score_rows(9), 3))
