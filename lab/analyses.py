@@ -17,12 +17,14 @@ The quality of an analysis is the meta-verifier's rubric, decided by the checker
 | 1 | else; so also where no defect is reported with a score of 1, whether or not the proof is right |
 
 - A complaint is *real* when the checker faults the line that it names. Else it is *false*.
-- A real one is *put wrongly* when no defect of that line is of its kind and gravity, or its quote is not that defect's.
+- A real one is *put wrongly* when no defect of that line is of its kind and gravity, or its quote (if it has one) is
+  not that defect's.
 - The score that *follows*: 1 without complaints, 0.5 for one or two minor ones and no other, else 0.
 - A line that fits no form counts as a false complaint, and so does "no defect" beside a complaint.
 - The same complaint twice counts once.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,7 +55,7 @@ _CHECKED = (
     "all steps are right and the claim is settled",
     "each relation was checked, and so was the verdict",
 )
-_REMARKS = (" is right.", " are right.", " holds.", " hold.")
+_REMARK = re.compile(r"lines? [0-9 ,and]{1,60} (?:is|are) right\.", re.IGNORECASE)
 
 
 class Judgement(StrEnum):
@@ -120,7 +122,7 @@ def _read(lines: tuple[str, ...], score: float) -> Parsed:
     for line in lines[:MOST_LINES]:
         if line.startswith(_NO_DEFECT):
             clean = line
-        elif not (line.lower().startswith("line") and line.endswith(_REMARKS)):
+        elif not _REMARK.fullmatch(line):
             complaint = read_complaint(line)
             if complaint is None or complaint.kind is None:
                 strange.append(line)

@@ -28,6 +28,7 @@ PHRASES: dict[tuple[Kind, bool], tuple[str, ...]] = {
     (Kind.GAP, False): ("is a large gap, it is not proved", "is not shown, too much work is left out"),
     (Kind.UNSUPPORTED_CITATION, True): ("is only cited, which leaves a small gap",),
     (Kind.UNSUPPORTED_CITATION, False): ("is only cited, which leaves a large gap",),
+    (Kind.MISSING_CASE, False): ("loses a solution", "leaves a solution out"),
     (Kind.WRONG_CONCLUSION, False): ("is the wrong conclusion", "concludes against the truth"),
     (Kind.CIRCULAR, False): ("is circular, it takes what is to be shown", "assumes what is to be shown"),
     (Kind.UNREADABLE, False): ("can not be read", "is not in the language of proofs"),
@@ -41,6 +42,8 @@ END_PHRASES: dict[tuple[Kind, bool], tuple[str, ...]] = {
 }
 _MISSING = " is missing"
 _LINE = re.compile(r"line ([0-9]{1,4}):", re.IGNORECASE)
+_WORD = re.compile(r"(?!or\b|and\b|mod\b|[xyz]+\b)[A-Za-z]{2,}")
+_OPENING_WORDS = re.compile(r"^(?:(?![xyz]+\b)[A-Za-z]{2,}[ ,:]*)+")
 _AT_THE_END = "at the end:"
 
 
@@ -70,9 +73,9 @@ def complaint_of(proof: str, defect: Defect) -> Complaint:
 
 
 def quotation(text: str) -> str:
-    """A quote of part of a proof: whole if short, else the right side of its last relation, cut if need be."""
-    text = " ".join(text.split()).rstrip(".;")
-    if len(text) <= 1:
+    """A quote of part of a proof without its words: whole if short, else the right side of its last relation."""
+    text = _OPENING_WORDS.sub("", " ".join(text.split())).rstrip(".;")
+    if len(text) <= 1 or _WORD.search(text):
         return ""
     if len(text) > LONGEST_QUOTE and (sign := max(text.rfind(f" {sign} ") for sign in ("=", ">=", "<=", ">", "<"))) > 0:
         text = text[sign + 1 :]
@@ -81,7 +84,7 @@ def quotation(text: str) -> str:
 
 def write_complaint(rng: Random, complaint: Complaint) -> str:
     """One line of an analysis."""
-    if complaint.kind is Kind.MISSING_CASE:
+    if complaint.kind is Kind.MISSING_CASE and complaint.line == END:
         return f"At the end: {complaint.quote}{_MISSING}."
     assert complaint.kind is not None
     table = END_PHRASES if complaint.line == END else PHRASES

@@ -30,7 +30,8 @@ def _body(rng: Random, parsed: Parsed, proof: str, verdict: Verdict) -> list[str
     if parsed.score is None:
         return ["This is no evaluation: its form is wrong."]
     lines = [
-        f"{_place(complaint)}: {rng.choice(_WORDS[judge(complaint, proof, verdict)])}." for complaint in parsed.complaints
+        f"{_place(complaint)}: {rng.choice(_WORDS[judge(complaint, proof, verdict)])}."
+        for complaint in parsed.complaints
     ]
     lines += ["One remark names no defect that can be checked: it is false."] * bool(parsed.strange)
     if not lines:

@@ -1,4 +1,8 @@
-"""Edits of a derivation: where its expressions stand, replacing and dropping them, and small slips in an expression."""
+"""Edits of a derivation: where its expressions stand, replacing and dropping them, and small slips in an expression.
+
+An edit says on which line (sentence) it put a mistake, 0 for the end. Whether it is one, and how grave, is for the
+checker to say: what turns out harmless is drawn again by ``lab.planter``.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,7 +11,7 @@ from typing import NamedTuple
 
 from lab.expressions import Expr, neg
 from lab.moves import Move, interpret
-from lab.sentences import Chain, Part, Sentence
+from lab.sentences import Chain, Derivation, Part, Sentence
 
 Sentences = tuple[Sentence, ...]
 
@@ -126,4 +130,16 @@ def _slips_of_sum(terms: tuple[Expr, ...]) -> Iterator[Expr]:
         yield from (Expr("add", (*before, other, *after)) for other in _slips(term))
         if index:
             yield Expr("add", (*before, neg(term), *after))
-            yield Expr("add", (*before, *after)) if len(terms) > 2 else before[0]
+            yield Expr("add", (*before, *after)) if len(terms) > 2 else terms[0]
+
+
+class Edit(NamedTuple):
+    """A changed text and the line of the change, from 1; 0 where something is missing at the end."""
+
+    text: str
+    line: int
+
+
+def written(sentences: Sentences, line: int) -> Edit:
+    """An edit of a derivation's sentences."""
+    return Edit(Derivation(sentences).text, line)

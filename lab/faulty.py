@@ -1,0 +1,187 @@
+"""Labelled analyses: right ones, and ones with planted faults, each with its exact quality.
+
+| fault | what is done | quality, as a rule |
+|---|---|---|
+| false complaint | a line that is right is faulted, beside the real complaints or instead of them | 0.5, or 0 alone |
+| missed defect | some or all defects go unreported; the score follows from the rest | 1: only reports are judged |
+| wrong score | the complaints are right, the score does not follow from them | 0.5 |
+| wrong place | a real defect reported on another line | 0, or 0.5 beside real complaints |
+| wrong kind | the right line faulted for something else | 0.5 |
+
+The label is always what ``analysis_quality`` gives, whatever was planted.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import pairwise
+from random import Random
+
+from lab.analyses import MOST_COMPLAINTS, compose, following, parse_analysis, quality, write_analysis
+from lab.checker import check
+from lab.complaints import END, Complaint, complaint_of, quotation
+from lab.defects import Kind, Verdict
+from lab.language import read
+from lab.limits import Refused
+from lab.sentences import Chain, Span
+from lab.theorem import Theorem
+
+SCORES = (0.0, 0.5, 1.0)
+MOST_TRIES = 20
+
+
+class Fault(StrEnum):
+    """What may be wrong with an analysis."""
+
+    FALSE_COMPLAINT = "false complaint"
+    MISSED_DEFECT = "missed defect"
+    WRONG_SCORE = "wrong score"
+    WRONG_PLACE = "wrong place"
+    WRONG_KIND = "wrong kind"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledAnalysis:
+    """An analysis, its exact quality, and the fault that was planted (None: a right one)."""
+
+    text: str
+    quality: float
+    planted: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A proof as a referee sees it: the complaints that are right, and what else could be quoted."""
+
+    proof: str
+    verdict: Verdict
+    right: tuple[Complaint, ...]
+    quotes: tuple[tuple[int, str], ...]  # line, quote
+
+
+Planted = tuple[list[Complaint], float]
+_LINE_KINDS = (
+    *((Kind.INVALID_STEP, False),) * 4,
+    *((Kind.GAP, True), (Kind.GAP, False)) * 2,
+    (Kind.UNSUPPORTED_CITATION, True),
+    (Kind.CIRCULAR, False),
+    (Kind.UNREADABLE, False),
+)
+_END_KINDS = ((Kind.MISSING_CONCLUSION, True), (Kind.MISSING_CONCLUSION, False), (Kind.NOT_ADDRESSING, False))
+
+
+def plant_analysis(theorem: Theorem, proof: str, seed: int, kind: Fault | None = None) -> LabelledAnalysis | None:
+    """An analysis of the proof with a planted fault; None where the proof leaves no place for one of this kind."""
+    rng = Random(f"fault {theorem.id} {proof} {seed} {kind}")
+    subject = _subject(theorem, proof)
+    for fault in [kind] if kind else rng.sample(list(Fault), len(Fault)):
+        found = _planted(rng, subject, fault)
+        if found is not None:
+            return found
+    return None
+
+
+def labelled_analysis(theorem: Theorem, proof: str, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabelledAnalysis:
+    """An analysis whose quality is drawn from 0, 0.5 and 1, in these shares (as far as the proof allows it)."""
+    rng = Random(f"labelled analysis {theorem.id} {proof} {seed}")
+    (wanted,) = rng.choices(SCORES, shares)
+    subject = _subject(theorem, proof)
+    for _ in range(MOST_TRIES if wanted < 1 or rng.random() < 0.2 else 0):
+        found = _planted(rng, subject, rng.choice(list(Fault)))
+        if found is not None and found.quality == wanted:
+            return found
+    text = write_analysis(theorem, proof, subject.verdict, seed)
+    return LabelledAnalysis(text, quality(parse_analysis(text), proof, subject.verdict), None)
+
+
+def _subject(theorem: Theorem, proof: str) -> Subject:
+    verdict = check(theorem, proof)
+    right = tuple(dict.fromkeys(complaint_of(proof, defect) for defect in verdict.defects))[:MOST_COMPLAINTS]
+    return Subject(proof, verdict, right, tuple(_quotes(proof)))
+
+
+def _quotes(proof: str) -> list[tuple[int, str]]:
+    """The relations of a proof by line; of a text that can't be read, its lines."""
+    try:
+        chains = [chain for sentence in read(proof) for chain in sentence.chains]
+    except Refused:
+        return [(number, quotation(line)) for number, line in enumerate(proof.split("\n"), 1) if line.strip()]
+    spans = [span for chain in chains for span in _relations(chain)]
+    return [(proof.count("\n", 0, start) + 1, quotation(proof[start:end])) for start, end in spans]
+
+
+def _relations(chain: Chain) -> Iterator[Span]:
+    """The places of a chain's relations; one that goes on from the line before begins with its right side."""
+    spans = (chain.spans[0], *chain.spans) if chain.lead else chain.spans
+    return ((one[0], other[1]) for one, other in pairwise(spans))
+
+
+def _planted(rng: Random, subject: Subject, fault: Fault) -> LabelledAnalysis | None:
+    planted = _FAULTS[fault](rng, subject)
+    if planted is None:
+        return None
+    complaints, score = planted
+    order = sorted(dict.fromkeys(complaints), key=lambda complaint: complaint.line or len(subject.proof))
+    text = compose(rng, order, score)
+    return LabelledAnalysis(text, quality(parse_analysis(text), subject.proof, subject.verdict), fault)
+
+
+def _false_complaint(rng: Random, subject: Subject) -> Planted | None:
+    lines = {complaint.line for complaint in subject.right}
+    free = [(line, quote) for line, quote in subject.quotes if line not in lines]
+    if END not in lines and (not free or rng.random() < 0.15):
+        false = Complaint(END, *rng.choice(_END_KINDS))
+    elif free:
+        line, quote = rng.choice(free)
+        false = Complaint(line, *rng.choice(_LINE_KINDS), quote)
+    else:
+        return None
+    kept = list(subject.right) if rng.random() < 0.4 else []
+    return _scored([*kept, false])
+
+
+def _missed_defect(rng: Random, subject: Subject) -> Planted | None:
+    if not subject.right:
+        return None
+    return _scored(rng.sample(subject.right, rng.choice((0, rng.randrange(len(subject.right))))))
+
+
+def _wrong_score(rng: Random, subject: Subject) -> Planted | None:
+    complaints = list(subject.right)
+    return complaints, rng.choice([score for score in SCORES if score != following(complaints)])
+
+
+def _wrong_place(rng: Random, subject: Subject) -> Planted | None:
+    lines = {complaint.line for complaint in subject.right}
+    free = [(line, quote) for line, quote in subject.quotes if line not in lines]
+    movable = [complaint for complaint in subject.right if complaint.line != END and complaint.kind is not None]
+    if not free or not movable:
+        return None
+    moved = rng.choice(movable)
+    line, quote = rng.choice(free)
+    wrong = replace(moved, line=line, quote=quote if rng.random() < 0.6 else moved.quote)
+    kept = [complaint for complaint in subject.right if complaint.line != moved.line]
+    return _scored([*(kept if rng.random() < 0.5 else []), wrong])
+
+
+def _wrong_kind(rng: Random, subject: Subject) -> Planted | None:
+    if not subject.right:
+        return None
+    changed = rng.choice(subject.right)
+    kinds = _END_KINDS if changed.line == END else _LINE_KINDS
+    kind, minor = rng.choice([pair for pair in kinds if pair != (changed.kind, changed.minor)])
+    wrong = Complaint(changed.line, kind, minor, "" if changed.line == END else changed.quote)
+    return _scored([wrong if complaint == changed else complaint for complaint in subject.right])
+
+
+def _scored(complaints: list[Complaint]) -> Planted:
+    return complaints, following(complaints)
+
+
+_FAULTS: dict[Fault, Callable[[Random, Subject], Planted | None]] = {
+    Fault.FALSE_COMPLAINT: _false_complaint,
+    Fault.MISSED_DEFECT: _missed_defect,
+    Fault.WRONG_SCORE: _wrong_score,
+    Fault.WRONG_PLACE: _wrong_place,
+    Fault.WRONG_KIND: _wrong_kind,
+}

@@ -1,0 +1,139 @@
+"""Labelled proofs: derivations with planted defects, labelled by the checker.
+
+| kind of defect | planted by |
+|---|---|
+| invalid step | a slip, mostly carried on; a slip that cancels one or two steps later; a solution too many |
+| gap | the steps between left out; much worked out at once |
+| missing case | a residue, base case or solution left out; a wrong base case; division by what can be 0 |
+| unsupported citation | a step, or a fact that was not needed, cited instead of shown |
+| wrong conclusion | the contrary of what was shown; a whole text that argues for the contrary |
+| missing conclusion | no verdict; the last steps left out; the problem miscopied; a proof of another theorem |
+| circular | the claim in one step; an induction that assumes its step |
+| not addressing | a verdict without any step |
+| unreadable | words that stand for steps; a quotient that can be 0/0; a text cut off |
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from lab.checker import check
+from lab.complaints import END, line_of
+from lab.defects import Kind, Verdict
+from lab.generator import generate
+from lab.limits import Refused
+from lab.planting import citations, contrary, division, endings, omissions, slips
+from lab.planting.edits import Edit, Sentences, written
+from lab.planting.variations import vary
+from lab.theorem import Theorem
+
+LABELS = (0.0, 0.5, 1.0)
+MOST_TRIES = 40
+
+Op = Callable[[Random, Theorem, Sentences], Edit | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledProof:
+    """A proof with the checker's verdict of it; ``planted`` is the kind that was wanted, None for a right proof."""
+
+    text: str
+    verdict: Verdict
+    planted: Kind | None
+    how: str = ""
+
+    @property
+    def label(self) -> float:
+        """The checker's score."""
+        return self.verdict.score
+
+
+def another_theorem(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit | None:
+    """The derivation of another theorem of the same truth."""
+    for _ in range(6):
+        other = generate(theorem.family, theorem.level, rng.randrange(10**6), theorem.split)
+        if other.truth == theorem.truth and other.statement != theorem.statement:
+            return Edit(other.derivation, 0)
+    return None
+
+
+OPS: dict[Kind, tuple[Op, ...]] = {
+    Kind.INVALID_STEP: (slips.careless_slip, slips.careless_slip, slips.cancelling_slip, slips.extra_solution),
+    Kind.GAP: (omissions.skipped_work,),
+    Kind.MISSING_CASE: (omissions.dropped_case, omissions.wrong_base, division.zero_division),
+    Kind.UNSUPPORTED_CITATION: (citations.citation,),
+    Kind.WRONG_CONCLUSION: (endings.wrong_verdict, contrary.contrary),
+    Kind.MISSING_CONCLUSION: (endings.no_verdict, endings.unfinished, slips.miscopied, another_theorem),
+    Kind.CIRCULAR: (endings.circular,),
+    Kind.NOT_ADDRESSING: (endings.nothing,),
+    Kind.UNREADABLE: (endings.foreign_words, endings.cut_off, division.zero_division),
+}
+# How often each kind is drawn for a label: what provers do, not all kinds alike.
+WEIGHTS: dict[float, dict[Kind, int]] = {
+    0.0: {
+        Kind.INVALID_STEP: 8,
+        Kind.GAP: 2,
+        Kind.MISSING_CASE: 3,
+        Kind.UNSUPPORTED_CITATION: 1,
+        Kind.WRONG_CONCLUSION: 4,
+        Kind.MISSING_CONCLUSION: 3,
+        Kind.CIRCULAR: 1,
+        Kind.NOT_ADDRESSING: 1,
+        Kind.UNREADABLE: 2,
+    },
+    0.5: {Kind.GAP: 6, Kind.UNSUPPORTED_CITATION: 3, Kind.MISSING_CONCLUSION: 2},
+}
+
+
+def plant(theorem: Theorem, seed: int, kind: Kind | None = None) -> LabelledProof | None:
+    """A proof of the theorem with a planted defect; None where no place for one of this kind was found."""
+    rng = Random(f"plant {theorem.id} {seed} {kind}")
+    kinds = [kind] if kind else list(Kind)
+    return _planted(rng, theorem, kinds, [1] * len(kinds), LABELS[:2])
+
+
+def labelled_proof(theorem: Theorem, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabelledProof:
+    """A proof with a label drawn from 0, 0.5 and 1, in these shares (as far as the theorem allows it)."""
+    rng = Random(f"proof {theorem.id} {seed}")
+    (label,) = rng.choices(LABELS, shares)
+    for wanted in (label, 0.0) if label < 1 else ():
+        weights = WEIGHTS[wanted]
+        found = _planted(rng, theorem, list(weights), list(weights.values()), (wanted,))
+        if found is not None:
+            return found
+    return right_proof(rng, theorem)
+
+
+def right_proof(rng: Random, theorem: Theorem) -> LabelledProof:
+    """The derivation in other words, or with steps joined, as far as the checker has nothing against it."""
+    for _ in range(4):
+        text = written(vary(rng, theorem.steps.sentences), 0).text
+        verdict = check(theorem, text)
+        if not verdict.defects:
+            return LabelledProof(text, verdict, None)
+    return LabelledProof(theorem.derivation, check(theorem, theorem.derivation), None)
+
+
+def _planted(
+    rng: Random, theorem: Theorem, kinds: Sequence[Kind], weights: Sequence[int], labels: Sequence[float]
+) -> LabelledProof | None:
+    """Draws until the checker finds a defect of the drawn kind, where it was planted, and gives a wanted label."""
+    for _ in range(MOST_TRIES):
+        (kind,) = rng.choices(kinds, weights)
+        op = rng.choice(OPS[kind])
+        try:
+            edit = op(rng, theorem, vary(rng, theorem.steps.sentences))
+        except Refused:  # a changed number led out of the checker's limits
+            continue
+        if edit is None or not edit.text.strip():
+            continue
+        verdict = check(theorem, edit.text)
+        if verdict.score in labels and _found(edit, verdict, kind):
+            return LabelledProof(edit.text, verdict, kind, op.__name__.replace("_", " "))
+    return None
+
+
+def _found(edit: Edit, verdict: Verdict, kind: Kind) -> bool:
+    """Whether the checker faults the planted place for this kind; a text cut off may be faulted at its end."""
+    places = {edit.line, END} if kind is Kind.UNREADABLE else {edit.line}
+    return any(defect.kind is kind and line_of(edit.text, defect) in places for defect in verdict.defects)
