@@ -81,15 +81,17 @@ class Trainer:
         if state:
             stage.load_state(state["stage"])
             load_optimizer(optimizer, state["optimizer"])
+        stop = False
         while self.step < last:
             self._train_step(stage, optimizer, settings, first, last)
             stop = self.stopping()
             if stop or self.step == last or self.step % self.config.checkpoint.every == 0:
                 self._save(place, stage, optimizer)
-            if stop and self.step < last:
-                return False
+            if stop:
+                break
         stage.close()
-        return True
+        final = place == len(self.config.schedule) - 1
+        return self.step == last and (final or not stop)
 
     def _make_stage(self, name: str) -> Stage:
         if name != "rl":

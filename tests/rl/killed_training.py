@@ -1,0 +1,53 @@
+"""A training of ``tests.rl.small`` that kills itself: python -m tests.rl.killed_training FOLDER WHERE COUNT.
+
+WHERE is "rollout", "update" or "checkpoint", in the middle of which the process ends as by ``kill -9``, at its COUNT-th
+time; "nowhere" lets it run to the end.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.engine import Engine
+from rl import checkpoint, policy_stage
+from tests.rl.small import train_config, trainer
+
+torch.set_num_threads(1)
+# In the middle of each: an engine's step, a micro-batch's loss, a file between the first and the last.
+PLACES: dict[str, tuple[Any, str]] = {
+    "rollout": (Engine, "step"),
+    "update": (policy_stage, "policy_loss"),
+    "checkpoint": (checkpoint, "save_pretrained"),
+}
+
+
+def deadly(call: Callable[..., Any], at: int) -> Callable[..., Any]:
+    """``call``, and the end of the process when it was called so often."""
+    calls = count(1)
+
+    def last(*arguments: Any, **options: Any) -> Any:
+        result = call(*arguments, **options)
+        if next(calls) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return last
+
+
+def main() -> None:
+    """Train; the same call again resumes."""
+    folder, where, at = sys.argv[1:]
+    if where in PLACES:
+        owner, name = PLACES[where]
+        setattr(owner, name, deadly(getattr(owner, name), int(at)))
+    config = train_config(epochs=2, minibatches=2, keep_selection=True, reference_every=3, steps=7)
+    trainer(Path(folder), config).run()
+
+
+main()

@@ -1,0 +1,109 @@
+"""A tiny learner for tests: every part there, a step in milliseconds."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.tokenizer import byte_tokenizer
+from model.transformer import DsaModel
+from rl.config import (
+    CheckpointConfig,
+    NewModelConfig,
+    OptimizerConfig,
+    PolicyConfig,
+    SamplingConfig,
+    StagesConfig,
+    SupervisedConfig,
+    TrainConfig,
+    ValidationConfig,
+)
+from rl.learner import Learner
+from rl.parallel import Parallel
+from rl.presets import PRESETS, AlgorithmConfig
+from rl.reward import Reward
+from rl.reward_shape import ShapeConfig
+from rl.task import Answer, Example
+from rl.trainer import Trainer
+from tests.model.tiny import tiny_model
+
+TOKENIZER = byte_tokenizer()
+OPTIMIZER = OptimizerConfig(lr=3e-3, balance_speed=0.01)
+
+
+class Letters:
+    """The reward is the share of even characters; ``rounds`` turns, each prompt naming the answer before."""
+
+    domain = "letters"
+
+    def __init__(self, rounds: int = 1) -> None:
+        self.rounds = rounds
+
+    def prompt(self, number: int) -> str:
+        return f"Say {'x' * (number % 5)}{number % 7}:"
+
+    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
+        return f"Better than {len(answers[-1].text)}:" if len(answers) < self.rounds else None
+
+    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        return [self.reward(answers[-1].text) for _, answers in tries]
+
+    def reward(self, text: str) -> Reward:
+        share = sum(ord(char) % 2 == 0 for char in text) / max(1, len(text))
+        return Reward(share, {"even": share})
+
+    def example(self, number: int) -> Example:
+        return Example(self.prompt(number), "b" * (1 + number % 4))
+
+
+def small_module(seed: int = 0, dtype: torch.dtype = torch.float64, **changes: Any) -> DsaModel:
+    """A model for TOKENIZER; in fp64, rounding decides no sample."""
+    return tiny_model(seed, dtype, **{"vocab_size": len(TOKENIZER), "initializer_range": 0.2, **changes})
+
+
+def learner(module: DsaModel, task: Any = None) -> Learner:
+    """One that learns Letters, or ``task``."""
+    return Learner(module, TOKENIZER, task or Letters(), task or Letters(), Parallel(), seed=3)
+
+
+def policy_config(**changes: Any) -> PolicyConfig:
+    """A rollout of 3 problems with 4 tries of up to 6 tokens."""
+    base = PolicyConfig(
+        steps=4,
+        groups=3,
+        samples=4,
+        micro_tokens=80,
+        optimizer=OPTIMIZER,
+        sampling=SamplingConfig(max_tokens=6),
+        cache_tokens=4096,
+    )
+    return replace(base, **changes)
+
+
+def train_config(stage: Any = ("sft", "rl"), algorithm: AlgorithmConfig | None = None, **rl: Any) -> TrainConfig:
+    """A few steps of each stage."""
+    supervised = SupervisedConfig(steps=3, tokens=60, micro_tokens=40, optimizer=OPTIMIZER)
+    return TrainConfig(
+        role="prover",
+        stage=stage,
+        run=None,
+        seed=3,
+        model=None,
+        new_model=NewModelConfig(vocab_size=271, tokenizer_examples=1, shape={}),
+        data={},
+        prompts=None,
+        stages=StagesConfig(supervised, supervised, supervised, policy_config(**rl)),
+        algorithm=algorithm or PRESETS["v32"],
+        shape=ShapeConfig(),
+        validation=ValidationConfig(every=2, items=3),
+        checkpoint=CheckpointConfig(every=1, keep=2),
+        rollouts_every=1,
+        threads=1,
+    )
+
+
+def trainer(folder: Path, config: TrainConfig, task: Any = None, **options: Any) -> Trainer:
+    """A fresh start of the same model, as a new process makes it."""
+    return Trainer(learner(small_module(), task), config, folder, **options)

@@ -1,0 +1,105 @@
+"""Worked examples: only answers are learnt, packing changes nothing, and each stage moves what it should."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from rl.config import SupervisedConfig
+from rl.supervised import Encoded, Supervised, encode, micro_batches
+from tests.rl.small import OPTIMIZER, TOKENIZER, Letters, learner, small_module
+
+CONFIG = SupervisedConfig(steps=3, tokens=100, micro_tokens=1000, optimizer=OPTIMIZER)
+
+
+def examples(count: int) -> list[Encoded]:
+    taught = learner(small_module())
+    return [encode(taught, Letters().example(number)) for number in range(count)]
+
+
+def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: weight.grad.clone() for name, weight in module.named_parameters() if weight.grad is not None}
+
+
+def test_an_example_is_a_chat_with_the_answer_and_its_end() -> None:
+    taught = learner(small_module())
+    example = Letters().example(3)
+    ids, answer = encode(taught, example)
+    assert ids[:answer] == taught.render(example.prompt)
+    assert TOKENIZER.decode(ids[answer:-1]) == example.answer
+    assert ids[-1] == TOKENIZER.eos_token_id
+
+
+@pytest.mark.parametrize("micro_tokens", [10, 50, 1000])
+def test_loss_and_gradients_are_those_of_answers_alone(micro_tokens: int) -> None:
+    module = small_module()
+    stage = Supervised("sft", learner(module), replace(CONFIG, micro_tokens=micro_tokens))
+    values = stage.step()
+    ours = gradients(module)
+    module.zero_grad()
+    used = examples(int(values["examples"]))
+    losses = [cross_entropy(module(torch.tensor([ids]))[0, start - 1 : -1], torch.tensor(ids[start:]), reduction="sum")
+              for ids, start in used]  # fmt: skip
+    loss = torch.stack(losses).sum() / sum(len(ids) - start for ids, start in used)
+    loss.backward()
+    assert values["loss"] == pytest.approx(loss.item())
+    for name, theirs in gradients(module).items():
+        torch.testing.assert_close(ours[name], theirs, msg=name)
+
+
+def test_batches_go_on_where_the_last_one_ended() -> None:
+    stage = Supervised("sft", learner(small_module()), CONFIG)
+    seen: list[Encoded] = []
+    for _ in range(3):
+        stage.step()
+        seen += stage.batch
+    assert seen == examples(len(seen))
+    resumed = Supervised("sft", learner(small_module()), CONFIG)
+    resumed.load_state(stage.state())
+    resumed.step()
+    assert resumed.batch == examples(len(seen) + len(resumed.batch))[len(seen) :]
+
+
+@pytest.mark.parametrize(("name", "indexer", "model"), [("sft", 0, 1), ("warmup", 1, 0), ("sparse", 1, 1)])
+def test_each_stage_moves_what_it_should(name: str, indexer: int, model: int) -> None:
+    module = small_module()
+    stage = Supervised(name, learner(module), CONFIG)
+    values = stage.step()
+    moved = {name for name, gradient in gradients(module).items() if gradient.abs().max() > 0}
+    assert any(".indexer." in name for name in moved) == bool(indexer)
+    assert any(".indexer." not in name for name in moved) == bool(model)
+    assert ("indexer_kl" in values) == bool(indexer)
+    stage.close()
+    assert all(weight.requires_grad for weight in module.parameters())
+
+
+def test_the_indexers_learn_in_the_warm_up() -> None:
+    module = small_module(dtype=torch.float32)
+    stage = Supervised("warmup", learner(module), CONFIG)
+    before = stage.validate(6)["indexer_kl"]
+    optimizer = torch.optim.Adam([weight for weight in module.parameters() if weight.requires_grad], lr=3e-3)
+    for _ in range(12):
+        optimizer.zero_grad()
+        stage.step()
+        optimizer.step()
+    assert stage.validate(6)["indexer_kl"] < 0.8 * before
+
+
+def test_micro_batches_hold_every_example_once() -> None:
+    batch = [Encoded([1] * length, 1) for length in (5, 90, 30, 30, 7, 41)]
+    parts = list(micro_batches(batch, 60))
+    assert sorted(len(one.ids) for part in parts for one in part) == sorted(len(one.ids) for one in batch)
+    assert all(sum(len(one.ids) for one in part) <= 60 or len(part) == 1 for part in parts)
+
+
+def test_experts_are_counted_over_what_was_learnt() -> None:
+    module = small_module()
+    taught = learner(module)
+    values: dict[str, Any] = Supervised("sft", taught, CONFIG).step()
+    for load_E in taught.loads.values():
+        assert load_E.sum().item() == values["tokens"] * module.config.num_experts_per_tok

@@ -1,0 +1,83 @@
+"""A run that was killed or told to stop goes on as if nothing had happened: metrics and weights, bit for bit."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from proofs.errors import LemmataError
+from rl.metrics import read_metrics
+from tests.rl.small import train_config, trainer
+
+
+def train(folder: Path, where: str = "nowhere", at: int = 0) -> int:
+    command = [sys.executable, "-m", "tests.rl.killed_training", str(folder), where, str(at)]
+    return subprocess.run(command, check=False, timeout=300).returncode
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [{name: value for name, value in line.items() if name != "time"} for line in read_metrics(folder)]
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    latest = max((folder / "checkpoints").glob("step-*"))
+    return {path.name: path.read_bytes() for path in (latest / "model").glob("*.safetensors")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert train(folder) == 0
+    return folder
+
+
+@pytest.mark.parametrize(("where", "counts"), [("rollout", (15,)), ("update", (7,)), ("checkpoint", (1, 3))])
+def test_killed_and_resumed(where: str, counts: tuple[int, ...], undisturbed: Path, tmp_path: Path) -> None:
+    for at in counts:
+        assert train(tmp_path, where, at) == -signal.SIGKILL
+    assert train(tmp_path) == 0
+    assert lines(tmp_path) == lines(undisturbed)
+    assert weights(tmp_path) == weights(undisturbed)
+    written = sorted(path.name for path in (undisturbed / "rollouts").iterdir())
+    assert sorted(path.name for path in (tmp_path / "rollouts").iterdir() if path.suffix == ".jsonl") == written
+
+
+def test_stopped_after_every_step(undisturbed: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    config = train_config(epochs=2, minibatches=2, keep_selection=True, reference_every=3, steps=7)
+    runs = 0
+    while not trainer(tmp_path, config, stopping=lambda: True).run():
+        runs += 1
+        assert len(read_metrics(tmp_path)) == runs
+    assert runs == 9
+    assert lines(tmp_path) == lines(undisturbed)
+    assert weights(tmp_path) == weights(undisturbed)
+
+
+def test_only_the_latest_checkpoints_stay(undisturbed: Path) -> None:
+    names = sorted(path.name for path in (undisturbed / "checkpoints").iterdir())
+    assert names == ["step-00000009", "step-00000010"]
+
+
+def test_a_torn_line_of_metrics_is_written_again(undisturbed: Path, tmp_path: Path) -> None:
+    assert train(tmp_path, "update", 3) == -signal.SIGKILL
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 99, "stage": "rl"}) + '\n{"step": 1')
+    assert train(tmp_path) == 0
+    assert lines(tmp_path) == lines(undisturbed)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    assert train(tmp_path, "rollout", 20) == -signal.SIGKILL
+    state = max((tmp_path / "checkpoints").glob("step-*")) / "state.pt"
+    state.write_bytes(state.read_bytes()[:-40])
+    with pytest.raises(LemmataError, match="damaged.*delete it"):
+        trainer(tmp_path, train_config()).run()
