@@ -37,7 +37,7 @@ class Algebra:
         self.left = operations
         self.slots: dict[Atom, int] = {}
         self.calls: dict[Atom, Expr] = {}
-        self._known: dict[tuple[int, int], tuple[Terms, Expr, Values]] = {}  # holds its keys, so that no id returns
+        self._known: dict[tuple[Expr, int], tuple[Terms, Values]] = {}  # holds the values, so that no id returns
         self._expanded: dict[Term, tuple[Pairs, int]] = {}
         self._collected: dict[Terms, tuple[dict[int, Number], int]] = {}
 
@@ -49,14 +49,15 @@ class Algebra:
 
     def terms(self, expr: Expr, values: Values = NO_VALUES) -> Terms:
         """The terms of an expression in their order, with ``values`` put in for variables; zeros are left out."""
-        known = self._known.get((id(expr), id(values)))
+        key = (expr, id(values) if values else 0)
+        known = self._known.get(key)
         if known is not None:
             return known[0]
         found: list[Term] = []
         self._terms(expr, 1, values, found)
         self.spend(len(found))
-        self._known[id(expr), id(values)] = (tuple(found), expr, values)
-        return tuple(found)
+        known = self._known[key] = (tuple(found), values)
+        return known[0]
 
     def _terms(self, expr: Expr, sign: int, values: Values, found: list[Term]) -> None:
         if expr.op == "add":
@@ -301,4 +302,3 @@ def _prime_factors(number: int) -> Iterable[tuple[int, int]]:
         if times:
             yield prime, times
         prime += 1
-

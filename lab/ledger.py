@@ -107,9 +107,7 @@ class Ledger:
         known = definitions(self.algebra, self.claim.sequence, one + other)
         return work_with(self.algebra, one, other, facts, known, modulus)
 
-    def _too_large(
-        self, left: Expr, right: Expr, size: int | None, span: Span, values: Values, modulus: int
-    ) -> None:
+    def _too_large(self, left: Expr, right: Expr, size: int | None, span: Span, values: Values, modulus: int) -> None:
         """A true step that is not small: the claim itself, a citation, or a gap."""
         large = size is None or size > STEP
         if large and self.is_claim(left, "=", right, values, modulus):

@@ -12,6 +12,7 @@ from lab.steps import STEP, work
 
 MOST_REDUCTIONS = 200
 LONGEST_LINE = 90
+FARTHEST = 24  # no later stop is tried once one is this far
 
 Path = tuple[Expr, ...]
 
@@ -39,6 +40,8 @@ def joined(
             size = work(algebra, terms[at], terms[further], modulus)
             if size is not None and size <= limit:
                 reach = further
+            elif size is not None and size > FARTHEST:
+                break
         kept.append(reach)
         at = reach
     return tuple(path[index] for index in kept)

@@ -94,7 +94,8 @@ def _with_parentheses(rng: Random, algebra: Algebra, left: Expr, right: Expr) ->
 def _root(factor: Expr) -> Number:
     algebra = Algebra()
     values = algebra.value(algebra.terms(factor))
-    return -Fraction(values.get(0, 0)) / values[1 << algebra.slot(("v", "x"))]
+    root = -Fraction(values.get(0, 0)) / values[1 << algebra.slot(("v", "x"))]
+    return int(root) if root.denominator == 1 else root
 
 
 def _changed(rng: Random, actual: frozenset[Number]) -> frozenset[Number]:

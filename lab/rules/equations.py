@@ -127,7 +127,7 @@ class Solver:
         values = self.ledger.algebra.value(factor)
         if any(mono >> slot << slot != mono for mono in values):
             return 1
-        return sum(value * Fraction(root) ** (mono >> slot) for mono, value in values.items())
+        return sum(value * root ** (mono >> slot) for mono, value in values.items())
 
     def _gains(self, values: dict[int, Number]) -> bool:
         """Whether a polynomial has a real zero that is no solution, or is no polynomial in x at all."""
@@ -175,11 +175,15 @@ class Solver:
     def _positive(self, factor: Terms) -> bool:
         """Whether the proof shows that a factor is above 0 for all x."""
         ledger = self.ledger
+        if not ledger.above:
+            return False
         opposite = tuple((-sign, parts) for sign, parts in factor)
         zero = ledger.find((0, ()))
         for terms in (factor, opposite):
             node = ledger.anchor((0, tuple(sorted(terms))))
-            if any(strict and ledger.find(high) == node and ledger.find(low) == zero for high, low, strict in ledger.above):
+            if any(
+                strict and ledger.find(high) == node and ledger.find(low) == zero for high, low, strict in ledger.above
+            ):
                 return True
         return False
 

@@ -10,6 +10,8 @@ Coefficients = list[Fraction]
 
 def has_real_root(coefficients: Coefficients, besides: Collection[Number]) -> bool:
     """Whether there is a real zero besides the given ones. Sturm's theorem, on what their linear factors leave."""
+    if len(coefficients) == 2:
+        return -coefficients[1] / coefficients[0] not in besides
     for root in besides:
         while len(coefficients) > 1 and (quotient := _quotient(coefficients, Fraction(root))) is not None:
             coefficients = quotient

@@ -19,7 +19,9 @@ def test_the_same_coordinates_give_the_same_theorem(family: str) -> None:
 def test_another_process_draws_the_same() -> None:
     code = "from lab import *; print([generate(f, 2, 3, 'test').id for f in families()])"
     done = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s})
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}
+        )
         for s in ("1", "2")
     ]
     assert done[0].stdout == done[1].stdout == f"{[generate(f, 2, 3, 'test').id for f in families()]}\n"
@@ -47,7 +49,9 @@ def test_the_held_out_level_has_no_training_stream() -> None:
         generate("identities", HELD_OUT_LEVEL, 0, "train")
 
 
-@pytest.mark.parametrize(("family", "level", "split"), [("none", 1, "train"), ("identities", 9, "test"), ("identities", 1, "x")])
+@pytest.mark.parametrize(
+    ("family", "level", "split"), [("none", 1, "train"), ("identities", 9, "test"), ("identities", 1, "x")]
+)
 def test_unknown_coordinates_are_errors(family: str, level: int, split: str) -> None:
     with pytest.raises(ValueError, match="no "):
         generate(family, level, 0, split)

@@ -61,8 +61,16 @@ def test_other_orders_and_wordings_are_accepted(proof: str) -> None:
         ("x = x. The claim is true.", 0, Kind.MISSING_CONCLUSION),
         ("(2x - 3)(x + 4) - x^2 + 1 = x^2 + 5x - 11. The claim is true.", 0, Kind.CIRCULAR),
         ("(2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 5x - 12 - x^2 + 1 = x^2 + 5x - 11.", 0.5, Kind.MISSING_CONCLUSION),
-        ("(2x - 3)(x + 4) - x^2 + 1 = 2x^2 - 12 - x^2 + 5x + 1 = x^2 + 5x - 11. The claim is false.", 0, Kind.WRONG_CONCLUSION),
-        ("(2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 4x - 12 - x^2 + 1 = x^2 + 5x - 11. The claim is true.", 0, Kind.INVALID_STEP),
+        (
+            "(2x - 3)(x + 4) - x^2 + 1 = 2x^2 - 12 - x^2 + 5x + 1 = x^2 + 5x - 11. The claim is false.",
+            0,
+            Kind.WRONG_CONCLUSION,
+        ),
+        (
+            "(2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 4x - 12 - x^2 + 1 = x^2 + 5x - 11. The claim is true.",
+            0,
+            Kind.INVALID_STEP,
+        ),
         ("(2x - 3)(x + 4) - x^2 + 1 = x^2 + 5x + 3 - 14 = x^2 + 5x - 11. The claim is true.", 0.5, Kind.GAP),
         (
             "By a known identity, (2x - 3)(x + 4) - x^2 + 1 = x^2 + 5x + 3 - 14. = x^2 + 5x - 11. The claim is true.",
