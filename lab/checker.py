@@ -8,8 +8,8 @@
 
 | defect | minor | fatal |
 |---|---|---|
-| invalid step | | a relation that is false for some values; an assumption that is not the claim |
-| gap | more than ``STEP`` operations in a step, up to ``LEAP`` | more than that, or an inequality that no squares show |
+| invalid step | | a relation that is false for some values; a wrong assumption |
+| gap | more than ``STEP`` operations in a step, up to ``LEAP`` | more, or an inequality that no squares show |
 | missing case | | a residue, a base case, a solution left out |
 | unsupported citation | on a step up to ``LEAP`` | on a larger one |
 | wrong conclusion | | the verdict is not the truth, or there are two |
@@ -37,8 +37,7 @@ from lab.theorem import Theorem
 def check(theorem: Theorem, proof_text: str) -> Verdict:
     """The verdict of a text as a proof or refutation of the theorem's claim."""
     try:
-        sentences = read(proof_text)
-        return verdict(_defects(theorem, sentences, len(proof_text)))
+        return verdict(_defects(theorem, read(proof_text), len(proof_text)))
     except Refused as refusal:
         place = Place(0, refusal.start, max(refusal.start, min(len(proof_text), refusal.start + 1)))
         return Verdict(0.0, (Defect(Kind.UNREADABLE, place, str(refusal)),))
@@ -65,14 +64,16 @@ def _conclusion(
     if wrong:
         place = Place(sentences.index(wrong[0]), *wrong[0].span)
         return [Defect(Kind.WRONG_CONCLUSION, place, f"the claim is {'true' if truth else 'false'}")]
+    found = []
     if any(not defect.minor for defect in ledger.defects):
-        return []
-    if not ledger.steps:
-        return [Defect(Kind.NOT_ADDRESSING, end, "nothing is shown")]
-    if missing == "-":
-        return [Defect(Kind.MISSING_CONCLUSION, end, "what is shown does not lead to the claim or its contrary")]
-    if missing:
-        return [Defect(Kind.MISSING_CASE, end, f"{missing} is missing")]
-    if not record.verdicts:
-        return [Defect(Kind.MISSING_CONCLUSION, end, "the verdict is not stated", minor=True)]
-    return []
+        pass  # what a false step fails to reach is no second defect
+    elif not ledger.steps:
+        found.append(Defect(Kind.NOT_ADDRESSING, end, "nothing is shown"))
+    elif missing == "-":
+        message = "what is shown does not lead to the claim or its contrary"
+        found.append(Defect(Kind.MISSING_CONCLUSION, end, message))
+    elif missing:
+        found.append(Defect(Kind.MISSING_CASE, end, f"{missing} is missing"))
+    elif not record.verdicts:
+        found.append(Defect(Kind.MISSING_CONCLUSION, end, "the verdict is not stated", minor=True))
+    return found

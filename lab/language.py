@@ -33,7 +33,7 @@ _KINDS = (
 
 @dataclass(slots=True)
 class Tokens:
-    """The words, numbers and signs of a text: their kinds (num, var, name, word, the sign itself, end), texts, places."""
+    """The words, numbers and signs of a text: kinds (num, var, name, word, the sign itself, end), texts, places."""
 
     kinds: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ def _tokens(text: str) -> Tokens:
 def _put_long(tokens: Tokens, token: str, start: int) -> None:
     """A number, a word or a product of variables; anything else is refused."""
     if not token.isascii() or not token.isalnum():
-        raise Refused(f"the character {ascii(token)} is not in the language", start)
+        raise Refused(f"the character {token!a} is not in the language", start)
     if token.isdigit():
         if len(token) > MAX_DIGITS:
             raise Refused(f"a number has more than {MAX_DIGITS} digits", start)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.claims import Claim
-from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, Number, num, sub, substitute
 from lab.congruence import vanishes
+from lab.defects import Defect, Kind, Place
+from lab.expressions import Expr, Number, sub, substitute
 from lab.ordering import holds_everywhere, plainly_at_least
 from lab.sentences import Chain, Span
-from lab.steps import LEAP, STEP, Rewriting, work, work_with
 from lab.sequences import close, definitions
+from lab.steps import LEAP, STEP, Rewriting, work, work_with
 
 Node = tuple[int, Terms]  # a modulus (0 for none) and sorted terms
 MAX_FACTS = 12

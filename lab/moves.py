@@ -11,19 +11,20 @@ from functools import lru_cache
 
 from lab.sentences import Chain, Sentence
 
-FILLERS = frozenset(
-    """a an the this that these it its we us our you hence so thus therefore then now next first second third finally
-    also indeed since because here again still is are be becomes become gives give giving get have has had find obtain
-    obtains see note observe yields yield means namely i e from with in on of to by into compute computing calculate
-    evaluate evaluating expand expanding multiply multiplying out collect collecting gather combine combining like terms
-    term simplify simplifying simplifies factor factors factoring product products rewrite write written rearrange
-    substitute substituting put insert inserting use using definition recurrence hypothesis induction step left right
-    hand side sides subtract subtracting add adding divide dividing everything one move bring together complete
-    completing square squares value values sum equation result direct calculation claimed formula work working remains
-    must true-valued respectively follows desired whole expression leaves remainder each separately start starting
-    square nonnegative never negative any proof prove check checking let's clearly where begin shift zero only solution solutions roots exactly equivalently real variable""".split()
-) - {"case", "for", "if"}
-
+_WORDS = """
+a an the this that these it its we us our you hence so thus therefore then now next first second third finally
+also indeed since because here again still is are be becomes become gives give giving get have has had find
+obtain obtains see note observe yields yield means namely i e from with in on of to by into compute computing
+calculate evaluate evaluating expand expanding multiply multiplying out collect collecting gather combine
+combining like terms term simplify simplifying simplifies factor factors factoring product products rewrite
+write written rearrange substitute substituting put insert inserting use using definition recurrence hypothesis
+induction step left right hand side sides subtract subtracting add adding divide dividing everything one move
+bring together complete completing square squares value values sum equation result direct calculation claimed
+formula work working remains must respectively follows desired whole expression leaves remainder each separately
+start starting nonnegative never negative any proof prove check checking clearly where begin shift zero only
+solution solutions roots exactly equivalently real variable some
+"""
+FILLERS = frozenset(_WORDS.split())
 
 Range = tuple[int, int]
 

@@ -242,11 +242,8 @@ def _product(sign: int, rest: dict[Atom, int], right: Terms) -> Terms:
         return tuple((sign * inner, factors) for inner, factors in right)
     if not right:
         return ()
-    if len(right) > 1:
-        sum_atom = ("s", tuple(sorted(right)))
-        return ((sign, tuple(sorted({**rest, sum_atom: rest.get(sum_atom, 0) + 1}.items()))),)
-    inner, factors = right[0]
     merged = dict(rest)
+    sign_of_right, factors = right[0] if len(right) == 1 else (1, ((("s", tuple(sorted(right))), 1),))
     for atom, times in factors:
         merged[atom] = merged.get(atom, 0) + times
-    return ((sign * inner, tuple(sorted((atom, times) for atom, times in merged.items() if times))),)
+    return ((sign * sign_of_right, tuple(sorted((atom, times) for atom, times in merged.items() if times))),)

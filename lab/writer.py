@@ -31,7 +31,7 @@ def simplification(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, lim
 def joined(
     algebra: Algebra, path: Sequence[Expr], values: Values = NO_VALUES, limit: int = STEP, modulus: int = 0
 ) -> Path:
-    """The path without the stops that a step of ``limit`` operations can pass over. Every step taken is small enough."""
+    """The path without the stops that a step of ``limit`` operations can pass over."""
     terms = [algebra.terms(expr, values) for expr in path]
     kept, at = [0], 0
     while at < len(path) - 1:

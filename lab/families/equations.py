@@ -43,26 +43,19 @@ def draw(rng: Random, level: int) -> Draft:
 
 def _factors(rng: Random, level: int) -> tuple[list[Expr], Expr | None]:
     """Linear factors, and a factor without real zero."""
-    if level == 1:
-        return [polynomial((rng.randint(2, 9), rng.randint(-30, 30)))], None
     roots = rng.sample(SMALL, 3)
     linear = [polynomial((1, -root)) for root in roots]
-    square = power(polynomial((1, rng.choice(SMALL))), 2)
-    positive = add(square, num(rng.randint(1, 9)))
-    if level == 2:
-        return linear[:2], None
+    never = add(power(X, 2), num(rng.randint(1, 9)))
+    if level == 1:
+        return [polynomial((rng.randint(2, 9), rng.randint(-30, 30)))], None
     if level == 3:
-        if rng.random() < 0.4:
-            return [], positive
         lead = rng.choice((2, 3))
-        return [polynomial((lead, rng.choice([n for n in SMALL if n % lead]))), linear[0]], None
+        skew = polynomial((lead, rng.choice([number for number in SMALL if number % lead])))
+        square = add(power(linear[0], 2), num(rng.randint(1, 9)))
+        return ([], square) if rng.random() < 0.4 else ([skew, linear[1]], None)
     if level == 4:
-        if rng.random() < 0.5:
-            return linear[:1], add(power(X, 2), num(rng.randint(1, 9)))
-        return [X, *linear[:2]], None
-    if level == 5:
-        return linear, None
-    return linear[:2], add(power(X, 2), num(rng.randint(1, 9)))
+        return (linear[:1], never) if rng.random() < 0.5 else ([X, *linear[:2]], None)
+    return (linear, None) if level == 5 else (linear[:2], never if level == 6 else None)
 
 
 def _multiplied(algebra: Algebra, factors: list[Expr]) -> Expr:

@@ -1,7 +1,7 @@
 """When a universal claim is proved, and when it is refuted, by what the ledger holds."""
 
 from lab.claims import Claim
-from lab.expressions import Number, add, num, sub, var
+from lab.expressions import Expr, Number, add, num, sub, var
 from lab.ledger import Ledger, Node
 from lab.rules.reader import Point, Record
 
@@ -127,7 +127,7 @@ def _fails_at(ledger: Ledger, point: Point) -> bool:
     return False
 
 
-def _in_domain(ledger: Ledger, value) -> bool:  # noqa: ANN001
+def _in_domain(ledger: Ledger, value: Expr) -> bool:
     number = ledger.algebra.value(ledger.algebra.terms(value)).get(0, 0)
     first = ledger.claim.domain.first
     return number.denominator == 1 and (first is None or number >= first)

@@ -42,8 +42,8 @@ def test_a_derivation_reads_back_as_its_steps(family: str) -> None:
     [
         "(2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 8x - 3x - 12 - x^2 + 1 = x^2 + 5x - 11. The claim is true.",
         "(x + 4)(2x - 3) + 1 - x^2 = -3x - 12 + 8x + 2x^2 + 1 - x^2\n= x^2 + 5x - 11\nThe claim is true",
-        "The claim is true. Expand: (2x - 3)(x + 4) = 2x^2 + 5x - 12; so (2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 5x - 12 - x^2 + 1"
-        " = x^2 + 5x - 11.",
+        "The claim is true. Expand: (2x - 3)(x + 4) = 2x^2 + 5x - 12; so (2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 5x"
+        " - 12 - x^2 + 1 = x^2 + 5x - 11.",
         "x^2 + 5x - 11 = 2x^2 + 5x - 12 - x^2 + 1 = (2x - 3)(x + 4) - x^2 + 1. Hence the claim is true.",
         "For all real x, (2x - 3)(x + 4) - x^2 + 1 - (x^2 + 5x - 11) = 2x^2 + 5x - 12 - x^2 + 1 - (x^2 + 5x - 11) = 0."
         " The claim is true.",
