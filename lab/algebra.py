@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from lab.expressions import Expr, Number, add, call, power, scaled, substitute, var
-from lab.limits import MAX_BITS, MAX_DEGREE, MAX_EXPONENT, MAX_OPERATIONS, Refused
+from lab.limits import MAX_BITS, MAX_DEGREE, MAX_EXPONENT, MAX_NAMES, MAX_OPERATIONS, Refused
 
 SLOT = 8
 _MASK = (1 << SLOT) - 1
-_HIGH = int("c0" * 64, 16)  # set where an exponent passes MAX_DEGREE
+_HIGH = int("c0" * MAX_NAMES, 16)  # set where an exponent passes MAX_DEGREE
 
 Atom = tuple
 Term = tuple[int, tuple]
@@ -155,8 +155,13 @@ class Algebra:
         return 1
 
     def slot(self, atom: Atom) -> int:
-        """The bit position of an indeterminate."""
-        return self.slots.setdefault(atom, SLOT * len(self.slots))
+        """The bit position of an indeterminate. Raises Refused above ``MAX_NAMES``, where ``_HIGH`` guards no more."""
+        known = self.slots.get(atom)
+        if known is None:
+            if len(self.slots) >= MAX_NAMES:
+                raise Refused("too many different values of sequences")
+            known = self.slots[atom] = SLOT * len(self.slots)
+        return known
 
     def expand(self, term: Term) -> tuple[Pairs, int]:
         """The pairs of one term multiplied out but not collected, and the operations that took."""

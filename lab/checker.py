@@ -22,13 +22,15 @@ Sound whatever the text: relations are judged by their truth for all values, and
 is a wrong conclusion. ``check`` raises nothing, for any string.
 """
 
+from collections.abc import Callable
+
 from lab.claims import Solutions
 from lab.defects import Defect, Kind, Place, Verdict, verdict
 from lab.language import read
 from lab.ledger import Ledger
 from lab.limits import Refused
 from lab.rules.equations import solve
-from lab.rules.goals import proved, refuted
+from lab.rules.goals import WHOLE, missing
 from lab.rules.reader import Record, walk
 from lab.sentences import Sentence
 from lab.theorem import Theorem
@@ -45,35 +47,46 @@ def check(theorem: Theorem, proof_text: str) -> Verdict:
 
 def _defects(theorem: Theorem, sentences: tuple[Sentence, ...], length: int) -> list[Defect]:
     end = Place(len(sentences), length, length)
-    claim = theorem.claim
+    claim, truth = theorem.claim, theorem.truth
     if isinstance(claim, Solutions):
         solver = solve(claim, sentences)
-        missing = "" if solver.refuted() != theorem.truth and (not theorem.truth or solver.solved is not None) else "-"
-        return solver.ledger.defects + _conclusion(solver.ledger, solver.record, sentences, theorem.truth, missing, end)
+        return _all(solver.ledger, solver.record, sentences, truth, lambda: solver.missing(truth), end)
     ledger = Ledger(claim)
     record = walk(ledger, sentences)
-    missing = proved(ledger, record) if theorem.truth else "" if refuted(ledger, record) else "-"
-    return ledger.defects + _conclusion(ledger, record, sentences, theorem.truth, missing, end)
+    return _all(ledger, record, sentences, truth, lambda: missing(ledger, record, truth), end)
 
 
-def _conclusion(
-    ledger: Ledger, record: Record, sentences: tuple[Sentence, ...], truth: bool, missing: str, end: Place
+def _all(
+    ledger: Ledger,
+    record: Record,
+    sentences: tuple[Sentence, ...],
+    truth: bool,
+    gap: Callable[[], str],
+    end: Place,
 ) -> list[Defect]:
-    """The defects of the end: a verdict against the truth, one that is not reached (``missing`` says what), or none."""
+    """The defects of the steps and of the end: a verdict against the truth, or one that is not reached.
+
+    ``gap`` tells what is missing for the verdict; what a false step fails to reach is no second defect.
+    """
     wrong = [sentence for said, sentence in record.verdicts if said != truth]
     if wrong:
         place = Place(sentences.index(wrong[0]), *wrong[0].span)
-        return [Defect(Kind.WRONG_CONCLUSION, place, f"the claim is {'true' if truth else 'false'}")]
-    found = []
+        wrong_end = Defect(Kind.WRONG_CONCLUSION, place, f"the claim is {'true' if truth else 'false'}")
+        return [*ledger.defects, wrong_end]
     if any(not defect.minor for defect in ledger.defects):
-        pass  # what a false step fails to reach is no second defect
-    elif not ledger.steps:
-        found.append(Defect(Kind.NOT_ADDRESSING, end, "nothing is shown"))
-    elif missing == "-":
-        message = "what is shown does not lead to the claim or its contrary"
-        found.append(Defect(Kind.MISSING_CONCLUSION, end, message))
-    elif missing:
-        found.append(Defect(Kind.MISSING_CASE, end, f"{missing} is missing"))
-    elif not record.verdicts:
-        found.append(Defect(Kind.MISSING_CONCLUSION, end, "the verdict is not stated", minor=True))
-    return found
+        return ledger.defects
+    return [*ledger.defects, *_unreached(ledger, record, gap, end)]
+
+
+def _unreached(ledger: Ledger, record: Record, gap: Callable[[], str], end: Place) -> list[Defect]:
+    """What the end lacks when all steps hold."""
+    if not ledger.steps:
+        return [Defect(Kind.NOT_ADDRESSING, end, "nothing is shown")]
+    lacking = gap()
+    if lacking == WHOLE:
+        return [Defect(Kind.MISSING_CONCLUSION, end, "what is shown does not lead to the claim or its contrary")]
+    if lacking:
+        return [Defect(Kind.MISSING_CASE, end, f"{lacking} is missing")]
+    if not record.verdicts:
+        return [Defect(Kind.MISSING_CONCLUSION, end, "the verdict is not stated", minor=True)]
+    return []

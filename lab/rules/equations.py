@@ -14,6 +14,7 @@ from lab.defects import Kind
 from lab.expressions import Expr, Number, num, sub
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret
+from lab.rules.goals import WHOLE
 from lab.rules.reader import Record, enter
 from lab.rules.roots import has_real_root
 from lab.sentences import Chain, Sentence
@@ -187,11 +188,12 @@ class Solver:
                 return True
         return False
 
-    def refuted(self) -> bool:
-        """Whether the claimed solutions are shown to be wrong: by all solutions, or by one number put in."""
-        if self.solved is not None and self.solved != self.claim.claimed:
-            return True
-        return any(self._refutes(point.values) for point in self.record.points if not point.modulus)
+    def missing(self, truth: bool) -> str:
+        """What the proof lacks: nothing, or the whole, for a claim shown by all solutions or refuted by one number."""
+        if self.solved is not None and (self.solved == self.claim.claimed) == truth:
+            return ""
+        points = [point for point in self.record.points if not point.modulus]
+        return "" if not truth and any(self._refutes(point.values) for point in points) else WHOLE
 
     def _refutes(self, values: dict[str, Expr]) -> bool:
         if set(values) != {"x"}:

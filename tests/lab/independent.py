@@ -1,6 +1,7 @@
 """The truth of what a proof says, worked out by sympy: shares the reading with the checker, none of its algebra."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import sympy
 
@@ -12,6 +13,13 @@ from lab.sentences import Chain
 from lab.theorem import Theorem
 
 Values = dict[str, Expr]
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "neg": lambda part: -part,
+    "pow": lambda base, exponent: base**exponent,
+    "div": lambda left, right: left / right,
+    "add": sympy.Add,
+    "mul": sympy.Mul,
+}
 
 
 def value(expr: Expr, sequence: Sequence | None = None, values: Values | None = None) -> sympy.Expr:
@@ -26,13 +34,7 @@ def value(expr: Expr, sequence: Sequence | None = None, values: Values | None = 
         assert sequence is not None
         return value(sequence.closed).subs(sympy.Symbol("n"), value(args[1], sequence, values))
     parts = [value(part, sequence, values) for part in args]
-    if op == "neg":
-        return -parts[0]
-    if op == "pow":
-        return parts[0] ** parts[1]
-    if op == "div":
-        return parts[0] / parts[1]
-    return sympy.Add(*parts) if op == "add" else sympy.Mul(*parts)
+    return OPERATIONS[op](*parts)
 
 
 def holds(difference: sympy.Expr, relation: str, modulus: int) -> bool:
@@ -91,10 +93,10 @@ def all_true(theorem: Theorem, text: str) -> bool:
     return all(holds(*relation) for relation in relations(theorem, text))
 
 
-def solutions(chains: tuple[Chain, ...]) -> set[sympy.Expr]:
+def solutions(chains: tuple[Chain, ...]) -> set[Any]:
     """The real solutions of a list of alternatives."""
     x = sympy.Symbol("x")
-    found: set[sympy.Expr] = set()
+    found: set[Any] = set()
     for chain in chains:
         polynomial = sympy.Poly(value(chain.terms[0]) - value(chain.terms[-1]), x)
         found |= set(sympy.real_roots(polynomial)) if not polynomial.is_zero else {sympy.oo}

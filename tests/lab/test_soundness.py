@@ -76,7 +76,9 @@ def test_a_mutated_equation_with_other_solutions_scores_0() -> None:
 @pytest.mark.parametrize("family", families())
 def test_a_verdict_against_the_truth_scores_0(family: str) -> None:
     for theorem in drawn(family, 40):
-        turned = theorem.derivation.replace("claim is true", "claim is FALSE").replace("claim is false", "claim is true")
+        turned = theorem.derivation.replace("claim is true", "claim is FALSE").replace(
+            "claim is false", "claim is true"
+        )
         assert check(theorem, turned).score == 0
 
 
