@@ -101,7 +101,9 @@ def _changed(rng: Random, actual: frozenset[Number]) -> frozenset[Number]:
     rest = [root for root in roots if root != chosen]
     if kind < 0.45 and rest:
         return frozenset(rest)
-    other = rng.choice([root for root in (-chosen, chosen + 1, chosen - 1) if root not in roots])
+    other = rng.choice(
+        [root for root in (-chosen, chosen + 1, chosen - 1, chosen + 2, chosen + 3) if root not in roots]
+    )
     return frozenset([*rest, other])
 
 

@@ -49,7 +49,7 @@ def test_a_mutation_that_makes_a_relation_false_scores_0(family: str) -> None:
 def test_a_mutated_equation_with_other_solutions_scores_0() -> None:
     rng = Random(5)
     false = 0
-    for theorem in drawn("equations", 60):
+    for theorem in drawn("equations", 30):
         assert isinstance(theorem.claim, Solutions)
         actual = {sympy.Rational(str(root)) for root in theorem.claim.actual}
         for _ in range(4):
@@ -70,12 +70,12 @@ def test_a_mutated_equation_with_other_solutions_scores_0() -> None:
             if wrong:
                 false += 1
                 assert check(theorem, text).score == 0, text
-    assert false > 40
+    assert false > 20
 
 
 @pytest.mark.parametrize("family", families())
 def test_a_verdict_against_the_truth_scores_0(family: str) -> None:
-    for theorem in drawn(family, 40):
+    for theorem in drawn(family, 20):
         turned = theorem.derivation.replace("claim is true", "claim is FALSE").replace(
             "claim is false", "claim is true"
         )
@@ -85,7 +85,7 @@ def test_a_verdict_against_the_truth_scores_0(family: str) -> None:
 @pytest.mark.parametrize("family", families())
 def test_sentences_of_other_proofs_prove_nothing_false(family: str) -> None:
     rng = Random(family)
-    theorems = drawn(family, 30)
+    theorems = drawn(family, 16)
     pool = [line for theorem in theorems for line in theorem.derivation.splitlines()]
     for theorem in theorems:
         own = theorem.derivation.splitlines()
@@ -101,7 +101,7 @@ def test_sentences_of_other_proofs_prove_nothing_false(family: str) -> None:
 @pytest.mark.parametrize("family", families())
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_truth_of_the_theorems_is_sympys(family: str, level: int) -> None:
-    for seed in range(4):
+    for seed in range(3):
         theorem = generate(family, level, seed, "validation")
         claim = theorem.claim
         if isinstance(claim, Claim):
