@@ -1,0 +1,50 @@
+"""Two processes with sharded weights train as one does."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from safetensors.torch import load_file
+
+from proofs.errors import LemmataError
+from rl.metrics import read_metrics
+from tests.rl.small import train_config, trainer
+
+
+def train(folder: Path, stage: str, processes: int) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    several = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), f"--master-port={port}"]
+    launcher = [sys.executable, *(several if processes > 1 else ())]
+    folder.mkdir(exist_ok=True)
+    subprocess.run([*launcher, "-m", "tests.rl.sharded_training", str(folder), stage], check=True, timeout=300)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    latest = max((folder / "checkpoints").glob("step-*"))
+    return load_file(latest / "model" / "model.safetensors")
+
+
+@pytest.mark.parametrize("stage", ["sft", "rl"])
+def test_two_processes_are_as_good_as_one(stage: str, tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    train(alone, stage, 1)
+    train(together, stage, 2)
+    one, two = weights(alone), weights(together)
+    assert one.keys() == two.keys()
+    assert max((one[name] - two[name]).abs().max().item() for name in one) < 1e-5
+    for ours, theirs in zip(read_metrics(together), read_metrics(alone), strict=True):
+        assert ours.keys() == theirs.keys()
+        for name in ("loss", "gradient_norm", "reward", "tokens", "validation/loss", "validation/reward"):
+            if name in theirs:
+                assert ours[name] == pytest.approx(theirs[name], abs=1e-5), name
+    torch.set_num_threads(1)
+    with pytest.raises(LemmataError, match="written by 2 processes, and 1 cannot go on"):
+        trainer(together, train_config(stage)).run()
