@@ -49,6 +49,13 @@ class Checkpoints:
             fill(folder / "model", checkpoint_tensors(module), copies(module))
         return {**_read(folder / "state.pt"), "stage": _read(own)}
 
+    def publish(self, folder: Path) -> None:
+        """Copy the latest model to ``folder``, which appears whole."""
+        latest, partial = max(self.folder.glob("step-*")), self.folder / "partial"
+        shutil.copytree(latest / "model", partial, dirs_exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+
     def save(
         self,
         parallel: Parallel,

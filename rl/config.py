@@ -82,8 +82,8 @@ class PolicyConfig:
     cache_tokens: Positive = 65536
 
     def __post_init__(self) -> None:
-        if self.minibatches > self.groups * self.samples:
-            raise ValueError(f"minibatches={self.minibatches} is more than the tries of a rollout")
+        if self.minibatches > self.groups:
+            raise ValueError(f"minibatches={self.minibatches} is more than groups={self.groups}, which stay together")
 
     @property
     def steps_per_rollout(self) -> int:

@@ -31,7 +31,7 @@ Stage = Supervised | PolicyStage
 
 @dataclass
 class Trainer:
-    """Trains ``learner`` through the stages of ``config``; all that it writes is in ``folder``.
+    """Trains ``learner`` through the stages of ``config``; all that it writes is in ``folder``, ``model`` at the end.
 
     ``report`` is told of every step: its number, its stage, its metrics. ``stopping`` says whether to end after the
     step at work.
@@ -71,6 +71,8 @@ class Trainer:
             if self.step < last and not self._run_stage(place, first, last, own_state):
                 return False
             first = last
+        if self.learner.parallel.leads:
+            self.checkpoints.publish(self.folder / "model")
         return True
 
     def _run_stage(self, place: int, first: int, last: int, state: Mapping[str, Any] | None) -> bool:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from lab.faulty import LabelledAnalysis, labelled_analysis
-from lab.planter import LabelledProof, labelled_proof
-
-from lab import Theorem, check, generate
+from lab import HELD_OUT_LEVEL, LEVELS, Theorem, check, families, generate
 from lab.analyses import write_analysis
 from lab.answers import write_answer
+from lab.faulty import LabelledAnalysis, labelled_analysis
+from lab.planter import LabelledProof, labelled_proof
 from lab.reviews import write_review
 from proofs.config import STRICT, Name, Positive, settings
 from proofs.ids import derive_seed
@@ -35,6 +34,13 @@ class LabConfig:
     families: tuple[Name, ...]
     levels: tuple[Positive, ...]
     rounds: Positive = 1
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.families if name not in families()]:
+            raise ValueError(f"the lab has no families {unknown}; it has {', '.join(families())}")
+        trained = [level for level in LEVELS if level != HELD_OUT_LEVEL]
+        if unknown := [level for level in self.levels if level not in trained]:
+            raise ValueError(f"levels {unknown} are not for training; {trained} are")
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,7 @@ SAMPLING = Sampling(max_tokens=6, seed=5)
 def tries(numbers: Sequence[int], task: Letters | None = None, shaping: ShapeConfig | None = None) -> list[Try]:
     taught = learner(small_module(), task)
     engine = Engine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
-    return sample_groups(
-        engine, taught.render, taught.training, numbers, 3, SAMPLING, shaping or ShapeConfig()
-    )
+    return sample_groups(engine, taught.render, taught.training, numbers, 3, SAMPLING, shaping or ShapeConfig())
 
 
 def texts(some: Sequence[Try], number: int) -> list[list[str]]:

@@ -1,0 +1,76 @@
+"""``lemmata train`` as a user calls it: a model from nothing through all stages, resumed, and told what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from model.loading import load_model
+from rl.metrics import read_metrics
+from tests.command import CommandLine
+
+SHAPE = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "intermediate_size": 48,
+    "kv_lora_rank": 16,
+    "qk_nope_head_dim": 8,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 8,
+    "q_lora_rank": 16,
+    "index_head_dim": 8,
+    "moe_intermediate_size": 16,
+}
+SMALL = [
+    *(f"new_model.shape.{name}={size}" for name, size in SHAPE.items()),
+    *("new_model.tokenizer_examples=20", "data.families=[equations]", "data.levels=[1]", "threads=1"),
+    *(f"stages.{stage}.{name}" for stage in ("sft", "warmup", "sparse") for name in ("steps=2", "tokens=300")),
+    *("stages.rl.steps=2", "stages.rl.groups=2", "stages.rl.samples=2", "stages.rl.sampling.max_tokens=20"),
+    *("validation.every=2", "validation.items=2", "checkpoint.every=1"),
+]
+
+
+@pytest.mark.parametrize("role", ["prover", "verifier", "meta_verifier"])
+def test_a_model_from_nothing_through_all_stages(role: str, lemmata: CommandLine, tmp_path: Path) -> None:
+    settings = [f"role={role}", "stage=[sft,warmup,sparse,rl]", f"run={tmp_path / 'run'}", *SMALL]
+    done = lemmata("train", *settings)
+    assert done.code == 0, done.err
+    lines = read_metrics(tmp_path / "run")
+    assert [line["stage"] for line in lines] == [*["sft"] * 2, *["warmup"] * 2, *["sparse"] * 2, *["rl"] * 2]
+    assert {"reward", "reward/format", "entropy", "ratio_max", "mismatch_mean", "validation/reward"} <= lines[-1].keys()
+    module, tokenizer = load_model(tmp_path / "run" / "model", "float32", "cpu")
+    assert module.config.vocab_size >= len(tokenizer)
+    assert f"{role}" in lemmata("train", "--cfg", "job", f"role={role}", "stage=sft").out
+
+
+def test_the_same_command_resumes_and_another_is_refused(lemmata: CommandLine, tmp_path: Path) -> None:
+    settings = ["role=prover", f"run={tmp_path / 'run'}", *SMALL]
+    assert lemmata("train", *settings, "stage=sft").code == 0
+    longer = lemmata("train", *settings, "stage=sft", "stages.sft.steps=4")
+    assert longer.code == 0, longer.err
+    assert [line["step"] for line in read_metrics(tmp_path / "run")] == [1, 2, 3, 4]
+    other = lemmata("train", *settings, "stage=sft", "stages.sft.optimizer.lr=0.5")
+    assert other.code == 1
+    assert "stages.sft.optimizer.lr" in other.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["role=judge", "stage=sft"], "role='judge'"),
+        (["role=prover", "stage=grpo"], "stage"),
+        (["role=prover", "stage=sft", "data.families=[topology]"], "topology"),
+        (["role=prover", "stage=sft", "data.levels=[6]"], "level"),
+        (["role=prover", "stage=sft", "model=nowhere"], "nowhere"),
+        (["role=prover", "stage=sft", "+new_model.shape.heads=3"], "heads"),
+        (["role=prover", "stage=sft", "stages.sft.stepz=3"], "stepz"),
+        (["role=prover", "stage=rl", "stages.rl.minibatches=99"], "minibatches=99"),
+        (["role=prover"], "stage is not set"),
+    ],
+)
+def test_wrong_settings_are_explained(settings: list[str], said: str, lemmata: CommandLine, tmp_path: Path) -> None:
+    done = lemmata("train", f"run={tmp_path / 'run'}", *SMALL, *settings)
+    assert done.code == 1
+    assert said in done.err
+    assert "Traceback" not in done.err
