@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from lab.expressions import Expr, Number, add, call, power, scaled, substitute, var
-from lab.limits import MAX_BITS, MAX_DEGREE, MAX_EXPONENT, MAX_OPERATIONS, Refused
+from lab.limits import MAX_BITS, MAX_DEGREE, MAX_EXPONENT, MAX_NAMES, MAX_OPERATIONS, Refused
 
 SLOT = 8
 _MASK = (1 << SLOT) - 1
-_HIGH = int("c0" * 64, 16)  # set where an exponent passes MAX_DEGREE
+_HIGH = int("c0" * MAX_NAMES, 16)  # set where an exponent passes MAX_DEGREE
 
 Atom = tuple
 Term = tuple[int, tuple]
@@ -37,7 +37,7 @@ class Algebra:
         self.left = operations
         self.slots: dict[Atom, int] = {}
         self.calls: dict[Atom, Expr] = {}
-        self._known: dict[tuple[int, int], tuple[Terms, Expr, Values]] = {}  # holds its keys, so that no id returns
+        self._known: dict[tuple[Expr, int], tuple[Terms, Values]] = {}  # holds the values, so that no id returns
         self._expanded: dict[Term, tuple[Pairs, int]] = {}
         self._collected: dict[Terms, tuple[dict[int, Number], int]] = {}
 
@@ -49,14 +49,15 @@ class Algebra:
 
     def terms(self, expr: Expr, values: Values = NO_VALUES) -> Terms:
         """The terms of an expression in their order, with ``values`` put in for variables; zeros are left out."""
-        known = self._known.get((id(expr), id(values)))
+        key = (expr, id(values) if values else 0)
+        known = self._known.get(key)
         if known is not None:
             return known[0]
         found: list[Term] = []
         self._terms(expr, 1, values, found)
         self.spend(len(found))
-        self._known[id(expr), id(values)] = (tuple(found), expr, values)
-        return tuple(found)
+        known = self._known[key] = (tuple(found), values)
+        return known[0]
 
     def _terms(self, expr: Expr, sign: int, values: Values, found: list[Term]) -> None:
         if expr.op == "add":
@@ -78,37 +79,53 @@ class Algebra:
     def _factors(self, expr: Expr, exponent: int, values: Values, factors: dict[Atom, int]) -> int:
         """Adds the atoms of a product to ``factors`` and gives its sign."""
         op, args = expr
+        sign = 1
         if op == "num":
-            return _put(factors, ("n", args[0]), exponent) if args[0] != 1 else 1
-        if op == "var":
+            if args[0] != 1:
+                _put(factors, ("n", args[0]), exponent)
+        elif op == "var":
             if args[0] in values:
-                return self._factors(values[args[0]], exponent, {}, factors)
-            return _put(factors, ("v", args[0]), exponent)
-        if op == "mul":
-            sign = 1
+                return self._factors(values[args[0]], exponent, NO_VALUES, factors)
+            _put(factors, ("v", args[0]), exponent)
+        elif op == "mul":
             for part in args:
                 sign *= self._factors(part, exponent, values, factors)
-            return sign
-        if op == "neg":
-            return self._factors(args[0], exponent, values, factors) * (-1 if exponent % 2 else 1)
-        if op == "div":
-            return self._factors(args[0], exponent, values, factors) * self._factors(args[1], -exponent, {}, factors)
-        if op == "pow":
+        elif op == "pow":
             return self._power(args[0], args[1], exponent, values, factors)
-        if op == "call":
-            argument = tuple(sorted(self.terms(args[1], values)))
-            atom = ("c", args[0], argument)
-            self.calls[atom] = args[1] if not values else substitute(args[1], dict(values))
-            return _put(factors, atom, exponent)
+        elif op == "neg":
+            sign = self._factors(args[0], exponent, values, factors) * _parity(exponent)
+        elif op == "div":
+            sign = self._factors(args[0], exponent, values, factors)
+            self._factors(args[1], -exponent, NO_VALUES, factors)
+        else:
+            return (
+                self._call(expr, exponent, values, factors)
+                if op == "call"
+                else self._sum(expr, exponent, values, factors)
+            )
+        return sign
+
+    def _call(self, expr: Expr, exponent: int, values: Values, factors: dict[Atom, int]) -> int:
+        """The value of a sequence as an atom; its argument is kept for the definition."""
+        name, argument = expr.args
+        atom = ("c", name, tuple(sorted(self.terms(argument, values))))
+        self.calls[atom] = substitute(argument, dict(values))
+        _put(factors, atom, exponent)
+        return 1
+
+    def _sum(self, expr: Expr, exponent: int, values: Values, factors: dict[Atom, int]) -> int:
+        """A sum as an atom; one that is a single term is no sum."""
         inner = self.terms(expr, values)
+        if len(inner) > 1:
+            _put(factors, ("s", tuple(sorted(inner))), exponent)
+            return 1
         if not inner:
-            return _put(factors, ("n", 0), 1)
-        if len(inner) == 1:
-            sign = inner[0][0] if exponent % 2 else 1
-            for atom, times in inner[0][1]:
-                _put(factors, atom, times * exponent)
-            return sign
-        return _put(factors, ("s", tuple(sorted(inner))), exponent)
+            _put(factors, ("n", 0), 1)
+            return 1
+        sign, parts = inner[0]
+        for atom, times in parts:
+            _put(factors, atom, times * exponent)
+        return sign if exponent % 2 else 1
 
     def _power(self, base: Expr, exponent: Expr, times: int, values: Values, factors: dict[Atom, int]) -> int:
         """A power: the exponent a number, or linear in one variable over a literal base (2^(k + 1) is 2 * 2^k)."""
@@ -138,8 +155,13 @@ class Algebra:
         return 1
 
     def slot(self, atom: Atom) -> int:
-        """The bit position of an indeterminate."""
-        return self.slots.setdefault(atom, SLOT * len(self.slots))
+        """The bit position of an indeterminate. Raises Refused above ``MAX_NAMES``, where ``_HIGH`` guards no more."""
+        known = self.slots.get(atom)
+        if known is None:
+            if len(self.slots) >= MAX_NAMES:
+                raise Refused("too many different values of sequences")
+            known = self.slots[atom] = SLOT * len(self.slots)
+        return known
 
     def expand(self, term: Term) -> tuple[Pairs, int]:
         """The pairs of one term multiplied out but not collected, and the operations that took."""
@@ -258,14 +280,18 @@ class Algebra:
         return Expr("pow", (Expr("num", (atom[1] ** exponent,)), var(atom[2])))
 
 
-def _put(factors: dict[Atom, int], atom: Atom, exponent: int) -> int:
-    """Multiplies by a power of an atom; the sign of that is always 1."""
+def _parity(exponent: int) -> int:
+    """(-1)^exponent."""
+    return -1 if exponent % 2 else 1
+
+
+def _put(factors: dict[Atom, int], atom: Atom, exponent: int) -> None:
+    """Multiplies by a power of an atom."""
     total = factors.get(atom, 0) + exponent
     if total or atom == ("n", 0):
         factors[atom] = total or 1
     else:
         del factors[atom]
-    return 1
 
 
 def _literal_cost(literals: int, divisors: int) -> int:
@@ -301,4 +327,3 @@ def _prime_factors(number: int) -> Iterable[tuple[int, int]]:
         if times:
             yield prime, times
         prime += 1
-

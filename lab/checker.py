@@ -8,8 +8,8 @@
 
 | defect | minor | fatal |
 |---|---|---|
-| invalid step | | a relation that is false for some values; an assumption that is not the claim |
-| gap | more than ``STEP`` operations in a step, up to ``LEAP`` | more than that, or an inequality that no squares show |
+| invalid step | | a relation that is false for some values; a wrong assumption |
+| gap | more than ``STEP`` operations in a step, up to ``LEAP`` | more, or an inequality that no squares show |
 | missing case | | a residue, a base case, a solution left out |
 | unsupported citation | on a step up to ``LEAP`` | on a larger one |
 | wrong conclusion | | the verdict is not the truth, or there are two |
@@ -22,13 +22,15 @@ Sound whatever the text: relations are judged by their truth for all values, and
 is a wrong conclusion. ``check`` raises nothing, for any string.
 """
 
+from collections.abc import Callable
+
 from lab.claims import Solutions
 from lab.defects import Defect, Kind, Place, Verdict, verdict
 from lab.language import read
 from lab.ledger import Ledger
 from lab.limits import Refused
 from lab.rules.equations import solve
-from lab.rules.goals import proved, refuted
+from lab.rules.goals import WHOLE, missing
 from lab.rules.reader import Record, walk
 from lab.sentences import Sentence
 from lab.theorem import Theorem
@@ -37,8 +39,7 @@ from lab.theorem import Theorem
 def check(theorem: Theorem, proof_text: str) -> Verdict:
     """The verdict of a text as a proof or refutation of the theorem's claim."""
     try:
-        sentences = read(proof_text)
-        return verdict(_defects(theorem, sentences, len(proof_text)))
+        return verdict(_defects(theorem, read(proof_text), len(proof_text)))
     except Refused as refusal:
         place = Place(0, refusal.start, max(refusal.start, min(len(proof_text), refusal.start + 1)))
         return Verdict(0.0, (Defect(Kind.UNREADABLE, place, str(refusal)),))
@@ -46,33 +47,46 @@ def check(theorem: Theorem, proof_text: str) -> Verdict:
 
 def _defects(theorem: Theorem, sentences: tuple[Sentence, ...], length: int) -> list[Defect]:
     end = Place(len(sentences), length, length)
-    claim = theorem.claim
+    claim, truth = theorem.claim, theorem.truth
     if isinstance(claim, Solutions):
         solver = solve(claim, sentences)
-        missing = "" if solver.refuted() != theorem.truth and (not theorem.truth or solver.solved is not None) else "-"
-        return solver.ledger.defects + _conclusion(solver.ledger, solver.record, sentences, theorem.truth, missing, end)
+        return _all(solver.ledger, solver.record, sentences, truth, lambda: solver.missing(truth), end)
     ledger = Ledger(claim)
     record = walk(ledger, sentences)
-    missing = proved(ledger, record) if theorem.truth else "" if refuted(ledger, record) else "-"
-    return ledger.defects + _conclusion(ledger, record, sentences, theorem.truth, missing, end)
+    return _all(ledger, record, sentences, truth, lambda: missing(ledger, record, truth), end)
 
 
-def _conclusion(
-    ledger: Ledger, record: Record, sentences: tuple[Sentence, ...], truth: bool, missing: str, end: Place
+def _all(
+    ledger: Ledger,
+    record: Record,
+    sentences: tuple[Sentence, ...],
+    truth: bool,
+    gap: Callable[[], str],
+    end: Place,
 ) -> list[Defect]:
-    """The defects of the end: a verdict against the truth, one that is not reached (``missing`` says what), or none."""
+    """The defects of the steps and of the end: a verdict against the truth, or one that is not reached.
+
+    ``gap`` tells what is missing for the verdict; what a false step fails to reach is no second defect.
+    """
     wrong = [sentence for said, sentence in record.verdicts if said != truth]
     if wrong:
         place = Place(sentences.index(wrong[0]), *wrong[0].span)
-        return [Defect(Kind.WRONG_CONCLUSION, place, f"the claim is {'true' if truth else 'false'}")]
+        wrong_end = Defect(Kind.WRONG_CONCLUSION, place, f"the claim is {'true' if truth else 'false'}")
+        return [*ledger.defects, wrong_end]
     if any(not defect.minor for defect in ledger.defects):
-        return []
+        return ledger.defects
+    return [*ledger.defects, *_unreached(ledger, record, gap, end)]
+
+
+def _unreached(ledger: Ledger, record: Record, gap: Callable[[], str], end: Place) -> list[Defect]:
+    """What the end lacks when all steps hold."""
     if not ledger.steps:
         return [Defect(Kind.NOT_ADDRESSING, end, "nothing is shown")]
-    if missing == "-":
+    lacking = gap()
+    if lacking == WHOLE:
         return [Defect(Kind.MISSING_CONCLUSION, end, "what is shown does not lead to the claim or its contrary")]
-    if missing:
-        return [Defect(Kind.MISSING_CASE, end, f"{missing} is missing")]
+    if lacking:
+        return [Defect(Kind.MISSING_CASE, end, f"{lacking} is missing")]
     if not record.verdicts:
         return [Defect(Kind.MISSING_CONCLUSION, end, "the verdict is not stated", minor=True)]
     return []

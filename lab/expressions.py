@@ -4,7 +4,7 @@ The tree keeps the writing (``2*3`` is not 6), since the size of a step is measu
 for all nodes: equality and hashing are structural and fast.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -78,7 +78,7 @@ def signed_terms(expr: Expr) -> tuple[Expr, ...]:
 
 
 def scaled(coefficient: Number, *factors: Expr) -> Expr:
-    """The term ``coefficient`` times ``factors``, written as people do: no factor 1, the sign in front, one fraction."""
+    """``coefficient`` times ``factors``, written as people do: no factor 1, the sign in front, one fraction."""
     size = abs(coefficient)
     parts = [factor for factor in factors if factor != num(1)]
     if size.numerator != 1 or not parts:
@@ -115,21 +115,20 @@ def substitute(expr: Expr, values: dict[str, Expr]) -> Expr:
 
 def render(expr: Expr) -> str:
     """The text of an expression; reading it back gives the same tree."""
-    op, args = expr
-    if op in {"num", "var"}:
-        return str(args[0])
-    if op == "call":
-        return f"{args[0]}({render(args[1])})"
-    if op == "neg":
-        return "-" + _inside(args[0], {"add", "neg"})
-    if op == "add":
-        return render(args[0]) + "".join(_signed(term) for term in args[1:])
-    if op == "div":
-        return f"{_inside(args[0], {'add', 'neg'})}/{_inside(args[1], {'add', 'neg', 'mul', 'div'})}"
-    if op == "pow":
-        exponent = render(args[1]) if args[1].op in {"num", "var"} else f"({render(args[1])})"
-        return f"{_inside(args[0], {'add', 'neg', 'mul', 'div', 'pow'})}^{exponent}"
-    return _render_product(args)
+    return _RENDER[expr.op](*expr.args)
+
+
+def _render_sum(first: Expr, *rest: Expr) -> str:
+    return render(first) + "".join(_signed(term) for term in rest)
+
+
+def _render_quotient(dividend: Expr, divisor: Expr) -> str:
+    return f"{_inside(dividend, {'add', 'neg'})}/{_inside(divisor, {'add', 'neg', 'mul', 'div'})}"
+
+
+def _render_power(base: Expr, exponent: Expr) -> str:
+    above = render(exponent) if exponent.op in {"num", "var"} else f"({render(exponent)})"
+    return f"{_inside(base, {'add', 'neg', 'mul', 'div', 'pow'})}^{above}"
 
 
 def _signed(term: Expr) -> str:
@@ -141,7 +140,7 @@ def _inside(expr: Expr, wrapped: set[str]) -> str:
     return f"({render(expr)})" if expr.op in wrapped else render(expr)
 
 
-def _render_product(factors: tuple[Expr, ...]) -> str:
+def _render_product(*factors: Expr) -> str:
     """Factors side by side; a star where they would run together or be read otherwise."""
     text = ""
     for factor in factors:
@@ -159,3 +158,15 @@ def _numeral_power(text: str) -> bool:
 def _plain_variables(text: str, piece: str) -> bool:
     """Whether two variables may stand side by side: x, y and z only, so that no word arises."""
     return piece[0] in "xyz" and (text[-1] in "xyz" or text[-1].isdigit())
+
+
+_RENDER: dict[str, Callable[..., str]] = {
+    "num": str,
+    "var": str,
+    "call": lambda name, argument: f"{name}({render(argument)})",
+    "neg": lambda inner: "-" + _inside(inner, {"add", "neg"}),
+    "add": _render_sum,
+    "div": _render_quotient,
+    "pow": _render_power,
+    "mul": _render_product,
+}

@@ -1,8 +1,8 @@
 """Theorems by coordinates: the same family, level, seed and split give the same theorem in every process.
 
-A statement belongs to one split, decided by its hash: eight parts in ten train, one validation and
-one test. A draw whose statement belongs elsewhere is drawn again, so the streams are disjoint whatever the seeds are. The
-highest level has no training stream: it is kept to measure generalisation.
+A statement belongs to one split, decided by its hash: eight parts in ten train, one validation and one test. A draw
+whose statement belongs elsewhere is drawn again, so the streams are disjoint whatever the seeds are. The highest level
+has no training stream: it is kept to measure generalisation.
 """
 
 from hashlib import sha256

@@ -12,7 +12,8 @@ Side by side is a product, but not after a division: 1/2x has two readings, so i
 """
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import NoReturn
 
 from lab.expressions import Expr
 from lab.limits import MAX_DEPTH, MAX_DIGITS, MAX_SENTENCES, MAX_TEXT, Refused
@@ -20,17 +21,33 @@ from lab.sentences import RELATIONS, Chain, Part, Sentence
 
 VARIABLES = frozenset("xyznkmjt")
 SEQUENCES = frozenset("Su")
-_TOKEN = re.compile(
-    r"(?P<sign><=|>=|!=|[-+*/^()=<>,:])|(?P<num>[0-9]+)|(?P<letters>[A-Za-z]+)|(?P<stop>[.;\n])|[ \t\r]+|(?P<other>[\s\S])"
+JOINED = frozenset("xyz")
+_TOKEN = re.compile(r"[ \t\r]*(<=|>=|!=|[0-9]+|[A-Za-z]+|[^ \t\r])")
+_KINDS = (
+    {sign: sign for sign in (*RELATIONS, *"+-*/^():,.")}
+    | {";": ".", "\n": "."}
+    | dict.fromkeys(VARIABLES, "var")
+    | dict.fromkeys(SEQUENCES, "name")
 )
 
 
-class Token(NamedTuple):
-    """A word, number or sign; ``kind`` is num, var, name, word, the sign itself, or end."""
+@dataclass(slots=True)
+class Tokens:
+    """The words, numbers and signs of a text: kinds (num, var, name, word, the sign itself, end), texts, places."""
 
-    kind: str
-    text: str
-    start: int
+    kinds: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+
+    def put(self, kind: str, text: str, start: int) -> None:
+        """Adds one token."""
+        self.kinds.append(kind)
+        self.texts.append(text)
+        self.starts.append(start)
+
+    def end(self, index: int) -> int:
+        """Where a token ends."""
+        return self.starts[index] + len(self.texts[index])
 
 
 def read(text: str) -> tuple[Sentence, ...]:
@@ -56,72 +73,67 @@ def read_expression(text: str) -> Expr:
     return parts[0].terms[0]
 
 
-def _tokens(text: str) -> list[Token]:
-    tokens: list[Token] = []
+def _tokens(text: str) -> Tokens:
+    tokens = Tokens()
     for match in _TOKEN.finditer(text):
-        kind, token, start = match.lastgroup, match[0], match.start()
-        if kind == "sign":
-            tokens.append(Token(token, token, start))
-        elif kind == "num":
-            if len(token) > MAX_DIGITS:
-                raise Refused(f"a number has more than {MAX_DIGITS} digits", start)
-            tokens.append(Token("num", token, start))
-        elif kind == "letters":
-            tokens.extend(_letters(token, start))
-        elif kind == "stop":
-            tokens.append(Token(".", token, start))
-        elif kind == "other":
-            raise Refused(f"the character {ascii(token)} is not in the language", start)
-    tokens.append(Token("end", "", len(text)))
+        token, start = match[1], match.start(1)
+        kind = _KINDS.get(token)
+        if kind is not None:
+            tokens.put(kind, token, start)
+        else:
+            _put_long(tokens, token, start)
+    tokens.put("end", "", len(text))
     return tokens
 
 
-def _letters(letters: str, start: int) -> list[Token]:
-    if letters in SEQUENCES:
-        return [Token("name", letters, start)]
-    if letters in VARIABLES:
-        return [Token("var", letters, start)]
-    if set(letters) <= set("xyz"):
-        return [Token("var", letter, start + offset) for offset, letter in enumerate(letters)]
-    return [Token("word", letters.lower(), start)]
+def _put_long(tokens: Tokens, token: str, start: int) -> None:
+    """A number, a word or a product of variables; anything else is refused."""
+    if not token.isascii() or not token.isalnum():
+        raise Refused(f"the character {token!a} is not in the language", start)
+    if token.isdigit():
+        if len(token) > MAX_DIGITS:
+            raise Refused(f"a number has more than {MAX_DIGITS} digits", start)
+        tokens.put("num", token, start)
+    elif set(token) <= JOINED:
+        for offset, letter in enumerate(token):
+            tokens.put("var", letter, start + offset)
+    else:
+        tokens.put("word", token.lower(), start)
 
 
 class _Parser:
     """Recursive descent over the tokens; ``at`` is the next one."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens
+        self.kinds = tokens.kinds
         self.at = 0
         self.depth = 0
 
     def sentence(self) -> Sentence | None:
         """The next sentence that holds anything; None at the end of the text."""
-        tokens = self.tokens
-        while tokens[self.at].kind == ".":
+        while self.kinds[self.at] == ".":
             self.at += 1
-        if tokens[self.at].kind == "end":
+        if self.kinds[self.at] == "end":
             return None
-        start, parts = tokens[self.at].start, []
-        while tokens[self.at].kind not in {".", "end"}:
+        start, parts = self.tokens.starts[self.at], []
+        while self.kinds[self.at] not in {".", "end"}:
             parts.append(self.part())
-        last = tokens[self.at - 1]
-        return Sentence(tuple(parts), (start, last.start + len(last.text)))
+        return Sentence(tuple(parts), (start, self.tokens.end(self.at - 1)))
 
     def part(self) -> Part:
-        token = self.tokens[self.at]
-        if token.kind in {"word", ",", ":"}:
+        if self.kinds[self.at] in {"word", ",", ":"}:
             self.at += 1
-            return token.text
+            return self.tokens.texts[self.at - 1]
         return self.chain()
 
     def chain(self) -> Chain:
         lead = self.take_relation()
         terms, spans, relations = [], [], []
         while True:
-            start = self.tokens[self.at].start
+            start = self.tokens.starts[self.at]
             terms.append(self.sum())
-            last = self.tokens[self.at - 1]
-            spans.append((start, last.start + len(last.text)))
+            spans.append((start, self.tokens.end(self.at - 1)))
             relation = self.take_relation()
             if not relation:
                 return Chain(tuple(terms), tuple(relations), lead, self.modulus(), tuple(spans))
@@ -129,7 +141,7 @@ class _Parser:
 
     def take_relation(self) -> str:
         """The relation that comes next, if any."""
-        kind = self.tokens[self.at].kind
+        kind = self.kinds[self.at]
         if kind not in RELATIONS:
             return ""
         self.at += 1
@@ -137,22 +149,26 @@ class _Parser:
 
     def modulus(self) -> int:
         """The m of a closing ``mod m``; 0 without one."""
-        ahead = self.tokens[self.at : self.at + 4]
-        bracket = ahead[0].kind == "("
-        if ahead[bracket].text != "mod":
+        texts, bracket = self.tokens.texts, self.kinds[self.at] == "("
+        at = self.at + bracket
+        if texts[at] != "mod":
             return 0
-        number = ahead[1 + bracket] if len(ahead) > 1 + bracket else ahead[-1]
-        if number.kind != "num" or not int(number.text) or (bracket and (len(ahead) < 4 or ahead[3].kind != ")")):
-            raise Refused("mod needs a positive number", ahead[bracket].start)
-        self.at += 4 if bracket else 2
-        return int(number.text)
+        closed = not bracket or self.kinds[at + 2 : at + 3] == [")"]
+        if self.kinds[at + 1] != "num" or not int(texts[at + 1]) or not closed:
+            raise Refused("mod needs a positive number", self.tokens.starts[at])
+        self.at = at + 2 + bracket
+        return int(texts[at + 1])
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Refuses the text at the next token."""
+        raise Refused(reason, self.tokens.starts[self.at])
 
     def sum(self) -> Expr:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise Refused(f"more than {MAX_DEPTH} parentheses inside each other", self.tokens[self.at].start)
+            self.refuse(f"more than {MAX_DEPTH} parentheses inside each other")
         terms = [self.signed()]
-        while (kind := self.tokens[self.at].kind) in {"+", "-"}:
+        while (kind := self.kinds[self.at]) in {"+", "-"}:
             self.at += 1
             product = self.product()
             terms.append(Expr("neg", (product,)) if kind == "-" else product)
@@ -160,7 +176,7 @@ class _Parser:
         return terms[0] if len(terms) == 1 else Expr("add", tuple(terms))
 
     def signed(self) -> Expr:
-        if self.tokens[self.at].kind == "-":
+        if self.kinds[self.at] == "-":
             self.at += 1
             return Expr("neg", (self.product(),))
         return self.product()
@@ -168,64 +184,59 @@ class _Parser:
     def product(self) -> Expr:
         factors, divided = [self.factor()], False
         while True:
-            token = self.tokens[self.at]
-            if token.kind == "*":
+            kind = self.kinds[self.at]
+            if kind == "*":
                 self.at += 1
                 factors.append(self.factor())
                 divided = False
-            elif token.kind == "/":
+            elif kind == "/":
                 self.at += 1
                 factors = [Expr("div", (_product(factors), self.divisor()))]
                 divided = True
-            elif token.kind in {"var", "name", "num"} or (token.kind == "(" and not self.closes_with_modulus()):
-                if divided or token.kind == "num":
-                    raise Refused("a product here needs a star", token.start)
+            elif kind in {"var", "name", "num"} or (kind == "(" and not self.closes_with_modulus()):
+                if divided or kind == "num":
+                    self.refuse("a product here needs a star")
                 factors.append(self.factor())
             else:
                 return _product(factors)
 
     def closes_with_modulus(self) -> bool:
         """Whether the parenthesis that comes next is the ``(mod m)`` of a chain."""
-        return self.tokens[self.at + 1].text == "mod"
+        return self.tokens.texts[self.at + 1] == "mod"
 
     def divisor(self) -> Expr:
-        token = self.tokens[self.at]
-        if token.kind != "num" or not int(token.text):
-            raise Refused("only a positive number may be a divisor", token.start)
+        if self.kinds[self.at] != "num" or not int(self.tokens.texts[self.at]):
+            self.refuse("only a positive number may be a divisor")
         self.at += 1
-        return Expr("num", (int(token.text),))
+        return Expr("num", (int(self.tokens.texts[self.at - 1]),))
 
     def factor(self) -> Expr:
         base = self.atom()
-        if self.tokens[self.at].kind != "^":
+        if self.kinds[self.at] != "^":
             return base
         self.at += 1
-        token = self.tokens[self.at]
-        if token.kind not in {"num", "var", "("}:
-            raise Refused("no exponent", token.start)
+        if self.kinds[self.at] not in {"num", "var", "("}:
+            self.refuse("no exponent")
         return Expr("pow", (base, self.atom()))
 
     def atom(self) -> Expr:
-        token = self.tokens[self.at]
-        self.at += 1
-        if token.kind == "num":
-            return Expr("num", (int(token.text),))
-        if token.kind == "var":
-            return Expr("var", (token.text,))
-        if token.kind == "name":
-            return Expr("call", (token.text, self.bracket()))
-        if token.kind == "(":
-            self.at -= 1
+        kind, text = self.kinds[self.at], self.tokens.texts[self.at]
+        if kind == "(":
             return self.bracket()
-        raise Refused(f"an expression cannot have {token.text!r} here" if token.text else "cut off", token.start)
+        if kind not in {"num", "var", "name"}:
+            self.refuse(f"an expression cannot have {text!r} here" if text else "cut off")
+        self.at += 1
+        if kind == "name":
+            return Expr("call", (text, self.bracket()))
+        return Expr(kind, (int(text) if kind == "num" else text,))
 
     def bracket(self) -> Expr:
-        if self.tokens[self.at].kind != "(":
-            raise Refused("an opening parenthesis is missing", self.tokens[self.at].start)
+        if self.kinds[self.at] != "(":
+            self.refuse("an opening parenthesis is missing")
         self.at += 1
         inner = self.sum()
-        if self.tokens[self.at].kind != ")":
-            raise Refused("a closing parenthesis is missing", self.tokens[self.at].start)
+        if self.kinds[self.at] != ")":
+            self.refuse("a closing parenthesis is missing")
         self.at += 1
         return inner
 

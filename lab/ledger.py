@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.claims import Claim
-from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, Number, num, sub, substitute
 from lab.congruence import vanishes
+from lab.defects import Defect, Kind, Place
+from lab.expressions import Expr, Number, sub, substitute
 from lab.ordering import holds_everywhere, plainly_at_least
 from lab.sentences import Chain, Span
-from lab.steps import LEAP, STEP, Rewriting, work, work_with
 from lab.sequences import close, definitions
+from lab.steps import LEAP, STEP, Rewriting, work, work_with
 
 Node = tuple[int, Terms]  # a modulus (0 for none) and sorted terms
 MAX_FACTS = 12
@@ -107,9 +107,7 @@ class Ledger:
         known = definitions(self.algebra, self.claim.sequence, one + other)
         return work_with(self.algebra, one, other, facts, known, modulus)
 
-    def _too_large(
-        self, left: Expr, right: Expr, size: int | None, span: Span, values: Values, modulus: int
-    ) -> None:
+    def _too_large(self, left: Expr, right: Expr, size: int | None, span: Span, values: Values, modulus: int) -> None:
         """A true step that is not small: the claim itself, a citation, or a gap."""
         large = size is None or size > STEP
         if large and self.is_claim(left, "=", right, values, modulus):

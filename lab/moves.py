@@ -7,21 +7,26 @@ shapes below, or the sentence is unreadable. None of the fillers negates, weaken
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from lab.sentences import Chain, Sentence
 
-FILLERS = frozenset(
-    """a an the this that these it its we us our you hence so thus therefore then now next first second third finally
-    also indeed since because here again still is are be becomes become gives give giving get have has had find obtain
-    obtains see note observe yields yield means namely i e from with in on of to by into compute computing calculate
-    evaluate evaluating expand expanding multiply multiplying out collect collecting gather combine combining like terms
-    term simplify simplifying simplifies factor factors factoring product products rewrite write written rearrange
-    substitute substituting put insert inserting use using definition recurrence hypothesis induction step left right
-    hand side sides subtract subtracting add adding divide dividing everything one move bring together complete
-    completing square squares value values sum equation result direct calculation claimed formula work working remains
-    must true-valued respectively follows desired whole expression leaves remainder each separately start starting
-    square nonnegative never negative any proof prove check checking let's clearly where begin shift zero only solution solutions roots exactly equivalently real variable""".split()
-) - {"case", "for", "if"}
+_WORDS = """
+a an the this that these it its we us our you hence so thus therefore then now next first second third finally
+also indeed since because here again still is are be becomes become gives give giving get have has had find
+obtain obtains see note observe yields yield means namely i e from with in on of to by into compute computing
+calculate evaluate evaluating expand expanding multiply multiplying out collect collecting gather combine
+combining like terms term simplify simplifying simplifies factor factors factoring product products rewrite
+write written rearrange substitute substituting put insert inserting use using definition recurrence hypothesis
+induction step left right hand side sides subtract subtracting add adding divide dividing everything one move
+bring together complete completing square squares value values sum equation result direct calculation claimed
+formula work working remains must respectively follows desired whole expression leaves remainder each separately
+start starting nonnegative never negative any proof prove check checking clearly where begin shift zero only
+solution solutions roots exactly equivalently real variable some
+"""
+FILLERS = frozenset(_WORDS.split())
+
+Range = tuple[int, int]
 
 
 class Move(StrEnum):
@@ -67,8 +72,11 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
             r"(?:(?:for|at|if|when|take|let|choose|try|base cases?|case|cases?) ,? ?)+(?P<heads>#(?: (?:and|,) #)*?)"
             rf"(?: [,:])?(?: (?P<body>{_LIST}))?",
         ),
-        (Move.ASSUME, r"(?:assume|suppose)(?: claim)?(?: (?:for|at) (?P<heads>#(?: (?:and|,) #)*))?(?: ,| :)?"
-            rf"(?P<body>(?: {_LIST})?)(?: for (?:some )?#)?"),
+        (
+            Move.ASSUME,
+            r"(?:assume|suppose)(?: claim)?(?: (?:for|at) (?P<heads>#(?: (?:and|,) #)*))?(?: ,| :)?"
+            rf"(?P<body>(?: {_LIST})?)(?: for (?:some )?#)?",
+        ),
         (
             Move.CITE,
             r"(?:(?:well|known|theorem|identity|lemma|fermat|euler|binomial|vieta|am|gm|cauchy|schwarz|wilson|"
@@ -82,30 +90,37 @@ _SUFFIX = re.compile(rf"(?: ,)? {_ALL}$")
 
 def interpret(sentence: Sentence) -> Reading | None:
     """The move of a sentence; None where its words fit no shape."""
-    shape = " ".join(_word(part) for part in sentence.parts if not (isinstance(part, str) and part in FILLERS))
-    shape = re.sub(r"^(?:[,:] )+|(?: [,:])+$", "", re.sub(r"[,:](?: [,:])+", ":", shape))
+    words = ["#" if isinstance(part, Chain) else part for part in sentence.parts]
+    found = _match(" ".join(word for word in words if word not in FILLERS))
+    if found is None:
+        return None
+    move, heads, body = found
     chains = sentence.chains
+    return Reading(move, chains[heads[0] : heads[1]], chains[body[0] : body[1]])
+
+
+@lru_cache(maxsize=4096)
+def _match(shape: str) -> tuple[Move, Range, Range] | None:
+    """The move of a shape, and which of its chains are heads and body."""
+    shape = re.sub(r"^(?:[,:] )+|(?: [,:])+$", "", re.sub(r"[,:](?: [,:])+", ":", shape))
+    skipped = 0
     prefix = _PREFIX.match(shape)
     if prefix:
-        chains, shape = chains[prefix[0].count("#") :], shape[prefix.end() :]
+        skipped, shape = prefix[0].count("#"), shape[prefix.end() :]
     suffix = _SUFFIX.search(shape)
     if suffix and suffix.start() > 0:
-        chains, shape = chains[: len(chains) - suffix[0].count("#")], shape[: suffix.start()]
+        shape = shape[: suffix.start()]
     shape = shape.replace("# : #", "# , #") if shape.startswith("#") else shape
     for move, pattern in _SHAPES:
         match = pattern.fullmatch(shape)
         if match:
-            return Reading(move, _group(match, "heads", chains), _group(match, "body", chains))
+            return move, _range(match, "heads", skipped), _range(match, "body", skipped)
     return None
 
 
-def _word(part: str | Chain) -> str:
-    return part if isinstance(part, str) else "#"
-
-
-def _group(match: re.Match[str], name: str, chains: tuple[Chain, ...]) -> tuple[Chain, ...]:
-    """The chains that stand in a named group of the shape."""
+def _range(match: re.Match[str], name: str, skipped: int) -> Range:
+    """The numbers of the chains that stand in a named group of the shape."""
     if name not in match.re.groupindex or match[name] is None:
-        return ()
-    first = match.string[: match.start(name)].count("#")
-    return chains[first : first + match[name].count("#")]
+        return 0, 0
+    first = skipped + match.string[: match.start(name)].count("#")
+    return first, first + match[name].count("#")

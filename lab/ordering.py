@@ -6,6 +6,8 @@ from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.expressions import Expr, Number
 from lab.steps import cancelled
 
+MOST_NAMES = 8
+
 
 def plainly_at_least(algebra: Algebra, large: Terms, small: Terms, strict: bool) -> bool:
     """Whether large - small is, as written, a sum of squares with positive factors and a number that is not negative.
@@ -23,13 +25,16 @@ def plainly_at_least(algebra: Algebra, large: Terms, small: Terms, strict: bool)
 
 
 def holds_everywhere(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, strict: bool = False) -> bool:
-    """Whether a polynomial of degree two at most is never negative (never zero, if strict). False for other degrees.
+    """Whether a polynomial of degree two at most is never negative (never zero, if strict). False for other degrees
+    and for more than ``MOST_NAMES`` indeterminates.
 
     The quadratic form of the homogenised polynomial is diagonalised; with the constant last, its pivots decide.
     """
     found = algebra.value(algebra.terms(expr, values))
     names = sorted({atom for mono in found for atom in algebra.exponents(mono)})
-    matrix: list[list[Number]] = [[Fraction(0)] * (len(names) + 1) for _ in range(len(names) + 1)]
+    if len(names) > MOST_NAMES:
+        return False
+    matrix: list[list[Fraction]] = [[Fraction(0)] * (len(names) + 1) for _ in range(len(names) + 1)]
     for mono, value in found.items():
         places = [names.index(atom) for atom, times in algebra.exponents(mono).items() for _ in range(times)]
         if len(places) > 2:
@@ -40,7 +45,7 @@ def holds_everywhere(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, s
     return _nonnegative(matrix, strict)
 
 
-def _nonnegative(matrix: list[list[Number]], strict: bool) -> bool:
+def _nonnegative(matrix: list[list[Fraction]], strict: bool) -> bool:
     """Symmetric elimination; a pivot 0 needs an empty row. Strict asks for a last pivot above 0."""
     size = len(matrix)
     for index in range(size):

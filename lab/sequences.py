@@ -56,5 +56,3 @@ def _shifted(algebra: Algebra, value: dict, shift: int) -> Expr:
 
 def _by_rule(sequence: Sequence, at: Expr) -> Expr:
     return substitute(sequence.rule, {"n": at})
-
-

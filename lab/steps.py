@@ -86,13 +86,27 @@ def work_with(
     least = work(algebra, left, right, modulus)
     if least is not None and least <= STEP:
         return least
-    for one, other in product(_variants(algebra, left, facts, known), _variants(algebra, right, facts, known)):
+    for one, other in _pairs(algebra, left, right, facts, known):
         found = work(algebra, one, other, modulus) if algebra.same_value(one, other, modulus) else None
         if found is not None and (least is None or found < least):
             least = found
             if least <= STEP:
                 break
     return least
+
+
+def _pairs(
+    algebra: Algebra, left: Terms, right: Terms, facts: Sequence[Rewriting], known: Sequence[Sequence[Rewriting]]
+) -> Iterator[tuple[Terms, Terms]]:
+    """Both sides with something put in, on one side first."""
+    lefts, rights = [], []
+    for one in _variants(algebra, left, facts, known):
+        lefts.append(one)
+        yield one, right
+    for other in _variants(algebra, right, facts, known):
+        rights.append(other)
+        yield left, other
+    yield from product(lefts, rights)
 
 
 def cancelled(left: Terms, right: Terms) -> tuple[Terms, Terms]:
@@ -173,28 +187,37 @@ def _divided(terms: Terms, shared: dict[Atom, int]) -> Terms:
 
 def _variants(
     algebra: Algebra, terms: Terms, facts: Sequence[Rewriting], known: Sequence[Sequence[Rewriting]]
-) -> list[Terms]:
-    """The terms as they are, with facts put in, with definitions put in, and with facts put into those."""
-    found = [terms]
-    for rules in ((facts,), *((rule,) for rule in known), *((rule, facts) for rule in known)):
-        changed = terms
-        for rule in rules:
-            changed = rewritten(algebra, changed, rule)
-        if changed not in found:
-            found.append(changed)
-    return found
+) -> Iterator[Terms]:
+    """The terms with facts put in, with definitions put in, and with facts put into those."""
+    changed = rewritten(algebra, terms, facts)
+    if changed != terms:
+        yield changed
+    for rules in known:
+        defined = rewritten(algebra, terms, rules)
+        if defined == terms:
+            continue
+        yield defined
+        changed = rewritten(algebra, defined, facts)
+        if changed != defined:
+            yield changed
 
 
 def rewritten(algebra: Algebra, terms: Terms, rules: Sequence[Rewriting]) -> Terms:
     """The terms with every rule applied once, in order, wherever its left side stands."""
+    present = {atom for _, factors in terms for atom, _ in factors}
     for left, right in rules:
-        algebra.spend(len(terms))
-        if len(left) == 1 and left[0][1]:
-            terms = _replace_product(terms, left[0], right)
-        elif len(left) > 1:
-            terms = _replace_product(terms, (1, ((("s", tuple(sorted(left))), 1),)), right)
-            kept, missing = cancelled(terms, left)
-            terms = terms if missing else kept + right
+        if not left or not left[0][1]:
+            continue
+        pattern = left[0] if len(left) == 1 else (1, ((("s", tuple(sorted(left))), 1),))
+        changed = terms
+        if all(atom in present for atom, _ in pattern[1]):
+            changed = _replace_product(changed, pattern, right)
+        if len(left) > 1 and left[0] in changed:
+            kept, missing = cancelled(changed, left)
+            changed = changed if missing else kept + right
+        if changed is not terms:
+            algebra.spend(len(changed))
+            terms, present = changed, {atom for _, factors in changed for atom, _ in factors}
     return terms
 
 
@@ -219,11 +242,8 @@ def _product(sign: int, rest: dict[Atom, int], right: Terms) -> Terms:
         return tuple((sign * inner, factors) for inner, factors in right)
     if not right:
         return ()
-    if len(right) > 1:
-        sum_atom = ("s", tuple(sorted(right)))
-        return ((sign, tuple(sorted({**rest, sum_atom: rest.get(sum_atom, 0) + 1}.items()))),)
-    inner, factors = right[0]
     merged = dict(rest)
+    sign_of_right, factors = right[0] if len(right) == 1 else (1, ((("s", tuple(sorted(right))), 1),))
     for atom, times in factors:
         merged[atom] = merged.get(atom, 0) + times
-    return ((sign * inner, tuple(sorted((atom, times) for atom, times in merged.items() if times))),)
+    return ((sign * sign_of_right, tuple(sorted((atom, times) for atom, times in merged.items() if times))),)

@@ -12,6 +12,7 @@ from lab.steps import STEP, work
 
 MOST_REDUCTIONS = 200
 LONGEST_LINE = 90
+FARTHEST = 24  # no later stop is tried once one is this far
 
 Path = tuple[Expr, ...]
 
@@ -30,7 +31,7 @@ def simplification(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, lim
 def joined(
     algebra: Algebra, path: Sequence[Expr], values: Values = NO_VALUES, limit: int = STEP, modulus: int = 0
 ) -> Path:
-    """The path without the stops that a step of ``limit`` operations can pass over. Every step taken is small enough."""
+    """The path without the stops that a step of ``limit`` operations can pass over."""
     terms = [algebra.terms(expr, values) for expr in path]
     kept, at = [0], 0
     while at < len(path) - 1:
@@ -39,6 +40,8 @@ def joined(
             size = work(algebra, terms[at], terms[further], modulus)
             if size is not None and size <= limit:
                 reach = further
+            elif size is not None and size > FARTHEST:
+                break
         kept.append(reach)
         at = reach
     return tuple(path[index] for index in kept)

@@ -57,7 +57,9 @@ def test_imports_point_down() -> None:
                 assert LEVEL[package] < LEVEL[own], f"{path} imports {package}"
 
 
-@pytest.mark.parametrize("package", ["proofs", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "lemmata"])
+@pytest.mark.parametrize(
+    "package", ["proofs", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "lemmata"]
+)
 def test_the_loop_imports_nothing_heavy(package: str) -> None:
     for path, tree in sources():
         if path.parts[0] == package:

@@ -43,26 +43,19 @@ def draw(rng: Random, level: int) -> Draft:
 
 def _factors(rng: Random, level: int) -> tuple[list[Expr], Expr | None]:
     """Linear factors, and a factor without real zero."""
-    if level == 1:
-        return [polynomial((rng.randint(2, 9), rng.randint(-30, 30)))], None
     roots = rng.sample(SMALL, 3)
     linear = [polynomial((1, -root)) for root in roots]
-    square = power(polynomial((1, rng.choice(SMALL))), 2)
-    positive = add(square, num(rng.randint(1, 9)))
-    if level == 2:
-        return linear[:2], None
+    never = add(power(X, 2), num(rng.randint(1, 9)))
+    if level == 1:
+        return [polynomial((rng.randint(2, 9), rng.randint(-30, 30)))], None
     if level == 3:
-        if rng.random() < 0.4:
-            return [], positive
         lead = rng.choice((2, 3))
-        return [polynomial((lead, rng.choice([n for n in SMALL if n % lead]))), linear[0]], None
+        skew = polynomial((lead, rng.choice([number for number in SMALL if number % lead])))
+        square = add(power(linear[0], 2), num(rng.randint(1, 9)))
+        return ([], square) if rng.random() < 0.4 else ([skew, linear[1]], None)
     if level == 4:
-        if rng.random() < 0.5:
-            return linear[:1], add(power(X, 2), num(rng.randint(1, 9)))
-        return [X, *linear[:2]], None
-    if level == 5:
-        return linear, None
-    return linear[:2], add(power(X, 2), num(rng.randint(1, 9)))
+        return (linear[:1], never) if rng.random() < 0.5 else ([X, *linear[:2]], None)
+    return (linear, None) if level == 5 else (linear[:2], never if level == 6 else None)
 
 
 def _multiplied(algebra: Algebra, factors: list[Expr]) -> Expr:
@@ -94,7 +87,8 @@ def _with_parentheses(rng: Random, algebra: Algebra, left: Expr, right: Expr) ->
 def _root(factor: Expr) -> Number:
     algebra = Algebra()
     values = algebra.value(algebra.terms(factor))
-    return -Fraction(values.get(0, 0)) / values[1 << algebra.slot(("v", "x"))]
+    root = -Fraction(values.get(0, 0)) / values[1 << algebra.slot(("v", "x"))]
+    return int(root) if root.denominator == 1 else root
 
 
 def _changed(rng: Random, actual: frozenset[Number]) -> frozenset[Number]:
@@ -107,7 +101,9 @@ def _changed(rng: Random, actual: frozenset[Number]) -> frozenset[Number]:
     rest = [root for root in roots if root != chosen]
     if kind < 0.45 and rest:
         return frozenset(rest)
-    other = rng.choice([root for root in (-chosen, chosen + 1, chosen - 1) if root not in roots])
+    other = rng.choice(
+        [root for root in (-chosen, chosen + 1, chosen - 1, chosen + 2, chosen + 3) if root not in roots]
+    )
     return frozenset([*rest, other])
 
 

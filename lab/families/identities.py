@@ -8,7 +8,21 @@ from random import Random
 
 from lab.algebra import Algebra
 from lab.claims import Claim
-from lab.expressions import Expr, add, mul, neg, num, polynomial, power, render, scaled, signed_terms, sub, substitute, var
+from lab.expressions import (
+    Expr,
+    add,
+    mul,
+    neg,
+    num,
+    polynomial,
+    power,
+    render,
+    scaled,
+    signed_terms,
+    sub,
+    substitute,
+    var,
+)
 from lab.sentences import Sentence, equation, say
 from lab.theorem import Draft
 from lab.writer import closing, lines, listed, refutation, simplification

@@ -1,7 +1,7 @@
 """Quadratic inequalities, by completing squares.
 
-Level 1: one variable, leading coefficient 1, right side 0. 2: any right side, larger coefficients. 3: fractions, or
-terms on both sides. 4: two variables. 5: two variables with a mixed term. 6: three variables.
+Level 1: one variable, leading coefficient 1. 2: larger coefficients. 3: fractions, or terms on both sides. 4: two
+variables. 5: two variables with a mixed term. 6: three variables.
 """
 
 from fractions import Fraction
@@ -25,7 +25,7 @@ def draw(rng: Random, level: int) -> Draft:
     squares, center = _squares(rng, level)
     truth = rng.random() < 0.65
     strict = rng.random() < 0.35
-    spare = rng.randint(1 if strict else 0, 6) if truth else rng.randint(-4, 0 if strict else -1)
+    spare = rng.randint(1 if strict else 0, 9) if truth else rng.randint(-4, 0 if strict else -1)
     difference = algebra.expression(algebra.value(algebra.terms(add(*squares, num(spare)))))
     left, right = _sides(rng, algebra, difference, level)
     claim = Claim(left, ">" if strict else ">=", right, names)
@@ -60,9 +60,9 @@ def _squares(rng: Random, level: int) -> tuple[list[Expr], dict[str, Expr]]:
 
 def _sides(rng: Random, algebra: Algebra, difference: Expr, level: int) -> tuple[Expr, Expr]:
     """The difference as left >= right: right 0, or some of it on the right."""
-    if level == 1 or rng.random() < 0.25:
+    if rng.random() < (0.5 if level == 1 else 0.25):
         return difference, ZERO
-    if level in {2, 4, 6}:
+    if level in {1, 2, 4, 6}:
         moved = num(rng.choice([n for n in range(-9, 10) if n]))
     else:
         moved = polynomial((rng.randint(0, 3), rng.choice((-3, -2, -1, 1, 2, 3)), rng.randint(-9, 9)), "x")
@@ -80,10 +80,11 @@ def _proof(rng: Random, algebra: Algebra, claim: Claim, whole: Expr) -> list[Sen
         start, goal = sub(claim.left, claim.right), ZERO
     down = simplification(algebra, start)
     path = joined(algebra, (*down, *reversed(simplification(algebra, whole)[:-1])))
+    last = path[-1]
     opening = rng.choice(("we have", "complete the square:", "here"))
     found = lines(rng, path, opening, LABELS) if len(path) > 1 else []
     reasons = ("squares are never negative, so", "since squares are nonnegative,", "hence")
-    found.append(say(rng.choice(reasons), Chain((path[-1], goal), (claim.relation,))))
+    found.append(say(rng.choice(reasons), Chain((last, goal), (claim.relation,))))
     return [*found, closing(rng, True)]
 
 

@@ -10,7 +10,7 @@ from random import Random
 from lab.algebra import Algebra
 from lab.claims import Claim, Sequence
 from lab.expressions import Expr, Number, add, call, div, mul, num, polynomial, power, render, scaled, substitute, var
-from lab.families.induction import N, counterexample, failing, closed_form, induction
+from lab.families.induction import N, closed_form, counterexample, failing, induction
 from lab.theorem import Draft
 
 # Sums of 1, i, i^2 and i^3 from 1 to n: the coefficients of n, n^2, ...
@@ -43,20 +43,20 @@ def draw(rng: Random, level: int) -> Draft:
 
 def _summand(rng: Random, level: int) -> tuple[list[int], int]:
     """Coefficients of 1, i, i^2, ... and the base of a geometric term (0 for none)."""
-    small = rng.randint(-9, 9)
-    if level == 1:
-        return [small, 2 * rng.randint(1, 9)], 0
-    if level == 2:
-        return [small, rng.randint(1, 12)], 0
-    if level == 3:
-        return [rng.randint(-4, 4), rng.randint(-4, 4), rng.randint(1, 4)], 0
-    if level == 4:
-        return [rng.randint(-9, 9), rng.randint(-9, 9), 3 * rng.randint(1, 4)], 0
-    if level == 5:
-        return [rng.randint(-9, 9), 2 * rng.randint(-3, 3)], rng.choice((2, 3, 4, 5))
+    digit, slope = rng.randint(-9, 9), rng.randint(-5, 5)
+    geometric = rng.choice((2, 3, 4, 5))
+    options: dict[int, tuple[list[int], int]] = {
+        1: ([rng.randint(-20, 20), 2 * rng.randint(1, 15)], 0),
+        2: ([rng.randint(-20, 20), rng.randint(1, 20)], 0),
+        3: ([digit, slope, rng.randint(1, 4)], 0),
+        4: ([digit, rng.randint(-9, 9), 3 * rng.randint(1, 4)], 0),
+        5: ([digit, 2 * rng.randint(-3, 3)], geometric),
+    }
+    if level in options:
+        return options[level]
     if rng.random() < 0.5:
-        return [rng.randint(-5, 5), rng.randint(-5, 5), rng.randint(-3, 3), 4 * rng.randint(1, 2)], 0
-    return [rng.randint(-5, 5), rng.randint(-5, 5), rng.choice((-3, 3, 6))], rng.choice((2, 3, 4, 5, 7))
+        return [digit, slope, rng.randint(-3, 3), 4 * rng.randint(1, 2)], 0
+    return [digit, slope, rng.choice((-3, 3, 6))], rng.choice((geometric, 7))
 
 
 def _written(coefficients: list[int], base: int) -> list[Expr]:

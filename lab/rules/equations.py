@@ -14,6 +14,7 @@ from lab.defects import Kind
 from lab.expressions import Expr, Number, num, sub
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret
+from lab.rules.goals import WHOLE
 from lab.rules.reader import Record, enter
 from lab.rules.roots import has_real_root
 from lab.sentences import Chain, Sentence
@@ -127,7 +128,7 @@ class Solver:
         values = self.ledger.algebra.value(factor)
         if any(mono >> slot << slot != mono for mono in values):
             return 1
-        return sum(value * Fraction(root) ** (mono >> slot) for mono, value in values.items())
+        return sum(value * root ** (mono >> slot) for mono, value in values.items())
 
     def _gains(self, values: dict[int, Number]) -> bool:
         """Whether a polynomial has a real zero that is no solution, or is no polynomial in x at all."""
@@ -175,19 +176,24 @@ class Solver:
     def _positive(self, factor: Terms) -> bool:
         """Whether the proof shows that a factor is above 0 for all x."""
         ledger = self.ledger
+        if not ledger.above:
+            return False
         opposite = tuple((-sign, parts) for sign, parts in factor)
         zero = ledger.find((0, ()))
         for terms in (factor, opposite):
             node = ledger.anchor((0, tuple(sorted(terms))))
-            if any(strict and ledger.find(high) == node and ledger.find(low) == zero for high, low, strict in ledger.above):
+            if any(
+                strict and ledger.find(high) == node and ledger.find(low) == zero for high, low, strict in ledger.above
+            ):
                 return True
         return False
 
-    def refuted(self) -> bool:
-        """Whether the claimed solutions are shown to be wrong: by all solutions, or by one number put in."""
-        if self.solved is not None and self.solved != self.claim.claimed:
-            return True
-        return any(self._refutes(point.values) for point in self.record.points if not point.modulus)
+    def missing(self, truth: bool) -> str:
+        """What the proof lacks: nothing, or the whole, for a claim shown by all solutions or refuted by one number."""
+        if self.solved is not None and (self.solved == self.claim.claimed) == truth:
+            return ""
+        points = [point for point in self.record.points if not point.modulus]
+        return "" if not truth and any(self._refutes(point.values) for point in points) else WHOLE
 
     def _refutes(self, values: dict[str, Expr]) -> bool:
         if set(values) != {"x"}:

@@ -1,26 +1,29 @@
 """When a universal claim is proved, and when it is refuted, by what the ledger holds."""
 
 from lab.claims import Claim
-from lab.expressions import Number, add, num, sub, var
+from lab.expressions import Expr, Number, add, num, sub, var
 from lab.ledger import Ledger, Node
 from lab.rules.reader import Point, Record
 
+WHOLE = "-"
 
-def proved(ledger: Ledger, record: Record) -> str:
-    """Empty where the proof shows the claim, else what is missing: a case in words, or ``-`` for the whole of it."""
+
+def missing(ledger: Ledger, record: Record, truth: bool) -> str:
+    """What the proof lacks to show the claim, or its contrary: nothing, a case in words, or ``WHOLE``."""
+    if truth:
+        return _proved(ledger, record)
+    return "" if any(_fails_at(ledger, point) for point in record.points) else WHOLE
+
+
+def _proved(ledger: Ledger, record: Record) -> str:
     claim = ledger.claim
     if claim.relation in {">=", ">"}:
-        return "" if _ordered(ledger, claim) else "-"
+        return "" if _ordered(ledger, claim) else WHOLE
     if claim.relation == "=" and ledger.shown_equal(claim.left, claim.right, modulus=claim.modulus):
         return ""
     if claim.domain.first is not None:
         return _by_induction(ledger, record)
-    return _by_residues(ledger, record) if claim.modulus else "-"
-
-
-def refuted(ledger: Ledger, record: Record) -> bool:
-    """Whether the claim is shown to fail at some point of its domain."""
-    return any(_fails_at(ledger, point) for point in record.points)
+    return _by_residues(ledger, record) if claim.modulus else WHOLE
 
 
 def _ordered(ledger: Ledger, claim: Claim) -> bool:
@@ -55,7 +58,7 @@ def _by_induction(ledger: Ledger, record: Record) -> str:
     steps = [name for name, shifts in record.assumed.items() if shifts == set(range(order)) and _step(ledger, name)]
     bases = [index for index in range(first, first + order) if not _equal_at(ledger, index)]
     if not steps:
-        return "-" if bases or not record.assumed else "the step of the induction"
+        return WHOLE if bases or not record.assumed else "the step of the induction"
     return f"the base case n = {bases[0]}" if bases else ""
 
 
@@ -81,7 +84,7 @@ def _by_residues(ledger: Ledger, record: Record) -> str:
     shown = {_residue(point) for point in record.points if point.modulus == claim.modulus and _case(ledger, point)}
     missing = [residue for residue in range(claim.modulus) if residue not in shown]
     if len(missing) == claim.modulus:
-        return "-"
+        return WHOLE
     return f"the case {claim.variables[0]} = {missing[0]} mod {claim.modulus}" if missing else ""
 
 
@@ -127,7 +130,7 @@ def _fails_at(ledger: Ledger, point: Point) -> bool:
     return False
 
 
-def _in_domain(ledger: Ledger, value) -> bool:  # noqa: ANN001
+def _in_domain(ledger: Ledger, value: Expr) -> bool:
     number = ledger.algebra.value(ledger.algebra.terms(value)).get(0, 0)
     first = ledger.claim.domain.first
     return number.denominator == 1 and (first is None or number >= first)

@@ -1,4 +1,4 @@
-"""Walks over the sentences of a proof: enters relations in the ledger, and notes points, cases, assumptions, verdicts."""
+"""Walks over the sentences of a proof: relations go to the ledger; points, cases, assumptions, verdicts are noted."""
 
 from dataclasses import dataclass, field
 

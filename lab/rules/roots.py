@@ -2,14 +2,22 @@
 
 from collections.abc import Collection
 from fractions import Fraction
+from itertools import pairwise
 
 from lab.expressions import Number
+from lab.limits import Refused
+
+LARGEST_DEGREE = 12
 
 Coefficients = list[Fraction]
 
 
 def has_real_root(coefficients: Coefficients, besides: Collection[Number]) -> bool:
     """Whether there is a real zero besides the given ones. Sturm's theorem, on what their linear factors leave."""
+    if len(coefficients) > LARGEST_DEGREE + 1:
+        raise Refused(f"an equation has a degree above {LARGEST_DEGREE}")
+    if len(coefficients) == 2:
+        return -coefficients[1] / coefficients[0] not in besides
     for root in besides:
         while len(coefficients) > 1 and (quotient := _quotient(coefficients, Fraction(root))) is not None:
             coefficients = quotient
@@ -32,7 +40,7 @@ def _changes(coefficients: Coefficients, *, below: bool) -> int:
         leading * (-1 if below and degree % 2 else 1)
         for leading, degree in ((part[0], len(part) - 1) for part in _chain(coefficients))
     ]
-    return sum(one * other < 0 for one, other in zip(signs, signs[1:], strict=False))
+    return sum(one * other < 0 for one, other in pairwise(signs))
 
 
 def _chain(coefficients: Coefficients) -> list[Coefficients]:

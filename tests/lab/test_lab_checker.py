@@ -24,7 +24,7 @@ FALSE = theorem("(x + 1)^2", "x^2 + 1", False)
 @pytest.mark.parametrize("family", families())
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_written_derivation_scores_1(family: str, level: int) -> None:
-    for seed in range(40):
+    for seed in range(25):
         drawn = generate(family, level, seed, "test")
         assert check(drawn, drawn.derivation).defects == (), drawn.derivation
 
@@ -42,8 +42,8 @@ def test_a_derivation_reads_back_as_its_steps(family: str) -> None:
     [
         "(2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 8x - 3x - 12 - x^2 + 1 = x^2 + 5x - 11. The claim is true.",
         "(x + 4)(2x - 3) + 1 - x^2 = -3x - 12 + 8x + 2x^2 + 1 - x^2\n= x^2 + 5x - 11\nThe claim is true",
-        "The claim is true. Expand: (2x - 3)(x + 4) = 2x^2 + 5x - 12; so (2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 5x - 12 - x^2 + 1"
-        " = x^2 + 5x - 11.",
+        "The claim is true. Expand: (2x - 3)(x + 4) = 2x^2 + 5x - 12; so (2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 5x"
+        " - 12 - x^2 + 1 = x^2 + 5x - 11.",
         "x^2 + 5x - 11 = 2x^2 + 5x - 12 - x^2 + 1 = (2x - 3)(x + 4) - x^2 + 1. Hence the claim is true.",
         "For all real x, (2x - 3)(x + 4) - x^2 + 1 - (x^2 + 5x - 11) = 2x^2 + 5x - 12 - x^2 + 1 - (x^2 + 5x - 11) = 0."
         " The claim is true.",
@@ -61,8 +61,16 @@ def test_other_orders_and_wordings_are_accepted(proof: str) -> None:
         ("x = x. The claim is true.", 0, Kind.MISSING_CONCLUSION),
         ("(2x - 3)(x + 4) - x^2 + 1 = x^2 + 5x - 11. The claim is true.", 0, Kind.CIRCULAR),
         ("(2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 5x - 12 - x^2 + 1 = x^2 + 5x - 11.", 0.5, Kind.MISSING_CONCLUSION),
-        ("(2x - 3)(x + 4) - x^2 + 1 = 2x^2 - 12 - x^2 + 5x + 1 = x^2 + 5x - 11. The claim is false.", 0, Kind.WRONG_CONCLUSION),
-        ("(2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 4x - 12 - x^2 + 1 = x^2 + 5x - 11. The claim is true.", 0, Kind.INVALID_STEP),
+        (
+            "(2x - 3)(x + 4) - x^2 + 1 = 2x^2 - 12 - x^2 + 5x + 1 = x^2 + 5x - 11. The claim is false.",
+            0,
+            Kind.WRONG_CONCLUSION,
+        ),
+        (
+            "(2x - 3)(x + 4) - x^2 + 1 = 2x^2 + 4x - 12 - x^2 + 1 = x^2 + 5x - 11. The claim is true.",
+            0,
+            Kind.INVALID_STEP,
+        ),
         ("(2x - 3)(x + 4) - x^2 + 1 = x^2 + 5x + 3 - 14 = x^2 + 5x - 11. The claim is true.", 0.5, Kind.GAP),
         (
             "By a known identity, (2x - 3)(x + 4) - x^2 + 1 = x^2 + 5x + 3 - 14. = x^2 + 5x - 11. The claim is true.",
