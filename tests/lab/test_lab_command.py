@@ -34,11 +34,8 @@ def test_the_three_formats_hold_the_same(lemmata: CommandLine, what: str) -> Non
     for out in ("t.jsonl", "t.parquet", "t"):
         assert f"{out}: 20 {what}" in lemmata.ok(*settings, f"out={out}").out
     rows = read(lemmata.folder / "t.jsonl")
-    assert (
-        rows
-        == pq.read_table(lemmata.folder / "t.parquet").to_pylist()
-        == load_from_disk(lemmata.folder / "t").to_list()
-    )
+    assert rows == pq.read_table(lemmata.folder / "t.parquet").to_pylist()
+    assert rows == list(load_from_disk(str(lemmata.folder / "t")))
     assert {row["family"] for row in rows} == {"sums", "equations"}
     assert {row["level"] for row in rows} == {1, 2}
     for row in rows:
@@ -70,8 +67,8 @@ def test_statements_and_proofs_arrive_as_they_are(lemmata: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "lemmata lab goes on with generate: lemmata lab generate SETTING=VALUE"),
-        (["check"], "lemmata lab goes on with generate, not 'check'"),
+        ([], "lemmata lab must go on with generate: lemmata lab generate SETTING=VALUE"),
+        (["check"], "lemmata lab must go on with generate, not 'check'"),
         (["generate"], "out is not set"),
         (["generate", "out=t.txt"], "end it in .jsonl or .parquet"),
         (["generate", "out=there.jsonl"], "there.jsonl exists already"),
@@ -79,7 +76,7 @@ def test_statements_and_proofs_arrive_as_they_are(lemmata: CommandLine) -> None:
         (["generate", "out=t", "families=[none]"], "no family 'none'"),
         (["generate", "out=t", "levels=[6]"], "level 6 is kept for generalisation"),
         (["generate", "out=t", "levels=[9]"], "no level 9"),
-        (["generate", "out=t", "what=poems"], "what=poems"),
+        (["generate", "out=t", "what=poems"], "what='poems': input should be 'theorems', 'proofs'"),
         (["generate", "out=t", "count=0"], "count=0"),
     ],
 )
