@@ -18,7 +18,7 @@ from lab.expressions import Expr, Number, add, call, power, scaled, substitute, 
 from lab.limits import MAX_BITS, MAX_DEGREE, MAX_EXPONENT, MAX_NAMES, MAX_OPERATIONS, Refused
 
 SLOT = 8
-_MASK = (1 << SLOT) - 1
+MASK = (1 << SLOT) - 1
 _HIGH = int("c0" * MAX_NAMES, 16)  # set where an exponent passes MAX_DEGREE
 
 Atom = tuple
@@ -265,7 +265,7 @@ class Algebra:
 
     def exponents(self, mono: int) -> dict[Atom, int]:
         """The exponent of each indeterminate in a monomial."""
-        return {atom: exponent for atom, slot in self.slots.items() if (exponent := mono >> slot & _MASK)}
+        return {atom: exponent for atom, slot in self.slots.items() if (exponent := mono >> slot & MASK)}
 
     def _indeterminates(self, mono: int) -> list[Expr]:
         """The factors of a monomial: variables by name, then powers and values of sequences."""

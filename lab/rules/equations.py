@@ -8,7 +8,7 @@ other, within the permitted work. A factor may be dropped once it is shown to be
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from lab.algebra import Terms
+from lab.algebra import MASK, Terms
 from lab.claims import Claim, Solutions
 from lab.defects import Kind
 from lab.expressions import Expr, Number, num, sub
@@ -117,27 +117,31 @@ class Solver:
                 self.ledger.defect(Kind.MISSING_CASE, sentence.span, f"the solution x = {root} is lost")
                 return False
         for factor in new:
-            values = self.ledger.algebra.value(factor)
-            if not values or self._gains(values):
+            if self._gains(factor):
                 self.ledger.defect(Kind.INVALID_STEP, sentence.span, "this has solutions that the equation has not")
                 return False
         return True
 
     def _at(self, factor: Terms, root: Number) -> Number:
-        slot = self.ledger.algebra.slot(("v", "x"))
-        values = self.ledger.algebra.value(factor)
-        if any(mono >> slot << slot != mono for mono in values):
-            return 1
-        return sum(value * root ** (mono >> slot) for mono, value in values.items())
+        """A factor at a number; not 0 where it is no polynomial in x."""
+        degrees = self._degrees(factor)
+        return 1 if degrees is None else sum(value * root**degree for degree, value in degrees.items())
 
-    def _gains(self, values: dict[int, Number]) -> bool:
-        """Whether a polynomial has a real zero that is no solution, or is no polynomial in x at all."""
-        slot = self.ledger.algebra.slot(("v", "x"))
-        if any(mono & ~(255 << slot) for mono in values):
+    def _gains(self, factor: Terms) -> bool:
+        """Whether a factor has a real zero that is no solution, or is no polynomial in x at all."""
+        degrees = self._degrees(factor)
+        if not degrees:
             return True
-        degrees = {mono >> slot: value for mono, value in values.items()}
         coefficients = [Fraction(degrees.get(degree, 0)) for degree in range(max(degrees), -1, -1)]
         return has_real_root(coefficients, self.claim.actual)
+
+    def _degrees(self, factor: Terms) -> dict[int, Number] | None:
+        """The coefficients by degree; None where there is anything but x."""
+        slot = self.ledger.algebra.slot(("v", "x"))
+        values = self.ledger.algebra.value(factor)
+        if any(mono & ~(MASK << slot) for mono in values):
+            return None
+        return {mono >> slot: value for mono, value in values.items()}
 
     def _size(self, old: list[Terms], new: list[Terms]) -> int | None:
         """The work from one list of factors to another."""

@@ -43,6 +43,7 @@ HEAVY = {
     "fractions": " + ".join(f"x/{i}" for i in range(100001, 100300)) + " = 0",
     "many cases": "\n".join(f"Case n = {i} mod 97: n^9 = {i}^9 mod 97." for i in range(97)),
     "a high equation": "x^60 + 12345678x^59 + 1 = 0.",
+    "other variables": "n^2 + x = 0. k = 2 or n = 3. x*n = 4. u(7) + x = 1.",
     "alternatives": " or ".join(f"x = {i}" for i in range(600)),
     "assumptions": "\n".join(f"Assume u(k + {i}) = 2^(k + {i})." for i in range(99)),
     "moduli": "\n".join(f"5^n + n = 3 mod {i}." for i in range(1, 90)),
