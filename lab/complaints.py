@@ -74,7 +74,7 @@ def complaint_of(proof: str, defect: Defect) -> Complaint:
 
 def quotation(text: str) -> str:
     """A quote of part of a proof without its words: whole if short, else the right side of its last relation."""
-    text = _OPENING_WORDS.sub("", " ".join(text.split())).rstrip(".;")
+    text = _OPENING_WORDS.sub("", " ".join(text.split())).rstrip(".;").rpartition(": ")[2]
     if len(text) <= 1 or _WORD.search(text):
         return ""
     if len(text) > LONGEST_QUOTE and (sign := max(text.rfind(f" {sign} ") for sign in ("=", ">=", "<=", ">", "<"))) > 0:

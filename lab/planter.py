@@ -28,7 +28,8 @@ from lab.planting.variations import vary
 from lab.theorem import Theorem
 
 LABELS = (0.0, 0.5, 1.0)
-MOST_TRIES = 40
+MOST_KINDS = 6
+MOST_TRIES = 8
 
 Op = Callable[[Random, Theorem, Sentences], Edit | None]
 
@@ -117,20 +118,29 @@ def right_proof(rng: Random, theorem: Theorem) -> LabelledProof:
 def _planted(
     rng: Random, theorem: Theorem, kinds: Sequence[Kind], weights: Sequence[int], labels: Sequence[float]
 ) -> LabelledProof | None:
-    """Draws until the checker finds a defect of the drawn kind, where it was planted, and gives a wanted label."""
-    for _ in range(MOST_TRIES):
+    """Draws kinds, and places for each, until the checker finds that defect there and gives a wanted label."""
+    for _ in range(MOST_KINDS):
         (kind,) = rng.choices(kinds, weights)
-        op = rng.choice(OPS[kind])
-        try:
-            edit = op(rng, theorem, vary(rng, theorem.steps.sentences))
-        except Refused:  # a changed number led out of the checker's limits
-            continue
-        if edit is None or not edit.text.strip():
-            continue
-        verdict = check(theorem, edit.text)
-        if verdict.score in labels and _found(edit, verdict, kind):
-            return LabelledProof(edit.text, verdict, kind, op.__name__.replace("_", " "))
+        for _ in range(MOST_TRIES):
+            found = _tried(rng, theorem, kind)
+            if found is not None and found.label in labels:
+                return found
     return None
+
+
+def _tried(rng: Random, theorem: Theorem, kind: Kind) -> LabelledProof | None:
+    """One try at one place; None where there is no such place, or what was planted is no such defect."""
+    op = rng.choice(OPS[kind])
+    try:
+        edit = op(rng, theorem, vary(rng, theorem.steps.sentences))
+    except Refused:  # a changed number led out of the checker's limits
+        return None
+    if edit is None or not edit.text.strip():
+        return None
+    verdict = check(theorem, edit.text)
+    return (
+        LabelledProof(edit.text, verdict, kind, op.__name__.replace("_", " ")) if _found(edit, verdict, kind) else None
+    )
 
 
 def _found(edit: Edit, verdict: Verdict, kind: Kind) -> bool:

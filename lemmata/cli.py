@@ -29,9 +29,11 @@ COMMANDS = {
     "export": ("lemmata.commands.transfer", "write a run as a parquet table"),
     "train": ("lemmata.commands.train", "train a role: worked examples, indexer stages, reinforcement learning"),
     "serve": ("lemmata.commands.serve", "serve a model of ours to OpenAI-compatible clients"),
+    "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labelled proofs and analyses"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
 TAKE_PROBLEMS = ("refine", "prove")
+SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
 
 
 def main() -> None:
@@ -49,8 +51,21 @@ def main() -> None:
     function = getattr(import_module(COMMANDS[command][0]), f"{command}_command")
     if command == "show":
         sys.exit(guarded(function, arguments[1:]))
-    sys.argv = [f"lemmata {command}", *arguments[1:]]
+    sys.argv = [f"lemmata {command}", *after_second_word(command, arguments[1:])]
     sys.exit(with_hydra(command, function))
+
+
+def after_second_word(command: str, arguments: list[str]) -> list[str]:
+    """The settings of a command, whose second word (if it has one) is checked; options such as --help need none."""
+    words = SECOND_WORDS.get(command)
+    if words is None or (arguments and arguments[0].startswith("-")):
+        return arguments
+    if not arguments or arguments[0] not in words:
+        given = f", not {arguments[0]!r}" if arguments else ""
+        fail(
+            f"lemmata {command} must go on with {' or '.join(words)}{given}: lemmata {command} {words[0]} SETTING=VALUE"
+        )
+    return arguments[1:]
 
 
 def with_hydra(command: str, function: Command) -> int:

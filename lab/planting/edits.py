@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
-from lab.expressions import Expr, neg
+from lab.expressions import Expr, add, neg
 from lab.moves import Move, interpret
 from lab.sentences import Chain, Derivation, Part, Sentence
 
@@ -130,7 +130,7 @@ def _slips_of_sum(terms: tuple[Expr, ...]) -> Iterator[Expr]:
         yield from (Expr("add", (*before, other, *after)) for other in _slips(term))
         if index:
             yield Expr("add", (*before, neg(term), *after))
-            yield Expr("add", (*before, *after)) if len(terms) > 2 else terms[0]
+            yield add(*before, *after)
 
 
 class Edit(NamedTuple):

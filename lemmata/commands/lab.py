@@ -1,0 +1,39 @@
+"""``lemmata lab generate``: theorems with exact truth, labelled proofs and labelled analyses, as a table."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from lab.generator import HELD_OUT_LEVEL, LEVELS, families
+from lab.items import Stream
+from lab.table import WHAT, rows, write_table
+from lemmata.terminal import plain
+from proofs.config import STRICT, Count, Name, Positive, read_part, settings
+from proofs.errors import LemmataError
+
+
+@settings(frozen=True, config=STRICT)
+class GenerateConfig:
+    """``families`` and ``levels``: None means all (but the level without a training stream)."""
+
+    out: Name
+    what: Literal["theorems", "proofs", "analyses"]
+    families: tuple[str, ...] | None
+    levels: tuple[int, ...] | None
+    split: Literal["train", "validation", "test"]
+    count: Positive
+    seed: Count
+
+
+def lab_command(config: dict[str, Any]) -> int:
+    """Write a table of the lab."""
+    settings = read_part(GenerateConfig, config)
+    levels = settings.levels or tuple(level for level in LEVELS if level != HELD_OUT_LEVEL)
+    try:
+        stream = Stream(WHAT[settings.what], settings.families or families(), levels, settings.split, settings.seed)
+    except ValueError as error:
+        raise LemmataError(str(error)) from error
+    count = write_table(Path(settings.out), rows(stream, settings.count))
+    Console(highlight=False).print(plain(f"{settings.out}: {count} {settings.what}"), soft_wrap=True)
+    return 0

@@ -1,0 +1,102 @@
+"""Planted proofs: the label is the checker's, the defect is where it was planted, and every kind really occurs."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from lab import LEVELS, Kind, Theorem, check, families, generate
+from lab.complaints import END, line_of
+from lab.planter import LABELS, OPS, LabelledProof, labelled_proof, plant
+
+# Kinds that a family has no place for.
+IMPOSSIBLE = {
+    ("identities", Kind.MISSING_CASE),
+    ("inequalities", Kind.MISSING_CASE),
+    ("equations", Kind.CIRCULAR),
+}
+
+
+def drawn(family: str, level: int, count: int = 12) -> list[Theorem]:
+    """Some theorems of a family."""
+    return [generate(family, level, seed, "validation") for seed in range(count)]
+
+
+@pytest.mark.parametrize("family", families())
+def test_labels_are_the_checkers(family: str) -> None:
+    for level in LEVELS:
+        for seed, theorem in enumerate(drawn(family, level)):
+            proof = labelled_proof(theorem, seed)
+            assert proof.verdict == check(theorem, proof.text)
+            assert proof.label == proof.verdict.score
+            assert (proof.planted is None) == (proof.label == 1)
+
+
+@pytest.mark.parametrize("family", families())
+def test_labels_are_balanced(family: str) -> None:
+    labels = Counter(
+        labelled_proof(theorem, seed).label
+        for level in LEVELS[:4]
+        for seed, theorem in enumerate(drawn(family, level, 40))
+    )
+    assert all(0.2 < labels[label] / 160 < 0.48 for label in LABELS), labels
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("family", families())
+def test_every_kind_is_produced_where_it_says(family: str, kind: Kind) -> None:
+    found: list[LabelledProof] = []
+    for theorem in (theorem for level in (2, 4) for theorem in drawn(family, level)):
+        proof = plant(theorem, 1, kind)
+        if proof is not None:
+            found.append(proof)
+            assert proof.label < 1
+            assert any(defect.kind is kind for defect in proof.verdict.defects)
+    assert bool(found) == ((family, kind) not in IMPOSSIBLE)
+
+
+def test_every_way_of_planting_is_used() -> None:
+    ways = {
+        proof.how
+        for family in families()
+        for kind in Kind
+        for seed, theorem in enumerate(drawn(family, 3, 14))
+        if (proof := plant(theorem, seed, kind))
+    }
+    assert ways == {way.__name__.replace("_", " ") for several in OPS.values() for way in several}
+
+
+def test_a_slip_that_cancels_is_found_and_the_end_is_right() -> None:
+    found = [
+        (theorem, proof)
+        for seed, theorem in enumerate(drawn("identities", 3, 60))
+        if (proof := plant(theorem, seed, Kind.INVALID_STEP)) and proof.how == "cancelling slip"
+    ]
+    assert found
+    for theorem, proof in found:
+        faulty = {line_of(proof.text, defect) for defect in proof.verdict.defects}
+        assert END not in faulty
+        last = proof.text.split("\n")[-1]
+        assert last.split()[-1] == theorem.derivation.split()[-1]
+
+
+def test_right_proofs_differ_from_the_written_ones() -> None:
+    right = [(theorem, labelled_proof(theorem, 0, (0, 0, 1))) for theorem in drawn("sums", 3, 40)]
+    assert all(proof.label == 1 for _, proof in right)
+    assert sum(proof.text != theorem.derivation for theorem, proof in right) > 10
+
+
+def test_another_process_plants_the_same() -> None:
+    code = (
+        "from lab import *; from lab.planter import labelled_proof; from hashlib import sha256;"
+        "print(sha256(repr([labelled_proof(generate(f, 2, s, 'test'), s) for f in families() for s in range(4)])"
+        ".encode()).hexdigest())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
