@@ -2,6 +2,7 @@
 
 RUN/run.yaml               command, configuration, versions
 RUN/problems/<id>.jsonl    problem, proofs, analyses, reviews, labels, selection: one record a line
+RUN/checkpoints/           of a training run (rl.checkpoint)
 RUN/metrics.jsonl          progress over time
 RUN/lock                   held by the process that writes
 """
@@ -24,6 +25,8 @@ import yaml
 from proofs.errors import LemmataError
 from proofs.log import ProblemLog, read_log
 from proofs.records import SCHEMA_VERSION, Problem, Record
+
+HELD = ("problems", "checkpoints")  # folders of a run with what was made by its settings
 
 
 def now() -> str:
@@ -141,7 +144,7 @@ def _join(folder: Path, command: str, config: Mapping[str, Any], may_change: Col
     changes = difference(manifest["config"], wanted, may_change)
     if not changes:
         return manifest
-    if not any((folder / "problems").iterdir()):
+    if not any(any((folder / name).glob("*")) for name in HELD):
         # It ended before it held anything, on a misspelt setting, say: nothing stands on the old settings.
         return _write_manifest(folder, wanted)
     listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, before, after in changes)

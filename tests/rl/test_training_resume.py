@@ -79,5 +79,5 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     assert train(tmp_path, "rollout", 20) == -signal.SIGKILL
     state = max((tmp_path / "checkpoints").glob("step-*")) / "state.pt"
     state.write_bytes(state.read_bytes()[:-40])
-    with pytest.raises(LemmataError, match="damaged.*delete it"):
+    with pytest.raises(LemmataError, match=r"damaged.*delete it"):
         trainer(tmp_path, train_config()).run()
