@@ -34,6 +34,11 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = folder / "checkpoints", keep
 
+    def latest_model(self) -> Path | None:
+        """The Hugging Face folder of the latest checkpoint, with its tokenizer."""
+        latest = max(self.folder.glob("step-*"), default=None)
+        return latest and latest / "model"
+
     def latest(self, parallel: Parallel, module: DsaModel) -> dict[str, Any] | None:
         """Copy the latest checkpoint's weights into ``module``, which is whole; its state, with ``stage`` of this
         process. None: there is no checkpoint. Raises LemmataError where it cannot be read.

@@ -16,6 +16,7 @@ from model.transformer import DsaModel
 from proofs.config import read_config
 from proofs.errors import LemmataError
 from proofs.templates import Templates
+from rl.checkpoint import Checkpoints
 from rl.config import RoleName, TrainConfig
 from rl.learner import Learner
 from rl.metrics import make_trackers
@@ -30,7 +31,8 @@ def make_trainer(
 ) -> Trainer:
     """The trainer of a run in ``folder``. Raises LemmataError where the settings do not fit together."""
     torch.set_num_threads(config.threads)
-    module, tokenizer = _model(config)
+    started = Checkpoints(folder, config.checkpoint.keep).latest_model()
+    module, tokenizer = _load(started, config) if started else _model(config)
     learner = Learner(
         module=module,
         tokenizer=tokenizer,
@@ -50,10 +52,18 @@ def make_task(config: TrainConfig, role: RoleName, split: str) -> Task:
     return ROLES[role](Stream(data, split, config.seed), templates)
 
 
-def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
+def _load(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
     try:
-        if config.model is not None:
-            return load_model(Path(config.model), "float32", config.device)
+        return load_model(folder, "float32", config.device)
+    except ModelError as error:
+        raise LemmataError(f"{folder} cannot be trained: {error}") from error
+
+
+def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
+    """What a run starts from. A tokenizer of its own depends on the lab's texts, so it is made once."""
+    if config.model is not None:
+        return _load(Path(config.model), config)
+    try:
         new = config.new_model
         tokenizer = train_tokenizer(_texts(config), new.vocab_size)
         ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}

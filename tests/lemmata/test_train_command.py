@@ -74,3 +74,15 @@ def test_wrong_settings_are_explained(settings: list[str], said: str, lemmata: C
     assert done.code == 1
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_resumed_run_keeps_its_tokenizer(
+    lemmata: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another release of the lab writes other texts, of which another tokenizer would be made."""
+    settings = ["role=prover", "stage=sft", f"run={tmp_path / 'run'}", *SMALL]
+    assert lemmata("train", *settings).code == 0
+    before = (tmp_path / "run" / "model" / "tokenizer.json").read_bytes()
+    monkeypatch.setattr("rl.setup._texts", lambda config: ["other words entirely"] * 50)
+    assert lemmata("train", *settings, "stages.sft.steps=3").code == 0
+    assert (tmp_path / "run" / "model" / "tokenizer.json").read_bytes() == before
