@@ -22,7 +22,7 @@ from rl.learner import Learner
 from rl.metrics import make_trackers
 from rl.parallel import Parallel
 from rl.task import Task
-from rl.tasks.lab import ROLES, LabConfig, Stream
+from rl.tasks.lab import TASKS, LabConfig, lab_task
 from rl.trainer import Report, Trainer
 
 
@@ -49,7 +49,10 @@ def make_task(config: TrainConfig, role: RoleName, split: str) -> Task:
     """A role on one stream of the lab's theorems."""
     data = read_config(LabConfig, config.data, "data")
     templates = Templates.load(config.prompts) if config.prompts else lab_templates()
-    return ROLES[role](Stream(data, split, config.seed), templates)
+    try:
+        return lab_task(role, data, templates, split, config.seed)
+    except ValueError as error:
+        raise LemmataError(f"data: {error}") from error
 
 
 def _load(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
@@ -75,7 +78,7 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
 
 def _texts(config: TrainConfig) -> Iterator[str]:
     """What the tokenizer is trained on: worked examples of all roles."""
-    for role in ROLES:
+    for role in TASKS:
         task = make_task(config, role, "train")
         for number in range(config.new_model.tokenizer_examples):
             example = task.example(number)

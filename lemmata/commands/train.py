@@ -25,7 +25,7 @@ MAY_CHANGE = frozenset(
         *("stages.*.micro_tokens", "stages.rl.sequences", "stages.rl.cache_tokens"),
     ]
 )
-SHOWN = ("loss", "reward", "reward/pass", "validation/loss", "validation/reward", "validation/reward/pass", "length")
+SHOWN = ("loss", "reward", "reward/pass", "reward/exact", "length")
 SECONDS = 5.0  # between two lines of progress
 
 
@@ -73,7 +73,8 @@ class _Report:
         validated = any(name.startswith("validation/") for name in values)
         if validated or time.monotonic() - self._latest > SECONDS:
             self._latest = time.monotonic()
-            shown = [f"{name} {values[name]:.4g}" for name in SHOWN if name in values]
+            names = [*SHOWN, *(f"validation/{name}" for name in SHOWN)]
+            shown = [f"{name} {values[name]:.4g}" for name in names if name in values]
             _say(f"step {step} {stage}: {', '.join(shown)}")
 
 

@@ -1,188 +1,126 @@
-"""The three roles on theorems of the lab, judged by the exact truth (MATH.md names; DeepSeekMath-V2, section 2).
+"""The three roles on theorems of the lab, judged by the exact truth (DeepSeekMath-V2, section 2, has the rewards).
 
-Problem n of a stream is drawn by n alone: family, level and theorem; so are its planted defects.
+Problem n of a stream is item n of `lab.items`: its theorem, labelled proof and labelled analysis follow from n alone.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from random import Random
+from typing import ClassVar
 
-from lab import HELD_OUT_LEVEL, LEVELS, Theorem, check, families, generate
-from lab.analyses import write_analysis
-from lab.answers import write_answer
-from lab.faulty import LabelledAnalysis, labelled_analysis
-from lab.planter import LabelledProof, labelled_proof
-from lab.reviews import write_review
+from lab import check
+from lab.items import Item, Stream
 from proofs.config import STRICT, Name, Positive, settings
-from proofs.ids import derive_seed
 from proofs.sections import split_proof
 from proofs.templates import Templates
 from rl.config import RoleName
 from rl.reward import Reward, reward_analysis, reward_proof, reward_review
 from rl.task import Answer, Example
 
-DOMAIN = "mathematics"
-REMEMBERED = 4096  # theorems whose drawing is not repeated
-
 
 @settings(frozen=True, config=STRICT)
 class LabConfig:
-    """Which theorems: of these families and levels, each as often as the others. ``rounds`` of a prover's tries: after
-    the first it refines its own proof by its own evaluation."""
+    """Theorems of these families and levels in turn. ``rounds`` of a prover's try: after the first it refines its own
+    proof by its own evaluation."""
 
     families: tuple[Name, ...]
     levels: tuple[Positive, ...]
     rounds: Positive = 1
 
-    def __post_init__(self) -> None:
-        if unknown := [name for name in self.families if name not in families()]:
-            raise ValueError(f"the lab has no families {unknown}; it has {', '.join(families())}")
-        trained = [level for level in LEVELS if level != HELD_OUT_LEVEL]
-        if unknown := [level for level in self.levels if level not in trained]:
-            raise ValueError(f"levels {unknown} are not for training; {trained} are")
-
 
 @dataclass(frozen=True)
-class Stream:
-    """The theorems of one split, by number."""
-
-    config: LabConfig
-    split: str
-    seed: int
-
-    def theorem(self, number: int) -> Theorem:
-        """Theorem ``number``."""
-        return _theorem(self.config.families, self.config.levels, self.split, self.seed_of("theorem", number))
-
-    def seed_of(self, purpose: str, number: int) -> int:
-        """What is drawn for a purpose beside theorem ``number`` is drawn by this."""
-        return derive_seed(self.seed, self.split, purpose, number)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _theorem(families: Sequence[str], levels: Sequence[int], split: str, seed: int) -> Theorem:
-    draw = Random(seed)
-    return generate(draw.choice(families), draw.choice(levels), seed, split)
-
-
-@dataclass(frozen=True)
-class LabProver:
-    """Proves or refutes, and evaluates its own proof. R_Y is the checker's score: for tests and for measuring."""
+class LabTask:
+    """What the roles have in common: one turn, and the lab's own answer as the example."""
 
     stream: Stream
     templates: Templates
-    domain = DOMAIN
+    rounds: int = 1
+    domain: ClassVar[str] = "mathematics"
 
     def prompt(self, number: int) -> str:
         """As Task.prompt."""
-        return self.templates.proof(self.stream.theorem(number).statement)
+        raise NotImplementedError
+
+    def reward(self, item: Item, answer: Answer) -> Reward:
+        """The reward of an answer."""
+        raise NotImplementedError
+
+    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
+        """As Task.follow_up: there is one turn."""
+        return None
+
+    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        """As Task.rewards: that of the last answer."""
+        return [self.reward(self.stream.item(number), answers[-1]) for number, answers in tries]
+
+    def example(self, number: int) -> Example:
+        """As Task.example."""
+        return Example(self.prompt(number), self.stream.item(number).answer)
+
+
+class LabProver(LabTask):
+    """Proves or refutes, and evaluates its own proof. R_Y is the checker's score: for tests and for measuring."""
+
+    def prompt(self, number: int) -> str:
+        """As Task.prompt."""
+        return self.templates.proof(self.stream.item(number).theorem.statement)
 
     def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
         """As Task.follow_up: refinement of the latest proof, while rounds are left and there is a proof."""
         sections = split_proof(answers[-1].text)
-        if len(answers) == self.stream.config.rounds or not sections.body or not sections.self_evaluation:
+        if len(answers) == self.rounds or not sections.body or not sections.self_evaluation:
             return None
         candidates = [(sections.body, [sections.self_evaluation])]
-        return self.templates.refinement(self.stream.theorem(number).statement, candidates)
+        return self.templates.refinement(self.stream.item(number).theorem.statement, candidates)
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards: that of the last answer."""
-        return [self._reward(number, answers[-1]) for number, answers in tries]
-
-    def _reward(self, number: int, answer: Answer) -> Reward:
+    def reward(self, item: Item, answer: Answer) -> Reward:
+        """As LabTask.reward; the part ``pass`` tells complete proofs."""
         body = split_proof(answer.text).body
-        truth = 0.0 if body is None else check(self.stream.theorem(number), body).score
+        truth = 0.0 if body is None else check(item.theorem, body).score
         reward = reward_proof(answer.text, truth, truncated=answer.truncated)
         return Reward(reward.total, {**reward.parts, "pass": float(truth == 1.0)})
 
-    def example(self, number: int) -> Example:
-        """As Task.example: the writer's derivation, and that it is right."""
-        theorem = self.stream.theorem(number)
-        answer = write_answer(theorem, theorem.derivation, seed=self.stream.seed_of("answer", number))
-        return Example(self.prompt(number), answer)
 
-
-@dataclass(frozen=True)
-class LabVerifier:
+class LabVerifier(LabTask):
     """Scores proofs of which some have planted defects."""
 
-    stream: Stream
-    templates: Templates
-    domain = DOMAIN
-
-    def proof(self, number: int) -> tuple[Theorem, LabelledProof]:
-        """What is to be judged."""
-        theorem = self.stream.theorem(number)
-        return theorem, labelled_proof(theorem, self.stream.seed_of("proof", number))
-
     def prompt(self, number: int) -> str:
         """As Task.prompt."""
-        theorem, proof = self.proof(number)
-        return self.templates.verification(theorem.statement, proof.text)
+        item = self.stream.item(number)
+        return self.templates.verification(item.theorem.statement, item.proof.text)
 
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up: one turn."""
-        return None
-
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards."""
-        return [self._reward(number, answers[-1]) for number, answers in tries]
-
-    def _reward(self, number: int, answer: Answer) -> Reward:
-        proof = self.proof(number)[1]
-        return reward_analysis(answer.text, proof.label, quoted=proof.text, truncated=answer.truncated)
-
-    def example(self, number: int) -> Example:
-        """As Task.example: the true analysis."""
-        theorem, proof = self.proof(number)
-        analysis = write_analysis(
-            theorem, proof.text, check(theorem, proof.text), self.stream.seed_of("answer", number)
-        )
-        return Example(self.templates.verification(theorem.statement, proof.text), analysis)
+    def reward(self, item: Item, answer: Answer) -> Reward:
+        """As LabTask.reward; the part ``exact`` tells scores that are the label."""
+        proof = item.proof
+        return _with_exact(reward_analysis(answer.text, proof.label, quoted=proof.text, truncated=answer.truncated))
 
 
-@dataclass(frozen=True)
-class LabMetaVerifier:
+class LabMetaVerifier(LabTask):
     """Rates analyses of which some are faulty."""
 
-    stream: Stream
-    templates: Templates
-    domain = DOMAIN
-
-    def analysis(self, number: int) -> tuple[Theorem, LabelledProof, LabelledAnalysis]:
-        """What is to be rated, with the proof that it judges."""
-        theorem = self.stream.theorem(number)
-        proof = labelled_proof(theorem, self.stream.seed_of("proof", number))
-        return theorem, proof, labelled_analysis(theorem, proof.text, self.stream.seed_of("analysis", number))
-
     def prompt(self, number: int) -> str:
         """As Task.prompt."""
-        theorem, proof, analysis = self.analysis(number)
-        return self.templates.meta_verification(theorem.statement, proof.text, analysis.text)
+        item = self.stream.item(number)
+        return self.templates.meta_verification(item.theorem.statement, item.proof.text, item.analysis.text)
 
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up: one turn."""
-        return None
-
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards."""
-        return [self._reward(number, answers[-1]) for number, answers in tries]
-
-    def _reward(self, number: int, answer: Answer) -> Reward:
-        _, proof, analysis = self.analysis(number)
+    def reward(self, item: Item, answer: Answer) -> Reward:
+        """As LabTask.reward; the part ``exact`` tells scores that are the label."""
+        proof, analysis = item.proof, item.analysis
         quoted = f"{proof.text}\n{analysis.text}"
-        return reward_review(answer.text, analysis.quality, quoted=quoted, truncated=answer.truncated)
-
-    def example(self, number: int) -> Example:
-        """As Task.example: the true review."""
-        theorem, proof, analysis = self.analysis(number)
-        review = write_review(theorem, proof.text, analysis.text, self.stream.seed_of("answer", number))
-        return Example(self.templates.meta_verification(theorem.statement, proof.text, analysis.text), review)
+        return _with_exact(reward_review(answer.text, analysis.quality, quoted=quoted, truncated=answer.truncated))
 
 
-ROLES: Mapping[RoleName, type[LabProver | LabVerifier | LabMetaVerifier]] = {
-    "prover": LabProver,
-    "verifier": LabVerifier,
-    "meta_verifier": LabMetaVerifier,
+def _with_exact(reward: Reward) -> Reward:
+    return Reward(reward.total, {**reward.parts, "exact": float(reward.parts.get("score") == 1.0)})
+
+
+TASKS: Mapping[RoleName, tuple[type[LabTask], str]] = {
+    "prover": (LabProver, "prove"),
+    "verifier": (LabVerifier, "verify"),
+    "meta_verifier": (LabMetaVerifier, "review"),
 }
+
+
+def lab_task(role: RoleName, data: LabConfig, templates: Templates, split: str, seed: int) -> LabTask:
+    """A role on one split. Raises ValueError for families and levels that the split does not have."""
+    task, item_role = TASKS[role]
+    return task(Stream(item_role, data.families, data.levels, split, seed), templates, data.rounds)

@@ -9,21 +9,22 @@ pytest.importorskip("torch")  # the package of the tests below it needs torch
 from lab import families
 from lab.prompts import templates
 from proofs.sections import split_proof
+from rl.config import RoleName
 from rl.reward import Reward
 from rl.task import Answer
-from rl.tasks.lab import ROLES, LabConfig, LabProver, Stream
+from rl.tasks.lab import TASKS, LabConfig, LabTask, lab_task
 
 CONFIG = LabConfig(families=tuple(families()), levels=(1, 2))
 ONE = "\\boxed{1}"
 
 
-def stream(split: str = "train", **changes: object) -> Stream:
-    return Stream(replace(CONFIG, **changes), split, seed=0)  # pyright: ignore[reportArgumentType]
+def task_of(role: RoleName, split: str = "train", rounds: int = 1) -> LabTask:
+    return lab_task(role, replace(CONFIG, rounds=rounds), templates(), split, seed=0)
 
 
-@pytest.mark.parametrize("role", list(ROLES))
-def test_worked_examples_earn_all(role: str) -> None:
-    task = ROLES[role](stream(), templates())  # pyright: ignore[reportArgumentType]
+@pytest.mark.parametrize("role", list(TASKS))
+def test_worked_examples_earn_all(role: RoleName) -> None:
+    task = task_of(role)
     for number in range(40):
         example = task.example(number)
         assert example.prompt == task.prompt(number)
@@ -33,9 +34,9 @@ def test_worked_examples_earn_all(role: str) -> None:
         assert cut.total == 0.0
 
 
-@pytest.mark.parametrize("role", list(ROLES))
-def test_a_problem_is_its_number_and_split(role: str) -> None:
-    tasks = [ROLES[role](stream(split), templates()) for split in ("train", "train", "validation")]  # pyright: ignore[reportArgumentType]
+@pytest.mark.parametrize("role", list(TASKS))
+def test_a_problem_is_its_number_and_split(role: RoleName) -> None:
+    tasks = [task_of(role, split) for split in ("train", "train", "validation")]
     prompts = [[task.prompt(number) for number in range(30)] for task in tasks]
     assert prompts[0] == prompts[1]
     assert not set(prompts[0]) & set(prompts[2])
@@ -43,13 +44,13 @@ def test_a_problem_is_its_number_and_split(role: str) -> None:
 
 
 def prover_rewards(answer: str, number: int = 0) -> Reward:
-    (reward,) = LabProver(stream(), templates()).rewards([(number, [Answer(answer)])])
+    (reward,) = task_of("prover").rewards([(number, [Answer(answer)])])
     return reward
 
 
 def test_a_provers_reward_weighs_proof_and_honesty() -> None:
     """0.76 R_Y + 0.24 (1 - |s' - R_Y|), and nothing without the format (DeepSeekMath-V2, section 2.2)."""
-    right = LabProver(stream(), templates()).example(0).answer
+    right = task_of("prover").example(0).answer
     assert prover_rewards(right.replace(ONE, "\\boxed{0}")).total == pytest.approx(0.76)
     wrong = (
         "## Solution\nThe claim holds, clearly.\n\n## Self Evaluation\n\n" + right.split("## Self Evaluation\n\n")[1]
@@ -61,14 +62,14 @@ def test_a_provers_reward_weighs_proof_and_honesty() -> None:
 
 
 def test_refinement_shows_the_proof_and_its_evaluation() -> None:
-    task = LabProver(stream(rounds=2), templates())
+    task = task_of("prover", rounds=2)
     first = Answer(task.example(3).answer)
     follow_up = task.follow_up(3, [first])
     sections = split_proof(first.text)
     assert follow_up is not None
     assert sections.body is not None
     assert sections.self_evaluation is not None
-    assert task.stream.theorem(3).statement in follow_up
+    assert task.stream.item(3).theorem.statement in follow_up
     assert sections.body in follow_up
     assert sections.self_evaluation in follow_up
     assert task.follow_up(3, [first, first]) is None
