@@ -83,10 +83,21 @@ class Theirs:
     """TRL's, in a process of its own."""
 
     def __init__(self, python: str, shape: str) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [python, "-P", "benchmarks/trl_worker.py", shape]  # -P: our kernels.py is not the package of that name
+        quiet = {"HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment = {**os.environ, **quiet, "OMP_NUM_THREADS": "1"}
+        command = [
+            python,
+            "-P",
+            "benchmarks/trl_worker.py",
+            shape,
+        ]  # -P: our kernels.py is not the package of that name
         self._process: Any = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, stderr=subprocess.DEVNULL
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            stderr=subprocess.DEVNULL,
         )
         self.about = self._read()
 

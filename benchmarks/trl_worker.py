@@ -5,30 +5,36 @@ and what it generated as JSON.
 """
 
 import json
-import os
 import sys
 import tempfile
 import time
-import warnings
 from typing import Any
-
-os.environ |= {"HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "TOKENIZERS_PARALLELISM": "false"}
-warnings.filterwarnings("ignore")
 
 import torch
 import transformers
-import trl
+import trl  # pyright: ignore[reportMissingImports]  of an environment of its own
 from datasets import Dataset
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer  # pyright: ignore[reportMissingImports]
 
 PROMPTS, SAMPLES, PROMPT, ANSWER = 4, 8, 64, 128
 BASE = "Prove that the sum of two even integers is an even integer, using n = 2k. " * 2
-COMMON = {"vocab_size": 512, "max_position_embeddings": 2048, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-LLAMA = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 5}
+COMMON: dict[str, Any] = {
+    "vocab_size": 512,
+    "max_position_embeddings": 2048,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+LLAMA: dict[str, Any] = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 5}
 LLAMA |= {"num_attention_heads": 6, "num_key_value_heads": 2}
-DSV3 = {"hidden_size": 160, "intermediate_size": 320, "moe_intermediate_size": 96, "num_hidden_layers": 4}
+DSV3: dict[str, Any] = {
+    "hidden_size": 160,
+    "intermediate_size": 320,
+    "moe_intermediate_size": 96,
+    "num_hidden_layers": 4,
+}
 DSV3 |= {"num_attention_heads": 4, "num_key_value_heads": 4, "n_shared_experts": 1, "n_routed_experts": 8}
 DSV3 |= {"num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "first_k_dense_replace": 1, "kv_lora_rank": 64}
 DSV3 |= {"q_lora_rank": 96, "qk_rope_head_dim": 16, "qk_nope_head_dim": 32, "v_head_dim": 32}

@@ -29,7 +29,10 @@ class Task(Protocol):
     ``domain`` names the subject, for which an algorithm may set its own KL coefficient.
     """
 
-    domain: str
+    @property
+    def domain(self) -> str:
+        """The subject."""
+        ...
 
     def prompt(self, number: int) -> str:
         """The user's message of problem ``number`` of the training stream."""

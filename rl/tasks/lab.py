@@ -5,7 +5,6 @@ Problem n of a stream is item n of `lab.items`: its theorem, labelled proof and 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from lab import check
 from lab.items import Item, Stream
@@ -34,7 +33,7 @@ class LabTask:
     stream: Stream
     templates: Templates
     rounds: int = 1
-    domain: ClassVar[str] = "mathematics"
+    domain: str = "mathematics"
 
     def prompt(self, number: int) -> str:
         """As Task.prompt."""

@@ -1,6 +1,7 @@
-"""Rollouts as the stage learns from them: refilled, used so often and once each, with a reference that stays or moves."""
+"""Rollouts as the stage learns from them: refilled, used so often and no more, with a reference that may move."""
 
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def descend(stage: PolicyStage, rate: float = 0.05) -> None:
     with torch.no_grad():
         for weight in stage.learner.module.parameters():
             if weight.grad is not None:
-                weight -= rate * weight.grad
+                weight.sub_(weight.grad, alpha=rate)
                 weight.grad = None
     stage.weights_changed()
 
@@ -65,7 +66,7 @@ def test_every_epoch_learns_from_every_sample_once() -> None:
         under.step()
         seen.append([id(sample) for sample in under.latest])
         descend(under, 0.0)
-    first, second = sum(seen[:3], []), sum(seen[3:], [])
+    first, second = [*chain(*seen[:3])], [*chain(*seen[3:])]
     assert sorted(first) == sorted(second)
     assert len(set(first)) == 12
     assert under.rollout == 1
