@@ -21,6 +21,16 @@ from model.rope import Rotation, rotate_interleaved, softmax_scale
 FEW_QUERIES = 4  # of a sequence, up to which each gathers its own rows; beyond, the sequence's rows are gathered once
 
 
+class Projected(NamedTuple):
+    """Queries without and with position, and what the cache keeps of each token: latent and rope key."""
+
+    nope_BSHG: Tensor
+    rope_BSHR: Tensor
+    c_BSC: Tensor
+    key_BSR: Tensor
+    latent_BSQ: Tensor
+
+
 class AttentionInputs(NamedTuple):
     """What attention takes of the new tokens: absorbed queries, rows [latent | rope key], and the queries' latent."""
 
@@ -77,6 +87,13 @@ class Attention(nn.Module):
 
     def project(self, x_BSM: Tensor, turn: Rotation) -> AttentionInputs:
         """Queries and rows of the tokens ``x_BSM``."""
+        parts = self.projected(x_BSM, turn)
+        absorbed_BSHC = _per_head(parts.nope_BSHG, self._up_projection[:, : self.config.qk_nope_head_dim])
+        q_BSHD = torch.cat((absorbed_BSHC, parts.rope_BSHR), dim=-1)
+        return AttentionInputs(q_BSHD, torch.cat((parts.c_BSC, parts.key_BSR), dim=-1), parts.latent_BSQ)
+
+    def projected(self, x_BSM: Tensor, turn: Rotation) -> Projected:
+        """What both modes begin with: absorbed queries over shared rows, or keys and values of each head."""
         config = self.config
         latent_BSQ = x_BSM if config.q_lora_rank is None else self.q_a_layernorm(self.q_a_proj(x_BSM))
         project_query = self.q_proj if config.q_lora_rank is None else self.q_b_proj
@@ -85,10 +102,22 @@ class Attention(nn.Module):
         kv_BSD = self.kv_a_proj_with_mqa(x_BSM)
         c_BSC, key_BSR = kv_BSD[..., : config.kv_lora_rank], kv_BSD[..., config.kv_lora_rank :]
         turned = rotate_interleaved(torch.cat((rope_BSHR, key_BSR.unsqueeze(2)), dim=2), turn)
-        absorbed_BSHC = _per_head(nope_BSHG, self._up_projection[:, : config.qk_nope_head_dim])
-        q_BSHD = torch.cat((absorbed_BSHC, turned[:, :, :-1]), dim=-1)
-        rows_BSD = torch.cat((self.kv_a_layernorm(c_BSC), turned[:, :, -1]), dim=-1)
-        return AttentionInputs(q_BSHD, rows_BSD, latent_BSQ)
+        return Projected(nope_BSHG, turned[:, :, :-1], self.kv_a_layernorm(c_BSC), turned[:, :, -1], latent_BSQ)
+
+    def per_head(self, parts: Projected) -> tuple[Tensor, Tensor]:
+        """MLA in MHA mode: queries [B, S, H, Y] and, side by side, keys and values [B, S, H, 2 Y], padded with zeros.
+
+        Y is the wider of key and value: torch's attention wants them alike.
+        """
+        config, heads = self.config, self.config.num_attention_heads
+        up_BSHX = self.kv_b_proj(parts.c_BSC).unflatten(-1, (heads, -1))
+        nope_BSHG, v_BSHV = up_BSHX.split([config.qk_nope_head_dim, config.v_head_dim], dim=-1)
+        key_BSHR = parts.key_BSR.unsqueeze(2).expand(-1, -1, heads, -1)
+        more = config.v_head_dim - config.qk_head_dim
+        fill = [v_BSHV.new_zeros(()).expand(*v_BSHV.shape[:3], abs(more))] if more else []
+        behind_key, behind_value = (fill, []) if more > 0 else ([], fill)
+        q_BSHY = torch.cat((parts.nope_BSHG, parts.rope_BSHR, *behind_key), dim=-1)
+        return q_BSHY, torch.cat((nope_BSHG, key_BSHR, *behind_key, v_BSHV, *behind_value), dim=-1)
 
     def index(self, x_BSM: Tensor, inputs: AttentionInputs, keys_BTI: Tensor, turn: Rotation) -> IndexInputs:
         """The indexer's queries and weights for the tokens, with the keys to score.
