@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kernels import dispatch
 from kernels.dispatch import IndexInputs
-from model.cache import LayerCache
+from model.cache import LaneRows, LayerCache
 from model.config import ModelConfig
 from model.indexer import Indexer
 from model.layers import Linear, RMSNorm
@@ -98,11 +98,12 @@ class Attention(nn.Module):
         latent_BSQ = x_BSM if config.q_lora_rank is None else self.q_a_layernorm(self.q_a_proj(x_BSM))
         project_query = self.q_proj if config.q_lora_rank is None else self.q_b_proj
         q_BSHX = project_query(latent_BSQ).view(*x_BSM.shape[:2], config.num_attention_heads, -1)
-        nope_BSHG, rope_BSHR = q_BSHX[..., : config.qk_nope_head_dim], q_BSHX[..., config.qk_nope_head_dim :]
-        kv_BSD = self.kv_a_proj_with_mqa(x_BSM)
-        c_BSC, key_BSR = kv_BSD[..., : config.kv_lora_rank], kv_BSD[..., config.kv_lora_rank :]
+        # split, not indexing: its backward joins the gradients instead of adding them in zeros.
+        nope_BSHG, rope_BSHR = q_BSHX.split([config.qk_nope_head_dim, config.qk_rope_head_dim], dim=-1)
+        c_BSC, key_BSR = self.kv_a_proj_with_mqa(x_BSM).split([config.kv_lora_rank, config.qk_rope_head_dim], dim=-1)
         turned = rotate_interleaved(torch.cat((rope_BSHR, key_BSR.unsqueeze(2)), dim=2), turn)
-        return Projected(nope_BSHG, turned[:, :, :-1], self.kv_a_layernorm(c_BSC), turned[:, :, -1], latent_BSQ)
+        rope_BSHR, key_BS1R = turned.split([config.num_attention_heads, 1], dim=2)
+        return Projected(nope_BSHG, rope_BSHR, self.kv_a_layernorm(c_BSC), key_BS1R.squeeze(2), latent_BSQ)
 
     def per_head(self, parts: Projected) -> tuple[Tensor, Tensor]:
         """MLA in MHA mode: queries [B, S, H, Y] and, side by side, keys and values [B, S, H, 2 Y], padded with zeros.
@@ -141,6 +142,8 @@ class Attention(nn.Module):
         ``indices_BSK`` None: each query attends to all tokens up to its own.
         """
         latent, (batch, queries) = self.config.kv_lora_rank, positions_BS.shape
+        if cache is not None and indices_BSK is None and (lanes := cache.lanes()) is not None:
+            return _attend_lanes(inputs.q_BSHD.squeeze(1), lanes, self.scale).unsqueeze(1)
         if cache is None or queries > FEW_QUERIES:
             rows_BTD = inputs.rows_BSD if cache is None else cache.rows()
             if indices_BSK is None:
@@ -156,6 +159,14 @@ class Attention(nn.Module):
         """[H, G + V, C]: ``kv_b_proj`` holds per head the rows of W_UK, then those of W_UV."""
         weight = self.kv_b_proj.weight
         return weight.view(self.config.num_attention_heads, -1, weight.shape[1])
+
+
+def _attend_lanes(q_BHD: Tensor, lanes: LaneRows, scale: float) -> Tensor:
+    """One query of each sequence over all its rows, out_BHC; softmax in fp32 at least."""
+    logits_BHT = torch.bmm(q_BHD.to(lanes.keys_BDT.dtype) * scale, lanes.keys_BDT)
+    if lanes.bias_B1T is not None:
+        logits_BHT += lanes.bias_B1T
+    return torch.bmm(logits_BHT.softmax(-1), lanes.values_BTC).to(q_BHD.dtype)
 
 
 def _per_head(x_BSHC: Tensor, matrices_HCV: Tensor) -> Tensor:
