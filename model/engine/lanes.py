@@ -7,7 +7,8 @@ one column; the shorter ones begin later.
 Shape suffixes: L layers, B sequences, T places of a lane, D = latent + rope width, C latent width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,16 +18,28 @@ from model.cache import LaneRows
 NEVER = -1e30  # added to a logit: no weight in any softmax, and far from overflow
 
 
+class Decoded(NamedTuple):
+    """What a step decodes: the pages of each sequence, and where its new token stands."""
+
+    pages: list[list[int]]
+    positions: list[int]
+
+    def follows(self, before: "Decoded") -> bool:
+        """Whether these are the next tokens of the same sequences, whose pages nobody else has written since."""
+        return len(self.pages) == len(before.pages) and all(
+            now == then + 1 and row[: len(known)] == known for row, now, known, then in zip(*self, *before, strict=True)
+        )
+
+    def uses(self, pages: Iterable[int]) -> bool:
+        """Whether a sequence has one of ``pages``."""
+        return not set().union(*self.pages).isdisjoint(pages)
+
+
 class Lanes:
-    """Copies of the rows of ``pages`` before ``positions``, where each sequence's next token is.
+    """Copies of the rows ``numbers_BT`` before ``positions``, where each sequence's next token is."""
 
-    They are what the pages hold as long as those are written through ``store`` alone.
-    """
-
-    def __init__(
-        self, rows_LND: Tensor, latent: int, numbers_BT: Tensor, pages: list[list[int]], positions: list[int]
-    ) -> None:
-        self._pages, self._positions, self._end = pages, positions, max(positions)
+    def __init__(self, rows_LND: Tensor, latent: int, numbers_BT: Tensor, positions: list[int]) -> None:
+        self._end = max(positions)
         offsets_B1 = self._end - torch.tensor(positions, device=numbers_BT.device)[:, None]
         places_BT = torch.arange(numbers_BT.shape[1], device=numbers_BT.device) - offsets_B1
         numbers_BT = numbers_BT.gather(1, places_BT.clamp(min=0))
@@ -41,16 +54,11 @@ class Lanes:
         if any(position != self._end for position in positions):
             self._bias_B1T = rows_LBTD.new_zeros(places_BT.shape).masked_fill_(places_BT < 0, NEVER).unsqueeze(1)
 
-    def advance(self, pages: list[list[int]], positions: list[int]) -> bool:
-        """Go on to the next token of each sequence; False, and nothing done, where these are not the next of the same."""
-        same = len(pages) == len(self._pages) and all(
-            now == before + 1 and row[: len(known)] == known
-            for now, before, row, known in zip(positions, self._positions, pages, self._pages, strict=True)
-        )
-        if not same or self._end + 1 == self._values_LBTC.shape[2]:
-            return False
-        self._pages, self._positions, self._end = pages, positions, self._end + 1
-        return True
+    def advance(self) -> bool:
+        """Go on to the next token of each sequence, where there is room for it."""
+        room = self._end + 1 < self._values_LBTC.shape[2]
+        self._end += room
+        return room
 
     def store(self, layer: int, rows_BSD: Tensor) -> None:
         """Add each sequence's new row, [B, 1, D], in one layer."""

@@ -4,7 +4,7 @@ Shape suffixes: L layers, N rows of the store, B batch, S new tokens, T cached t
 I indexer width, D = latent + rope width, K selected tokens, E MoE layers, A experts of a token.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
@@ -14,7 +14,7 @@ from torch.nn import functional
 from kernels.dispatch import causal_indices, has_kernels
 from model.cache import Cache, LaneRows
 from model.config import ModelConfig
-from model.engine.lanes import Lanes
+from model.engine.lanes import Decoded, Lanes
 
 
 class PagedStore:
@@ -37,6 +37,7 @@ class PagedStore:
     ) -> None:
         self.size, self.limit = size, limit
         self._latent, self._topk = config.kv_lora_rank, config.index_topk
+        self._decoded: Decoded | None = None
         self._lanes: Lanes | None = None
         self.rows_LND = like.new_zeros(layers, pages * size, config.cache_width)
         key_rows = pages * size if limit > config.index_topk else 0
@@ -52,25 +53,30 @@ class PagedStore:
         """Whether there is room for routing or selection."""
         return bool(self.experts_NEA.numel() or self.selection_NLK.numel())
 
-    def lanes(self, numbers_BT: Tensor, pages: list[list[int]], positions: list[int]) -> Lanes | None:
+    def lanes(self, numbers_BT: Tensor, decoded: Decoded) -> Lanes | None:
         """Lanes of sequences that decode, where they are of use: on a CPU, and while every token attends to all.
 
-        They have no more rows than the store itself.
+        They are made in the second step that the same sequences take, for with every step others would cost more than
+        they save. They have no more rows than the store itself.
         """
-        of_use = max(positions) < self._topk and numbers_BT.numel() <= self.rows_LND.shape[1]
-        if not of_use or has_kernels(self.rows_LND) or self.rows_LND.device.type != "cpu":
-            self._lanes = None
-        elif self._lanes is None or not self._lanes.advance(pages, positions):
-            self._lanes = Lanes(self.rows_LND, self._latent, numbers_BT, pages, positions)
+        before, self._decoded = self._decoded, decoded
+        lanes, self._lanes = self._lanes, None
+        on_cpu = self.rows_LND.device.type == "cpu" and not has_kernels(self.rows_LND)
+        if not on_cpu or max(decoded.positions) >= self._topk or numbers_BT.numel() > self.rows_LND.shape[1]:
+            return None
+        if before is not None and decoded.follows(before):
+            going_on = lanes is not None and lanes.advance()
+            self._lanes = lanes if going_on else Lanes(self.rows_LND, self._latent, numbers_BT, decoded.positions)
         return self._lanes
 
-    def forget_lanes(self) -> None:
-        """Before pages are written otherwise."""
-        self._lanes = None
+    def written(self, pages: Iterable[int]) -> None:
+        """Rows of ``pages`` are about to change otherwise than by decoding."""
+        if self._decoded is not None and self._decoded.uses(pages):
+            self._decoded = None
 
     def copy(self, source: int, target: int) -> None:
         """Make page ``target`` equal page ``source``."""
-        self.forget_lanes()
+        self.written([target])
         for stored in (self.rows_LND, self.keys_LNI) if self.keys_LNI.numel() else (self.rows_LND,):
             by_page = stored.unflatten(1, (-1, self.size))
             by_page[:, target] = by_page[:, source]
@@ -132,9 +138,11 @@ class PagedBatch:
         self.slots_X = self.fed(slots_BS)
         self.lanes = None
         if decodes:
-            self.lanes = store.lanes(self.numbers_BT, [list(row) for row in pages], [row[0] for row in positions])
+            decoded = Decoded([list(row) for row in pages], [row[0] for row in positions])
+            self.lanes = store.lanes(self.numbers_BT, decoded)
         else:
-            store.forget_lanes()
+            rows = zip(pages, positions, strict=True)
+            store.written({row[place // store.size] for row, new in rows for place in new if place >= 0})
 
     def fed(self, values: Tensor) -> Tensor:
         """[B, S, ...] to [X, ...]: the entries that are no padding."""
