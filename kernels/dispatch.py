@@ -26,6 +26,7 @@ __all__ = [
     "IndexInputs",
     "IndexKeys",
     "causal_indices",
+    "has_kernels",
     "index_scores",
     "index_topk",
     "indexer_kl",
@@ -89,6 +90,11 @@ def _find_kernels(device: torch.device) -> bool:
     if device.type != "cuda" or find_spec("triton") is None or torch.version.hip is not None:
         return False
     return torch.cuda.get_device_capability(device) >= OLDEST_GPU
+
+
+def has_kernels(like: Tensor) -> bool:
+    """Whether "auto" means the kernels for tensors ``like`` this one."""
+    return _implementation("auto", like) is not reference
 
 
 def _learns(*tensors: Tensor) -> bool:

@@ -12,13 +12,23 @@ from torch import Tensor, nn
 
 from kernels import dispatch
 from kernels.dispatch import IndexInputs
-from model.cache import LayerCache
+from model.cache import LaneRows, LayerCache
 from model.config import ModelConfig
 from model.indexer import Indexer
 from model.layers import Linear, RMSNorm
 from model.rope import Rotation, rotate_interleaved, softmax_scale
 
 FEW_QUERIES = 4  # of a sequence, up to which each gathers its own rows; beyond, the sequence's rows are gathered once
+
+
+class Projected(NamedTuple):
+    """Queries without and with position, and what the cache keeps of each token: latent and rope key."""
+
+    nope_BSHG: Tensor
+    rope_BSHR: Tensor
+    c_BSC: Tensor
+    key_BSR: Tensor
+    latent_BSQ: Tensor
 
 
 class AttentionInputs(NamedTuple):
@@ -77,18 +87,38 @@ class Attention(nn.Module):
 
     def project(self, x_BSM: Tensor, turn: Rotation) -> AttentionInputs:
         """Queries and rows of the tokens ``x_BSM``."""
+        parts = self.projected(x_BSM, turn)
+        absorbed_BSHC = _per_head(parts.nope_BSHG, self._up_projection[:, : self.config.qk_nope_head_dim])
+        q_BSHD = torch.cat((absorbed_BSHC, parts.rope_BSHR), dim=-1)
+        return AttentionInputs(q_BSHD, torch.cat((parts.c_BSC, parts.key_BSR), dim=-1), parts.latent_BSQ)
+
+    def projected(self, x_BSM: Tensor, turn: Rotation) -> Projected:
+        """What both modes begin with: absorbed queries over shared rows, or keys and values of each head."""
         config = self.config
         latent_BSQ = x_BSM if config.q_lora_rank is None else self.q_a_layernorm(self.q_a_proj(x_BSM))
         project_query = self.q_proj if config.q_lora_rank is None else self.q_b_proj
         q_BSHX = project_query(latent_BSQ).view(*x_BSM.shape[:2], config.num_attention_heads, -1)
-        nope_BSHG, rope_BSHR = q_BSHX[..., : config.qk_nope_head_dim], q_BSHX[..., config.qk_nope_head_dim :]
-        kv_BSD = self.kv_a_proj_with_mqa(x_BSM)
-        c_BSC, key_BSR = kv_BSD[..., : config.kv_lora_rank], kv_BSD[..., config.kv_lora_rank :]
+        # split, not indexing: its backward joins the gradients instead of adding them in zeros.
+        nope_BSHG, rope_BSHR = q_BSHX.split([config.qk_nope_head_dim, config.qk_rope_head_dim], dim=-1)
+        c_BSC, key_BSR = self.kv_a_proj_with_mqa(x_BSM).split([config.kv_lora_rank, config.qk_rope_head_dim], dim=-1)
         turned = rotate_interleaved(torch.cat((rope_BSHR, key_BSR.unsqueeze(2)), dim=2), turn)
-        absorbed_BSHC = _per_head(nope_BSHG, self._up_projection[:, : config.qk_nope_head_dim])
-        q_BSHD = torch.cat((absorbed_BSHC, turned[:, :, :-1]), dim=-1)
-        rows_BSD = torch.cat((self.kv_a_layernorm(c_BSC), turned[:, :, -1]), dim=-1)
-        return AttentionInputs(q_BSHD, rows_BSD, latent_BSQ)
+        rope_BSHR, key_BS1R = turned.split([config.num_attention_heads, 1], dim=2)
+        return Projected(nope_BSHG, rope_BSHR, self.kv_a_layernorm(c_BSC), key_BS1R.squeeze(2), latent_BSQ)
+
+    def per_head(self, parts: Projected) -> tuple[Tensor, Tensor]:
+        """MLA in MHA mode: queries [B, S, H, Y] and, side by side, keys and values [B, S, H, 2 Y], padded with zeros.
+
+        Y is the wider of key and value: torch's attention wants them alike.
+        """
+        config, heads = self.config, self.config.num_attention_heads
+        up_BSHX = self.kv_b_proj(parts.c_BSC).unflatten(-1, (heads, -1))
+        nope_BSHG, v_BSHV = up_BSHX.split([config.qk_nope_head_dim, config.v_head_dim], dim=-1)
+        key_BSHR = parts.key_BSR.unsqueeze(2).expand(-1, -1, heads, -1)
+        more = config.v_head_dim - config.qk_head_dim
+        fill = [v_BSHV.new_zeros(()).expand(*v_BSHV.shape[:3], abs(more))] if more else []
+        behind_key, behind_value = (fill, []) if more > 0 else ([], fill)
+        q_BSHY = torch.cat((parts.nope_BSHG, parts.rope_BSHR, *behind_key), dim=-1)
+        return q_BSHY, torch.cat((nope_BSHG, key_BSHR, *behind_key, v_BSHV, *behind_value), dim=-1)
 
     def index(self, x_BSM: Tensor, inputs: AttentionInputs, keys_BTI: Tensor, turn: Rotation) -> IndexInputs:
         """The indexer's queries and weights for the tokens, with the keys to score.
@@ -112,6 +142,8 @@ class Attention(nn.Module):
         ``indices_BSK`` None: each query attends to all tokens up to its own.
         """
         latent, (batch, queries) = self.config.kv_lora_rank, positions_BS.shape
+        if cache is not None and indices_BSK is None and (lanes := cache.lanes()) is not None:
+            return _attend_lanes(inputs.q_BSHD.squeeze(1), lanes, self.scale).unsqueeze(1)
         if cache is None or queries > FEW_QUERIES:
             rows_BTD = inputs.rows_BSD if cache is None else cache.rows()
             if indices_BSK is None:
@@ -127,6 +159,14 @@ class Attention(nn.Module):
         """[H, G + V, C]: ``kv_b_proj`` holds per head the rows of W_UK, then those of W_UV."""
         weight = self.kv_b_proj.weight
         return weight.view(self.config.num_attention_heads, -1, weight.shape[1])
+
+
+def _attend_lanes(q_BHD: Tensor, lanes: LaneRows, scale: float) -> Tensor:
+    """One query of each sequence over all its rows, out_BHC; softmax in fp32 at least."""
+    logits_BHT = torch.bmm(q_BHD.to(lanes.keys_BDT.dtype) * scale, lanes.keys_BDT)
+    if lanes.bias_B1T is not None:
+        logits_BHT += lanes.bias_B1T
+    return torch.bmm(logits_BHT.softmax(-1), lanes.values_BTC).to(q_BHD.dtype)
 
 
 def _per_head(x_BSHC: Tensor, matrices_HCV: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ N flat rows.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,6 +13,17 @@ from torch import Tensor
 from kernels.dispatch import causal_indices
 from model.config import ModelConfig
 from model.errors import ModelError
+
+
+class LaneRows(NamedTuple):
+    """Rows of sequences of one new token each: as columns, their latents as rows, and what is added to their logits.
+
+    Bias None: nothing, since every sequence has all the rows.
+    """
+
+    keys_BDT: Tensor
+    values_BTC: Tensor
+    bias_B1T: Tensor | None
 
 
 class LayerCache(Protocol):
@@ -48,6 +59,10 @@ class LayerCache(Protocol):
 
         None: for each of the tokens stored last, all tokens up to it.
         """
+        ...
+
+    def lanes(self) -> LaneRows | None:
+        """The rows up to the tokens stored last, one of each sequence, where they lie ready for products."""
         ...
 
 
@@ -92,6 +107,9 @@ class ContiguousLayerCache:
             indices_BSK = causal_indices(self._positions_BS, self.tokens)
         first_B11 = torch.arange(batch, device=indices_BSK.device)[:, None, None] * capacity
         return self._rows_BTD.flatten(0, 1), torch.where(indices_BSK < 0, -1, indices_BSK + first_B11)
+
+    def lanes(self) -> None:
+        """As LayerCache.lanes: there are none."""
 
 
 class Cache:

@@ -7,6 +7,7 @@ K selected tokens, E MoE layers, A experts of a token.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -36,7 +37,7 @@ class Branch(NamedTuple):
     own: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Branches of similar length: where their tokens and rows are among the N; places of padding are 0.
 
@@ -55,6 +56,12 @@ class Block:
     def of_rows(self, values_N: Tensor) -> Tensor:
         """[N, ...] to [B, T, ...]: of all that they attend over, row t being the token at position t."""
         return self._taken(values_N, self.rows_BT)
+
+    @cached_property
+    def visible_BST(self) -> Tensor:  # noqa: N802  a shape, as in every name
+        """Which rows each token may attend to: those up to its own. Padding sees the first, to be of finite values."""
+        rows_T = torch.arange(self.rows_BT.shape[1], device=self.rows_BT.device)
+        return rows_T <= self.positions_BS.clamp(min=0).unsqueeze(-1)
 
     def _taken(self, values_N: Tensor, places: Tensor) -> Tensor:
         taken = values_N if self.whole else values_N.index_select(0, places.flatten())

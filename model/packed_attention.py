@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from kernels import dispatch
 from kernels.dispatch import IndexInputs
@@ -40,18 +41,43 @@ def attend_packed(
     ``selection_NK``: the positions that each token attends to, instead of those that the indexer would choose.
     """
     x_1NM = x_NM.unsqueeze(0)
-    inputs = attention.project(x_1NM, turn)
     longest = max(block.rows_BT.shape[1] for block in packed.blocks)
+    selects_all = stage == "off" and longest <= attention.config.index_topk and selection_NK is None
+    if selects_all and not dispatch.has_kernels(x_NM):
+        return _attend_all(attention, x_1NM, packed, turn), x_NM.new_zeros((), dtype=_at_least_fp32(x_NM))
+    inputs = attention.project(x_1NM, turn)
     index = None
     if stage != "off" or (longest > attention.config.index_topk and selection_NK is None):
         index = attention.index(x_1NM, inputs, attention.indexer.keys(x_1NM.detach(), turn), turn)
     flat = Flat(inputs.q_BSHD[0], inputs.rows_BSD[0], index)
-    outputs, kl = [], x_NM.new_zeros((), dtype=torch.promote_types(x_NM.dtype, torch.float32))
+    outputs, kl = [], x_NM.new_zeros((), dtype=_at_least_fp32(x_NM))
     for block in packed.blocks:
         out_BSHC, block_kl = _attend_block(attention, flat, block, stage, selection_NK)
         outputs.append(out_BSHC)
         kl = kl if block_kl is None else kl + block_kl
     return attention.output(packed.joined(outputs).unsqueeze(0))[0], kl
+
+
+def _at_least_fp32(like: Tensor) -> torch.dtype:
+    return torch.promote_types(like.dtype, torch.float32)
+
+
+def _attend_all(attention: Attention, x_1NM: Tensor, packed: Packed, turn: Rotation) -> Tensor:
+    """Attention output [N, M] where every token attends to all up to its own: in MHA mode.
+
+    Keys and values of each head are narrower together than the rows that all heads share, and a product of many tokens
+    makes them; over a selection, which differs between tokens, shared rows cost less.
+    """
+    q_1NHY, kv_1NHZ = attention.per_head(attention.projected(x_1NM, turn))
+    outputs = []
+    for block in packed.blocks:
+        q_BHSY = block.of_tokens(q_1NHY[0]).transpose(1, 2)
+        k_BHTY, v_BHTY = block.of_rows(kv_1NHZ[0]).transpose(1, 2).chunk(2, dim=-1)
+        mask_B1ST = block.visible_BST.unsqueeze(1)
+        out_BHSY = functional.scaled_dot_product_attention(q_BHSY, k_BHTY, v_BHTY, mask_B1ST, scale=attention.scale)
+        outputs.append(out_BHSY.transpose(1, 2))
+    out_NHV = packed.joined(outputs)[..., : attention.config.v_head_dim]
+    return attention.o_proj(out_NHV.flatten(1))
 
 
 def _attend_block(

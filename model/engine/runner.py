@@ -26,7 +26,9 @@ class Runner:
 
     def hidden(self, sequences: Rows[Sequence], chunks: Rows[Rows[int]]) -> Tensor:
         """Hidden states [B, S, M] of the next tokens ``chunks`` of each sequence, from its row ``cached`` on."""
-        batch, ids_BS = self._batch(sequences, [sequence.cached for sequence in sequences], chunks)
+        # Where there is an MTP layer in the store, its rows are written in batches of their own.
+        decodes = max(map(len, chunks)) == 1 and len(self.store.rows_LND) == self.model.config.num_hidden_layers
+        batch, ids_BS = self._batch(sequences, [sequence.cached for sequence in sequences], chunks, decodes=decodes)
         cache = batch.cache(0, self.model.config.num_hidden_layers)
         if not self.store.keeps_choices:
             return self.model.hidden(ids_BS, batch.positions_BS, cache)
@@ -42,13 +44,15 @@ class Runner:
         self, sequences: Rows[Sequence], first: Rows[int], hidden_BSM: Tensor, chunks: Rows[Rows[int]]
     ) -> Tensor:
         """MTP states [B, S, M] of tokens from rows ``first`` on, whose hidden states and next tokens ``chunks`` are."""
-        batch, next_BS = self._batch(sequences, first, chunks)
+        batch, next_BS = self._batch(sequences, first, chunks, decodes=False)
         next_BSM = self.model.model.embed_tokens(next_BS)
         turn = rotation(self.model.config, batch.positions_BS)
         layer_cache = batch.cache(self.model.config.num_hidden_layers, 1).layers[0]
         return self.model.mtp[0](hidden_BSM, next_BSM, batch.positions_BS, turn, layer_cache)
 
-    def _batch(self, sequences: Rows[Sequence], first: Rows[int], chunks: Rows[Rows[int]]) -> tuple[PagedBatch, Tensor]:
+    def _batch(
+        self, sequences: Rows[Sequence], first: Rows[int], chunks: Rows[Rows[int]], *, decodes: bool
+    ) -> tuple[PagedBatch, Tensor]:
         longest = max(map(len, chunks))
         padding = [longest - len(chunk) for chunk in chunks]
         positions = [
@@ -56,5 +60,5 @@ class Runner:
             for start, chunk, pad in zip(first, chunks, padding, strict=True)
         ]
         ids = [[*chunk, *[0] * pad] for chunk, pad in zip(chunks, padding, strict=True)]
-        batch = PagedBatch(self.store, [sequence.pages for sequence in sequences], positions)
+        batch = PagedBatch(self.store, [sequence.pages for sequence in sequences], positions, decodes=decodes)
         return batch, torch.tensor(ids, device=batch.positions_BS.device)

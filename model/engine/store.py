@@ -4,16 +4,17 @@ Shape suffixes: L layers, N rows of the store, B batch, S new tokens, T cached t
 I indexer width, D = latent + rope width, K selected tokens, E MoE layers, A experts of a token.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kernels.dispatch import causal_indices
-from model.cache import Cache
+from kernels.dispatch import causal_indices, has_kernels
+from model.cache import Cache, LaneRows
 from model.config import ModelConfig
+from model.engine.lanes import Decoded, Lanes
 
 
 class PagedStore:
@@ -35,6 +36,9 @@ class PagedStore:
         selection: bool,
     ) -> None:
         self.size, self.limit = size, limit
+        self._latent, self._topk = config.kv_lora_rank, config.index_topk
+        self._decoded: Decoded | None = None
+        self._lanes: Lanes | None = None
         self.rows_LND = like.new_zeros(layers, pages * size, config.cache_width)
         key_rows = pages * size if limit > config.index_topk else 0
         self.keys_LNI = like.new_zeros(layers, key_rows, config.index_head_dim)
@@ -49,8 +53,30 @@ class PagedStore:
         """Whether there is room for routing or selection."""
         return bool(self.experts_NEA.numel() or self.selection_NLK.numel())
 
+    def lanes(self, numbers_BT: Tensor, decoded: Decoded) -> Lanes | None:
+        """Lanes of sequences that decode, where they are of use: on a CPU, and while every token attends to all.
+
+        They are made in the second step that the same sequences take, for with every step others would cost more than
+        they save. They have no more rows than the store itself.
+        """
+        before, self._decoded = self._decoded, decoded
+        lanes, self._lanes = self._lanes, None
+        on_cpu = self.rows_LND.device.type == "cpu" and not has_kernels(self.rows_LND)
+        if not on_cpu or max(decoded.positions) >= self._topk or numbers_BT.numel() > self.rows_LND.shape[1]:
+            return None
+        if before is not None and decoded.follows(before):
+            going_on = lanes is not None and lanes.advance()
+            self._lanes = lanes if going_on else Lanes(self.rows_LND, self._latent, numbers_BT, decoded.positions)
+        return self._lanes
+
+    def written(self, pages: Iterable[int]) -> None:
+        """Rows of ``pages`` are about to change otherwise than by decoding."""
+        if self._decoded is not None and self._decoded.uses(pages):
+            self._decoded = None
+
     def copy(self, source: int, target: int) -> None:
         """Make page ``target`` equal page ``source``."""
+        self.written([target])
         for stored in (self.rows_LND, self.keys_LNI) if self.keys_LNI.numel() else (self.rows_LND,):
             by_page = stored.unflatten(1, (-1, self.size))
             by_page[:, target] = by_page[:, source]
@@ -91,10 +117,12 @@ class PagedBatch:
     """Where the sequences of one forward pass stand in the store. ``positions`` -1 are padding.
 
     ``tokens`` is T, the longest sequence with its new tokens; ``slots_X`` are the rows of the new tokens, padding left
-    out, in the order that ``fed`` gives.
+    out, in the order that ``fed`` gives. ``decodes``: one new token of each, of the decoder layers alone.
     """
 
-    def __init__(self, store: PagedStore, pages: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self, store: PagedStore, pages: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], *, decodes: bool
+    ) -> None:
         device = store.rows_LND.device
         self.store = store
         self.tokens = 1 + max(max(row) for row in positions)
@@ -108,6 +136,13 @@ class PagedBatch:
         padded = any(-1 in row for row in positions)
         self._fed = (self.positions_BS >= 0).flatten().nonzero().squeeze(1) if padded else None
         self.slots_X = self.fed(slots_BS)
+        self.lanes = None
+        if decodes:
+            decoded = Decoded([list(row) for row in pages], [row[0] for row in positions])
+            self.lanes = store.lanes(self.numbers_BT, decoded)
+        else:
+            rows = zip(pages, positions, strict=True)
+            store.written({row[place // store.size] for row, new in rows for place in new if place >= 0})
 
     def fed(self, values: Tensor) -> Tensor:
         """[B, S, ...] to [X, ...]: the entries that are no padding."""
@@ -134,7 +169,7 @@ class PagedLayerCache:
     """One layer of the store as a LayerCache for one batch."""
 
     def __init__(self, batch: PagedBatch, layer: int) -> None:
-        self._batch = batch
+        self._batch, self._layer = batch, layer
         self._rows_ND = batch.store.rows_LND[layer]
         self._keys_NI = batch.store.keys_LNI[layer]
 
@@ -152,6 +187,8 @@ class PagedLayerCache:
         """As LayerCache.store; ``positions_BS`` are the batch's own."""
         slots_X = self._batch.slots_X
         self._rows_ND.index_copy_(0, slots_X, self._batch.fed(rows_BSD))
+        if self._batch.lanes is not None:
+            self._batch.lanes.store(self._layer, rows_BSD)
         if keys_BSI is not None:
             self._keys_NI.index_copy_(0, slots_X, self._batch.fed(keys_BSI))
 
@@ -167,6 +204,10 @@ class PagedLayerCache:
         """As LayerCache.flat_rows."""
         batch = self._batch
         return self._rows_ND, batch.causal_BST if indices_BSK is None else batch.rows_of(indices_BSK)
+
+    def lanes(self) -> LaneRows | None:
+        """As LayerCache.lanes."""
+        return None if self._batch.lanes is None else self._batch.lanes.rows(self._layer)
 
     def _gathered(self, stored: Tensor) -> Tensor:
         """[B, T, width]: whole pages are copied, which costs a fraction of copying row by row."""

@@ -1,0 +1,69 @@
+"""Decoding from lanes: what the model itself gives, whoever comes and goes, and nothing stale."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from model.engine import Completion, Engine, EngineConfig, Sampling
+from model.engine.lanes import Decoded
+from model.transformer import DsaModel
+from tests.model.tiny import byte_model, byte_tokenizer
+
+SMALL = EngineConfig(cache_tokens=2048, page_size=4, most_sequences=16, prefill_tokens=64)
+PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; then", "Show that 1 + 1 = 2 in all"]
+FREE = Sampling(n=2, max_tokens=24, ignore_eos=True, seed=7)
+
+
+def engine(model: DsaModel, **changes: Any) -> Engine:
+    return Engine(model, byte_tokenizer(), replace(SMALL, **changes))
+
+
+@torch.no_grad()
+def rescored(model: DsaModel, prompt: list[int], completion: Completion) -> list[float]:
+    ids = torch.tensor([[*prompt, *completion.token_ids]])
+    logprobs = model(ids)[0, len(prompt) - 1 : -1].log_softmax(-1)
+    return logprobs.gather(1, torch.tensor(completion.token_ids).unsqueeze(1)).squeeze(1).tolist()
+
+
+@pytest.mark.parametrize("changes", [{}, {"cache_tokens": 80}, {"most_sequences": 3}, {"prefill_tokens": 7}])
+def test_logprobs_are_the_models_own(changes: dict[str, Any]) -> None:
+    model = byte_model(index_topk=256)
+    running = engine(model, **changes)
+    for prompt, completions in zip(PROMPTS, running.generate(PROMPTS, FREE), strict=True):
+        for completion in completions:
+            expected = rescored(model, running.encode(prompt), completion)
+            assert completion.logprobs == pytest.approx(expected, abs=1e-5)
+
+
+def test_new_weights_leave_nothing_stale() -> None:
+    model, before = byte_model(index_topk=256), 9
+    running = engine(model)
+    prompt = running.encode(PROMPTS[0])
+    request = running.add(prompt, FREE)
+    for _ in range(before):
+        running.step()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(1.3)
+    running.weights_changed()
+    while not request.finished:
+        running.step()
+    for completion in request.completions:
+        expected = rescored(model, prompt, completion)
+        assert completion.logprobs[before:] == pytest.approx(expected[before:], abs=1e-5)
+        assert completion.logprobs[:before] != pytest.approx(expected[:before], abs=1e-5)
+
+
+def test_only_the_next_tokens_of_the_same_sequences_follow() -> None:
+    before = Decoded([[3, 4], [3, 5]], [9, 11])
+    assert Decoded([[3, 4], [3, 5, 6]], [10, 12]).follows(before)
+    assert not Decoded([[3, 4], [3, 5]], [10, 11]).follows(before)
+    assert not Decoded([[3, 5], [3, 4]], [10, 12]).follows(before)
+    assert not Decoded([[3, 4]], [10]).follows(before)
+    assert before.uses([9, 5])
+    assert not before.uses([6])
