@@ -18,7 +18,7 @@ from rl.metrics import read_metrics
 EPOCHS = 4
 COMMON = [
     *("role=prover", "stage=rl", "threads=1", "data.families=[inequalities,equations]", "data.levels=[1]"),
-    *("algorithm.beta_by_domain={}", "algorithm.loss.beta=0.01", f"stages.rl.epochs={EPOCHS}"),
+    *("algorithm.beta_by_domain.mathematics=0.01", f"stages.rl.epochs={EPOCHS}"),
     *("stages.rl.groups=24", "stages.rl.samples=8", "stages.rl.optimizer.lr=0.0005"),
     *("stages.rl.sampling.max_tokens=160", "stages.rl.sampling.top_p=0.95", "validation.every=1000"),
     *("validation.items=300", "checkpoint.every=20"),
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def summary(run: Path) -> dict[str, float]:
-    """Pass rates of the rollouts and at the end; means over all steps of what is logged (``ratio_max``: the highest)."""
+    """Pass rates; means over all steps of what is logged (``ratio_max``: the highest)."""
     lines = read_metrics(run)
     passes = [line["reward/pass"] for line in lines if "reward/pass" in line]
     means = {name: fmean(line.get(name, 0.0) for line in lines) for name in SHOWN}
