@@ -1,8 +1,10 @@
 """What goes wrong in training is told, and nothing wrong is learnt or kept."""
 
 import errno
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,6 +142,25 @@ def test_garbage_is_rewarded_and_trained_on_like_anything(
 
 
 def test_a_logger_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "trackio", None)
+    monkeypatch.setitem(sys.modules, "trackio", None)
     with pytest.raises(LemmataError, match="loggers=trackio needs trackio: pip install trackio"):
         make_trackers(["trackio"], tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["wandb", "trackio"])
+def test_a_tracker_is_told_every_step(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[Any, ...]] = []
+    library = SimpleNamespace(
+        init=lambda **about: told.append(("init", about["name"])),
+        log=lambda values, step: told.append((step, values)),
+        finish=lambda: told.append(("finish",)),
+    )
+    monkeypatch.setitem(sys.modules, name, library)
+    trackers = tuple(make_trackers([name], tmp_path, {}))
+    assert trainer(tmp_path, train_config("sft"), trackers=trackers).run()
+    assert told[0] == ("init", tmp_path.name)
+    assert told[-1] == ("finish",)
+    for (step, values), line in zip(told[1:-1], read_metrics(tmp_path), strict=True):
+        assert step == line["step"]
+        assert values["sft/loss"] == line["loss"]
+        assert values["sft/seconds"] == line["time"]["seconds"]
