@@ -32,7 +32,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(latest / "model" / "model.safetensors")
 
 
-@pytest.mark.parametrize("stage", ["sft", "rl"])
+@pytest.mark.parametrize("stage", ["sft", "warmup", "sparse", "rl"])
 def test_two_processes_are_as_good_as_one(stage: str, tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     train(alone, stage, 1)
