@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from model.chat import Chat
 from model.engine import Completion, Engine, Sampling
 from proofs.ids import clean_text, derive_seed
 from rl.reward import Reward
@@ -41,13 +40,7 @@ class Try:
         return [turn.answer for turn in self.turns]
 
 
-Wanted = tuple[Sequence[int], Sampling]
-Render = Callable[[str], list[int]]
-
-
-def rendering(chat: Chat) -> Render:
-    """How a user's message becomes a prompt: without reasoning, for the roles' answers are what is trained."""
-    return lambda text: list(chat.render([{"role": "user", "content": text}], thinking=False))
+Render = Callable[[str], list[int]]  # a user's message as a prompt
 
 
 def sample_groups(
@@ -70,7 +63,7 @@ def sample_groups(
     prompts = [render(task.prompt(number)) for number in numbers]
     # Of a group that shares its prompt the engine computes it once.
     seeded = [with_seed(sampling, number, 0, 0, n=samples) for number in numbers]
-    groups = generate(engine, list(zip(prompts, seeded, strict=True)))
+    groups = engine.generate(prompts, seeded)
     tries = [
         Try(number, index, [Turn(prompt, completion)])
         for number, prompt, group in zip(numbers, prompts, groups, strict=True)
@@ -92,28 +85,11 @@ def _further_turns(engine: Engine, render: Render, task: Task, tries: Sequence[T
         asked = [(one, task.follow_up(one.number, one.answers)) for one in going]
         going = [one for one, text in asked if text is not None]
         prompts = [render(text) for _, text in asked if text is not None]
-        wanted = [
-            (prompt, with_seed(sampling, one.number, one.index, turn, n=1))
-            for one, prompt in zip(going, prompts, strict=True)
-        ]
-        for one, prompt, (completion,) in zip(going, prompts, generate(engine, wanted), strict=True):
+        seeded = [with_seed(sampling, one.number, one.index, turn, n=1) for one in going]
+        for one, prompt, (completion,) in zip(going, prompts, engine.generate(prompts, seeded), strict=True):
             one.turns.append(Turn(prompt, completion))
 
 
 def with_seed(sampling: Sampling, *place: int, n: int) -> Sampling:
     """``sampling`` for ``n`` completions by the seed of a place: of a problem, a try and a turn."""
     return replace(sampling, n=n, seed=derive_seed(sampling.seed, *place))
-
-
-def generate(engine: Engine, wanted: Sequence[Wanted]) -> list[list[Completion]]:
-    """The completions of each prompt, by its own sampling; all prompts are decoded side by side."""
-    requests = []
-    try:
-        for prompt, sampling in wanted:
-            requests.append(engine.add(prompt, sampling))
-        while not all(request.finished for request in requests):
-            engine.step()
-    finally:
-        for request in requests:
-            engine.cancel(request)
-    return [request.completions for request in requests]

@@ -116,11 +116,18 @@ class Engine:
         pages = scheduler.pages
         return EngineLoad(len(scheduler.running), len(scheduler.waiting), pages.available, pages.count)
 
-    def generate(self, prompts: Rows[Prompt], sampling: Sampling | None = None) -> list[list[Completion]]:
-        """The ``n`` completions of each prompt (text, or token ids). Raises ModelError where one cannot be taken."""
+    def generate(
+        self, prompts: Rows[Prompt], sampling: Sampling | Rows[Sampling] | None = None
+    ) -> list[list[Completion]]:
+        """The ``n`` completions of each prompt (text, or token ids). ``sampling``: of all, or of each.
+
+        Raises ModelError where a prompt cannot be taken.
+        """
+        one = sampling or Sampling()
+        each = [one] * len(prompts) if isinstance(one, Sampling) else one
         requests: list[Request] = []
         try:
-            requests.extend(self.add(prompt, sampling or Sampling()) for prompt in prompts)
+            requests.extend(self.add(prompt, own) for prompt, own in zip(prompts, each, strict=True))
             while not all(request.finished for request in requests):
                 self.step()
         finally:

@@ -13,9 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kernels.reference import NEVER
 from model.cache import LaneRows
-
-NEVER = -1e30  # added to a logit: no weight in any softmax, and far from overflow
 
 
 class Decoded(NamedTuple):
