@@ -36,11 +36,15 @@ Op = Callable[[Random, Theorem, Sentences], Edit | None]
 
 @dataclass(frozen=True, slots=True)
 class LabelledProof:
-    """A proof with the checker's verdict of it; ``planted`` is the kind that was wanted, None for a right proof."""
+    """A proof with the checker's verdict of it; ``planted`` is the kind that was wanted, None for a right proof.
+
+    ``source``: the right proof that it was planted in, with nothing to fault.
+    """
 
     text: str
     verdict: Verdict
     planted: Kind | None
+    source: str
     how: str = ""
 
     @property
@@ -111,8 +115,8 @@ def right_proof(rng: Random, theorem: Theorem) -> LabelledProof:
         text = written(vary(rng, theorem.steps.sentences), 0).text
         verdict = check(theorem, text)
         if not verdict.defects:
-            return LabelledProof(text, verdict, None)
-    return LabelledProof(theorem.derivation, check(theorem, theorem.derivation), None)
+            return LabelledProof(text, verdict, None, text)
+    return LabelledProof(theorem.derivation, check(theorem, theorem.derivation), None, theorem.derivation)
 
 
 def _planted(
@@ -131,16 +135,19 @@ def _planted(
 def _tried(rng: Random, theorem: Theorem, kind: Kind) -> LabelledProof | None:
     """One try at one place; None where there is no such place, or what was planted is no such defect."""
     op = rng.choice(OPS[kind])
+    sentences = vary(rng, theorem.steps.sentences)
     try:
-        edit = op(rng, theorem, vary(rng, theorem.steps.sentences))
+        edit = op(rng, theorem, sentences)
     except Refused:  # a changed number led out of the checker's limits
         return None
     if edit is None or not edit.text.strip():
         return None
     verdict = check(theorem, edit.text)
-    return (
-        LabelledProof(edit.text, verdict, kind, op.__name__.replace("_", " ")) if _found(edit, verdict, kind) else None
-    )
+    if not _found(edit, verdict, kind):
+        return None
+    right = written(sentences, 0).text
+    source = theorem.derivation if check(theorem, right).defects else right
+    return LabelledProof(edit.text, verdict, kind, source, op.__name__.replace("_", " "))
 
 
 def _found(edit: Edit, verdict: Verdict, kind: Kind) -> bool:

@@ -21,9 +21,14 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The four prompt texts, by name; `load` reads and checks them."""
+    """The four prompt texts, by name; `load` reads and checks them.
+
+    ``fenced``: proofs to refine stand between lines that nothing in them can imitate; else under plain headings, for
+    texts that an exact checker judges in the end.
+    """
 
     texts: Mapping[str, str]
+    fenced: bool = True
 
     @classmethod
     def load(cls, folder: str | None = None) -> "Templates":
@@ -52,9 +57,12 @@ class Templates:
         """The prompt for a better proof than ``candidates``, each a proof with its analyses."""
         fence = make_fence(statement, *(text for proof, analyses in candidates for text in (proof, *analyses)))
         blocks = [
-            block for number, candidate in enumerate(candidates, 1) for block in _blocks(number, *candidate, fence)
+            block
+            for number, candidate in enumerate(candidates, 1)
+            for block in (_blocks(number, *candidate, fence) if self.fenced else _headed(*candidate))
         ]
-        values = {"instruction": self.proof(statement), "proofs_to_refine": "\n\n".join(blocks), "fence": fence}
+        candidates_text = ("\n\n" if self.fenced else "\n").join(blocks)
+        values = {"instruction": self.proof(statement), "proofs_to_refine": candidates_text, "fence": fence}
         return fill(self.texts["proof_refinement"], values)
 
     def identity(self, name: str) -> str:
@@ -114,6 +122,12 @@ def _blocks(number: int, proof: str, analyses: Sequence[str], fence: str) -> Ite
     titles = [f"proof {number}", *(f"analysis {index} of proof {number}" for index in range(1, len(analyses) + 1))]
     for title, text in zip(titles, (proof, *analyses), strict=True):
         yield f"----- {title} begins {fence} -----\n{text}\n----- {title} ends {fence} -----"
+
+
+def _headed(proof: str, analyses: Sequence[str]) -> Iterator[str]:
+    """A candidate's proof and analyses under plain headings."""
+    yield f"Proof:\n{proof}"
+    yield from (f"Evaluation:\n{text}" for text in analyses)
 
 
 def _read_folder(folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from rl.presets import Above, AlgorithmConfig, NonNegative
 from rl.reward_shape import ShapeConfig
 
 StageName = Literal["sft", "warmup", "sparse", "rl"]
-RoleName = Literal["prover", "verifier", "meta_verifier"]
+RoleName = Literal["prover", "verifier", "meta_verifier", "generator"]
 LoggerName = Literal["tensorboard", "wandb", "trackio"]
 
 
@@ -37,12 +37,16 @@ class OptimizerConfig:
 
 @settings(frozen=True, config=STRICT)
 class SupervisedConfig:
-    """A stage on worked examples: every step learns from ``tokens`` of them, in micro-batches of ``micro_tokens``."""
+    """A stage on worked examples: every step learns from ``tokens`` of them, in micro-batches of ``micro_tokens``.
+
+    ``learn_prompts``: the prompts are learnt with the answers, as in pretraining.
+    """
 
     steps: Positive
     tokens: Positive
     micro_tokens: Positive
     optimizer: OptimizerConfig
+    learn_prompts: bool = False
 
 
 @settings(frozen=True, config=STRICT)

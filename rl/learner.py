@@ -41,11 +41,16 @@ class Learner:
         """A user's message as a prompt, without reasoning: the roles' answers are what is trained."""
         return list(self._chat.render([{"role": "user", "content": text}], thinking=False))
 
-    def encode_answer(self, text: str) -> list[int]:
-        """An answer as the model has to write it, end-of-text token included."""
+    def encode(self, text: str) -> list[int]:
+        """A text as the model writes it."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    @property
+    def end(self) -> int:
+        """The token that ends an answer."""
         end = self.tokenizer.eos_token_id
         assert isinstance(end, int)
-        return [*self.tokenizer(text, add_special_tokens=False)["input_ids"], end]
+        return end
 
     def accumulate(
         self, batches: Sequence[B], loss_of: Callable[[B], tuple[Tensor, dict[str, float]]]

@@ -22,7 +22,7 @@ from rl.learner import Learner
 from rl.metrics import make_trackers
 from rl.parallel import Parallel
 from rl.task import Task
-from rl.tasks.lab import TASKS, LabConfig, lab_task
+from rl.tasks.lab import LabConfig, lab_task
 from rl.trainer import Report, Trainer
 
 
@@ -77,9 +77,8 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
 
 
 def _texts(config: TrainConfig) -> Iterator[str]:
-    """What the tokenizer is trained on: worked examples of all roles."""
-    for role in TASKS:
-        task = make_task(config, role, "train")
-        for number in range(config.new_model.tokenizer_examples):
-            example = task.example(number)
-            yield from (example.prompt, example.answer)
+    """What the tokenizer is trained on: worked examples of all kinds."""
+    task = make_task(config, "generator", "train")
+    for number in range(config.new_model.tokenizer_examples):
+        example = task.example(number)
+        yield from (example.prompt, example.given + example.answer)

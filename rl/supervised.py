@@ -15,16 +15,16 @@ from model.packed_attention import IndexerStage
 from model.training import train_indexers_only
 from rl.config import SupervisedConfig
 from rl.learner import Learner
-from rl.task import Example, Task
+from rl.task import Example
 
 INDEXER: dict[str, IndexerStage] = {"sft": "off", "warmup": "dense", "sparse": "sparse"}
 
 
 class Encoded(NamedTuple):
-    """An example as tokens: those from ``answer`` on are learnt."""
+    """An example as tokens: those in ``learnt`` places are predicted, none of them the first."""
 
     ids: list[int]
-    answer: int
+    learnt: list[int]
 
 
 class Supervised:
@@ -48,19 +48,19 @@ class Supervised:
         parallel = self.learner.parallel
         everything = self._next_batch()
         self.batch = everything[parallel.rank :: parallel.world]
-        tokens = sum(len(one.ids) - one.answer for one in everything)
+        tokens = sum(len(one.learnt) for one in everything)
         fed = sum(len(one.ids) - 1 for one in everything)
         parts = self.learner.accumulate(
             list(micro_batches(self.batch, self.config.micro_tokens)), lambda batch: self._loss(batch, tokens, fed)
         )
-        return {**parts, "answer_tokens": tokens, "tokens": fed, "examples": len(everything)}
+        return {**parts, "learnt_tokens": tokens, "tokens": fed, "examples": len(everything)}
 
     @torch.no_grad()
     def validate(self, items: int) -> dict[str, float]:
         """Loss on the first ``items`` examples of the validation stream."""
         parallel = self.learner.parallel
-        everything = [self._encoded(self.learner.validation, number) for number in range(items)]
-        tokens = sum(len(one.ids) - one.answer for one in everything)
+        everything = [encode(self.learner, self.learner.validation.example(number)) for number in range(items)]
+        tokens = sum(len(one.learnt) for one in everything)
         fed = sum(len(one.ids) - 1 for one in everything)
         own = list(micro_batches(everything[parallel.rank :: parallel.world], self.config.micro_tokens))
         return self.learner.measure(own, lambda batch: self._loss(batch, tokens, fed)[1])
@@ -88,13 +88,10 @@ class Supervised:
         batch: list[Encoded] = []
         total = 0
         while total < self.config.tokens or len(batch) < self.learner.parallel.world:
-            batch.append(self._encoded(self.learner.training, self.cursor))
+            batch.append(encode(self.learner, self.learner.training.example(self.cursor), self.config.learn_prompts))
             total += len(batch[-1].ids)
             self.cursor += 1
         return batch
-
-    def _encoded(self, task: Task, number: int) -> Encoded:
-        return encode(self.learner, task.example(number))
 
     def _loss(self, batch: Sequence[Encoded], tokens: int, fed: int) -> tuple[Tensor, dict[str, float]]:
         """This micro-batch's part of the loss of ``tokens`` learnt tokens and ``fed`` ones in all."""
@@ -106,12 +103,12 @@ class Supervised:
         if self.indexer == "dense":
             return kl, {**parts, "loss": kl.item()}
         places = [
-            place
+            branch.own.places[learnt - 1]
             for one, branch in zip(batch, packed.branches, strict=True)
-            for place in branch.own.places[one.answer - 1 :]
+            for learnt in one.learnt
         ]
         places_P = torch.tensor(places, device=self.learner.device)
-        targets_P = torch.tensor([token for one in batch for token in one.ids[one.answer :]], device=places_P.device)
+        targets_P = torch.tensor([one.ids[place] for one in batch for place in one.learnt], device=places_P.device)
         logits_PV = module.logits(hidden_NM.index_select(0, places_P))
         cross_entropy = functional.cross_entropy(logits_PV, targets_P, reduction="sum") / tokens
         right = (logits_PV.detach().argmax(-1) == targets_P).sum().item() / tokens
@@ -119,10 +116,14 @@ class Supervised:
         return loss, {**parts, "loss": loss.item(), "cross_entropy": cross_entropy.item(), "token_accuracy": right}
 
 
-def encode(learner: Learner, example: Example) -> Encoded:
-    """Token ids of an example; the answer ends with the end-of-text token."""
+def encode(learner: Learner, example: Example, learn_prompt: bool = False) -> Encoded:
+    """Token ids of an example; the answer ends with the end-of-text token. The given start of it is never learnt."""
     prompt = learner.render(example.prompt)
-    return Encoded([*prompt, *learner.encode_answer(example.answer)], len(prompt))
+    given = learner.encode(example.given)
+    answer = [*learner.encode(example.answer), learner.end]
+    ids = [*prompt, *given, *answer]
+    learnt = [*(range(1, len(prompt)) if learn_prompt else ()), *range(len(ids) - len(answer), len(ids))]
+    return Encoded(ids, learnt)
 
 
 def micro_batches(batch: Sequence[Encoded], tokens: int) -> Iterator[list[Encoded]]:

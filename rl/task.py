@@ -17,10 +17,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A worked example of supervised training: the user's ``prompt`` and the ``answer`` to learn."""
+    """A worked example of supervised training: the user's ``prompt`` and the ``answer`` to learn.
+
+    ``given``: a start of the answer that is read and not learnt, as a faulty proof before its honest evaluation.
+    """
 
     prompt: str
     answer: str
+    given: str = ""
 
 
 class Task(Protocol):

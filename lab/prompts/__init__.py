@@ -10,4 +10,6 @@ from proofs.templates import REQUIRED, Templates
 def templates() -> Templates:
     """The four texts of this folder."""
     ours = resources.files("lab").joinpath("prompts")
-    return Templates({name: ours.joinpath(f"{name}.txt").read_text(encoding="utf-8") for name in REQUIRED})
+    return Templates(
+        {name: ours.joinpath(f"{name}.txt").read_text(encoding="utf-8") for name in REQUIRED}, fenced=False
+    )

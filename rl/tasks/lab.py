@@ -1,29 +1,32 @@
-"""The three roles on theorems of the lab, judged by the exact truth (DeepSeekMath-V2, section 2, has the rewards).
+"""The roles on theorems of the lab, judged by the exact truth (DeepSeekMath-V2, section 2, has the rewards).
 
 Problem n of a stream is item n of `lab.items`: its theorem, labelled proof and labelled analysis follow from n alone.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from lab import check
+from lab.answers import write_answer
 from lab.items import Item, Stream
 from proofs.config import STRICT, Name, Positive, settings
 from proofs.sections import split_proof
 from proofs.templates import Templates
 from rl.config import RoleName
 from rl.reward import Reward, reward_analysis, reward_proof, reward_review
-from rl.task import Answer, Example
+from rl.task import Answer, Example, Task
+from rl.tasks.mixed import MixedTask
 
 
 @settings(frozen=True, config=STRICT)
 class LabConfig:
     """Theorems of these families and levels in turn. ``rounds`` of a prover's try: after the first it refines its own
-    proof by its own evaluation."""
+    proof by its own evaluation. ``shares``: of each kind of task among the generator's."""
 
     families: tuple[Name, ...]
     levels: tuple[Positive, ...]
     rounds: Positive = 1
+    shares: Mapping[str, Positive] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,30 @@ class LabProver(LabTask):
         return Reward(reward.total, {**reward.parts, "pass": float(truth == 1.0)})
 
 
+class LabSelfEvaluator(LabProver):
+    """Examples of honest evaluations: of a labelled proof that is given, as if the prover had written it."""
+
+    def example(self, number: int) -> Example:
+        """As Task.example."""
+        item = self.stream.item(number)
+        proof, _, evaluation = write_answer(item.theorem, item.proof.text, seed=item.draw).partition("\n\n## Self")
+        return Example(self.prompt(number), f"\n\n## Self{evaluation}", given=proof)
+
+
+class LabRefiner(LabProver):
+    """Improves on a labelled proof by a right analysis of it."""
+
+    def prompt(self, number: int) -> str:
+        """As Task.prompt."""
+        item = self.stream.item(number)
+        return self.templates.refinement(item.theorem.statement, [(item.proof.text, [item.answer])])
+
+    def example(self, number: int) -> Example:
+        """As Task.example: the proof that the defect was planted in."""
+        item = self.stream.item(number)
+        return Example(self.prompt(number), write_answer(item.theorem, item.proof.source, seed=item.draw))
+
+
 class LabVerifier(LabTask):
     """Scores proofs of which some have planted defects."""
 
@@ -90,7 +117,7 @@ class LabVerifier(LabTask):
     def reward(self, item: Item, answer: Answer) -> Reward:
         """As LabTask.reward; the part ``exact`` tells scores that are the label."""
         proof = item.proof
-        return _with_exact(reward_analysis(answer.text, proof.label, quoted=proof.text, truncated=answer.truncated))
+        return with_exact(reward_analysis(answer.text, proof.label, quoted=proof.text, truncated=answer.truncated))
 
 
 class LabMetaVerifier(LabTask):
@@ -105,21 +132,35 @@ class LabMetaVerifier(LabTask):
         """As LabTask.reward; the part ``exact`` tells scores that are the label."""
         proof, analysis = item.proof, item.analysis
         quoted = f"{proof.text}\n{analysis.text}"
-        return _with_exact(reward_review(answer.text, analysis.quality, quoted=quoted, truncated=answer.truncated))
+        return with_exact(reward_review(answer.text, analysis.quality, quoted=quoted, truncated=answer.truncated))
 
 
-def _with_exact(reward: Reward) -> Reward:
+def with_exact(reward: Reward) -> Reward:
+    """With the part ``exact``: whether the score is the label."""
     return Reward(reward.total, {**reward.parts, "exact": float(reward.parts.get("score") == 1.0)})
 
 
-TASKS: Mapping[RoleName, tuple[type[LabTask], str]] = {
+Build = Callable[[Stream, Templates, int], LabTask]
+KINDS: Mapping[str, tuple[Build, str]] = {
     "prover": (LabProver, "prove"),
+    "self_evaluator": (LabSelfEvaluator, "verify"),
+    "refiner": (LabRefiner, "verify"),
     "verifier": (LabVerifier, "verify"),
     "meta_verifier": (LabMetaVerifier, "review"),
 }
 
 
-def lab_task(role: RoleName, data: LabConfig, templates: Templates, split: str, seed: int) -> LabTask:
-    """A role on one split. Raises ValueError for families and levels that the split does not have."""
-    task, item_role = TASKS[role]
-    return task(Stream(item_role, data.families, data.levels, split, seed), templates, data.rounds)
+def lab_task(role: RoleName, data: LabConfig, templates: Templates, split: str, seed: int) -> Task:
+    """A role on one split; the generator has the tasks of all.
+
+    Raises ValueError for families and levels that the split does not have, and for unknown kinds of tasks.
+    """
+    shares = {role: 1} if role != "generator" else dict(data.shares)
+    if unknown := shares.keys() - KINDS.keys():
+        raise ValueError(f"no kind of task {min(unknown)!r}; there are {', '.join(KINDS)}")
+    parts = {}
+    for kind, share in shares.items():
+        build, item_role = KINDS[kind]
+        stream = Stream(item_role, data.families, data.levels, split, seed)
+        parts[kind] = (build(stream, templates, data.rounds), share)
+    return MixedTask(parts) if role == "generator" else parts[role][0]

@@ -11,18 +11,21 @@ from lab.prompts import templates
 from proofs.sections import split_proof
 from rl.config import RoleName
 from rl.reward import Reward
-from rl.task import Answer
-from rl.tasks.lab import TASKS, LabConfig, LabTask, lab_task
+from rl.task import Answer, Task
+from rl.tasks.lab import KINDS, LabConfig, LabProver, lab_task
+from rl.tasks.mixed import MixedTask
 
-CONFIG = LabConfig(families=tuple(families()), levels=(1, 2))
+SHARES = {kind: 1 + number % 2 for number, kind in enumerate(KINDS)}
+CONFIG = LabConfig(families=tuple(families()), levels=(1, 2), shares=SHARES)
+ROLES: tuple[RoleName, ...] = ("prover", "verifier", "meta_verifier", "generator")
 ONE = "\\boxed{1}"
 
 
-def task_of(role: RoleName, split: str = "train", rounds: int = 1) -> LabTask:
+def task_of(role: RoleName, split: str = "train", rounds: int = 1) -> Task:
     return lab_task(role, replace(CONFIG, rounds=rounds), templates(), split, seed=0)
 
 
-@pytest.mark.parametrize("role", list(TASKS))
+@pytest.mark.parametrize("role", ROLES[:3])
 def test_worked_examples_earn_all(role: RoleName) -> None:
     task = task_of(role)
     for number in range(40):
@@ -34,7 +37,7 @@ def test_worked_examples_earn_all(role: RoleName) -> None:
         assert cut.total == 0.0
 
 
-@pytest.mark.parametrize("role", list(TASKS))
+@pytest.mark.parametrize("role", ROLES)
 def test_a_problem_is_its_number_and_split(role: RoleName) -> None:
     tasks = [task_of(role, split) for split in ("train", "train", "validation")]
     prompts = [[task.prompt(number) for number in range(30)] for task in tasks]
@@ -63,6 +66,7 @@ def test_a_provers_reward_weighs_proof_and_honesty() -> None:
 
 def test_refinement_shows_the_proof_and_its_evaluation() -> None:
     task = task_of("prover", rounds=2)
+    assert isinstance(task, LabProver)
     first = Answer(task.example(3).answer)
     follow_up = task.follow_up(3, [first])
     sections = split_proof(first.text)
@@ -74,3 +78,43 @@ def test_refinement_shows_the_proof_and_its_evaluation() -> None:
     assert sections.self_evaluation in follow_up
     assert task.follow_up(3, [first, first]) is None
     assert task.follow_up(3, [Answer("no proof")]) is None
+
+
+def test_a_generators_problems_come_from_all_kinds_in_their_shares() -> None:
+    task = task_of("generator")
+    assert isinstance(task, MixedTask)
+    names = [task.place(number)[0] for number in range(3 * sum(SHARES.values()))]
+    assert {kind: names.count(kind) for kind in KINDS} == {kind: 3 * share for kind, share in SHARES.items()}
+    own = [task.place(number)[2] for number, name in enumerate(names) if name == "verifier"]
+    assert own == list(range(len(own)))
+    alone = task_of("verifier")
+    assert [task.prompt(n) for n, name in enumerate(names) if name == "verifier"] == [alone.prompt(n) for n in own]
+
+
+def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
+    task = task_of("generator")
+    assert isinstance(task, MixedTask)
+    tries = [(number, [Answer(task.example(number).given + task.example(number).answer)]) for number in range(40)]
+    for (number, _), reward in zip(tries, task.rewards(tries), strict=True):
+        kind = task.place(number)[0]
+        assert all(part.startswith(f"{kind}/") for part in reward.parts)
+        # An honest evaluation of a faulty proof earns less than the proof would.
+        assert reward.total == 1.0 or kind == "self_evaluator"
+
+
+def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:
+    task = lab_task("generator", replace(CONFIG, shares={"self_evaluator": 1}), templates(), "train", seed=0)
+    scores = set()
+    for number in range(30):
+        example = task.example(number)
+        (reward,) = task.rewards([(number, [Answer(example.given + example.answer)])])
+        assert reward.parts["self_evaluator/self_score"] == 1.0
+        scores.add(reward.parts["self_evaluator/proof"])
+    assert scores == {0.0, 0.5, 1.0}
+
+
+def test_what_cannot_be_mixed_is_refused() -> None:
+    with pytest.raises(ValueError, match="no kind of task 'poet'"):
+        lab_task("generator", replace(CONFIG, shares={"poet": 1}), templates(), "train", seed=0)
+    with pytest.raises(ValueError, match="at least one kind"):
+        lab_task("generator", replace(CONFIG, shares={}), templates(), "train", seed=0)

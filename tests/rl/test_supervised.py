@@ -29,10 +29,22 @@ def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 def test_an_example_is_a_chat_with_the_answer_and_its_end() -> None:
     taught = learner(small_module())
     example = Letters().example(3)
-    ids, answer = encode(taught, example)
+    ids, learnt = encode(taught, example)
+    answer = learnt[0]
     assert ids[:answer] == taught.render(example.prompt)
+    assert learnt == list(range(answer, len(ids)))
     assert TOKENIZER.decode(ids[answer:-1]) == example.answer
     assert ids[-1] == TOKENIZER.eos_token_id
+
+
+def test_what_is_given_of_an_answer_is_never_learnt() -> None:
+    taught = learner(small_module())
+    example = Letters().example(3)
+    whole, prompt = encode(taught, example), len(taught.render(example.prompt))
+    ids, learnt = encode(taught, replace(example, given=example.answer[:2], answer=example.answer[2:]), True)
+    assert TOKENIZER.decode(ids) == TOKENIZER.decode(whole.ids)
+    assert learnt[: prompt - 1] == list(range(1, prompt))
+    assert TOKENIZER.decode([ids[place] for place in learnt[prompt - 1 : -1]]) == example.answer[2:]
 
 
 @pytest.mark.parametrize("micro_tokens", [10, 50, 1000])
@@ -43,9 +55,9 @@ def test_loss_and_gradients_are_those_of_answers_alone(micro_tokens: int) -> Non
     ours = gradients(module)
     module.zero_grad()
     used = examples(int(values["examples"]))
-    losses = [cross_entropy(module(torch.tensor([ids]))[0, start - 1 : -1], torch.tensor(ids[start:]), reduction="sum")
-              for ids, start in used]  # fmt: skip
-    loss = torch.stack(losses).sum() / sum(len(ids) - start for ids, start in used)
+    losses = [cross_entropy(module(torch.tensor([ids]))[0, learnt[0] - 1 : -1], torch.tensor(ids[learnt[0] :]), reduction="sum")
+              for ids, learnt in used]  # fmt: skip
+    loss = torch.stack(losses).sum() / sum(len(learnt) for _, learnt in used)
     loss.backward()
     assert values["loss"] == pytest.approx(loss.item())
     for name, theirs in gradients(module).items():
