@@ -18,11 +18,13 @@ from proofs.errors import LemmataError
 from proofs.templates import Templates
 from rl.checkpoint import Checkpoints
 from rl.config import RoleName, TrainConfig
+from rl.judge import Judges
 from rl.learner import Learner
 from rl.metrics import make_trackers
 from rl.parallel import Parallel
 from rl.task import Task
-from rl.tasks.lab import LabConfig, lab_task
+from rl.tasks.build import DataConfig, make_task
+from rl.trained_judge import TrainedJudge
 from rl.trainer import Report, Trainer
 
 
@@ -36,8 +38,8 @@ def make_trainer(
     learner = Learner(
         module=module,
         tokenizer=tokenizer,
-        training=make_task(config, config.role, "train"),
-        validation=make_task(config, config.role, "validation"),
+        training=task_of(config, config.role, "train", make_judges(config)),
+        validation=task_of(config, config.role, "validation"),
         parallel=parallel,
         seed=config.seed,
     )
@@ -45,14 +47,24 @@ def make_trainer(
     return Trainer(learner, config, folder, tuple(trackers), report, stopping)
 
 
-def make_task(config: TrainConfig, role: RoleName, split: str) -> Task:
+def task_of(config: TrainConfig, role: RoleName, split: str, judges: Judges | None = None) -> Task:
     """A role on one stream of the lab's theorems."""
-    data = read_config(LabConfig, config.data, "data")
+    data = read_config(DataConfig, config.data, "data")
     templates = Templates.load(config.prompts) if config.prompts else lab_templates()
     try:
-        return lab_task(role, data, templates, split, config.seed)
+        return make_task(role, data, templates, split, config.seed, judges)
     except ValueError as error:
         raise LemmataError(f"data: {error}") from error
+
+
+def make_judges(config: TrainConfig) -> Judges | None:
+    """The trained judges that the settings name; None where there are none, and the truth rewards."""
+    wanted = read_config(DataConfig, config.data, "data").judges
+    folders = (wanted.verifier, wanted.meta_verifier)
+    if "rl" not in config.schedule or folders == (None, None):
+        return None
+    made = [TrainedJudge(folder, wanted, config.seed, config.device) if folder else None for folder in folders]
+    return Judges(wanted, *made)
 
 
 def _load(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
@@ -78,7 +90,7 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
 
 def _texts(config: TrainConfig) -> Iterator[str]:
     """What the tokenizer is trained on: worked examples of all kinds."""
-    task = make_task(config, "generator", "train")
+    task = task_of(config, "generator", "train")
     for number in range(config.new_model.tokenizer_examples):
         example = task.example(number)
         yield from (example.prompt, example.given + example.answer)

@@ -12,17 +12,18 @@ from proofs.sections import split_proof
 from rl.config import RoleName
 from rl.reward import Reward
 from rl.task import Answer, Task
-from rl.tasks.lab import KINDS, LabConfig, LabProver, lab_task
+from rl.tasks.build import KINDS, DataConfig, make_task
+from rl.tasks.lab import LabProver
 from rl.tasks.mixed import MixedTask
 
 SHARES = {kind: 1 + number % 2 for number, kind in enumerate(KINDS)}
-CONFIG = LabConfig(families=tuple(families()), levels=(1, 2), shares=SHARES)
+CONFIG = DataConfig(families=tuple(families()), levels=(1, 2), shares=SHARES)
 ROLES: tuple[RoleName, ...] = ("prover", "verifier", "meta_verifier", "generator")
 ONE = "\\boxed{1}"
 
 
 def task_of(role: RoleName, split: str = "train", rounds: int = 1) -> Task:
-    return lab_task(role, replace(CONFIG, rounds=rounds), templates(), split, seed=0)
+    return make_task(role, replace(CONFIG, rounds=rounds), templates(), split, seed=0)
 
 
 @pytest.mark.parametrize("role", ROLES[:3])
@@ -103,7 +104,7 @@ def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
 
 
 def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:
-    task = lab_task("generator", replace(CONFIG, shares={"self_evaluator": 1}), templates(), "train", seed=0)
+    task = make_task("generator", replace(CONFIG, shares={"self_evaluator": 1}), templates(), "train", seed=0)
     scores = set()
     for number in range(30):
         example = task.example(number)
@@ -115,6 +116,6 @@ def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:
 
 def test_what_cannot_be_mixed_is_refused() -> None:
     with pytest.raises(ValueError, match="no kind of task 'poet'"):
-        lab_task("generator", replace(CONFIG, shares={"poet": 1}), templates(), "train", seed=0)
+        make_task("generator", replace(CONFIG, shares={"poet": 1}), templates(), "train", seed=0)
     with pytest.raises(ValueError, match="at least one kind"):
-        lab_task("generator", replace(CONFIG, shares={}), templates(), "train", seed=0)
+        make_task("generator", replace(CONFIG, shares={}), templates(), "train", seed=0)

@@ -1,0 +1,66 @@
+"""Worked examples of a table in place of a role's own: what rejection fine-tuning learns from."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from proofs.errors import LemmataError
+from proofs.tables import open_table
+from rl.reward import Reward
+from rl.task import Answer, Example, Task
+
+
+@dataclass(frozen=True)
+class ExamplesTask:
+    """``task`` with the examples of a table, over and over."""
+
+    task: Task
+    examples: Sequence[Example]
+
+    @property
+    def domain(self) -> str:
+        """As Task.domain."""
+        return self.task.domain
+
+    def prompt(self, number: int) -> str:
+        """As Task.prompt."""
+        return self.task.prompt(number)
+
+    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
+        """As Task.follow_up."""
+        return self.task.follow_up(number, answers)
+
+    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        """As Task.rewards."""
+        return self.task.rewards(tries)
+
+    def example(self, number: int) -> Example:
+        """As Task.example."""
+        return self.examples[number % len(self.examples)]
+
+
+def read_examples(path: str) -> list[Example]:
+    """The rows of a table with ``prompt`` and ``answer``.
+
+    Raises LemmataError where it cannot be read, is empty, or a row lacks one of them.
+    """
+    examples = []
+    for row in open_table(path, None, None):
+        prompt, answer = row.cells.get("prompt"), row.cells.get("answer")
+        if not isinstance(prompt, str) or not isinstance(answer, str):
+            raise LemmataError(f"{row.where}: a worked example needs the columns prompt and answer, both text")
+        examples.append(Example(prompt, answer))
+    if not examples:
+        raise LemmataError(f"{path} has no examples to learn from")
+    return examples
+
+
+def write_examples(path: Path, examples: Iterable[Example]) -> int:
+    """Write examples as JSON lines, whole or not at all; how many there were."""
+    rows = [{"prompt": one.prompt, "answer": one.given + one.answer} for one in examples]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    partial.replace(path)
+    return len(rows)

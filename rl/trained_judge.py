@@ -1,0 +1,56 @@
+"""A trained model that judges beside the one that learns: its own weights, its own engine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.chat import Chat
+from model.engine import Engine, EngineConfig, Sampling
+from model.errors import ModelError
+from model.loading import load_model
+from proofs.errors import LemmataError
+from proofs.ids import clean_text, derive_seed, digest
+from rl.judge import JudgesConfig
+from rl.task import Answer
+
+SEQUENCES, CACHE_TOKENS = 256, 131072
+
+
+class TrainedJudge:
+    """The model in ``folder``. Raises LemmataError where it cannot be loaded."""
+
+    def __init__(self, folder: str | Path, config: JudgesConfig, seed: int, device: str = "cpu") -> None:
+        try:
+            module, tokenizer = load_model(Path(folder), "float32", device)
+        except ModelError as error:
+            raise LemmataError(f"{folder} cannot judge: {error}") from error
+        self.config, self.seed = config, seed
+        self._chat = Chat(tokenizer)
+        self.engine = Engine(
+            module.requires_grad_(False),
+            tokenizer,
+            EngineConfig(cache_tokens=CACHE_TOKENS, most_sequences=SEQUENCES),
+        )
+
+    def ask(self, prompts: Sequence[str], count: int) -> list[list[Answer]]:
+        """As Judge.ask; a prompt that leaves no room for an answer gets none."""
+        distinct = {prompt: self._render(prompt) for prompt in dict.fromkeys(prompts)}
+        fitting = [prompt for prompt, ids in distinct.items() if len(ids) < self.engine.context]
+        completions = self.engine.generate(
+            [distinct[prompt] for prompt in fitting], [self._sampling(prompt, count) for prompt in fitting]
+        )
+        answers = {
+            prompt: [Answer(clean_text(one.text), truncated=one.finish_reason == "length") for one in group]
+            for prompt, group in zip(fitting, completions, strict=True)
+        }
+        return [answers.get(prompt, []) for prompt in prompts]
+
+    def _render(self, prompt: str) -> list[int]:
+        return list(self._chat.render([{"role": "user", "content": prompt}], thinking=False))
+
+    def _sampling(self, prompt: str, count: int) -> Sampling:
+        return Sampling(
+            n=count,
+            temperature=self.config.temperature,
+            max_tokens=self.config.max_tokens,
+            seed=derive_seed(self.seed, "judge", digest(prompt)),
+        )
