@@ -26,7 +26,7 @@ from proofs.errors import LemmataError
 from proofs.log import ProblemLog, read_log
 from proofs.records import SCHEMA_VERSION, Problem, Record
 
-HELD = ("problems", "checkpoints")  # folders of a run with what was made by its settings
+HELD = ("problems", "checkpoints", "steps")  # folders of a run with what was made by its settings
 
 
 def now() -> str:

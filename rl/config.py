@@ -17,13 +17,15 @@ LoggerName = Literal["tensorboard", "wandb", "trackio"]
 
 @settings(frozen=True, config=STRICT)
 class OptimizerConfig:
-    """AdamW. The rate climbs for ``warmup_steps``, then stays or falls to ``final_share`` of it at the stage's end.
+    """AdamW, or Muon for matrices (`rl.muon`) and AdamW for the rest.
 
+    The rate climbs for ``warmup_steps``, then stays or falls to ``final_share`` of it at the stage's end.
     ``indexer_lr``: another rate for the indexers. ``clip_norm``: of all gradients together. ``balance_speed`` moves
     the gates' biases by load after every step (`model.balance`).
     """
 
     lr: Above
+    kind: Literal["adamw", "muon"] = "adamw"
     indexer_lr: Above | None = None
     betas: tuple[Share, Share] = (0.9, 0.95)
     eps: Above = 1e-8
@@ -128,11 +130,12 @@ class CheckpointConfig:
 @settings(frozen=True, config=STRICT)
 class NewModelConfig:
     """A model from scratch: ``shape`` in the names of `model.config`, and a tokenizer of ``vocab_size`` trained on
-    ``tokenizer_examples`` of each role."""
+    ``tokenizer_examples`` of all kinds. ``phrases``: one token may hold several words (`model.tokenizer`)."""
 
     vocab_size: Positive
     tokenizer_examples: Positive
     shape: Mapping[str, int | float | bool]
+    phrases: bool = True
 
 
 @settings(frozen=True, config=STRICT)

@@ -12,8 +12,10 @@ from rl.task import Answer
 class Judge(Protocol):
     """A role that is not learning."""
 
-    def ask(self, prompts: Sequence[str], count: int) -> list[list[Answer]]:
-        """``count`` independent answers to each prompt; the same prompt gets the same answers whenever it is asked."""
+    def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
+        """``count`` independent answers to each prompt; the same prompt gets the same answers whenever it is asked, and
+        others by another ``draw``.
+        """
         ...
 
 

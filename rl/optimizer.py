@@ -1,25 +1,34 @@
-"""AdamW with the schedule of its rate, and the norm of gradients."""
+"""The optimiser of a stage with the schedule of its rate, and the norm of gradients."""
 
 import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
 from rl.config import OptimizerConfig
+from rl.muon import Muon
+
+# By AdamW where the rest goes by Muon: what looks tokens or experts up, and the indexers, whose rows are scores.
+LOOKED_UP = ("embed_tokens", "lm_head", "mlp.gate.", ".indexer.")
 
 
-def make_optimizer(module: nn.Module, config: OptimizerConfig) -> AdamW:
+def make_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     """Over the weights that may learn; the indexers' in a group of their own, without weight decay on vectors."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, weight in module.named_parameters():
         if weight.requires_grad:
             rate = config.indexer_lr if ".indexer." in name and config.indexer_lr else config.lr
             decay = config.weight_decay if weight.dim() > 1 else 0.0
-            groups.setdefault((rate, decay), []).append(weight)
-    settings = [{"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay), weights in groups.items()]
-    optimizer = AdamW(settings, betas=config.betas, eps=config.eps)
+            muon = config.kind == "muon" and weight.dim() > 1 and not any(part in name for part in LOOKED_UP)
+            groups.setdefault((rate, decay, muon), []).append(weight)
+    settings = [{"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay, _), weights in groups.items()]
+    if config.kind == "muon":
+        kinds = [{**group, "orthogonal": muon} for group, (_, _, muon) in zip(settings, groups, strict=True)]
+        optimizer = Muon(kinds, config.betas, config.eps)
+    else:
+        optimizer = AdamW(settings, betas=config.betas, eps=config.eps)
     for group in optimizer.param_groups:
         group["full_lr"] = group["lr"]
     return optimizer
@@ -36,7 +45,7 @@ def rate_share(config: OptimizerConfig, step: int, steps: int) -> float:
     return config.final_share + (1 - config.final_share) * left
 
 
-def set_rate(optimizer: AdamW, share: float) -> float:
+def set_rate(optimizer: Optimizer, share: float) -> float:
     """Set every group's rate to ``share`` of its full one; the first group's."""
     for group in optimizer.param_groups:
         group["lr"] = group["full_lr"] * share

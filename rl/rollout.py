@@ -22,7 +22,8 @@ class Turn:
     @property
     def answer(self) -> Answer:
         """What the role reads."""
-        return Answer(clean_text(self.completion.text), truncated=self.completion.finish_reason == "length")
+        truncated = self.completion.finish_reason == "length"
+        return Answer(clean_text(self.completion.text), truncated, len(self.completion.token_ids))
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from lab.prompts import SYMBOLS
 from lab.prompts import templates as lab_templates
 from model.config import ModelConfig
 from model.errors import ModelError
@@ -80,7 +81,7 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
         return _load(Path(config.model), config)
     try:
         new = config.new_model
-        tokenizer = train_tokenizer(_texts(config), new.vocab_size)
+        tokenizer = train_tokenizer(_texts(config), new.vocab_size, SYMBOLS if new.phrases else None)
         ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
         shape = ModelConfig(vocab_size=new.vocab_size, **new.shape, **ids)  # pyright: ignore[reportArgumentType]
         return new_model(shape, config.seed, device=config.device), tokenizer

@@ -9,10 +9,11 @@ from rl.reward import Reward
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the policy wrote in one turn. ``truncated``: it ended at the token limit."""
+    """What the policy wrote in one turn, in so many ``tokens``. ``truncated``: it ended at the token limit."""
 
     text: str
     truncated: bool = False
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.chat import Chat
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Completion, Engine, EngineConfig, Sampling
 from model.errors import ModelError
 from model.loading import load_model
 from proofs.errors import LemmataError
@@ -31,26 +31,28 @@ class TrainedJudge:
             EngineConfig(cache_tokens=CACHE_TOKENS, most_sequences=SEQUENCES),
         )
 
-    def ask(self, prompts: Sequence[str], count: int) -> list[list[Answer]]:
+    def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
         """As Judge.ask; a prompt that leaves no room for an answer gets none."""
         distinct = {prompt: self._render(prompt) for prompt in dict.fromkeys(prompts)}
         fitting = [prompt for prompt, ids in distinct.items() if len(ids) < self.engine.context]
         completions = self.engine.generate(
-            [distinct[prompt] for prompt in fitting], [self._sampling(prompt, count) for prompt in fitting]
+            [distinct[prompt] for prompt in fitting], [self._sampling(prompt, count, draw) for prompt in fitting]
         )
-        answers = {
-            prompt: [Answer(clean_text(one.text), truncated=one.finish_reason == "length") for one in group]
-            for prompt, group in zip(fitting, completions, strict=True)
-        }
+        answers = {prompt: [_answer(one) for one in group] for prompt, group in zip(fitting, completions, strict=True)}
         return [answers.get(prompt, []) for prompt in prompts]
 
     def _render(self, prompt: str) -> list[int]:
         return list(self._chat.render([{"role": "user", "content": prompt}], thinking=False))
 
-    def _sampling(self, prompt: str, count: int) -> Sampling:
+    def _sampling(self, prompt: str, count: int, draw: int) -> Sampling:
         return Sampling(
             n=count,
             temperature=self.config.temperature,
             max_tokens=self.config.max_tokens,
-            seed=derive_seed(self.seed, "judge", digest(prompt)),
+            seed=derive_seed(self.seed, "judge", draw, digest(prompt)),
         )
+
+
+def _answer(completion: Completion) -> Answer:
+    truncated = completion.finish_reason == "length"
+    return Answer(clean_text(completion.text), truncated=truncated, tokens=len(completion.token_ids))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.optim import AdamW
+from torch.optim import Optimizer
 
 from model.balance import move_biases
 from proofs.errors import LemmataError
@@ -105,7 +105,7 @@ class Trainer:
 
         return PolicyStage(self.learner, self.config.stages.rl, self.config.algorithm, self.config.shape, keep)
 
-    def _train_step(self, stage: Stage, optimizer: AdamW, settings: OptimizerConfig, first: int, last: int) -> None:
+    def _train_step(self, stage: Stage, optimizer: Optimizer, settings: OptimizerConfig, first: int, last: int) -> None:
         started, cpu = time.monotonic(), time.process_time()
         rate = set_rate(optimizer, rate_share(settings, self.step - first, last - first))
         optimizer.zero_grad(set_to_none=True)
@@ -145,7 +145,7 @@ class Trainer:
                 "weights are those of the step before. Lower the learning rate, or go on from another checkpoint"
             )
 
-    def _save(self, place: int, stage: Stage, optimizer: AdamW) -> None:
+    def _save(self, place: int, stage: Stage, optimizer: Optimizer) -> None:
         learner = self.learner
         shared = {
             "step": self.step,

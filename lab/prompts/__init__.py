@@ -5,6 +5,9 @@ from importlib import resources
 
 from proofs.templates import REQUIRED, Templates
 
+# What a tokenizer of the lab's texts keeps apart: digits, variables, names of sequences, signs with their spaces.
+SYMBOLS = r" ?(?:<=|>=|!=|[-+*/=<>]) ?|[\^()]|[0-9]|(?<![A-Za-z])[xyznkmjtSu](?![A-Za-z])"
+
 
 @cache
 def templates() -> Templates:

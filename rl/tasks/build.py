@@ -31,7 +31,8 @@ class DataConfig:
     ``rounds`` of a prover's try: after the first it refines its own proof by its own evaluation. ``shares`` of each
     kind of task among the generator's. ``proofs``: a table of labelled proofs for the verifier, in turn with planted
     ones; ``analyses``: one of labelled analyses for the meta-verifier, likewise; ``critiques``: one of proofs with
-    analyses for the refiner. ``examples``: a table that takes the place of the lab's worked examples.
+    analyses for the refiner. Without ``planted`` tables stand alone. ``examples``: a table that takes the place of the
+    lab's worked examples. ``judges``: trained models that reward in place of the truth.
     """
 
     families: tuple[Name, ...]
@@ -41,6 +42,7 @@ class DataConfig:
     proofs: Name | None = None
     analyses: Name | None = None
     critiques: Name | None = None
+    planted: bool = True
     examples: Name | None = None
     judges: JudgesConfig = field(default_factory=JudgesConfig)
 
@@ -89,7 +91,7 @@ def _part(kind: Kind, data: DataConfig, templates: Templates, split: str, seed: 
     if table is not None:
         # Labelled proofs and analyses join the planted ones, so that no kind of defect is lost; critiques replace them.
         own = read_cases(table, kind.columns)
-        cases = own if kind.table == "critiques" else InTurn([cases, own])
+        cases = InTurn([cases, own]) if data.planted and kind.table != "critiques" else own
     task = kind.task(stream, cases, templates, data.rounds)
     if judges is not None and isinstance(task, LabProver):
         return JudgedProofs(task, judges)

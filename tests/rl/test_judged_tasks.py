@@ -33,7 +33,7 @@ class Fixed:
     def __post_init__(self) -> None:
         self.asked: list[str] = []
 
-    def ask(self, prompts: Sequence[str], count: int) -> list[list[Answer]]:
+    def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
         self.asked += prompts
         return [[Answer(self.answers[index % len(self.answers)]) for index in range(count)] for _ in prompts]
 

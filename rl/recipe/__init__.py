@@ -1,0 +1,1 @@
+"""The co-training recipe: three roles that improve each other over iterations, consolidated into one generator."""

@@ -1,0 +1,126 @@
+"""What steps of the recipe gather from models: proofs, analyses, labels, worked examples. Each function is one table.
+
+Every answer is drawn by a seed that follows from the model's prompt, so that a step repeated gives the same table.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from lab import check
+from lab.analyses import analysis_quality
+from lab.items import Stream
+from lab.theorem import Theorem
+from proofs.sections import split_proof
+from proofs.templates import Templates
+from rl.judge import Judge
+from rl.recipe.config import LabelsConfig
+from rl.task import Answer, Example, Task
+from rl.tasks.judged import read_score
+from rl.tasks.tables import Case
+from verifier.aggregate import Judged
+from verifier.autolabel import auto_label
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An analysis of a case with its score and those of its reviews; None where one cannot be read."""
+
+    text: str
+    score: float | None
+    reviews: tuple[float | None, ...] = ()
+
+
+def theorems(stream: Stream, count: int) -> list[Theorem]:
+    """The first ``count`` theorems of a stream."""
+    return [stream.item(number).theorem for number in range(count)]
+
+
+def prove(prover: Judge, templates: Templates, wanted: Sequence[Theorem], samples: int) -> list[Case]:
+    """``samples`` proofs of each theorem without labels; identical ones and what is no proof are left out."""
+    answers = prover.ask([templates.proof(theorem.statement) for theorem in wanted], samples)
+    return [
+        Case(theorem.statement, body, theorem=theorem)
+        for theorem, group in zip(wanted, answers, strict=True)
+        for body in dict.fromkeys(_body(answer) for answer in group)
+        if body
+    ]
+
+
+def _body(answer: Answer) -> str | None:
+    return None if answer.truncated else split_proof(answer.text).body
+
+
+def label_exactly(cases: Iterable[Case]) -> Iterator[Case]:
+    """With the checker's score of each proof as its label."""
+    for case in cases:
+        assert case.theorem is not None
+        yield replace(case, label=check(case.theorem, case.proof).score)
+
+
+def analyse(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> list[list[Examined]]:
+    """``count`` analyses of each proof; what was cut off has no score."""
+    answers = verifier.ask([templates.verification(case.statement, case.proof) for case in cases], count)
+    return [
+        [Examined(answer.text, read_score(answer, case.proof)) for answer in group]
+        for case, group in zip(cases, answers, strict=True)
+    ]
+
+
+def review(
+    meta: Judge, templates: Templates, cases: Sequence[Case], analyses: Sequence[Sequence[Examined]], count: int
+) -> list[list[Examined]]:
+    """The analyses with ``count`` reviews of each that reports an issue."""
+    wanted = [
+        (case, one)
+        for case, group in zip(cases, analyses, strict=True)
+        for one in group
+        if one.score is not None and one.score < 1
+    ]
+    prompts = [templates.meta_verification(case.statement, case.proof, one.text) for case, one in wanted]
+    answers = iter(meta.ask(prompts, count))
+    scores: dict[tuple[str, str], tuple[float | None, ...]] = {}
+    for case, one in wanted:
+        quoted = f"{case.proof}\n{one.text}"
+        scores[case.statement + case.proof, one.text] = tuple(read_score(answer, quoted) for answer in next(answers))
+    return [
+        [replace(one, reviews=scores.get((case.statement + case.proof, one.text), ())) for one in group]
+        for case, group in zip(cases, analyses, strict=True)
+    ]
+
+
+def label(examined: Sequence[Examined], config: LabelsConfig) -> float | None:
+    """The automatic label by the first n analyses and m reviews of ``config``; None where they do not decide."""
+    judged = [
+        Judged(str(place), one.score, one.reviews[: config.reviews])
+        for place, one in enumerate(examined[: config.analyses])
+    ]
+    return auto_label(judged, config.rule).score
+
+
+def with_analyses(cases: Sequence[Case], analyses: Sequence[Sequence[Examined]]) -> Iterator[Case]:
+    """One case for each readable analysis, with its exact quality; the same text once."""
+    for case, group in zip(cases, analyses, strict=True):
+        for text in dict.fromkeys(one.text for one in group if one.score is not None):
+            assert case.theorem is not None
+            yield replace(case, analysis=text, quality=analysis_quality(case.theorem, case.proof, text))
+
+
+def best_answers(
+    writer: Judge, task: Task, numbers: Iterable[int], samples: int, least: Callable[[float], bool]
+) -> Iterator[Example]:
+    """Rejection sampling: the best answer of ``samples`` to each problem by the task's own reward, where it suffices.
+
+    Among equals the shortest, then the first.
+    """
+    numbers = list(numbers)
+    prompts = [task.prompt(number) for number in numbers]
+    groups = writer.ask(prompts, samples)
+    tries = [(number, [answer]) for number, group in zip(numbers, groups, strict=True) for answer in group]
+    rewards = iter(task.rewards(tries))
+    for prompt, group in zip(prompts, groups, strict=True):
+        rewarded = list(zip(islice(rewards, len(group)), group, strict=True))
+        known = [(reward.total, -len(answer.text), answer) for reward, answer in rewarded if reward.total is not None]
+        best = max(known, key=lambda one: one[:2], default=None)
+        if best is not None and least(best[0]):
+            yield Example(prompt, best[2].text)

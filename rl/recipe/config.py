@@ -1,0 +1,101 @@
+"""Settings of co-training. Imports no torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from proofs.config import STRICT, Name, Positive, settings
+from rl.presets import NonNegative
+from verifier.autolabel import LabelConfig
+
+Changes = Mapping[str, Any]  # what a step changes of the settings in ``train``, nested as there
+
+
+@settings(frozen=True, config=STRICT)
+class IndexerConfig:
+    """After the cold start, which is dense: attention over ``index_topk`` tokens, learnt in ``train`` steps."""
+
+    index_topk: Positive
+    train: Changes
+
+
+@settings(frozen=True, config=STRICT)
+class FreshConfig:
+    """Proofs of the prover's own: ``samples`` of each of ``problems`` theorems, identical ones once.
+
+    ``analyses`` of each by the verifier, where they are wanted.
+    """
+
+    problems: Positive
+    samples: Positive
+    analyses: Positive
+
+
+@settings(frozen=True, config=STRICT)
+class LabelsConfig:
+    """Labels without truth: n ``analyses`` of each proof, m ``reviews`` of each that reports an issue, and the rule.
+
+    DeepSeekMath-V2, section 2.3.
+    """
+
+    analyses: Positive
+    reviews: Positive
+    rule: LabelConfig
+
+
+@settings(frozen=True, config=STRICT)
+class GeneratorConfig:
+    """How specialists become one model, each way a candidate: ``merges`` of weights by name, with the settings of
+    `lemmata merge` (``method``, else the name; ``models``: roles, else all);
+    ``rejection``: fine-tuning on the best of the specialists' answers to ``examples`` prompts of each kind;
+    ``distill``: on-policy distillation. None leaves one out. The best by validation goes through ``mixed``
+    reinforcement learning, None for none.
+    """
+
+    merges: Mapping[str, Changes]
+    examples: Positive
+    rejection: Changes | None
+    distill: Changes | None
+    mixed: Changes | None
+
+
+@settings(frozen=True, config=STRICT)
+class MeasureConfig:
+    """How models are measured against the truth, on theorems that no training sees.
+
+    ``problems`` of each level, ``samples`` of each by a prover; ``analyses`` of each real proof, all of which must give
+    1 for acceptance; self-refinement of ``chains`` a problem over ``rounds`` on the levels ``hard``; candidates are
+    compared on ``validation`` problems of each level.
+    """
+
+    validation: Positive
+    problems: Positive
+    samples: Positive
+    analyses: Positive
+    hard: tuple[Positive, ...]
+    hard_problems: Positive
+    chains: Positive
+    rounds: Positive
+    temperature: NonNegative
+    max_tokens: Positive
+
+
+@settings(frozen=True, config=STRICT)
+class CotrainConfig:
+    """``lemmata cotrain``. ``train``: the settings of `lemmata train` that all steps share; each step's own are changes
+    to them. ``iterations`` after the first, whose labels are exact, have labels by the models alone.
+    """
+
+    run: Name | None
+    seed: int
+    iterations: Positive
+    train: Changes
+    cold_start: Changes
+    indexer: IndexerConfig | None
+    fresh: FreshConfig
+    verifier: Changes
+    meta_verifier: Changes
+    verifier_meta: Changes
+    prover: Changes
+    labels: LabelsConfig
+    generator: GeneratorConfig
+    measure: MeasureConfig

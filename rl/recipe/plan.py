@@ -1,0 +1,205 @@
+"""The recipe as a list of steps, each of which knows the folders it reads and the one it makes. Pure.
+
+DeepSeekMath-V2, section 2: a cold start; the verifier by format and score; the meta-verifier on labelled analyses; the
+verifier again with R_meta; the prover by the trained verifier; then all over again from the consolidated model, with
+labels that the models make themselves. All specialists of an iteration start from one model, so that their weights can
+be merged.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rl.recipe.config import Changes, CotrainConfig
+
+Models = Mapping[str, str]  # role: the step whose model plays it
+
+
+@dataclass(frozen=True)
+class Train:
+    """Training as `lemmata train` does it: from the model of step ``start`` (None: a new one).
+
+    ``tables``: settings of the data that name the table of a step; ``judges``: those that name its model.
+    """
+
+    name: str
+    changes: Changes
+    start: str | None = None
+    tables: Models = field(default_factory=dict)
+    judges: Models = field(default_factory=dict)
+    teachers: Models = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sparsify:
+    """The model of ``start`` with attention over ``index_topk`` tokens."""
+
+    name: str
+    start: str
+    index_topk: int
+
+
+@dataclass(frozen=True)
+class Prove:
+    """A table of ``prover``'s own proofs on a ``split``, labelled by the truth, or not at all (``exact`` False).
+
+    Each ``iteration`` has theorems of its own.
+    """
+
+    name: str
+    prover: str
+    split: str = "train"
+    exact: bool = True
+    iteration: int = 0
+
+
+@dataclass(frozen=True)
+class Analyse:
+    """A table of ``verifier``'s analyses of the proofs of a step, with their exact quality."""
+
+    name: str
+    verifier: str
+    proofs: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """A table of the proofs of a step with labels by ``verifier`` and ``meta_verifier`` alone."""
+
+    name: str
+    verifier: str
+    meta_verifier: str
+    proofs: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A merge of weights."""
+
+    name: str
+    base: str
+    models: tuple[str, ...]
+    settings: Changes
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A table of the specialists' best answers: by labels and by judges, as in their own training."""
+
+    name: str
+    specialists: Models
+    proofs: str
+    critiques: str
+    planted: bool
+
+
+@dataclass(frozen=True)
+class Select:
+    """The best of the candidates by validation, as a model of its own."""
+
+    name: str
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Records of a model on the test stream, on the real ``proofs`` and ``analyses`` of two steps beside planted ones.
+
+    ``refine``: self-refinement too.
+    """
+
+    name: str
+    model: str
+    proofs: str
+    analyses: str | None = None
+    refine: bool = False
+
+
+TEST_PROOFS, TEST_ANALYSES = "test-proofs", "test-analyses"
+Step = Train | Sparsify | Prove | Analyse | Label | Merge | Reject | Select | Measure
+
+
+def plan(config: CotrainConfig) -> list[Step]:
+    """All steps in their order."""
+    steps = list(_start(config))
+    start = "base"
+    for number in range(1, config.iterations + 1):
+        steps += _iteration(config, number, start)
+        start = f"{number}-generator"
+    return steps
+
+
+def _start(config: CotrainConfig) -> Iterator[Step]:
+    if config.indexer is None:
+        yield Train("base", config.cold_start)
+    else:
+        yield Train("cold-start", config.cold_start)
+        yield Sparsify("sparse-start", "cold-start", config.indexer.index_topk)
+        yield Train("base", config.indexer.train, start="sparse-start")
+    yield Prove(TEST_PROOFS, "base", split="test")
+    yield Measure("measure-base", "base", TEST_PROOFS, refine=True)
+
+
+def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]:
+    """One iteration: verifier, meta-verifier where labels are exact, prover, generator; each measured."""
+    n = f"{number}-"
+    exact = number == 1
+    yield Prove(n + "proofs", start, exact=exact, iteration=number)
+    labels = n + "proofs"
+    if exact:
+        yield Train(n + "verifier-alone", config.verifier, start, tables={"proofs": labels})
+        yield Analyse(TEST_ANALYSES, n + "verifier-alone", TEST_PROOFS)
+        yield _measure(n + "verifier-alone")
+        yield Analyse(n + "analyses", n + "verifier-alone", labels)
+        meta = n + "meta-verifier"
+        yield Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"})
+        yield _measure(meta)
+        first = n + "verifier-alone"
+    else:
+        yield Label(n + "labels", start, start, labels)
+        labels, meta, first = n + "labels", start, start
+    # Later labels come from the models alone: no planted proofs, whose labels are exact, stand beside them.
+    verifier, data = n + "verifier", {} if exact else {"planted": False}
+    judges = {"meta_verifier": meta}
+    yield Train(verifier, config.verifier_meta, first, tables={"proofs": labels}, judges=judges, data=data)
+    yield _measure(verifier)
+    yield Analyse(n + "critiques", verifier, n + "proofs")
+    prover = n + "prover"
+    judges = {"verifier": verifier, "meta_verifier": meta}
+    yield Train(prover, config.prover, start, tables={"critiques": n + "critiques"}, judges=judges)
+    yield _measure(prover, refine=True)
+    specialists = {"prover": prover, "verifier": verifier, "meta_verifier": meta}
+    yield from _generator(config, n, start, specialists, labels)
+
+
+def _measure(model: str, *, refine: bool = False) -> Measure:
+    return Measure(f"measure-{model}", model, TEST_PROOFS, TEST_ANALYSES, refine)
+
+
+def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, labels: str) -> Iterator[Step]:
+    """Every way to one model, each measured; the best goes on."""
+    wanted, candidates = config.generator, []
+    for name, settings in wanted.merges.items():
+        changes = {"method": name, **settings}
+        roles = changes.pop("models", specialists)
+        models = tuple(dict.fromkeys(specialists[role] for role in roles if specialists[role] != start))
+        candidates.append(f"{n}merge-{name}")
+        yield Merge(candidates[-1], start, models, changes)
+    if wanted.rejection is not None:
+        yield Reject(n + "examples", specialists, labels, n + "critiques", planted=n == "1-")
+        candidates.append(n + "rejection")
+        yield Train(candidates[-1], wanted.rejection, start, tables={"examples": n + "examples"})
+    if wanted.distill is not None:
+        candidates.append(n + "distill")
+        teachers = {**specialists, "refiner": specialists["prover"]}
+        yield Train(candidates[-1], wanted.distill, start, tables={"critiques": n + "critiques"}, teachers=teachers)
+    for candidate in candidates:
+        yield _measure(candidate)
+    chosen = n + ("selected" if wanted.mixed is not None else "generator")
+    yield Select(chosen, tuple(candidates))
+    if wanted.mixed is not None:
+        judges = {"verifier": specialists["verifier"], "meta_verifier": specialists["meta_verifier"]}
+        tables = {"critiques": n + "critiques"}
+        yield Train(n + "generator", wanted.mixed, chosen, tables=tables, judges=judges)
+    yield _measure(n + "generator", refine=True)

@@ -1,0 +1,171 @@
+"""What each kind of step does."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from statistics import fmean
+
+from model.checkpoint import load_pretrained, save_pretrained
+from model.initialise import empty_model
+from model.tokenizer import load_tokenizer
+from proofs.config import read_config
+from rl.judge import Judges, JudgesConfig
+from rl.merging.config import MergeConfig
+from rl.merging.merge import merge
+from rl.parallel import Parallel
+from rl.recipe import collect, measure
+from rl.recipe.plan import Analyse, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
+from rl.recipe.workshop import Workshop, write_records
+from rl.setup import make_trainer
+from rl.tasks.build import make_task
+from rl.tasks.examples import write_examples
+from rl.tasks.lab import case_of
+from rl.tasks.tables import Case, read_cases, write_cases
+from rl.trainer import Report
+
+GOOD_ENOUGH = 0.95  # of a reward, for an answer to be worth learning from
+
+
+def carry_out(shop: Workshop, step: Step, parallel: Parallel, report: Report, stopping: Callable[[], bool]) -> bool:
+    """Do a step; False where training was told to stop before its end."""
+    if isinstance(step, Train):
+        settings = shop.training(step)
+        return make_trainer(settings, shop.at(step.name), parallel, report, stopping).run()
+    _DO[type(step)](shop, step)
+    return True
+
+
+def _sparsify(shop: Workshop, step: Sparsify) -> None:
+    """The same weights; only the number of tokens that attention is over changes."""
+    dense = load_pretrained(shop.model(step.start))
+    sparse = empty_model(replace(dense.config, index_topk=step.index_topk))
+    sparse.load_state_dict(dense.state_dict())
+    save_pretrained(sparse, shop.model(step.name), load_tokenizer(shop.model(step.start)))
+
+
+def _prove(shop: Workshop, step: Prove) -> None:
+    fresh, measured = shop.config.fresh, shop.config.measure
+    if step.split == "train":
+        wanted = collect.theorems(shop.stream("prove", "train", step.iteration), fresh.problems)
+        samples = fresh.samples
+    else:
+        wanted, samples = shop.theorems(step.split, measured.problems), measured.samples
+    cases = collect.prove(shop.judge(step.prover, step.name), shop.templates, wanted, samples)
+    write_cases(shop.table(step.name), collect.label_exactly(cases) if step.exact else cases)
+
+
+def _analyse(shop: Workshop, step: Analyse) -> None:
+    cases = read_cases(str(shop.table(step.proofs)), ()).rows
+    analyses = collect.analyse(shop.judge(step.verifier, step.name), shop.templates, cases, shop.config.fresh.analyses)
+    write_cases(shop.table(step.name), collect.with_analyses(cases, analyses))
+
+
+def _label(shop: Workshop, step: Label) -> None:
+    """All that labelling rests on is kept beside the table: the curve over n, m and k is made of it."""
+    wanted = shop.config.labels
+    cases = read_cases(str(shop.table(step.proofs)), ()).rows
+    found = collect.analyse(shop.judge(step.verifier, step.name), shop.templates, cases, wanted.analyses)
+    meta = shop.judge(step.meta_verifier, step.name)
+    examined = collect.review(meta, shop.templates, cases, found, wanted.reviews)
+    exact = collect.label_exactly(cases)
+    write_records(
+        shop.at(step.name) / "examined.jsonl",
+        (
+            {
+                **measure.coordinates(case.theorem),
+                "truth": case.label,
+                "analyses": [{"score": one.score, "reviews": one.reviews} for one in group],
+            }
+            for case, group in zip(exact, examined, strict=True)
+        ),
+    )
+    labelled = (replace(case, label=collect.label(group, wanted)) for case, group in zip(cases, examined, strict=True))
+    write_cases(shop.table(step.name), (case for case in labelled if case.label is not None))
+
+
+def _merge(shop: Workshop, step: Merge) -> None:
+    models = [str(shop.model(name)) for name in step.models]
+    out = shop.model(step.name)
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    values = {**step.settings, "models": models, "base": str(shop.model(step.base)), "out": str(out)}
+    merge(read_config(MergeConfig, values, step.name))
+
+
+def _reject(shop: Workshop, step: Reject) -> None:
+    """Answers of the specialists that the judges, or the labels, find good; no exact truth beyond the labels."""
+    count, judged = shop.config.generator.examples, JudgesConfig(analyses=2)
+    verifier, meta = (shop.judge(step.specialists[role], step.name) for role in ("verifier", "meta_verifier"))
+    data = replace(shop.data, proofs=str(shop.table(step.proofs)), planted=step.planted)
+    examples = []
+    for kind in ("prover", "refiner", "verifier", "meta_verifier"):
+        writer = shop.judge(step.specialists.get(kind, step.specialists["prover"]), f"{step.name} {kind}")
+        own = replace(data, shares={kind: 1}, critiques=str(shop.table(step.critiques)))
+        judges = Judges(judged, verifier, meta) if kind in ("prover", "refiner") else Judges(judged, None, meta)
+        task = make_task("generator", own, shop.templates, "train", shop.config.seed + 77, judges)
+        examples += collect.best_answers(writer, task, range(count), 4, lambda reward: reward >= GOOD_ENOUGH)
+    Random(f"{shop.config.seed} {step.name}").shuffle(examples)
+    write_examples(shop.table(step.name), examples)
+
+
+def _measure(shop: Workshop, step: Measure) -> None:
+    wanted, folder, prompts = shop.config.measure, shop.at(step.name), shop.templates
+    model = shop.judge(step.model, "measure")
+    theorems = shop.theorems("test", wanted.problems)
+    write_records(folder / "prover.jsonl", measure.measure_prover(model, prompts, theorems, wanted.samples))
+    planted = _cases(shop, "verify", "test", wanted.problems)
+    write_records(folder / "verifier.jsonl", measure.measure_verifier(model, prompts, planted, wanted.analyses))
+    real = read_cases(str(shop.table(step.proofs)), ("label",)).rows
+    write_records(folder / "verifier-real.jsonl", measure.measure_verifier(model, prompts, real, wanted.analyses))
+    reviewed = _cases(shop, "review", "test", wanted.problems)
+    write_records(folder / "meta-verifier.jsonl", measure.measure_meta_verifier(model, prompts, reviewed))
+    if step.analyses:
+        analyses = read_cases(str(shop.table(step.analyses)), ("analysis", "quality")).rows
+        write_records(folder / "meta-verifier-real.jsonl", measure.measure_meta_verifier(model, prompts, analyses))
+    if step.refine:
+        hard = shop.theorems("test", wanted.hard_problems, levels=wanted.hard)
+        records = measure.measure_refinement(model, prompts, hard, wanted.chains, wanted.rounds)
+        write_records(folder / "refinement.jsonl", records)
+
+
+def _select(shop: Workshop, step: Select) -> None:
+    """By the mean of three accuracies on the validation stream: proofs, scores of proofs, ratings of analyses."""
+    scores = {name: _validate(shop, name) for name in step.candidates}
+    best = max(scores, key=lambda name: sum(scores[name].values()))
+    shutil.rmtree(shop.model(step.name), ignore_errors=True)
+    shutil.copytree(shop.model(best), shop.model(step.name))
+    text = json.dumps({"chosen": best, "validation": scores}, indent=2)
+    (shop.at(step.name) / "choice.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _validate(shop: Workshop, name: str) -> dict[str, float]:
+    model, prompts, count = shop.judge(name, "validation"), shop.templates, shop.config.measure.validation
+    theorems = shop.theorems("validation", count)
+    proofs = list(measure.measure_prover(model, prompts, theorems, 1))
+    scores = list(measure.measure_verifier(model, prompts, _cases(shop, "verify", "validation", count), 1))
+    reviewed = _cases(shop, "review", "validation", count)
+    ratings = list(measure.measure_meta_verifier(model, prompts, reviewed))
+    return {
+        "prover": fmean(record["truth"] == 1 for record in proofs),
+        "verifier": fmean(record["score"] == record["label"] for record in scores),
+        "meta_verifier": fmean(record["rating"] == record["quality"] for record in ratings),
+    }
+
+
+def _cases(shop: Workshop, role: str, split: str, per_level: int) -> list[Case]:
+    stream = shop.stream(role, split)
+    return [case_of(stream.item(number)) for number in range(per_level * len(stream.levels))]
+
+
+_DO: dict[type, Callable[..., None]] = {
+    Sparsify: _sparsify,
+    Prove: _prove,
+    Analyse: _analyse,
+    Label: _label,
+    Merge: _merge,
+    Reject: _reject,
+    Select: _select,
+    Measure: _measure,
+}

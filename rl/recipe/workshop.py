@@ -1,0 +1,114 @@
+"""Where the recipe's steps find what they need: folders of earlier steps, models, theorems, settings of training."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lab.items import Stream
+from lab.prompts import templates as lab_templates
+from lab.theorem import Theorem
+from proofs.config import read_config
+from proofs.errors import LemmataError
+from proofs.templates import Templates
+from rl.config import TrainConfig
+from rl.judge import JudgesConfig
+from rl.recipe.config import CotrainConfig
+from rl.recipe.plan import Train
+from rl.tasks.build import DataConfig
+from rl.trained_judge import TrainedJudge
+
+TABLE = "table.jsonl"
+TEST_SEED = 0  # all runs are measured on the same theorems, whatever their own seed
+FRESH_SEED = 500  # theorems for the models' own proofs; training streams count on from the run's seed
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A run of the recipe in ``folder``."""
+
+    config: CotrainConfig
+    folder: Path
+
+    def at(self, step: str) -> Path:
+        """The folder of a step."""
+        return self.folder / "steps" / step
+
+    def model(self, step: str) -> Path:
+        """The model that a step made."""
+        return self.at(step) / "model"
+
+    def table(self, step: str) -> Path:
+        """The table that a step made."""
+        return self.at(step) / TABLE
+
+    def training(self, step: Train) -> TrainConfig:
+        """The settings of a step of training. Raises LemmataError where they are wrong; the message names the step."""
+        data = {name: str(self.table(table)) for name, table in step.tables.items()} | dict(step.data)
+        judges = {role: str(self.model(model)) for role, model in step.judges.items()}
+        named: dict[str, Any] = {
+            "run": str(self.at(step.name)),
+            "seed": self.config.seed,
+            "model": step.start and str(self.model(step.start)),
+            "data": {**data, "judges": judges} if judges else data,
+        }
+        if step.teachers:
+            named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
+        values = merged(merged(self.config.train, step.changes), named)
+        return read_config(TrainConfig, values, step.name)
+
+    @cached_property
+    def data(self) -> DataConfig:
+        """Families and levels, as all steps have them."""
+        return read_config(DataConfig, self.config.train["data"], "train.data")
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The prompts of all steps."""
+        folder = self.config.train.get("prompts")
+        return Templates.load(folder) if folder else lab_templates()
+
+    def judge(self, step: str, purpose: str) -> TrainedJudge:
+        """The model of a step, sampling by seeds that differ between purposes."""
+        return self.judge_in(self.model(step), purpose)
+
+    def judge_in(self, folder: Path, purpose: str) -> TrainedJudge:
+        """As ``judge``, of any folder."""
+        measure = self.config.measure
+        settings = JudgesConfig(temperature=measure.temperature, max_tokens=measure.max_tokens)
+        seed = sum(purpose.encode()) * 1009 + self.config.seed
+        return TrainedJudge(folder, settings, seed, str(self.config.train["device"]))
+
+    def stream(self, role: str, split: str, iteration: int = 0, levels: tuple[int, ...] | None = None) -> Stream:
+        """Theorems of a split: for the models' own proofs where it is the training's, else to measure on."""
+        seed = FRESH_SEED + 100 * self.config.seed + iteration if split == "train" else TEST_SEED
+        try:
+            return Stream(role, self.data.families, levels or self.data.levels, split, seed)
+        except ValueError as error:
+            raise LemmataError(f"train.data: {error}") from error
+
+    def theorems(
+        self, split: str, per_level: int, iteration: int = 0, levels: tuple[int, ...] | None = None
+    ) -> list[Theorem]:
+        """``per_level`` theorems of each level of a split."""
+        stream = self.stream("prove", split, iteration, levels)
+        return [stream.item(number).theorem for number in range(per_level * len(stream.levels))]
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` laid over it, nested mappings merged."""
+    result = dict(base)
+    for key, value in changes.items():
+        known = result.get(key)
+        result[key] = merged(known, value) if isinstance(known, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON line a record, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    partial.replace(path)
