@@ -22,7 +22,7 @@ NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
 MAY_CHANGE = frozenset(
     [
         *("run", "loggers", "rollouts_every", "checkpoint", "checkpoint.*", "stages.*.steps"),
-        *("stages.*.micro_tokens", "stages.rl.sequences", "stages.rl.cache_tokens"),
+        *("stages.*.micro_tokens", "stages.*.sequences", "stages.*.cache_tokens"),
     ]
 )
 SHOWN = ("loss", "reward", "reward/pass", "reward/exact", "length")

@@ -11,6 +11,7 @@ from model.tokenizer import byte_tokenizer
 from model.transformer import DsaModel
 from rl.config import (
     CheckpointConfig,
+    DistillConfig,
     NewModelConfig,
     OptimizerConfig,
     PolicyConfig,
@@ -82,7 +83,26 @@ def policy_config(**changes: Any) -> PolicyConfig:
     return replace(base, **changes)
 
 
-def train_config(stage: Any = ("sft", "rl"), algorithm: AlgorithmConfig | None = None, **rl: Any) -> TrainConfig:
+def distill_config(**changes: Any) -> DistillConfig:
+    """As ``policy_config``."""
+    base = DistillConfig(
+        steps=4,
+        groups=3,
+        samples=2,
+        micro_tokens=80,
+        optimizer=OPTIMIZER,
+        sampling=SamplingConfig(max_tokens=6),
+        cache_tokens=4096,
+    )
+    return replace(base, **changes)
+
+
+def train_config(
+    stage: Any = ("sft", "rl"),
+    algorithm: AlgorithmConfig | None = None,
+    distill: DistillConfig | None = None,
+    **rl: Any,
+) -> TrainConfig:
     """A few steps of each stage."""
     supervised = SupervisedConfig(steps=3, tokens=60, micro_tokens=40, optimizer=OPTIMIZER)
     return TrainConfig(
@@ -94,7 +114,7 @@ def train_config(stage: Any = ("sft", "rl"), algorithm: AlgorithmConfig | None =
         new_model=NewModelConfig(vocab_size=271, tokenizer_examples=1, shape={}),
         data={},
         prompts=None,
-        stages=StagesConfig(supervised, supervised, supervised, policy_config(**rl)),
+        stages=StagesConfig(supervised, supervised, supervised, policy_config(**rl), distill or distill_config()),
         algorithm=algorithm or PRESETS["v32"],
         shape=ShapeConfig(),
         validation=ValidationConfig(every=2, items=3),
