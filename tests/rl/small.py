@@ -59,6 +59,13 @@ class Letters:
         return Example(self.prompt(number), "b" * (1 + number % 4))
 
 
+class Numbers(Letters):
+    """Another kind of problem, with the same reward."""
+
+    def prompt(self, number: int) -> str:
+        return f"Count to {number % 3}"
+
+
 def small_module(seed: int = 0, dtype: torch.dtype = torch.float64, **changes: Any) -> DsaModel:
     """A model for TOKENIZER; in fp64, rounding decides no sample."""
     return tiny_model(seed, dtype, **{"vocab_size": len(TOKENIZER), "initializer_range": 0.2, **changes})
