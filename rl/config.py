@@ -10,8 +10,9 @@ from proofs.config import STRICT, Count, Name, Positive, Share, settings
 from rl.presets import Above, AlgorithmConfig, NonNegative
 from rl.reward_shape import ShapeConfig
 
-StageName = Literal["sft", "warmup", "sparse", "rl"]
+StageName = Literal["sft", "warmup", "sparse", "rl", "distill"]
 RoleName = Literal["prover", "verifier", "meta_verifier", "generator"]
+DivergenceName = Literal["reverse", "forward", "js"]
 LoggerName = Literal["tensorboard", "wandb", "trackio"]
 
 
@@ -62,14 +63,12 @@ class SamplingConfig:
 
 
 @settings(frozen=True, config=STRICT)
-class PolicyConfig:
-    """A stage of reinforcement learning.
+class RolloutConfig:
+    """A stage that learns from the model's own answers.
 
     A rollout is ``samples`` tries of each of ``groups`` problems. It is learnt from ``epochs`` times in ``minibatches``
-    steps each. ``refills``: how often others are sampled in place of groups that the algorithm drops.
-    ``keep_selection``: attend to the tokens that the rollout attended to. ``indexer_weight`` of the indexers' own loss.
-    ``reference_every``: steps after which the policy becomes the reference of its KL (None: the stage's first).
-    ``sequences`` of the engine decode side by side in a cache of ``cache_tokens``.
+    steps each. ``indexer_weight`` of the indexers' own loss. ``sequences`` of the engine decode side by side in a cache
+    of ``cache_tokens``.
     """
 
     steps: Positive
@@ -80,10 +79,7 @@ class PolicyConfig:
     sampling: SamplingConfig
     epochs: Positive = 1
     minibatches: Positive = 1
-    refills: Count = 4
-    keep_selection: bool = False
     indexer_weight: NonNegative = 0.0
-    reference_every: Positive | None = None
     sequences: Positive = 64
     cache_tokens: Positive = 65536
 
@@ -98,6 +94,32 @@ class PolicyConfig:
 
 
 @settings(frozen=True, config=STRICT)
+class PolicyConfig(RolloutConfig):
+    """A stage of reinforcement learning.
+
+    ``refills``: how often others are sampled in place of groups that the algorithm drops. ``keep_selection``: attend to
+    the tokens that the rollout attended to. ``reference_every``: steps after which the policy becomes the reference of
+    its KL (None: the stage's first).
+    """
+
+    refills: Count = 4
+    keep_selection: bool = False
+    reference_every: Positive | None = None
+
+
+@settings(frozen=True, config=STRICT)
+class DistillConfig(RolloutConfig):
+    """A stage of on-policy distillation.
+
+    ``teachers``: the model's folder for each kind of problem (a role that is trained alone is the one kind); None is
+    no teacher. ``divergence`` as in `rl.divergence`.
+    """
+
+    teachers: Mapping[str, Name | None] = field(default_factory=dict)
+    divergence: DivergenceName = "reverse"
+
+
+@settings(frozen=True, config=STRICT)
 class StagesConfig:
     """Settings of each stage; a run uses those of the stages it goes through."""
 
@@ -105,6 +127,7 @@ class StagesConfig:
     warmup: SupervisedConfig
     sparse: SupervisedConfig
     rl: PolicyConfig
+    distill: DistillConfig
 
 
 @settings(frozen=True, config=STRICT)

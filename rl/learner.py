@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from model.balance import count_load
 from model.chat import Chat
 from model.transformer import DsaModel
-from rl.parallel import Parallel
+from rl.parallel import Parallel, add
 from rl.task import Task
 
 B = TypeVar("B")
@@ -69,7 +69,7 @@ class Learner:
             # FSDP takes the mean over processes of what is a sum.
             (loss * (self.parallel.world if counts else 0.0)).backward()
             if counts:
-                _add(total, parts)
+                add(total, parts)
                 self.loads = {name: self.loads.get(name, 0) + load for name, load in loads.items()}
         return self.parallel.sum(total)
 
@@ -79,11 +79,5 @@ class Learner:
         for place in range(self.parallel.largest(len(batches))):
             parts = parts_of(batches[min(place, len(batches) - 1)])
             if place < len(batches):
-                _add(total, parts)
+                add(total, parts)
         return self.parallel.sum(total)
-
-
-def _add(total: dict[str, float], parts: dict[str, float]) -> None:
-    for name, value in parts.items():
-        larger = max(total.get(name, value), value)
-        total[name] = larger if name.endswith("_max") else total.get(name, 0.0) + value

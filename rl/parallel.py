@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
@@ -43,16 +42,14 @@ class Parallel:
         register_fsdp_forward_method(module, "packed")
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Each value summed over the processes; names that end in ``_max``: the largest."""
+        """Each value summed over the processes that have it; names that end in ``_max``: the largest."""
         if self.world == 1:
             return dict(values)
-        names = sorted(values)
-        result = dict(values)
-        for chosen, operation in ((False, dist.ReduceOp.SUM), (True, dist.ReduceOp.MAX)):
-            some = [name for name in names if name.endswith("_max") == chosen]
-            numbers = torch.tensor([values[name] for name in some], dtype=torch.float64)
-            dist.all_reduce(numbers, op=operation)
-            result |= dict(zip(some, numbers.tolist(), strict=True))
+        gathered: list[Mapping[str, float]] = [{}] * self.world
+        dist.all_gather_object(gathered, dict(values))
+        result: dict[str, float] = {}
+        for own in gathered:
+            add(result, own)
         return result
 
     def largest(self, value: int) -> int:
@@ -73,6 +70,13 @@ class Parallel:
     def whole_weights(self, module: DsaModel) -> dict[str, Tensor]:
         """The state dict of ``module`` with every weight whole, on every process."""
         return {name: whole(weight) for name, weight in module.state_dict().items()}
+
+
+def add(total: dict[str, float], parts: Mapping[str, float]) -> None:
+    """Add ``parts`` to ``total`` by name; of names that end in ``_max`` the larger stays."""
+    for name, value in parts.items():
+        larger = max(total.get(name, value), value)
+        total[name] = larger if name.endswith("_max") else total.get(name, 0.0) + value
 
 
 def whole(tensor: Tensor) -> Tensor:

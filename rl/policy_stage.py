@@ -3,33 +3,28 @@
 Shape suffixes: S samples, T tokens.
 """
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from model.engine import Engine, EngineConfig, Sampling
-from model.initialise import empty_model
 from model.transformer import DsaModel
 from proofs.errors import LemmataError
-from proofs.ids import derive_seed
 from rl.advantage import GroupAdvantages, group_advantages
 from rl.config import PolicyConfig
 from rl.learner import Learner
 from rl.loss import Denominator, LossInputs, policy_loss
 from rl.presets import AlgorithmConfig
 from rl.reward_shape import ShapeConfig
-from rl.rollout import Try, sample_groups
+from rl.rollout import Try
 from rl.rollout_log import rollout_parts
-from rl.samples import Keep, Sample, by_prompt, mask_of, micro_batches, padded, score
+from rl.rollout_stage import RolloutStage, WriteRollout
+from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
 
-WriteRollout = Callable[[int, Sequence[Try]], None]
 
-
-class PolicyStage:
-    """``step`` computes the gradients of one minibatch, after sampling a rollout where none is left."""
+class PolicyStage(RolloutStage):
+    """Learns from the rewards of its rollouts, by ``algorithm``."""
 
     name = "rl"
 
@@ -41,15 +36,9 @@ class PolicyStage:
         shaping: ShapeConfig,
         write_rollout: WriteRollout = lambda rollout, tries: None,
     ) -> None:
-        self.learner, self.config, self.algorithm = learner, config, algorithm
-        self.keep = Keep(algorithm.keep_routing, algorithm.keep_sampling_mask, config.keep_selection)
-        self.shaping, self.write_rollout = shaping, write_rollout
-        self.cursor = 0  # problems asked so far, by all processes
-        self.rollout = 0
-        self.buffer: list[Sample] = []
-        self.pending: list[list[int]] = []
-        self.latest: list[Sample] = []
-        self.engine = self._make_engine()
+        keep = Keep(algorithm.keep_routing, algorithm.keep_sampling_mask, config.keep_selection)
+        super().__init__(learner, config, keep, shaping, write_rollout)
+        self.config, self.algorithm = config, algorithm
         self.reference = self._copy() if self._needs_reference else None
         self.steps_since_reference = 0
 
@@ -57,93 +46,30 @@ class PolicyStage:
     def _needs_reference(self) -> bool:
         return self.algorithm.beta(self.learner.training.domain) > 0
 
-    def step(self) -> dict[str, float]:
-        """Gradients of the next minibatch, and what to log; with a new rollout also about that."""
-        parts = {} if self.pending else self._collect()
-        self.latest = [self.buffer[number] for number in self.pending.pop(0)]
-        counts = self.learner.parallel.sum(
-            {"sequences": len(self.latest), "tokens": sum(len(sample.token_ids) for sample in self.latest)}
-        )
-        parts_of = micro_batches(self.latest, self.config.micro_tokens)
-        batches = [[self.latest[place] for place in places] for places in parts_of]
-        learnt = self.learner.accumulate(batches, lambda batch: self._loss(batch, Denominator(**counts)))
-        return {**parts, **learnt, **counts}
-
-    def validate(self, items: int, temperature: float) -> dict[str, float]:
-        """Mean reward, with its parts, of one answer to each of the first ``items`` problems for validation."""
-        parallel, learner = self.learner.parallel, self.learner
-        sampling = self._sampling("validation", temperature=temperature)
-        own = range(parallel.rank, items, parallel.world)
-        tries = sample_groups(self.engine, learner.render, learner.validation, own, 1, sampling)
-        return rollout_parts(tries, parallel)
-
     def weights_changed(self) -> None:
-        """After an optimiser's step: the engine goes on with the new weights."""
+        """As RolloutStage; the reference may move."""
         self.steps_since_reference += 1
-        if self.engine.module is not self.learner.module:
-            self.engine.load_weights(self.learner.parallel.whole_weights(self.learner.module))
-        else:
-            self.engine.weights_changed()
+        super().weights_changed()
         if self.reference and self.steps_since_reference == self.config.reference_every:
             self.reference.load_state_dict(self.learner.parallel.whole_weights(self.learner.module))
             self.steps_since_reference = 0
 
-    def failed_batch(self) -> dict[str, Any]:
-        """What the latest step learnt from, for whoever looks into a failure."""
-        return {"samples": [_as_dict(sample) for sample in self.latest]}
-
     def state(self) -> dict[str, Any]:
-        """All that a resumed stage needs, the rest of the rollout and the reference included."""
+        """As RolloutStage, and the reference."""
         return {
-            "cursor": self.cursor,
-            "rollout": self.rollout,
-            "pending": self.pending,
-            "buffer": [_as_dict(sample) for sample in self.buffer] if self.pending else [],
+            **super().state(),
             "reference": None if self.reference is None else self.reference.state_dict(),
             "steps_since_reference": self.steps_since_reference,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
-        self.cursor, self.rollout, self.pending = state["cursor"], state["rollout"], state["pending"]
+        super().load_state(state)
         self.steps_since_reference = state["steps_since_reference"]
-        self.buffer = [Sample(**sample) for sample in state["buffer"]]
         if self.reference is not None:
             self.reference.load_state_dict(state["reference"])
 
-    def close(self) -> None:
-        """Nothing is held beyond the stage."""
-
-    def _make_engine(self) -> Engine:
-        alone = self.learner.parallel.world == 1
-        config = EngineConfig(
-            cache_tokens=self.config.cache_tokens,
-            most_sequences=self.config.sequences,
-            keep_routing=self.keep.routing,
-            keep_selection=self.keep.selection,
-        )
-        return Engine(self.learner.module if alone else self._copy(), self.learner.tokenizer, config)
-
-    def _copy(self) -> DsaModel:
-        """The model as it is, whole, and not learning."""
-        module = self.learner.module
-        copy = empty_model(module.config, module.model.norm.weight.dtype, str(self.learner.device)).eval()
-        copy.load_state_dict(self.learner.parallel.whole_weights(module))
-        return copy.requires_grad_(False)
-
-    def _sampling(self, *purpose: str | int, temperature: float | None = None) -> Sampling:
-        sampling = self.config.sampling
-        return Sampling(
-            temperature=sampling.temperature if temperature is None else temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
-            max_tokens=sampling.max_tokens,
-            seed=derive_seed(self.learner.seed, *purpose),
-            keep_masks=self.keep.sampling_mask,
-        )
-
     def _collect(self) -> dict[str, float]:
-        """Sample the next rollout into the buffer."""
         tries, groups, refills = self._sample_tries()
         self.rollout += 1
         self.write_rollout(self.rollout, tries)
@@ -166,7 +92,7 @@ class PolicyStage:
     def _sample_tries(self) -> tuple[list[Try], GroupAdvantages, int]:
         """Tries of as many groups as wanted, others in place of those that the algorithm drops; how often refilled."""
         parallel = self.learner.parallel
-        wanted = missing = len(range(parallel.rank, self.config.groups, parallel.world))
+        wanted = missing = self._own_groups
         tries: list[Try] = []
         refills = -1
         while True:
@@ -177,16 +103,6 @@ class PolicyStage:
             missing = groups.missing(wanted)
             if refills == self.config.refills or not parallel.largest(missing):
                 return tries, groups, refills
-
-    def _ask(self, problems: int) -> list[Try]:
-        """Tries of the next ``problems`` of this process; every process goes on by the same number."""
-        parallel, learner, config = self.learner.parallel, self.learner, self.config
-        first = self.cursor + parallel.rank
-        self.cursor += parallel.largest(problems) * parallel.world
-        numbers = range(first, first + problems * parallel.world, parallel.world)
-        sampling = self._sampling("rollout")
-        tries = config.samples
-        return sample_groups(self.engine, learner.render, learner.training, numbers, tries, sampling, self.shaping)
 
     def _samples(self, one: Try, advantage: float) -> list[Sample]:
         return [
@@ -221,18 +137,9 @@ class PolicyStage:
                 for sample, row_T in zip(batch, rows, strict=True):
                     setattr(sample, name, row_T[: len(sample.token_ids)].clone())
 
-    def _minibatches(self) -> list[list[int]]:
-        """The samples' numbers of every step of this rollout, a prompt's samples together."""
-        steps = []
-        groups = by_prompt(self.buffer)
-        for epoch in range(self.config.epochs):
-            random.Random(derive_seed(self.learner.seed, "order", self.rollout, epoch)).shuffle(groups)
-            parts = [groups[part :: self.config.minibatches] for part in range(self.config.minibatches)]
-            steps += [[number for group in part for number in group] for part in parts]
-        return steps
-
-    def _loss(self, batch: Sequence[Sample], denominator: Denominator) -> tuple[Tensor, dict[str, float]]:
+    def _loss(self, batch: Sequence[Sample], counts: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
         weight, device = self.config.indexer_weight, self.learner.device
+        denominator = Denominator(counts["sequences"], counts["tokens"])
         scored = score(self.learner.module, batch, self.keep, "sparse" if weight else "off")
         new_ST = scored.logprobs_ST
         inputs = LossInputs(
@@ -272,7 +179,3 @@ def _known(values: Tensor | None) -> Tensor:
 
 def _transposed(rewarded: Sequence[tuple[float, int]]) -> tuple[list[float], list[int]]:
     return [reward for reward, _ in rewarded], [number for _, number in rewarded]
-
-
-def _as_dict(sample: Sample) -> dict[str, Any]:
-    return {name: getattr(sample, name) for name in sample.__slots__}

@@ -22,15 +22,17 @@ class Sample:
 
     ``logprobs`` are the sampler's. ``masks``, ``routing`` and ``selection`` as in `model.engine`'s Completion; None
     where they are not kept. ``beta``: its KL coefficient. ``old`` and ``reference`` [tokens]: log-probabilities under
-    the policy at the start of the update and under the reference, once they are computed.
+    the policy at the start of the update and under the reference, once they are computed. ``kind`` of its problem,
+    which chooses a teacher. Advantage and beta are of learning from rewards, the kind of learning from teachers.
     """
 
     prompt_ids: list[int]
     token_ids: list[int]
     logprobs: list[float]
-    advantage: float
-    beta: float
     temperature: float
+    advantage: float = 0.0
+    beta: float = 0.0
+    kind: str = ""
     masks: list[Tensor | None] | None = None
     routing: Tensor | None = None
     selection: Tensor | None = None
@@ -109,9 +111,7 @@ def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: Indexe
     device = module.model.embed_tokens.weight.device
     numbers = [number for group in by_prompt(samples) for number in group]
     ordered = [samples[number] for number in numbers]
-    packed, groups = _packed(ordered, device)
-    hidden_NM, kl_L = module.packed(packed, stage, _replay(groups, keep, device))
-    logits_PV = module.logits(hidden_NM.index_select(0, _predicting(packed, ordered)))
+    logits_PV, indexer_kl = answer_logits(module, ordered, keep, stage)
     tokens_P = torch.tensor([token for sample in ordered for token in sample.token_ids], device=device)
     kept_PK = None
     if keep.sampling_mask:
@@ -121,7 +121,20 @@ def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: Indexe
     place_of = {number: place for place, number in enumerate(numbers)}
     rows = [value.split(lengths) for value in scored]
     sorted_back = [[row[place_of[number]] for number in range(len(samples))] for row in rows]
-    return Scored(*(padded(row, device) for row in sorted_back), indexer_kl=kl_L.mean() / len(packed.ids_N))
+    return Scored(*(padded(row, device) for row in sorted_back), indexer_kl=indexer_kl)
+
+
+def answer_logits(
+    module: DsaModel, ordered: Sequence[Sample], keep: Keep, stage: IndexerStage = "off"
+) -> tuple[Tensor, Tensor]:
+    """The logits [P, V] that predict the answers' tokens, one answer after the other, and the indexers' mean KL.
+
+    Samples of the same prompt are neighbours in ``ordered`` (`by_prompt`). Raises as `score`.
+    """
+    device = module.model.embed_tokens.weight.device
+    packed, groups = _packed(ordered, device)
+    hidden_NM, kl_L = module.packed(packed, stage, _replay(groups, keep, device))
+    return module.logits(hidden_NM.index_select(0, _predicting(packed, ordered))), kl_L.mean() / len(packed.ids_N)
 
 
 def _packed(ordered: Sequence[Sample], device: torch.device) -> tuple[Packed, list[list[Sample]]]:

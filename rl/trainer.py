@@ -6,7 +6,7 @@ was never stopped, bit for bit on a CPU.
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,19 @@ from model.balance import move_biases
 from proofs.errors import LemmataError
 from rl.checkpoint import Checkpoints, load_optimizer, optimizer_state
 from rl.config import OptimizerConfig, TrainConfig
+from rl.distill_stage import DistillStage
 from rl.learner import Learner
 from rl.metrics import Metrics, Tracker
 from rl.optimizer import clip_gradients, make_optimizer, rate_share, set_rate
 from rl.policy_stage import PolicyStage
+from rl.rollout import Try
 from rl.rollout_log import write_rollout
+from rl.rollout_stage import RolloutStage
 from rl.supervised import Supervised
+from rl.teachers import check_teachers
 
 Report = Callable[[int, str, Mapping[str, float]], None]
-Stage = Supervised | PolicyStage
+Stage = Supervised | RolloutStage
 
 
 @dataclass
@@ -45,7 +49,10 @@ class Trainer:
     stopping: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
+        """Raises LemmataError where a later stage could not begin."""
         self.checkpoints = Checkpoints(self.folder, self.config.checkpoint.keep)
+        if "distill" in self.config.schedule:
+            check_teachers(self.config.stages.distill.teachers, self.learner, self.config.role)
 
     def run(self) -> bool:
         """Train to the end; False where it was told to stop before.
@@ -96,14 +103,16 @@ class Trainer:
         return self.step == last and (final or not stop)
 
     def _make_stage(self, name: str) -> Stage:
-        if name != "rl":
-            return Supervised(name, self.learner, getattr(self.config.stages, name))
+        config, learner = self.config, self.learner
+        if name == "rl":
+            return PolicyStage(learner, config.stages.rl, config.algorithm, config.shape, self._keep_rollout)
+        if name == "distill":
+            return DistillStage(learner, config.stages.distill, config.role, self._keep_rollout)
+        return Supervised(name, learner, getattr(config.stages, name))
 
-        def keep(rollout: int, tries: Any) -> None:
-            if self.learner.parallel.leads and rollout % self.config.rollouts_every == 0:
-                write_rollout(self.folder / "rollouts" / f"{rollout:06d}.jsonl", tries)
-
-        return PolicyStage(self.learner, self.config.stages.rl, self.config.algorithm, self.config.shape, keep)
+    def _keep_rollout(self, rollout: int, tries: Sequence[Try]) -> None:
+        if self.learner.parallel.leads and rollout % self.config.rollouts_every == 0:
+            write_rollout(self.folder / "rollouts" / f"{rollout:06d}.jsonl", tries)
 
     def _train_step(self, stage: Stage, optimizer: Optimizer, settings: OptimizerConfig, first: int, last: int) -> None:
         started, cpu = time.monotonic(), time.process_time()
@@ -130,7 +139,7 @@ class Trainer:
 
     def _validate(self, stage: Stage) -> dict[str, float]:
         settings = self.config.validation
-        if isinstance(stage, PolicyStage):
+        if isinstance(stage, RolloutStage):
             return stage.validate(settings.items, settings.temperature)
         return stage.validate(settings.items)
 

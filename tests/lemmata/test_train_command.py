@@ -27,7 +27,8 @@ SMALL = [
     *("new_model.tokenizer_examples=20", "data.families=[equations]", "data.levels=[1]", "threads=1"),
     *(f"stages.{stage}.{name}" for stage in ("sft", "warmup", "sparse") for name in ("steps=2", "tokens=300")),
     *("stages.rl.steps=2", "stages.rl.groups=2", "stages.rl.samples=2", "stages.rl.sampling.max_tokens=20"),
-    *("validation.every=2", "validation.items=2", "checkpoint.every=1"),
+    *("stages.distill.steps=2", "stages.distill.groups=5", "stages.distill.samples=2"),
+    *("stages.distill.sampling.max_tokens=20", "validation.every=2", "validation.items=2", "checkpoint.every=1"),
 ]
 
 
@@ -55,6 +56,29 @@ def test_the_same_command_resumes_and_another_is_refused(lemmata: CommandLine, t
     assert "stages.sft.optimizer.lr" in other.err
 
 
+def test_a_generator_learns_from_a_teacher_of_each_kind(lemmata: CommandLine, tmp_path: Path) -> None:
+    start, teacher = tmp_path / "start", tmp_path / "teacher"
+    assert lemmata("train", "role=generator", "stage=sft", f"run={start}", *SMALL).code == 0
+    further = [f"model={start / 'model'}", f"run={teacher}", "stages.sft.optimizer.warmup_steps=0"]
+    again = lemmata("train", "role=verifier", "stage=sft", *SMALL, *further)
+    assert again.code == 0, again.err
+    kinds = {"prover": start, "refiner": start, "verifier": teacher, "meta_verifier": teacher}
+    shares = [f"data.shares.{kind}=1" for kind in (*kinds, "self_evaluator")]
+    settings = ["role=generator", "stage=distill", f"model={start / 'model'}", *SMALL, *shares]
+    teachers = [f"stages.distill.teachers.{kind}={folder / 'model'}" for kind, folder in kinds.items()]
+    refused = lemmata("train", f"run={tmp_path / 'refused'}", *settings, *teachers)
+    assert refused.code == 1
+    assert "no teacher for self_evaluator" in refused.err
+    teachers.append(f"stages.distill.teachers.self_evaluator={start / 'model'}")
+    done = lemmata("train", f"run={tmp_path / 'run'}", *settings, *teachers)
+    assert done.code == 0, done.err
+    first, last = read_metrics(tmp_path / "run")
+    # The teacher of the provers is the student's start.
+    assert max(first["kl/prover"], first["kl/self_evaluator"], first["kl/refiner"]) < 1e-6
+    assert min(first["kl/verifier"], first["kl/meta_verifier"]) > 1e-4
+    assert {"loss", "entropy", "agreement", "length", "truncated", "validation/reward"} <= last.keys()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -66,6 +90,9 @@ def test_the_same_command_resumes_and_another_is_refused(lemmata: CommandLine, t
         (["role=prover", "stage=sft", "+new_model.shape.heads=3"], "heads"),
         (["role=prover", "stage=sft", "stages.sft.stepz=3"], "stepz"),
         (["role=prover", "stage=rl", "stages.rl.minibatches=99"], "minibatches=99"),
+        (["role=prover", "stage=distill"], "no teacher for prover"),
+        (["role=prover", "stage=distill", "stages.distill.teachers.prover=nowhere"], "nowhere"),
+        (["role=prover", "stage=distill", "stages.distill.divergence=l2"], "divergence"),
         (["role=prover"], "stage is not set"),
     ],
 )

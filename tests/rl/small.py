@@ -11,6 +11,7 @@ from model.tokenizer import byte_tokenizer
 from model.transformer import DsaModel
 from rl.config import (
     CheckpointConfig,
+    DistillConfig,
     NewModelConfig,
     OptimizerConfig,
     PolicyConfig,
@@ -58,6 +59,13 @@ class Letters:
         return Example(self.prompt(number), "b" * (1 + number % 4))
 
 
+class Numbers(Letters):
+    """Another kind of problem, with the same reward."""
+
+    def prompt(self, number: int) -> str:
+        return f"Count to {number % 3}"
+
+
 def small_module(seed: int = 0, dtype: torch.dtype = torch.float64, **changes: Any) -> DsaModel:
     """A model for TOKENIZER; in fp64, rounding decides no sample."""
     return tiny_model(seed, dtype, **{"vocab_size": len(TOKENIZER), "initializer_range": 0.2, **changes})
@@ -82,7 +90,26 @@ def policy_config(**changes: Any) -> PolicyConfig:
     return replace(base, **changes)
 
 
-def train_config(stage: Any = ("sft", "rl"), algorithm: AlgorithmConfig | None = None, **rl: Any) -> TrainConfig:
+def distill_config(**changes: Any) -> DistillConfig:
+    """As ``policy_config``."""
+    base = DistillConfig(
+        steps=4,
+        groups=3,
+        samples=2,
+        micro_tokens=80,
+        optimizer=OPTIMIZER,
+        sampling=SamplingConfig(max_tokens=6),
+        cache_tokens=4096,
+    )
+    return replace(base, **changes)
+
+
+def train_config(
+    stage: Any = ("sft", "rl"),
+    algorithm: AlgorithmConfig | None = None,
+    distill: DistillConfig | None = None,
+    **rl: Any,
+) -> TrainConfig:
     """A few steps of each stage."""
     supervised = SupervisedConfig(steps=3, tokens=60, micro_tokens=40, optimizer=OPTIMIZER)
     return TrainConfig(
@@ -94,7 +121,7 @@ def train_config(stage: Any = ("sft", "rl"), algorithm: AlgorithmConfig | None =
         new_model=NewModelConfig(vocab_size=271, tokenizer_examples=1, shape={}),
         data={},
         prompts=None,
-        stages=StagesConfig(supervised, supervised, supervised, policy_config(**rl)),
+        stages=StagesConfig(supervised, supervised, supervised, policy_config(**rl), distill or distill_config()),
         algorithm=algorithm or PRESETS["v32"],
         shape=ShapeConfig(),
         validation=ValidationConfig(every=2, items=3),

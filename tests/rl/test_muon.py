@@ -72,7 +72,7 @@ def test_experts_move_each_as_a_matrix_and_lookups_by_adamw() -> None:
     )
     weight = module.get_parameter("model.layers.1.mlp.experts.gate_up_proj")
     before = weight.detach().clone()
-    weight.grad = torch.randn(weight.shape, generator=torch.Generator().manual_seed(3))
+    weight.grad = torch.randn(weight.shape, dtype=weight.dtype, generator=torch.Generator().manual_seed(3))
     optimizer.step()
     values = torch.linalg.svdvals((weight.detach() - before) / (CONFIG.lr * 0.2 * max(weight.shape[-2:]) ** 0.5))
     assert values.min() > 0.4

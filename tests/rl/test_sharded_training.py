@@ -12,9 +12,12 @@ pytest.importorskip("torch")
 import torch
 from safetensors.torch import load_file
 
+from model.checkpoint import save_pretrained
 from proofs.errors import LemmataError
 from rl.metrics import read_metrics
-from tests.rl.small import train_config, trainer
+from tests.rl.small import TOKENIZER, distill_config, small_module, train_config, trainer
+
+SAME = ("loss", "gradient_norm", "reward", "tokens", "validation/loss", "validation/reward")
 
 
 def train(folder: Path, stage: str, processes: int) -> None:
@@ -32,9 +35,10 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(latest / "model" / "model.safetensors")
 
 
-@pytest.mark.parametrize("stage", ["sft", "warmup", "sparse", "rl"])
+@pytest.mark.parametrize("stage", ["sft", "warmup", "sparse", "rl", "distill"])
 def test_two_processes_are_as_good_as_one(stage: str, tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
+    save_pretrained(small_module(5), tmp_path / "teacher", TOKENIZER)
     train(alone, stage, 1)
     train(together, stage, 2)
     one, two = weights(alone), weights(together)
@@ -42,9 +46,10 @@ def test_two_processes_are_as_good_as_one(stage: str, tmp_path: Path) -> None:
     assert max((one[name] - two[name]).abs().max().item() for name in one) < 1e-5
     for ours, theirs in zip(read_metrics(together), read_metrics(alone), strict=True):
         assert ours.keys() == theirs.keys()
-        for name in ("loss", "gradient_norm", "reward", "tokens", "validation/loss", "validation/reward"):
+        for name in (*SAME, *(name for name in theirs if name.startswith(("kl/", "reward/")))):
             if name in theirs:
                 assert ours[name] == pytest.approx(theirs[name], abs=1e-5), name
     torch.set_num_threads(1)
+    distill = distill_config(teachers={"prover": str(tmp_path / "teacher")})
     with pytest.raises(LemmataError, match="written by 2 processes, and 1 cannot go on"):
-        trainer(together, train_config(stage)).run()
+        trainer(together, train_config(stage, distill=distill)).run()

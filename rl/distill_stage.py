@@ -1,0 +1,111 @@
+"""The stage of on-policy distillation: the student answers, and a teacher of each kind of problem corrects every token.
+
+Agarwal et al. 2024 (GKD, arXiv 2306.13649) with answers of the student alone; Thinking Machines Lab 2025, On-Policy
+Distillation. Where those estimate the reverse KL at the sampled tokens, here it is taken over the whole vocabulary.
+
+Shape suffixes: P predicted tokens, V vocabulary.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from rl.config import DistillConfig
+from rl.divergence import divergence
+from rl.learner import Learner
+from rl.reward_shape import ShapeConfig
+from rl.rollout import Try
+from rl.rollout_log import rollout_parts
+from rl.rollout_stage import RolloutStage, WriteRollout
+from rl.samples import Keep, Sample, answer_logits, by_prompt
+from rl.teachers import check_teachers, kind_of, kinds_of, load_teachers
+
+NOTHING = Keep()  # no ratio of policies is formed, so that student and teacher choose experts and tokens anew
+
+
+class DistillStage(RolloutStage):
+    """Learns what the teacher of each problem's kind would have said after every token of the student's answers.
+
+    ``role``: the one kind of problems, where the task is not mixed. Rewards are logged, and not learnt from.
+    """
+
+    name = "distill"
+
+    def __init__(
+        self,
+        learner: Learner,
+        config: DistillConfig,
+        role: str,
+        write_rollout: WriteRollout = lambda rollout, tries: None,
+    ) -> None:
+        """Raises LemmataError where a kind has no teacher, or one that does not fit the student."""
+        self.config, self.role = config, role
+        self.kinds = kinds_of(learner.training, role)
+        self.teachers = load_teachers(check_teachers(config.teachers, learner, role), learner)
+        super().__init__(learner, config, NOTHING, ShapeConfig(), write_rollout)
+
+    def _collect(self) -> dict[str, float]:
+        tries = self._ask(self._own_groups)
+        self.rollout += 1
+        self.write_rollout(self.rollout, tries)
+        self.buffer = [sample for one in tries for sample in self._samples(one)]
+        self.pending = self._minibatches()
+        return rollout_parts(tries, self.learner.parallel)
+
+    def _samples(self, one: Try) -> list[Sample]:
+        """Of all turns of a try; later turns have the teacher of the first."""
+        kind = kind_of(self.learner.training, self.role, one.number)
+        return [
+            Sample(
+                prompt_ids=turn.prompt_ids,
+                token_ids=turn.completion.token_ids,
+                logprobs=turn.completion.logprobs,
+                temperature=self.config.sampling.temperature,
+                kind=kind,
+            )
+            for turn in one.turns
+        ]
+
+    def _counts(self) -> dict[str, float]:
+        own = {kind: [sample for sample in self.latest if sample.kind == kind] for kind in self.kinds}
+        tokens = {f"tokens/{kind}": sum(len(one.token_ids) for one in samples) for kind, samples in own.items()}
+        return super()._counts() | tokens
+
+    def _loss(self, batch: Sequence[Sample], counts: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
+        weight = self.config.indexer_weight
+        ordered = [batch[number] for group in by_prompt(batch) for number in group]
+        student_PV, indexer_kl = answer_logits(self.learner.module, ordered, NOTHING, "sparse" if weight else "off")
+        teacher_PV = self._teacher_logits(ordered)
+        found = divergence(student_PV, teacher_PV, self.config.divergence)
+        loss = found.divergence.sum() / counts["tokens"]
+        logged = {
+            "kl": loss.item(),
+            "entropy": found.entropy.sum().item() / counts["tokens"],
+            "agreement": found.agreement.sum().item() / counts["tokens"],
+            **self._by_kind(ordered, found.divergence.detach(), counts),
+        }
+        if weight:
+            # Each micro-batch's mean counts by its share of the sequences.
+            indexer_kl = indexer_kl * (len(batch) / counts["sequences"])
+            loss, logged["indexer_kl"] = loss + weight * indexer_kl, indexer_kl.item()
+        return loss, {**logged, "loss": loss.item()}
+
+    @torch.no_grad()
+    def _teacher_logits(self, ordered: Sequence[Sample]) -> Tensor:
+        """[P, V] as `answer_logits` has them, each answer's by the teacher of its kind."""
+        rows: dict[int, Tensor] = {}
+        for teacher in dict.fromkeys(self.teachers.values()):
+            numbers = [place for place, sample in enumerate(ordered) if self.teachers[sample.kind] is teacher]
+            if numbers:
+                own = [ordered[place] for place in numbers]
+                logits_PV, _ = answer_logits(teacher, own, NOTHING)
+                rows |= zip(numbers, logits_PV.split([len(sample.token_ids) for sample in own]), strict=True)
+        return torch.cat([rows[place] for place in range(len(ordered))])
+
+    def _by_kind(self, ordered: Sequence[Sample], values_P: Tensor, counts: Mapping[str, float]) -> dict[str, float]:
+        """Each kind's part of its mean; kinds that the minibatch lacks have none."""
+        sums = {kind: 0.0 for kind in self.kinds if counts[f"tokens/{kind}"]}
+        for sample, value in zip(ordered, values_P.split([len(one.token_ids) for one in ordered]), strict=True):
+            sums[sample.kind] += value.sum().item()
+        return {f"kl/{kind}": total / counts[f"tokens/{kind}"] for kind, total in sums.items()}
