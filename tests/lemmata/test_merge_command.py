@@ -57,7 +57,8 @@ def test_task_arithmetic_with_lists_and_lambda(lemmata: CommandLine) -> None:
 def test_methods(method: str, lemmata: CommandLine) -> None:
     needed = {"slerp": ["parameters.t=0.5"], "linear": [], "ram": []}.get(method, ["parameters.density=0.5"])
     lemmata.ok("merge", *ALL, f"method={method}", *needed)
-    assert load_model(Path("out"), "float32", "cpu")
+    load_model(Path("out"), "float32", "cpu")
+    assert not torch.equal(weight("out"), weight("base"))
     assert f"`{method}`" in (Path("out") / "README.md").read_text()
 
 

@@ -59,6 +59,12 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [base, save(moved, folder / "first"), save(second, folder / "second")]
 
 
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model in bf16, to be read only."""
+    return save(model(dtype=torch.bfloat16), tmp_path_factory.mktemp("narrow") / "base")
+
+
 def merging(method: str, models: list[Path], out: Path, base: Path | None = None, **settings: Any) -> Path:
     """Merge with whatever parameters the method must be given."""
     needed = {name: 0.5 for name, default in PARAMETERS[method].items() if default is ...}
@@ -111,13 +117,11 @@ def test_every_tensor_survives_and_the_result_runs(method: str, three: list[Path
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_base_merged_with_itself_is_the_base(method: str, dtype: torch.dtype, tmp_path: Path) -> None:
-    base = save(model(dtype=dtype), tmp_path / "base")
-    out = merging(method, [base, base], tmp_path / "out", base)
-    assert equal(weights(out), weights(base))
+def test_a_base_merged_with_itself_is_the_base(method: str, narrow: Path, tmp_path: Path) -> None:
+    out = merging(method, [narrow, narrow], tmp_path / "out", narrow)
+    assert equal(weights(out), weights(narrow))
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        assert (out / name).read_bytes() == (base / name).read_bytes(), name
+        assert (out / name).read_bytes() == (narrow / name).read_bytes(), name
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -260,18 +264,17 @@ WRONG: list[tuple[Callable[[Path], Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("spoil", "said"), WRONG)
-@pytest.mark.parametrize("place", [0, 1])
 def test_what_does_not_fit_is_listed_and_nothing_is_written(
-    spoil: Callable[[Path], Any], said: list[str], place: int, three: list[Path], tmp_path: Path
+    spoil: Callable[[Path], Any], said: list[str], three: list[Path], tmp_path: Path
 ) -> None:
     folders = [shutil.copytree(three[0], tmp_path / name) for name in ("first", "second")]
-    spoil(folders[place])
+    spoil(folders[1])
     before = sorted(path.name for path in tmp_path.iterdir())
     with pytest.raises(LemmataError) as error:
         merging("ties", folders, tmp_path / "out", three[0])
     for words in said:
         assert words in str(error.value)
-    assert ("first", "second")[place] in str(error.value)
+    assert str(folders[1]) in str(error.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
