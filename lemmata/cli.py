@@ -29,6 +29,7 @@ COMMANDS = {
     "export": ("lemmata.commands.transfer", "write a run as a parquet table"),
     "train": ("lemmata.commands.train", "train a role: worked examples, indexer stages, reinforcement learning"),
     "cotrain": ("lemmata.commands.cotrain", "the three roles trained together, and one generator made of them"),
+    "merge": ("lemmata.commands.merge", "merge models of one base by their weights"),
     "serve": ("lemmata.commands.serve", "serve a model of ours to OpenAI-compatible clients"),
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labelled proofs and analyses"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),

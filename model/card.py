@@ -1,5 +1,6 @@
 """The model card of a saved model: what can be read off the model itself, and nothing else."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.config import ModelConfig
@@ -17,8 +18,13 @@ def keeps_card(folder: Path) -> bool:
     return card.is_file() and OURS not in card.read_text(encoding="utf-8", errors="replace")
 
 
-def model_card(model: DsaModel, dtype: str, license_name: str | None, *, with_tokenizer: bool) -> str:
-    """README.md of a Hugging Face folder. ``license_name``: an identifier of the Hub, such as apache-2.0."""
+def model_card(
+    model: DsaModel, dtype: str, license_name: str | None, *, with_tokenizer: bool, origin: Sequence[str] = ()
+) -> str:
+    """README.md of a Hugging Face folder. ``license_name``: an identifier of the Hub, such as apache-2.0.
+
+    ``origin``: lines on how the model was made.
+    """
     names = config_to_json(model.config)
     ours = names["model_type"] == OWN_TYPE["model_type"]
     header = [] if ours else ["library_name: transformers"]
@@ -35,6 +41,7 @@ def model_card(model: DsaModel, dtype: str, license_name: str | None, *, with_to
         "",
         *_facts(model, names["architectures"][0], dtype),
     ]
+    lines += ["", *origin] if origin else []
     lines += ["", "## Loading", "", *_loading(with_tokenizer=with_tokenizer, ours=ours)]
     return "\n".join(lines) + "\n"
 

@@ -51,13 +51,28 @@ def fill(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[str, str
 
     ``repeated``: names that may occur too and must repeat a target's values. Raises ModelError as ``load_pretrained``.
     """
-    entries = read_headers(folder)
-    _check_entries(folder, entries, targets, repeated)
+    entries = open_weights(folder, targets, repeated)
     for name, tensor in read_tensors(entries, targets):
         targets[name].copy_(_dequantised(name, tensor, entries))
     for name, tensor in read_tensors(entries, repeated.keys() & entries.keys()):
         if not torch.equal(_dequantised(name, tensor, entries).to(targets[repeated[name]]), targets[repeated[name]]):
             raise ModelError(f"{folder}: {name} differs from {repeated[name]}, which it must repeat")
+
+
+def open_weights(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[str, str]) -> dict[str, Entry]:
+    """Where each tensor of the checkpoint in ``folder`` lies; only headers are read.
+
+    ``targets`` say with their shapes what must be there. Raises ModelError as ``load_pretrained``.
+    """
+    entries = read_headers(folder)
+    _check_entries(folder, entries, targets, repeated)
+    return entries
+
+
+def read_weight(entries: Mapping[str, Entry], name: str) -> Tensor:
+    """One tensor of a checkpoint, dequantised."""
+    ((_, tensor),) = read_tensors(entries, [name])
+    return _dequantised(name, tensor, entries)
 
 
 def save_pretrained(
@@ -79,9 +94,7 @@ def save_pretrained(
     """
     folder = Path(folder)
     config = module.config if tokenizer is None else with_special_tokens(module.config, tokenizer)
-    tensors = checkpoint_tensors(module)
-    # transformers expects no copy of a tied head; servers of MTP layers expect theirs.
-    tensors |= {name: tensors[own] for name, own in copies(module).items() if name != "lm_head.weight"}
+    tensors = saved_tensors(module)
 
     def add_card_and_tokenizer(fresh: Path) -> None:
         has_tokenizer = tokenizer is not None or (folder / "tokenizer.json").is_file()
@@ -95,18 +108,27 @@ def save_pretrained(
     write_folder(tensors, config_to_json(config), folder, shard_bytes, add=add_card_and_tokenizer, left_out=replaced)
 
 
+def saved_tensors(module: DsaModel) -> dict[str, Tensor]:
+    """What is written of ``module``, by name."""
+    tensors = checkpoint_tensors(module)
+    # transformers expects no copy of a tied head; servers of MTP layers expect theirs.
+    return tensors | {name: tensors[own] for name, own in copies(module).items() if name != "lm_head.weight"}
+
+
 def write_folder(
     tensors: Mapping[str, Tensor],
     config: Mapping[str, Any],
     folder: Path,
     shard_bytes: int,
     *,
+    compute: Callable[[str], Tensor] | None = None,
     add: Callable[[Path], None] | None = None,
     left_out: Sequence[str] = OWN_FILES,
 ) -> None:
     """Write tensors and ``config.json`` (with the dtype of the embeddings) as ``save_pretrained`` does.
 
-    ``add`` writes further files. Those of an existing folder are kept, but for the ones named in ``left_out``.
+    ``compute``: as of ``write_tensors``. ``add`` writes further files. Those of an existing folder are kept, but for
+    the ones named in ``left_out``.
     """
     folder = folder.absolute()
     _check_replaceable(folder)
@@ -114,7 +136,7 @@ def write_folder(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.partial-") as partial:
         fresh = Path(partial, "model")
         fresh.mkdir()
-        write_tensors(tensors, fresh, shard_bytes)
+        write_tensors(tensors, fresh, shard_bytes, compute)
         text = json.dumps({**config, "dtype": dtype_name(tensors)}, indent=2) + "\n"
         (fresh / "config.json").write_text(text, encoding="utf-8")
         if add is not None:

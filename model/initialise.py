@@ -34,7 +34,12 @@ def new_model(config: ModelConfig, seed: int, dtype: torch.dtype = torch.float32
 
 
 def empty_model(config: ModelConfig, dtype: torch.dtype, device: str = "cpu") -> DsaModel:
-    """A model whose weights are allocated once, in their final dtype, and unset.
+    """A model whose weights are allocated once, in their final dtype, and unset."""
+    return outline(config, dtype).to_empty(device=device)
+
+
+def outline(config: ModelConfig, dtype: torch.dtype) -> DsaModel:
+    """A model of shapes and dtypes alone (device "meta").
 
     What the formulas compute in fp32 and what is small stays in fp32 under a narrower ``dtype``: the indexer's norm and
     head weights, and the gates' biases.
@@ -44,7 +49,7 @@ def empty_model(config: ModelConfig, dtype: torch.dtype, device: str = "cpu") ->
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         keep = name.endswith(KEPT_IN_FP32) and torch.finfo(dtype).bits < 32
         tensor.data = tensor.data.to(torch.float32 if keep else dtype)
-    return model.to_empty(device=device)
+    return model
 
 
 KEPT_IN_FP32 = (

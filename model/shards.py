@@ -1,7 +1,7 @@
 """A folder of safetensors files as one mapping of names to tensors, read and written a shard at a time."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,17 +57,21 @@ def read_tensors(entries: Mapping[str, Entry], names: Iterable[str]) -> Iterator
                 yield name, file.get_tensor(name)
 
 
-def write_tensors(tensors: Mapping[str, Tensor], folder: Path, shard_bytes: int) -> None:
+def write_tensors(
+    tensors: Mapping[str, Tensor], folder: Path, shard_bytes: int, compute: Callable[[str], Tensor] | None = None
+) -> None:
     """Write ``tensors`` into ``folder``, in files of at most ``shard_bytes`` (a larger tensor alone), with an index.
 
-    Besides the tensors themselves no more than one shard is held in memory.
+    ``compute`` gives the tensor of a name once its shard is written; ``tensors`` then need no more than shape and dtype
+    (device "meta"). Besides the tensors themselves no more than one shard is held in memory.
     """
+    compute = compute or tensors.__getitem__
     shards = _shards(tensors, shard_bytes)
     files = [f"model-{number:05}-of-{len(shards):05}.safetensors" for number in range(1, len(shards) + 1)]
     files = [SINGLE] if len(shards) == 1 else files
     for file, names in zip(files, shards, strict=True):
         # safetensors refuses views into one storage, which an expert's matrices are.
-        shard = {name: tensors[name].detach().cpu().clone(memory_format=torch.contiguous_format) for name in names}
+        shard = {name: compute(name).detach().cpu().clone(memory_format=torch.contiguous_format) for name in names}
         save_file(shard, folder / file, metadata={"format": "pt"})
     if len(shards) > 1:
         weight_map = {name: file for file, names in zip(files, shards, strict=True) for name in names}

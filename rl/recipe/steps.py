@@ -7,6 +7,8 @@ from dataclasses import replace
 from random import Random
 from statistics import fmean
 
+import torch
+
 from model.checkpoint import load_pretrained, save_pretrained
 from model.initialise import empty_model
 from model.tokenizer import load_tokenizer
@@ -40,7 +42,7 @@ def carry_out(shop: Workshop, step: Step, parallel: Parallel, report: Report, st
 def _sparsify(shop: Workshop, step: Sparsify) -> None:
     """The same weights; only the number of tokens that attention is over changes."""
     dense = load_pretrained(shop.model(step.start))
-    sparse = empty_model(replace(dense.config, index_topk=step.index_topk))
+    sparse = empty_model(replace(dense.config, index_topk=step.index_topk), torch.float32)
     sparse.load_state_dict(dense.state_dict())
     save_pretrained(sparse, shop.model(step.name), load_tokenizer(shop.model(step.start)))
 

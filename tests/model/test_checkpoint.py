@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from model import ModelError, load_pretrained, save_pretrained
 from model.fp8 import quantise
 from model.names import checkpoint_tensors
+from model.shards import read_headers, read_tensors, write_tensors
 from tests.model.tiny import random_ids, tiny_model
 
 Weights = dict[str, torch.Tensor]
@@ -61,6 +63,26 @@ def test_shards_keep_to_their_size(tmp_path: Path) -> None:
     for file in files:
         tensors = load_file(file)
         assert len(tensors) == 1 or sum(tensor.nbytes for tensor in tensors.values()) <= 20_000
+
+
+def test_tensors_are_computed_once_and_not_kept(tmp_path: Path) -> None:
+    shapes = {str(number): torch.empty(10, device="meta") for number in range(7)}
+    asked: list[str] = []
+    alive: WeakSet[torch.Tensor] = WeakSet()
+
+    def compute(name: str) -> torch.Tensor:
+        assert not alive
+        asked.append(name)
+        tensor = torch.full((10,), float(name))
+        alive.add(tensor)
+        return tensor
+
+    write_tensors(shapes, tmp_path, 80, compute)
+    assert asked == list(shapes)
+    entries = read_headers(tmp_path)
+    assert len({entry.path for entry in entries.values()}) == 4
+    for name, tensor in read_tensors(entries, entries):
+        assert tensor.tolist() == [float(name)] * 10
 
 
 def test_narrow_weights(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Models of one base merged by their weights."""

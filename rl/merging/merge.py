@@ -1,0 +1,148 @@
+"""Model folders merged tensor by tensor: of each model one tensor is in memory, and of the result one shard."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from model.card import CARD, model_card
+from model.checkpoint import (
+    FP8_DTYPE,
+    TOKENIZER_FILES,
+    dtype_name,
+    open_weights,
+    read_weight,
+    saved_tensors,
+    write_folder,
+)
+from model.config import ModelConfig
+from model.config_json import config_to_json, read_config
+from model.errors import ModelError
+from model.initialise import outline
+from model.names import checkpoint_tensors, copies
+from model.shards import Entry
+from proofs.errors import LemmataError
+from proofs.ids import derive_seed
+from rl.merging.config import WITHOUT_BASE, MergeConfig
+from rl.merging.methods import merged
+from rl.merging.origin import origin
+from rl.merging.same import config_differences, tokenizer_differences
+
+Report = Callable[[int, int], None]  # tensors merged, of how many
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    FP8_DTYPE: torch.bfloat16,  # embeddings are not quantised in any release
+}
+
+
+def merge(config: MergeConfig, report: Report = lambda done, total: None) -> int:
+    """Merge as ``config`` says and write the result, whole or not at all; the number of tensors.
+
+    Raises:
+        LemmataError: the settings do not fit together, the models differ in more than their weights (all differences
+            are listed), a weight is not finite, or ``out`` is in the way or cannot be written.
+    """
+    config.resolved()  # what is wrong with the settings is said before anything is read
+    out = Path(config.out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise LemmataError(f"out={out} exists already; choose another folder, or remove it")
+    try:
+        return _write(_Merger(config, report), out)
+    except ModelError as error:
+        raise LemmataError(str(error)) from error
+    except (OSError, SafetensorError) as error:
+        raise LemmataError(f"{out} cannot be written: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A model folder, and where in it each tensor lies."""
+
+    folder: Path
+    entries: Mapping[str, Entry]
+
+    def read(self, name: str) -> Tensor:
+        """A tensor in fp64. Raises LemmataError where it holds inf or nan."""
+        tensor = read_weight(self.entries, name).to(torch.float64)
+        if not tensor.isfinite().all():
+            raise LemmataError(f"{self.folder}: {name} holds numbers that are not finite; the model is broken")
+        return tensor
+
+
+class _Merger:
+    """Computes the tensors of the result, each when it is asked for."""
+
+    def __init__(self, config: MergeConfig, report: Report) -> None:
+        self.config, self._parameters, self._report = config, config.resolved(), report
+        models = [Path(folder) for folder in config.models]
+        base = None if config.base is None else Path(config.base)
+        self.like = base or models[0]  # whose configuration, tokenizer and dtype the result has
+        shape = _check_same(self.like, models)
+        module = outline(shape, torch.float32)
+        self._copies = copies(module)
+        self._models = [_open(folder, checkpoint_tensors(module), self._copies) for folder in models]
+        self._base = None if base is None else _open(base, checkpoint_tensors(module), self._copies)
+        stored = (self._base or self._models[0]).entries["model.embed_tokens.weight"].dtype
+        self.module = outline(shape, getattr(torch, config.dtype) if config.dtype else DTYPES[stored])
+        self.tensors = saved_tensors(self.module)
+        self._done = 0
+
+    def __call__(self, name: str) -> Tensor:
+        """The merged tensor in its final dtype. Raises LemmataError where that cannot hold it."""
+        own = self._copies.get(name, name)  # a copy must stay one, whatever DARE drops
+        uses_base = self._base is not None and self.config.method not in WITHOUT_BASE
+        base = self._base.read(own) if self._base is not None and uses_base else None
+        tensors = [model.read(own) for model in self._models]
+        exact = merged(self.config.method, tensors, base, self._parameters, lambda place: self._draws(own, place))
+        result = exact.to(self.tensors[name].dtype)
+        if not result.isfinite().all():
+            raise LemmataError(f"{name}: the merged numbers are too large for {result.dtype}; choose a wider dtype=")
+        self._done += 1
+        self._report(self._done, len(self.tensors))
+        return result
+
+    def _draws(self, name: str, place: int) -> torch.Generator:
+        """The same for a tensor of a model on every machine, in whatever order tensors are merged."""
+        return torch.Generator().manual_seed(derive_seed("dare", self.config.seed, place, name))
+
+
+def _write(merger: _Merger, out: Path) -> int:
+    def add_card_and_tokenizer(fresh: Path) -> None:
+        for name in TOKENIZER_FILES:
+            if (merger.like / name).is_file():
+                shutil.copy(merger.like / name, fresh / name)
+        dtype = dtype_name(merger.tensors)
+        card = model_card(merger.module, dtype, None, with_tokenizer=True, origin=origin(merger.config))
+        (fresh / CARD).write_text(card, encoding="utf-8")
+
+    config = config_to_json(merger.module.config)
+    write_folder(merger.tensors, config, out, merger.config.shard_bytes, compute=merger, add=add_card_and_tokenizer)
+    return len(merger.tensors)
+
+
+def _check_same(like: Path, folders: Sequence[Path]) -> ModelConfig:
+    """The configuration that all share. Raises LemmataError with all differences."""
+    expected = read_config(like)
+    found = {
+        folder: [*config_differences(expected, read_config(folder)), *tokenizer_differences(like, folder)]
+        for folder in folders
+    }
+    if wrong := [f"{folder}: {difference}" for folder, all_of_it in found.items() for difference in all_of_it]:
+        raise LemmataError(f"these are no models of one base. Compared with {like}, " + "; ".join(wrong))
+    return expected
+
+
+def _open(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[str, str]) -> _Source:
+    """Raises ModelError where tensors are missing, unknown or mis-shaped, or a copy is none."""
+    entries = open_weights(folder, targets, repeated)
+    for name in repeated.keys() & entries.keys():
+        if not torch.equal(read_weight(entries, name), read_weight(entries, repeated[name])):
+            raise ModelError(f"{folder}: {name} differs from {repeated[name]}, which it must repeat")
+    return _Source(folder, entries)
