@@ -22,7 +22,7 @@ TASK_METHODS: list[MethodName] = ["task_arithmetic", "ties", "dare_linear", "dar
 METHODS: list[MethodName] = ["linear", "slerp", "ram", *TASK_METHODS]
 # Eighths meet zero, each other and each other's opposites often; the rest has all the bits of an fp32 number.
 NUMBERS = st.integers(-16, 16).map(lambda n: n / 8) | st.floats(1 / 64, 9, width=32) | st.floats(-9, -1 / 64, width=32)
-WEIGHTS = st.integers(-2, 8).map(lambda n: n / 4)
+WEIGHTS = st.integers(-2, 8).map(lambda n: n / 4) | st.sampled_from([0.1, 0.3, 1.7])  # the latter are no fp32 numbers
 
 
 @st.composite
