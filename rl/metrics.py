@@ -26,6 +26,7 @@ class Metrics:
     def __init__(self, folder: Path, step: int, trackers: Sequence[Tracker] = ()) -> None:
         self.path, self.trackers = folder / "metrics.jsonl", trackers
         kept = [line for line in read_metrics(folder) if line["step"] <= step]
+        folder.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".partial")
         fresh.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         fresh.replace(self.path)
