@@ -3,7 +3,7 @@
 Every answer is drawn by a seed that follows from the model's prompt, so that a step repeated gives the same table.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -106,10 +106,8 @@ def with_analyses(cases: Sequence[Case], analyses: Sequence[Sequence[Examined]])
             yield replace(case, analysis=text, quality=analysis_quality(case.theorem, case.proof, text))
 
 
-def best_answers(
-    writer: Judge, task: Task, numbers: Iterable[int], samples: int, least: Callable[[float], bool]
-) -> Iterator[Example]:
-    """Rejection sampling: the best answer of ``samples`` to each problem by the task's own reward, where it suffices.
+def best_answers(writer: Judge, task: Task, numbers: Iterable[int], samples: int, least: float) -> Iterator[Example]:
+    """Rejection sampling: the best answer of ``samples`` to each problem by the task's own reward, if that is ``least`` or more.
 
     Among equals the shortest, then the first.
     """
@@ -122,5 +120,5 @@ def best_answers(
         rewarded = list(zip(islice(rewards, len(group)), group, strict=True))
         known = [(reward.total, -len(answer.text), answer) for reward, answer in rewarded if reward.total is not None]
         best = max(known, key=lambda one: one[:2], default=None)
-        if best is not None and least(best[0]):
+        if best is not None and best[0] >= least:
             yield Example(prompt, best[2].text)

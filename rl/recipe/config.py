@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from proofs.config import STRICT, Name, Positive, settings
+from proofs.config import STRICT, Name, Positive, Share, settings
 from rl.presets import NonNegative
 from verifier.autolabel import LabelConfig
 
@@ -46,13 +46,15 @@ class LabelsConfig:
 class GeneratorConfig:
     """How specialists become one model, each way a candidate: ``merges`` of weights by name, with the settings of
     `lemmata merge` (``method``, else the name; ``models``: roles, else all);
-    ``rejection``: fine-tuning on the best of the specialists' answers to ``examples`` prompts of each kind;
+    ``rejection``: fine-tuning on the best of the specialists' answers to ``examples`` prompts of each kind, rewarded
+    with ``least`` or more;
     ``distill``: on-policy distillation. None leaves one out. The best by validation goes through ``mixed``
     reinforcement learning, None for none.
     """
 
     merges: Mapping[str, Changes]
     examples: Positive
+    least: Share
     rejection: Changes | None
     distill: Changes | None
     mixed: Changes | None

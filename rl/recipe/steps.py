@@ -27,8 +27,6 @@ from rl.tasks.lab import case_of
 from rl.tasks.tables import Case, read_cases, write_cases
 from rl.trainer import Report
 
-GOOD_ENOUGH = 0.95  # of a reward, for an answer to be worth learning from
-
 
 def carry_out(shop: Workshop, step: Step, parallel: Parallel, report: Report, stopping: Callable[[], bool]) -> bool:
     """Do a step; False where training was told to stop before its end."""
@@ -107,7 +105,7 @@ def _reject(shop: Workshop, step: Reject) -> None:
         own = replace(data, shares={kind: 1}, critiques=str(shop.table(step.critiques)))
         judges = Judges(judged, verifier, meta) if kind in ("prover", "refiner") else Judges(judged, None, meta)
         task = make_task("generator", own, shop.templates, "train", shop.config.seed + 77, judges)
-        examples += collect.best_answers(writer, task, range(count), 4, lambda reward: reward >= GOOD_ENOUGH)
+        examples += collect.best_answers(writer, task, range(count), 4, shop.config.generator.least)
     Random(f"{shop.config.seed} {step.name}").shuffle(examples)
     write_examples(shop.table(step.name), examples)
 

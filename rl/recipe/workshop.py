@@ -98,11 +98,12 @@ class Workshop:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes`` laid over it, nested mappings merged."""
+    """``base`` with ``changes`` laid over it, nested mappings merged; but shares are given anew as a whole."""
     result = dict(base)
     for key, value in changes.items():
         known = result.get(key)
-        result[key] = merged(known, value) if isinstance(known, Mapping) and isinstance(value, Mapping) else value
+        nested = isinstance(known, Mapping) and isinstance(value, Mapping) and key != "shares"
+        result[key] = merged(known, value) if nested else value
     return result
 
 
