@@ -68,16 +68,21 @@ def _claim_sentence(text: str) -> tuple[Sentence, str]:
     shape = " ".join("#" if isinstance(part, Chain) else part for part in parts)
     opening = _OPENING.match(shape)
     assert opening is not None
-    rest = parts[len(opening[0].split()) :]
+    rest = [_turned(part) if isinstance(part, Chain) else part for part in parts[len(opening[0].split()) :]]
     return Sentence((*say("prove or refute:").parts, *rest)), shape[opening.end() :]
+
+
+def _turned(chain: Chain) -> Chain:
+    """The same inequality with the larger side first, as the lab writes it."""
+    if chain.lead or chain.relations not in {("<=",), ("<",)}:
+        return chain
+    return Chain(chain.terms[::-1], (">=",) if chain.relations == ("<=",) else (">",), modulus=chain.modulus)
 
 
 def _for_all(chains: tuple[Chain, ...]) -> tuple[Claim, bool]:
     """An equation or inequality for all values of some variables."""
     names = tuple(_name(chain) for chain in chains[1:])
     left, relation, right = _related(chains[0])
-    if relation in {"<=", "<"}:
-        left, relation, right = right, {"<=": ">=", "<": ">"}[relation], left
     claim = Claim(left, relation, right, names)
     return claim, holds(claim)
 
