@@ -56,7 +56,14 @@ class Size(NamedTuple):
     number: Fraction
 
 
-NAMES = ("variables", "a degree", "solutions", "terms to collect", "denominators", "numbers")
+LARGER = (
+    "more variables",
+    "a higher degree",
+    "more solutions",
+    "more to multiply out or collect",
+    "larger denominators",
+    "larger numbers",
+)
 
 
 def read_domain(folder: Path) -> ModelDomain | None:
@@ -87,8 +94,8 @@ def outside(domain: ModelDomain, statement: str) -> str:
         return f'it is worded otherwise; the lab writes "{found.statement}"'
     largest = _largest(_drawn(family, level) for level in domain.levels)
     limits = largest._replace(number=largest.number * ROOM)
-    above = [name for name, own, limit in zip(NAMES, size(found.claim), limits, strict=True) if own > limit]
-    return f"it has more or larger {' and '.join(above)} than those" if above else ""
+    above = [name for name, own, limit in zip(LARGER, size(found.claim), limits, strict=True) if own > limit]
+    return f"it has {' and '.join(above)} than what is drawn there" if above else ""
 
 
 def family_of(claim: Claim | Solutions) -> str:
