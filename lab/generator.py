@@ -41,7 +41,16 @@ def generate(family: str, level: int, seed: int, split: str = "train") -> Theore
         draft = FAMILIES[family](Random(_number(f"{family}/{level}/{split}/{seed}/{attempt}")), level)
         if split_of(draft.statement) == split:
             steps = Derivation(tuple(draft.write()))
-            return Theorem(family, level, seed, split, draft.statement, draft.claim, draft.truth, steps)
+            return Theorem(
+                draft.statement,
+                draft.claim,
+                draft.truth,
+                family=family,
+                level=level,
+                seed=seed,
+                split=split,
+                steps=steps,
+            )
     raise ValueError(f"{family} has too few statements at level {level} for split {split!r}")
 
 

@@ -1,4 +1,4 @@
-"""A theorem of the lab: its statement, its truth, and a derivation that proves or refutes it."""
+"""Propositions: statements with their exact truth. A theorem of the lab is one with a derivation that shows it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,34 +9,37 @@ from lab.sentences import Derivation, Sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """What a family draws: a claim in words and in structure, whether it is true, and a writer that shows which."""
+class Proposition:
+    """A statement, what it claims and whether that is true: all that the checker needs."""
 
     statement: str
     claim: Claim | Solutions
     truth: bool
-    write: Callable[[], list[Sentence]]
+
+    @property
+    def id(self) -> str:
+        """A name that depends on the statement alone."""
+        return sha256(self.statement.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
-class Theorem:
-    """A draft with the coordinates that it can be drawn again from."""
+class Draft(Proposition):
+    """What a family draws: a proposition and a writer that shows its truth."""
+
+    write: Callable[[], list[Sentence]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theorem(Proposition):
+    """A proposition proved or refuted, with the coordinates that it can be drawn again from."""
 
     family: str
     level: int
     seed: int
     split: str
-    statement: str
-    claim: Claim | Solutions
-    truth: bool
     steps: Derivation
 
     @property
     def derivation(self) -> str:
         """The text of the written derivation; the checker gives it 1."""
         return self.steps.text
-
-    @property
-    def id(self) -> str:
-        """A name that depends on the statement alone."""
-        return sha256(self.statement.encode()).hexdigest()[:16]

@@ -66,6 +66,16 @@ def build_policies(config: Mapping[str, Any], guard: Guard, meters: Meters) -> P
     """
     read_config(SamplingConfig, config["sampling"], "sampling")
     roles = {role: read_config(RoleConfig, config[role], role) for role in ROLES}
+    named = named_policies(config)
+    for role, settings_of_role in roles.items():
+        if settings_of_role.policy not in named:
+            raise LemmataError(f"{role}.policy={settings_of_role.policy}: no such policy; known: {', '.join(named)}.")
+    used = dict.fromkeys(role.policy for role in roles.values())
+    return Policies(roles, {name: _build(name, named[name], guard, meters) for name in used})
+
+
+def named_policies(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The settings of every policy by its name. Raises LemmataError for one that is no mapping."""
     named = {"policy": config["policy"]}
     for name, changes in config["policies"].items():
         if not isinstance(changes, Mapping):
@@ -73,11 +83,7 @@ def build_policies(config: Mapping[str, Any], guard: Guard, meters: Meters) -> P
                 f"policies.{name}={changes!r}: give its settings one by one, +policies.{name}.model=MODEL"
             )
         named[name] = merged(config["policy"], changes)
-    for role, settings_of_role in roles.items():
-        if settings_of_role.policy not in named:
-            raise LemmataError(f"{role}.policy={settings_of_role.policy}: no such policy; known: {', '.join(named)}.")
-    used = dict.fromkeys(role.policy for role in roles.values())
-    return Policies(roles, {name: _build(name, named[name], guard, meters) for name in used})
+    return named
 
 
 def _build(name: str, config: Mapping[str, Any], guard: Guard, meters: Meters) -> Throttle:

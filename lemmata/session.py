@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StrictInt
 
+from lab.prompts import templates as lab_templates
 from lemmata.policies import Policies, build_policies
 from lemmata.progress import Progress
 from meta_verifier.role import MetaVerifier
@@ -26,6 +27,7 @@ from refine.assess import Judge, JudgeConfig
 from refine.schedule import Work, run_problems
 from verifier.role import Verifier
 
+LAB_PROMPTS = "lab"  # the lab's own short templates; any other name is a folder's
 _HOW_SERVED = (
     "base_url",
     "api_key_env",
@@ -129,7 +131,7 @@ class Session:
 def open_session(command: str, config: Mapping[str, Any]) -> Iterator[Session]:
     """Open or resume the run of a command; its folder is released at the end."""
     settings = read_part(SessionConfig, config)
-    templates = Templates.load(settings.prompts)
+    templates = lab_templates() if settings.prompts == LAB_PROMPTS else Templates.load(settings.prompts)
     # The texts themselves belong to the settings: a changed template changes every prompt.
     config = {**config, "templates": {name: templates.identity(name) for name in templates.texts}}
     identity = {key: value for key, value in flatten(config) if not matches(key, MAY_CHANGE)}

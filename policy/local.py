@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from model.chat import Chat, split_thinking
 from model.engine import Engine, EngineConfig, EngineService, Request
@@ -30,7 +29,7 @@ class Local:
 
     def __init__(self, name: str, config: LocalConfig) -> None:
         self.name, self.config = name, config
-        folder = Path(config.model)
+        folder = config.folder
         try:
             model, tokenizer = load_model(folder, config.dtype, config.device)
             self._chat = Chat(tokenizer)

@@ -1,8 +1,13 @@
 """Settings of a policy that runs a model of ours. Imports no torch."""
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from proofs.config import STRICT, Name, Positive, settings
+from proofs.errors import LemmataError
+
+PACKAGED = "pkg://"
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
@@ -21,7 +26,9 @@ class EngineSettings:
 
 @settings(frozen=True, config=STRICT)
 class LocalConfig:
-    """``model`` is the folder of a DSA model with its tokenizer. ``thinking``: answers begin with reasoning."""
+    """``model`` is the folder of a DSA model with its tokenizer, ``pkg://PACKAGE/FOLDER`` one inside an installed
+    package. ``thinking``: answers begin with reasoning.
+    """
 
     model: Name
     dtype: Dtype = "float32"
@@ -30,3 +37,19 @@ class LocalConfig:
     concurrency: Positive = 64
     samples_per_request: Positive = 64
     engine: EngineSettings = EngineSettings()
+
+    @property
+    def folder(self) -> Path:
+        """Where the model is. Raises LemmataError for a package that is not installed."""
+        return model_folder(self.model)
+
+
+def model_folder(model: str) -> Path:
+    """The folder that ``model`` names; the package is only looked up, not imported: it may load torch."""
+    if not model.startswith(PACKAGED):
+        return Path(model)
+    package, _, inside = model.removeprefix(PACKAGED).partition("/")
+    spec = find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise LemmataError(f"{model}: no package {package!r} is installed")
+    return Path(spec.submodule_search_locations[0]) / inside

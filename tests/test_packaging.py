@@ -26,6 +26,7 @@ def test_the_wheel_holds_configs_and_prompts_and_no_tests(wheel: Path) -> None:
     assert "proofs/prompts/proof_verification.txt" in names
     assert "lab/prompts/proof_verification.txt" in names
     assert "model/chat_template.jinja" in names
+    assert "model/shipped/domain.json" in names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "scripts/"))]
 
 

@@ -4,6 +4,7 @@ Level 1: a linear summand with an even slope. 2: any linear summand. 3: quadrati
 coefficients. 5: geometric. 6: cubic, or geometric with a polynomial.
 """
 
+from collections.abc import Sequence as Sequenced
 from fractions import Fraction
 from random import Random
 
@@ -27,9 +28,8 @@ def draw(rng: Random, level: int) -> Draft:
     algebra = Algebra()
     coefficients, base = _summand(rng, level)
     summand = add(*_written(coefficients, base))
-    closed = _closed(coefficients, base)
-    rule = add(call("S", N), substitute(summand, {"n": add(N, num(1))}))
-    sequence = Sequence("S", 1, (substitute(summand, {"n": num(1)}),), rule, closed, summand)
+    closed = closed_sum(coefficients, base)
+    sequence = sum_of(summand, closed)
     formula = closed
     if rng.random() < 0.37:
         formula = add(closed, rng.choice((num(1), num(-1), N, polynomial((1, -1), "n"), polynomial((-1, 1), "n"))))
@@ -39,6 +39,12 @@ def draw(rng: Random, level: int) -> Draft:
     if wrong:
         return Draft(_statement(claim), claim, False, lambda: counterexample(rng, algebra, claim, wrong[0]))
     return Draft(_statement(claim), claim, True, lambda: induction(rng, algebra, claim))
+
+
+def sum_of(summand: Expr, closed: Expr) -> Sequence:
+    """S(n), the sum of an expression in n from 1 to n, with its closed form."""
+    rule = add(call("S", N), substitute(summand, {"n": add(N, num(1))}))
+    return Sequence("S", 1, (substitute(summand, {"n": num(1)}),), rule, closed, summand)
 
 
 def _summand(rng: Random, level: int) -> tuple[list[int], int]:
@@ -64,8 +70,9 @@ def _written(coefficients: list[int], base: int) -> list[Expr]:
     return [*([power(num(base), N)] if base else []), *([rest] if rest else [])]
 
 
-def _closed(coefficients: list[int], base: int) -> Expr:
-    """The sum, highest degree first; base^1 + ... + base^n = (base * base^n - base) / (base - 1)."""
+def closed_sum(coefficients: Sequenced[Number], base: int) -> Expr:
+    """The sum from 1 to n of the polynomial with these coefficients of 1, i, i^2, ... (four at most) and, if ``base``
+    is not 0, of base^i; the highest degree first; base^1 + ... + base^n = (base * base^n - base) / (base - 1)."""
     values: list[Number] = [Fraction(0)] * (len(coefficients) + 1)
     for coefficient, powers in zip(coefficients, POWER_SUMS, strict=False):
         for degree, share in enumerate(powers, 1):

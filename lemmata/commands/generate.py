@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
+from lab.generator import generate
+from lemmata.domain import SHIPPED, prover_model, with_warning
 from lemmata.report import report
 from lemmata.session import Session, open_session
+from lemmata.trace import trace
 from proofs.columns import Columns
-from proofs.config import STRICT, Name, Positive, read_config, read_part, settings
+from proofs.config import STRICT, Count, Name, Positive, read_config, read_part, settings
 from proofs.errors import LemmataError
 from proofs.problems import load_problems, single_problem
 from proofs.records import Problem, Proof, Selection
@@ -16,14 +20,25 @@ from refine.loop import Loop, selection_id
 
 
 @settings(frozen=True, config=STRICT)
+class LabProblem:
+    """Coordinates of a theorem of the lab."""
+
+    family: Name
+    level: Positive
+    seed: Count
+    split: Name
+
+
+@settings(frozen=True, config=STRICT)
 class ProblemsConfig:
-    """Which problems."""
+    """Which problems; ``lab_problem`` is what the shipped model takes where none are named."""
 
     problems: Name | None
     problem: Name | None
     split: Name | None
     revision: Name | None
     limit: Positive | None
+    lab_problem: LabProblem
 
 
 @settings(frozen=True, config=STRICT)
@@ -36,7 +51,7 @@ class ProveConfig:
 def refine_command(config: dict[str, Any]) -> int:
     """Run the whole loop on every problem."""
     settings = read_config(RefineConfig, config["refine"], "refine")
-    problems = problems_of(config)
+    problems = with_warning(problems_of(config), config, "refine")
     with open_session("refine", config) as session:
         loop = Loop(session.prover, session.judge(settings.judge), settings, config["seed"])
 
@@ -50,13 +65,14 @@ def refine_command(config: dict[str, Any]) -> int:
 
         code = session.work(problems, work)
         report(session.run)
+        trace(session.run)
         return code
 
 
 def prove_command(config: dict[str, Any]) -> int:
     """Write proofs of every problem."""
     count = read_part(ProveConfig, config).proofs
-    problems = problems_of(config)
+    problems = with_warning(problems_of(config), config, "prove")
     with open_session("prove", config) as session:
         code = session.work(problems, lambda problem: _prove(session, problem, count))
         report(session.run)
@@ -85,4 +101,16 @@ def problems_of(config: dict[str, Any]) -> Iterator[Problem]:
         )
     if wanted.problem is not None and wanted.problems is None:
         return iter([single_problem(wanted.problem)])
+    if wanted.problem is None and prover_model(config) == SHIPPED:
+        return iter([_problem_of_the_lab(wanted.lab_problem)])
     raise LemmataError("say which problems: either problems=FILE (or a data set id), or problem='STATEMENT'.")
+
+
+def _problem_of_the_lab(wanted: LabProblem) -> Problem:
+    """The theorem at these coordinates, as a problem. Raises LemmataError where there is none."""
+    try:
+        theorem = generate(wanted.family, wanted.level, wanted.seed, wanted.split)
+    except ValueError as error:
+        raise LemmataError(f"lab_problem: {error}") from error
+    name = f"{wanted.family}-{wanted.level}-{wanted.seed}-{wanted.split}"
+    return replace(single_problem(theorem.statement), name=name, source="lab")

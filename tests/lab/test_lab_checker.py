@@ -8,13 +8,13 @@ from lab.checker import check as check_text
 from lab.claims import Claim
 from lab.language import read, read_expression
 from lab.sentences import Derivation
-from lab.theorem import Theorem
+from lab.theorem import Proposition
 
 
-def theorem(left: str, right: str, truth: bool) -> Theorem:
+def theorem(left: str, right: str, truth: bool) -> Proposition:
     """An identity in x."""
     claim = Claim(read_expression(left), "=", read_expression(right), ("x",))
-    return Theorem("identities", 1, 0, "train", f"{left} = {right}", claim, truth, Derivation(()))
+    return Proposition(f"{left} = {right}", claim, truth)
 
 
 SQUARE = theorem("(2x - 3)(x + 4) - x^2 + 1", "x^2 + 5x - 11", True)

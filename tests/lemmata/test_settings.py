@@ -44,7 +44,7 @@ AT_LEAST_1 = "input should be greater than or equal to 1"
         ),
         ([*PROVE, "verifier.max_tokens=0"], f"verifier.max_tokens=0: {AT_LEAST_1}\n"),
         (
-            [*PROVE, "policy.concurrency=0", "policy.prices.prompt=dear"],
+            [*PROVE, "policy=smollm2", "policy.concurrency=0", "policy.prices.prompt=dear"],
             f"policy.concurrency=0: {AT_LEAST_1}; policy.prices.prompt='dear': input should be a valid number, ",
         ),
         ([*PROVE, "budget.tokens=lots"], "budget.tokens='lots': input should be a valid integer"),
@@ -70,7 +70,14 @@ AT_LEAST_1 = "input should be greater than or equal to 1"
         ([*REFINE, "refine.judge.analyses=0"], "refine: strategy=search needs judge.analyses of at least 1\n"),
         ([*VERIFY, "judge.analyses=0"], "judge.analyses must be at least 1.\n"),
         (["review", "source=t.jsonl", "judge.reviews=0"], "judge.reviews must be at least 1.\n"),
-        (["prove"], "say which problems: either problems=FILE (or a data set id), or problem='STATEMENT'.\n"),
+        (["prove", "lab_problem.level=9"], "lab_problem: no level 9 in split 'test'"),
+        (["prove", "lab_problem.family=primes"], "lab_problem: no family 'primes'"),
+        (["prove", "policy.model=pkg://nowhere/m"], "say which"),
+        ([*PROVE, "policy.model=pkg://nowhere/m"], "pkg://nowhere/m: no package 'nowhere' is installed\n"),
+        (
+            ["prove", "policy=smollm2"],
+            "say which problems: either problems=FILE (or a data set id), or problem='STATEMENT'.\n",
+        ),
         ([*PROVE, "problems=t.jsonl"], "say which problems: either problems=FILE"),
         (["prove", "problem= "], "the given statement is empty"),
         # unknown keys

@@ -18,4 +18,4 @@ do
   sleep 1
 done
 if [ $# -eq 0 ]; then set -- problems=examples/problems.jsonl limit=1 sampling.max_tokens=300 run=runs/first; fi
-lemmata refine policy.base_url="http://127.0.0.1:$port/v1" "$@"
+lemmata refine policy=smollm2 policy.base_url="http://127.0.0.1:$port/v1" "$@"

@@ -1,0 +1,94 @@
+"""What was done on one problem: rounds, scores, the chosen proof, and what exact algebra says of it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import islice
+
+from rich.console import Console
+from rich.tree import Tree
+
+from lab.checker import check
+from lab.complaints import END, line_of, quotation
+from lab.defects import Defect
+from lab.statements import Unsupported, read_statement
+from lemmata.commands.show import headline
+from lemmata.terminal import plain
+from proofs.log import read_log
+from proofs.records import Analysis, Problem, Proof, Record, Refusal, Review, Selection
+from proofs.store import Run
+
+MOST_PROOFS = 100  # a longer search is read with `lemmata show`
+
+
+def trace(run: Run) -> None:
+    """Print the only problem of a run from its statement to the chosen proof; nothing where there are several."""
+    paths = list(islice(run.log_paths(), 2))
+    records = list(read_log(paths[0])) if len(paths) == 1 else []
+    problem = next((record for record in records if isinstance(record, Problem)), None)
+    if problem is None:
+        return
+    console = Console(highlight=False)
+    if sum(isinstance(record, Proof) for record in records) <= MOST_PROOFS:
+        console.print(rounds_tree(problem, records))
+    chosen = next((record.proof_id for record in records if isinstance(record, Selection)), None)
+    proof = next((record for record in records if isinstance(record, Proof) and record.id == chosen), None)
+    if proof is not None and proof.body is not None:
+        for line in proof_lines(problem, proof.id, proof.body):
+            console.print(plain(line), soft_wrap=True)
+
+
+def rounds_tree(problem: Problem, records: Sequence[Record]) -> Tree:
+    """The statement, each round's proofs with their scores, and the selection."""
+    tree = Tree(plain(problem.statement, style="bold"))
+    judged: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, Analysis | Review):
+            judged[record.parents[0]].append(record)
+    branches: dict[int, Tree] = {}
+    for record in sorted((record for record in records if isinstance(record, Proof)), key=lambda proof: proof.round):
+        if record.round not in branches:
+            branches[record.round] = tree.add(plain(f"round {record.round}"))
+        branch = branches[record.round].add(plain(headline(record)))
+        analyses = judged[record.id]
+        if analyses:
+            branch.add(plain(_scores("analyses", analyses)))
+        reviews = [review for analysis in analyses for review in judged[analysis.id]]
+        if reviews:
+            branch.add(plain(_scores("reviews of the analyses", reviews)))
+    refusals = sum(isinstance(record, Refusal) for record in records)
+    if refusals:
+        tree.add(plain(f"{refusals} calls refused: lemmata show RUN lists them"))
+    for record in records:
+        if isinstance(record, Selection):
+            tree.add(plain(f"chosen: {record.proof_id or 'none'}: {record.reason}", style="bold"))
+    return tree
+
+
+def proof_lines(problem: Problem, proof_id: str, body: str) -> list[str]:
+    """The chosen proof in full, and the exact verdict where the lab can read the statement."""
+    lines = [f"\nChosen proof {proof_id}:\n", *(f"    {line}" for line in body.splitlines()), ""]
+    return [*lines, *exact_verdict(problem.statement, body)]
+
+
+def exact_verdict(statement: str, body: str) -> list[str]:
+    """What the lab's checker says of a proof; why it says nothing where it cannot decide the statement."""
+    proposition = read_statement(statement)
+    if isinstance(proposition, Unsupported):
+        return [f"Exact check: none; the lab cannot decide this statement ({proposition.reason})."]
+    verdict = check(proposition, body)
+    truth = "true" if proposition.truth else "false"
+    found = [f"    {_place(body, defect)}: {defect.kind}: {defect.message}" for defect in verdict.defects]
+    end = ":" if found else ", no defect."
+    said = f"Exact check (algebra, not a model's opinion; no model saw it): the claim is {truth}, this proof scores"
+    return [f"{said} {verdict.score:g}{end}", *found]
+
+
+def _place(body: str, defect: Defect) -> str:
+    line, quote = line_of(body, defect), quotation(body[defect.place.start : defect.place.end])
+    return "at the end" if line == END else f'line {line}, "{quote}"' if quote else f"line {line}"
+
+
+def _scores(name: str, records: Sequence[Record]) -> str:
+    """The verdicts of analyses or reviews in one line."""
+    scores = [record.score for record in records if isinstance(record, Analysis | Review)]
+    return f"{name}: {', '.join('no verdict' if score is None else f'{score:g}' for score in scores)}"
