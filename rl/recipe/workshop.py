@@ -102,8 +102,10 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     result = dict(base)
     for key, value in changes.items():
         known = result.get(key)
-        nested = isinstance(known, Mapping) and isinstance(value, Mapping) and key != "shares"
-        result[key] = merged(known, value) if nested else value
+        if isinstance(known, Mapping) and isinstance(value, Mapping) and key != "shares":
+            result[key] = merged(known, value)
+        else:
+            result[key] = value
     return result
 
 
