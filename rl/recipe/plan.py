@@ -194,8 +194,8 @@ def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, l
         candidates.append(n + "distill")
         teachers = {**specialists, "refiner": specialists["prover"]}
         yield Train(candidates[-1], wanted.distill, start, tables={"critiques": n + "critiques"}, teachers=teachers)
-    for candidate in candidates:
-        yield _measure(candidate)
+    if start == "base":  # one table of all ways; later iterations choose by validation alone
+        yield from map(_measure, candidates)
     chosen = n + ("selected" if wanted.mixed is not None else "generator")
     yield Select(chosen, tuple(candidates))
     if wanted.mixed is not None:
