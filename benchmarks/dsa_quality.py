@@ -9,6 +9,7 @@ cost is the time of sampling them, in turns. Each top-k is that of the attention
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def prompt_of(group: list[Item]) -> str:
 
 
 @torch.no_grad()
-def answer_nats(module: DsaModel, tokenizer: object, groups: list[list[Item]], prompts: list[list[int]]) -> float:
+def answer_nats(module: DsaModel, tokenizer: object, groups: list[list[Item]], prompts: list[Sequence[int]]) -> float:
     """Cross-entropy of the right proofs, in nats a token."""
     total, tokens = 0.0, 0
     for group, prompt in zip(groups, prompts, strict=True):
@@ -86,7 +87,7 @@ def answer_nats(module: DsaModel, tokenizer: object, groups: list[list[Item]], p
 
 
 def sampled(
-    module: DsaModel, tokenizer: object, groups: list[list[Item]], prompts: list[list[int]]
+    module: DsaModel, tokenizer: object, groups: list[list[Item]], prompts: list[Sequence[int]]
 ) -> tuple[float, float]:
     """Share of complete proofs among one sampled answer each, and CPU seconds of sampling them all."""
     engine = Engine(module, tokenizer, EngineConfig(cache_tokens=131072, most_sequences=64))  # pyright: ignore[reportArgumentType]
