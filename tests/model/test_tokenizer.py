@@ -46,6 +46,17 @@ def test_merges_are_learned_and_digits_stay_single() -> None:
         train_tokenizer([], 270)
 
 
+def test_phrases_become_one_token_and_symbols_stay_apart() -> None:
+    texts = ["So the claim is true: x + 12 = 3x."] * 20
+    tokenizer = train_tokenizer(texts, 400, symbols=r" ?[+=] ?|[0-9]|(?<![a-z])x(?![a-z])")
+    ids = tokenizer(texts[0])["input_ids"]
+    assert tokenizer.decode(ids) == texts[0]
+    pieces = [tokenizer.decode([token]) for token in ids]
+    assert pieces == ["So the claim is true: ", "x", " + ", "1", "2", " = ", "3", "x", "."]
+    other = "claim: 7 = y + x, exactly\n"
+    assert tokenizer.decode(tokenizer(other)["input_ids"]) == other
+
+
 def test_saved_and_loaded(tmp_path: Path) -> None:
     BYTES.save_pretrained(tmp_path)
     loaded = load_tokenizer(tmp_path)
