@@ -107,7 +107,7 @@ def with_analyses(cases: Sequence[Case], analyses: Sequence[Sequence[Examined]])
 
 
 def best_answers(writer: Judge, task: Task, numbers: Iterable[int], samples: int, least: float) -> Iterator[Example]:
-    """Rejection sampling: the best of ``samples`` answers to each problem by the task's reward, if of ``least`` or more.
+    """Rejection sampling: the best of ``samples`` answers to each problem by the reward, where it is ``least`` or more.
 
     Among equals the shortest, then the first.
     """

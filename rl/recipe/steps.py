@@ -98,11 +98,12 @@ def _reject(shop: Workshop, step: Reject) -> None:
     """Answers of the specialists that the judges, or the labels, find good; no exact truth beyond the labels."""
     count, judged = shop.config.generator.examples, JudgesConfig(analyses=2)
     verifier, meta = (shop.judge(step.specialists[role], step.name) for role in ("verifier", "meta_verifier"))
-    data = replace(shop.data, proofs=str(shop.table(step.proofs)), planted=step.planted)
+    named = {name: str(shop.table(getattr(step, name))) for name in ("proofs", "analyses", "critiques")}
+    data = replace(shop.data, **named, planted=step.planted)
     examples = []
     for kind in ("prover", "refiner", "verifier", "meta_verifier"):
         writer = shop.judge(step.specialists.get(kind, step.specialists["prover"]), f"{step.name} {kind}")
-        own = replace(data, shares={kind: 1}, critiques=str(shop.table(step.critiques)))
+        own = replace(data, shares={kind: 1})
         judges = Judges(judged, verifier, meta) if kind in ("prover", "refiner") else Judges(judged, None, meta)
         task = make_task("generator", own, shop.templates, "train", shop.config.seed + 77, judges)
         examples += collect.best_answers(writer, task, range(count), 4, shop.config.generator.least)
