@@ -41,8 +41,10 @@ def prove(prover: Judge, templates: Templates, wanted: Sequence[Theorem], sample
 
     Theorems of one statement, of which small levels have some, are one.
     """
-    distinct = {theorem.statement: theorem for theorem in reversed(wanted)}
-    wanted = [theorem for theorem in wanted if distinct[theorem.statement] is theorem]
+    first: dict[str, Theorem] = {}
+    for theorem in wanted:
+        first.setdefault(theorem.statement, theorem)
+    wanted = list(first.values())
     answers = prover.ask([templates.proof(theorem.statement) for theorem in wanted], samples)
     return [
         Case(theorem.statement, body, theorem=theorem)

@@ -12,9 +12,7 @@ import torch
 from model.checkpoint import load_pretrained, save_pretrained
 from model.initialise import empty_model
 from model.tokenizer import load_tokenizer
-from proofs.config import read_config
 from rl.judge import Judges, JudgesConfig
-from rl.merging.config import MergeConfig
 from rl.merging.merge import merge
 from rl.parallel import Parallel
 from rl.recipe import collect, measure
@@ -86,12 +84,10 @@ def _label(shop: Workshop, step: Label) -> None:
 
 
 def _merge(shop: Workshop, step: Merge) -> None:
-    models = [str(shop.model(name)) for name in step.models]
     out = shop.model(step.name)
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    values = {**step.settings, "models": models, "base": str(shop.model(step.base)), "out": str(out)}
-    merge(read_config(MergeConfig, values, step.name))
+    merge(shop.merging(step))
 
 
 def _reject(shop: Workshop, step: Reject) -> None:
