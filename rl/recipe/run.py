@@ -51,13 +51,11 @@ def cotrain(
             return False
         say(f"step {number} of {len(steps)}: {step.name}")
         started = time.monotonic()
-        try:
+        with _naming(step.name):
             if not carry_out(shop, step, parallel, report, stopping):
                 return False
             done.parent.mkdir(parents=True, exist_ok=True)
             done.write_text(json.dumps({"seconds": round(time.monotonic() - started, 1)}) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise LemmataError(f"step {step.name}: {error}; the same command resumes") from error
     return True
 
 
@@ -82,3 +80,5 @@ def _naming(step: str) -> Iterator[None]:
         yield
     except LemmataError as error:
         raise LemmataError(f"step {step}: {error}") from error
+    except OSError as error:
+        raise LemmataError(f"step {step}: {error}; the same command resumes") from error

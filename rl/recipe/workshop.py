@@ -99,7 +99,7 @@ class Workshop:
         try:
             return Stream(role, self.data.families, levels or self.data.levels, split, seed)
         except ValueError as error:
-            raise LemmataError(f"train.data: {error}") from error
+            raise LemmataError(f"{'measure.hard' if levels else 'train.data'}: {error}") from error
 
     def theorems(
         self, split: str, per_level: int, iteration: int = 0, levels: tuple[int, ...] | None = None
