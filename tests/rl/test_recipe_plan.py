@@ -15,11 +15,13 @@ from omegaconf import OmegaConf
 from proofs.config import read_config
 from proofs.errors import LemmataError
 from rl.recipe.config import CotrainConfig
-from rl.recipe.plan import Analyse, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train, plan
+from rl.recipe.plan import Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train, plan
 from rl.recipe.run import check_settings
 from rl.recipe.workshop import Workshop
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf"
+SINGLE = ("start", "base", "prover", "verifier", "meta_verifier", "proofs", "analyses", "critiques", "model")
+SEVERAL, MAPPED = ("models", "candidates"), ("tables", "judges", "teachers", "specialists")
 PRESETS = sorted(path.stem for path in (FOLDER / "recipe").glob("*.yaml"))
 
 
@@ -32,26 +34,11 @@ def settings(recipe: str, *overrides: str) -> CotrainConfig:
 
 def read_by(step: Step) -> list[str]:
     """The steps whose folders a step reads."""
-    match step:
-        case Train():
-            start = [step.start] if step.start else []
-            return [*start, *step.tables.values(), *step.judges.values(), *step.teachers.values()]
-        case Sparsify():
-            return [step.start]
-        case Prove():
-            return [step.prover]
-        case Analyse():
-            return [step.verifier, step.proofs]
-        case Label():
-            return [step.verifier, step.meta_verifier, step.proofs]
-        case Merge():
-            return [step.base, *step.models]
-        case Reject():
-            return [*step.specialists.values(), step.proofs, step.analyses, step.critiques]
-        case Select():
-            return list(step.candidates)
-        case Measure():
-            return [step.model, step.proofs, *([step.analyses] if step.analyses else [])]
+    values = [getattr(step, name, None) for name in SINGLE]
+    single = [value for value in values if isinstance(value, str)]
+    several = [value for name in SEVERAL for value in getattr(step, name, ())]
+    mapped = [value for name in MAPPED for value in getattr(step, name, {}).values()]
+    return [*single, *several, *mapped]
 
 
 def of_iteration(steps: Iterable[Step], number: int) -> list[Step]:
