@@ -10,7 +10,10 @@ from proofs.errors import LemmataError
 from proofs.store import Run
 from rl.recipe.config import CotrainConfig
 
-MAY_CHANGE = frozenset(["run", "train.threads", *(f"*.{key}" for key in OF_TRAINING if key != "run")])
+# Steps of training are no such thing here: what follows a step rests on how far it went.
+MAY_CHANGE = frozenset(
+    ["run", "train.threads", *(f"*.{key}" for key in OF_TRAINING if key not in ("run", "stages.*.steps"))]
+)
 
 
 def cotrain_command(config: dict[str, Any]) -> int:

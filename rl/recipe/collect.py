@@ -37,7 +37,14 @@ def theorems(stream: Stream, count: int) -> list[Theorem]:
 
 
 def prove(prover: Judge, templates: Templates, wanted: Sequence[Theorem], samples: int) -> list[Case]:
-    """``samples`` proofs of each theorem without labels; identical ones and what is no proof are left out."""
+    """``samples`` proofs of each theorem without labels; identical ones and what is no proof are left out.
+
+    Theorems of one statement, of which small levels have some, are one.
+    """
+    first: dict[str, Theorem] = {}
+    for theorem in wanted:
+        first.setdefault(theorem.statement, theorem)
+    wanted = list(first.values())
     answers = prover.ask([templates.proof(theorem.statement) for theorem in wanted], samples)
     return [
         Case(theorem.statement, body, theorem=theorem)
@@ -79,12 +86,12 @@ def review(
     ]
     prompts = [templates.meta_verification(case.statement, case.proof, one.text) for case, one in wanted]
     answers = iter(meta.ask(prompts, count))
-    scores: dict[tuple[str, str], tuple[float | None, ...]] = {}
+    scores: dict[tuple[str, str, str], tuple[float | None, ...]] = {}
     for case, one in wanted:
         quoted = f"{case.proof}\n{one.text}"
-        scores[case.statement + case.proof, one.text] = tuple(read_score(answer, quoted) for answer in next(answers))
+        scores[case.statement, case.proof, one.text] = tuple(read_score(answer, quoted) for answer in next(answers))
     return [
-        [replace(one, reviews=scores.get((case.statement + case.proof, one.text), ())) for one in group]
+        [replace(one, reviews=scores.get((case.statement, case.proof, one.text), ())) for one in group]
         for case, group in zip(cases, analyses, strict=True)
     ]
 
@@ -107,7 +114,7 @@ def with_analyses(cases: Sequence[Case], analyses: Sequence[Sequence[Examined]])
 
 
 def best_answers(writer: Judge, task: Task, numbers: Iterable[int], samples: int, least: float) -> Iterator[Example]:
-    """Rejection sampling: the best of ``samples`` answers to each problem by the task's reward, from ``least`` on.
+    """Rejection sampling: the best of ``samples`` answers to each problem by the reward, where it is ``least`` or more.
 
     Among equals the shortest, then the first.
     """

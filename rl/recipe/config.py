@@ -59,6 +59,10 @@ class GeneratorConfig:
     distill: Changes | None
     mixed: Changes | None
 
+    def __post_init__(self) -> None:
+        if not self.merges and self.rejection is None and self.distill is None:
+            raise ValueError("no way to one model is left: at least one of merges, rejection and distill")
+
 
 @settings(frozen=True, config=STRICT)
 class MeasureConfig:

@@ -11,7 +11,7 @@ from lab import check
 from lab.analyses import analysis_quality
 from lab.theorem import Theorem
 from proofs.rubric import Verdict
-from proofs.sections import ProofSections, self_score, split_proof
+from proofs.sections import self_score, split_proof
 from proofs.templates import Templates
 from rl.judge import Judge
 from rl.task import Answer
@@ -28,7 +28,7 @@ def coordinates(theorem: Theorem | None) -> Record:
 
 def measure_prover(prover: Judge, templates: Templates, wanted: Sequence[Theorem], samples: int) -> Iterator[Record]:
     """``samples`` proofs of each theorem: the checker's score, its own score, whether it has the format."""
-    groups = prover.ask([templates.proof(theorem.statement) for theorem in wanted], samples)
+    groups = _ask(prover, [templates.proof(theorem.statement) for theorem in wanted], samples)
     for theorem, group in zip(wanted, groups, strict=True):
         for answer in group:
             yield {**coordinates(theorem), **_proof_record(theorem, answer)}
@@ -36,7 +36,7 @@ def measure_prover(prover: Judge, templates: Templates, wanted: Sequence[Theorem
 
 def measure_verifier(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> Iterator[Record]:
     """``count`` analyses of each labelled proof: label, score, and the analysis' exact quality."""
-    groups = verifier.ask([templates.verification(case.statement, case.proof) for case in cases], count)
+    groups = _ask(verifier, [templates.verification(case.statement, case.proof) for case in cases], count)
     for place, (case, group) in enumerate(zip(cases, groups, strict=True)):
         for answer in group:
             quality = None if case.theorem is None else analysis_quality(case.theorem, case.proof, answer.text)
@@ -53,7 +53,7 @@ def measure_verifier(verifier: Judge, templates: Templates, cases: Sequence[Case
 def measure_meta_verifier(meta: Judge, templates: Templates, cases: Sequence[Case]) -> Iterator[Record]:
     """One review of each analysis: its exact quality, and the rating."""
     prompts = [templates.meta_verification(case.statement, case.proof, case.analysis) for case in cases]
-    for case, (answer, *_) in zip(cases, meta.ask(prompts, 1), strict=True):
+    for case, (answer, *_) in zip(cases, _ask(meta, prompts, 1), strict=True):
         rating = read_score(answer, f"{case.proof}\n{case.analysis}")
         yield {**coordinates(case.theorem), "quality": case.quality, "rating": rating, "tokens": answer.tokens}
 
@@ -71,7 +71,7 @@ def measure_refinement(
     for number in range(rounds):
         for one, answer in zip(going, _independent(model, [prompts[one] for one in going], number), strict=True):
             history[one].append(answer)
-        going = [one for one in going if not _content(split_proof(history[one][-1].text))]
+        going = [one for one in going if not _content(history[one][-1])]
         for one in going:
             prompts[one] = _next_prompt(templates, one[0], history[one][-1])
     for (theorem, chain), answers in history.items():
@@ -82,6 +82,11 @@ def measure_refinement(
         }
 
 
+def _ask(judge: Judge, prompts: Sequence[str], count: int) -> list[list[Answer]]:
+    """As Judge.ask; where a prompt leaves no room, the answers that there could be none of count as cut off."""
+    return [group or [Answer("", truncated=True)] * count for group in judge.ask(prompts, count)]
+
+
 def _next_prompt(templates: Templates, theorem: Theorem, latest: Answer) -> str:
     sections = split_proof(latest.text)
     if latest.truncated or not sections.body:
@@ -90,9 +95,11 @@ def _next_prompt(templates: Templates, theorem: Theorem, latest: Answer) -> str:
     return templates.refinement(theorem.statement, [(sections.body, critiques)])
 
 
-def _content(sections: ProofSections) -> bool:
+def _content(answer: Answer) -> bool:
+    sections = split_proof(answer.text)
     verdict = self_score(sections)
-    return sections.body is not None and isinstance(verdict, Verdict) and verdict.score == 1.0
+    perfect = isinstance(verdict, Verdict) and verdict.score == 1.0
+    return perfect and sections.body is not None and not answer.truncated
 
 
 def _independent(model: Judge, prompts: Sequence[str], draw: int) -> list[Answer]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proofs.errors import LemmataError
 from rl.recipe.config import Changes, CotrainConfig
 
 Models = Mapping[str, str]  # role: the step whose model plays it
@@ -90,6 +91,7 @@ class Reject:
     name: str
     specialists: Models
     proofs: str
+    analyses: str
     critiques: str
     planted: bool
 
@@ -121,7 +123,7 @@ Step = Train | Sparsify | Prove | Analyse | Label | Merge | Reject | Select | Me
 
 
 def plan(config: CotrainConfig) -> list[Step]:
-    """All steps in their order."""
+    """All steps in their order. Raises LemmataError where a merge names a role that there is not."""
     steps = list(_start(config))
     start = "base"
     for number in range(1, config.iterations + 1):
@@ -170,24 +172,31 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
     yield Train(prover, config.prover, start, tables={"critiques": n + "critiques"}, judges=judges)
     yield _measure(prover, refine=True)
     specialists = {"prover": prover, "verifier": verifier, "meta_verifier": meta}
-    yield from _generator(config, n, start, specialists, labels)
+    # Labels of analyses are those of the first iteration, then too.
+    tables = {"proofs": labels, "analyses": "1-analyses", "critiques": n + "critiques"}
+    yield from _generator(config, n, start, specialists, tables)
 
 
 def _measure(model: str, *, refine: bool = False) -> Measure:
     return Measure(f"measure-{model}", model, TEST_PROOFS, TEST_ANALYSES, refine)
 
 
-def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, labels: str) -> Iterator[Step]:
+def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, tables: Models) -> Iterator[Step]:
     """Every way to one model, each measured; the best goes on."""
+    planted = n == "1-"
     wanted, candidates = config.generator, []
     for name, settings in wanted.merges.items():
         changes = {"method": name, **settings}
         roles = changes.pop("models", specialists)
+        if unknown := [role for role in roles if role not in specialists]:
+            raise LemmataError(
+                f"generator.merges.{name}.models: no role {unknown[0]!r}; there are {', '.join(specialists)}"
+            )
         models = tuple(dict.fromkeys(specialists[role] for role in roles if specialists[role] != start))
         candidates.append(f"{n}merge-{name}")
         yield Merge(candidates[-1], start, models, changes)
     if wanted.rejection is not None:
-        yield Reject(n + "examples", specialists, labels, n + "critiques", planted=n == "1-")
+        yield Reject(n + "examples", specialists, **tables, planted=planted)
         candidates.append(n + "rejection")
         yield Train(candidates[-1], wanted.rejection, start, tables={"examples": n + "examples"})
     if wanted.distill is not None:
@@ -200,6 +209,6 @@ def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, l
     yield Select(chosen, tuple(candidates))
     if wanted.mixed is not None:
         judges = {"verifier": specialists["verifier"], "meta_verifier": specialists["meta_verifier"]}
-        tables = {"critiques": n + "critiques"}
-        yield Train(n + "generator", wanted.mixed, chosen, tables=tables, judges=judges)
+        data = {} if planted else {"planted": False}
+        yield Train(n + "generator", wanted.mixed, chosen, tables=tables, judges=judges, data=data)
     yield _measure(n + "generator", refine=True)

@@ -6,17 +6,24 @@ begin anew.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
+from proofs.errors import LemmataError
 from rl.parallel import Parallel
 from rl.recipe.config import CotrainConfig
-from rl.recipe.plan import Train, plan
+from rl.recipe.plan import Merge, Step, Train, plan
 from rl.recipe.steps import carry_out
 from rl.recipe.workshop import Workshop
+from rl.setup import task_of
 from rl.trainer import Report
 
 DONE = "done"
+TABLES = ("proofs", "analyses", "critiques", "examples")
 
 
 def cotrain(
@@ -30,12 +37,12 @@ def cotrain(
     """Go through the recipe in ``folder``; False where it was told to stop before the end.
 
     ``say`` is told of every step of the recipe, ``report`` of every step of training. Raises LemmataError, before any
-    work, where the settings of a step are wrong.
+    work, where the settings of a step are wrong, and where something cannot be written.
     """
     shop, steps = Workshop(config, folder), plan(config)
-    for step in steps:
-        if isinstance(step, Train):
-            shop.training(step)
+    check_settings(shop, steps)
+    # Before any step: a resumed run may begin with one that is no training, and must sum as training does.
+    torch.set_num_threads(shop.threads)
     for number, step in enumerate(steps, 1):
         done = shop.at(step.name) / DONE
         if done.exists():
@@ -44,8 +51,34 @@ def cotrain(
             return False
         say(f"step {number} of {len(steps)}: {step.name}")
         started = time.monotonic()
-        if not carry_out(shop, step, parallel, report, stopping):
-            return False
-        done.parent.mkdir(parents=True, exist_ok=True)
-        done.write_text(json.dumps({"seconds": round(time.monotonic() - started, 1)}) + "\n", encoding="utf-8")
+        with _naming(step.name):
+            if not carry_out(shop, step, parallel, report, stopping):
+                return False
+            done.parent.mkdir(parents=True, exist_ok=True)
+            done.write_text(json.dumps({"seconds": round(time.monotonic() - started, 1)}) + "\n", encoding="utf-8")
     return True
+
+
+def check_settings(shop: Workshop, steps: Iterable[Step]) -> None:
+    """Raises LemmataError, which names the step, where one of ``steps`` could not begin by its settings."""
+    for step in steps:
+        with _naming(step.name):
+            if isinstance(step, Train):
+                settings = shop.training(step)
+                bare = {**settings.data, **dict.fromkeys(TABLES), "judges": {}}  # these are not made yet
+                task_of(replace(settings, data=bare), settings.role, "train")
+            elif isinstance(step, Merge):
+                shop.merging(step).resolved()
+    for split in ("validation", "test"):
+        shop.stream("prove", split)
+    shop.stream("prove", "test", levels=shop.config.measure.hard)
+
+
+@contextmanager
+def _naming(step: str) -> Iterator[None]:
+    try:
+        yield
+    except LemmataError as error:
+        raise LemmataError(f"step {step}: {error}") from error
+    except OSError as error:
+        raise LemmataError(f"step {step}: {error}; the same command resumes") from error

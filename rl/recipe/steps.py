@@ -12,9 +12,8 @@ import torch
 from model.checkpoint import load_pretrained, save_pretrained
 from model.initialise import empty_model
 from model.tokenizer import load_tokenizer
-from proofs.config import read_config
-from rl.judge import Judges, JudgesConfig
-from rl.merging.config import MergeConfig
+from proofs.errors import LemmataError
+from rl.judge import Judges
 from rl.merging.merge import merge
 from rl.parallel import Parallel
 from rl.recipe import collect, measure
@@ -53,13 +52,15 @@ def _prove(shop: Workshop, step: Prove) -> None:
     else:
         wanted, samples = shop.theorems(step.split, measured.problems), measured.samples
     cases = collect.prove(shop.judge(step.prover, step.name), shop.templates, wanted, samples)
-    write_cases(shop.table(step.name), collect.label_exactly(cases) if step.exact else cases)
+    made = write_cases(shop.table(step.name), collect.label_exactly(cases) if step.exact else cases)
+    _need(made, f"no proof by {step.prover} ended within measure.max_tokens")
 
 
 def _analyse(shop: Workshop, step: Analyse) -> None:
     cases = read_cases(str(shop.table(step.proofs)), ()).rows
     analyses = collect.analyse(shop.judge(step.verifier, step.name), shop.templates, cases, shop.config.fresh.analyses)
-    write_cases(shop.table(step.name), collect.with_analyses(cases, analyses))
+    made = write_cases(shop.table(step.name), collect.with_analyses(cases, analyses))
+    _need(made, f"no analysis by {step.verifier} has a score")
 
 
 def _label(shop: Workshop, step: Label) -> None:
@@ -82,32 +83,39 @@ def _label(shop: Workshop, step: Label) -> None:
         ),
     )
     labelled = (replace(case, label=collect.label(group, wanted)) for case, group in zip(cases, examined, strict=True))
-    write_cases(shop.table(step.name), (case for case in labelled if case.label is not None))
+    made = write_cases(shop.table(step.name), (case for case in labelled if case.label is not None))
+    _need(made, f"no proof got a label by labels.rule; {step.name}/examined.jsonl has the analyses and reviews")
 
 
 def _merge(shop: Workshop, step: Merge) -> None:
-    models = [str(shop.model(name)) for name in step.models]
     out = shop.model(step.name)
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    values = {**step.settings, "models": models, "base": str(shop.model(step.base)), "out": str(out)}
-    merge(read_config(MergeConfig, values, step.name))
+    merge(shop.merging(step))
 
 
 def _reject(shop: Workshop, step: Reject) -> None:
     """Answers of the specialists that the judges, or the labels, find good; no exact truth beyond the labels."""
-    count, judged = shop.config.generator.examples, JudgesConfig(analyses=2)
+    count, judged = shop.config.generator.examples, shop.data.judges
     verifier, meta = (shop.judge(step.specialists[role], step.name) for role in ("verifier", "meta_verifier"))
-    data = replace(shop.data, proofs=str(shop.table(step.proofs)), planted=step.planted)
+    named = {name: str(shop.table(getattr(step, name))) for name in ("proofs", "analyses", "critiques")}
+    data = replace(shop.data, **named, planted=step.planted)
     examples = []
     for kind in ("prover", "refiner", "verifier", "meta_verifier"):
         writer = shop.judge(step.specialists.get(kind, step.specialists["prover"]), f"{step.name} {kind}")
-        own = replace(data, shares={kind: 1}, critiques=str(shop.table(step.critiques)))
+        own = replace(data, shares={kind: 1})
         judges = Judges(judged, verifier, meta) if kind in ("prover", "refiner") else Judges(judged, None, meta)
         task = make_task("generator", own, shop.templates, "train", shop.config.seed + 77, judges)
         examples += collect.best_answers(writer, task, range(count), 4, shop.config.generator.least)
     Random(f"{shop.config.seed} {step.name}").shuffle(examples)
-    write_examples(shop.table(step.name), examples)
+    made = write_examples(shop.table(step.name), examples)
+    _need(made, "no answer was rewarded with generator.least or more")
+
+
+def _need(made: int, why: str) -> None:
+    """Raises LemmataError where a table is empty: later steps could not learn from it."""
+    if not made:
+        raise LemmataError(f"{why}: train longer before this step, or gather more, in another run=FOLDER")
 
 
 def _measure(shop: Workshop, step: Measure) -> None:

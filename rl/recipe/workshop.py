@@ -15,8 +15,9 @@ from proofs.errors import LemmataError
 from proofs.templates import Templates
 from rl.config import TrainConfig
 from rl.judge import JudgesConfig
+from rl.merging.config import MergeConfig
 from rl.recipe.config import CotrainConfig
-from rl.recipe.plan import Train
+from rl.recipe.plan import Merge, Train
 from rl.tasks.build import DataConfig
 from rl.trained_judge import TrainedJudge
 
@@ -45,7 +46,7 @@ class Workshop:
         return self.at(step) / TABLE
 
     def training(self, step: Train) -> TrainConfig:
-        """The settings of a step of training. Raises LemmataError where they are wrong; the message names the step."""
+        """The settings of a step of training. Raises LemmataError where they are wrong."""
         data = {name: str(self.table(table)) for name, table in step.tables.items()} | dict(step.data)
         judges = {role: str(self.model(model)) for role, model in step.judges.items()}
         named: dict[str, Any] = {
@@ -57,7 +58,18 @@ class Workshop:
         if step.teachers:
             named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
         values = merged(merged(self.config.train, step.changes), named)
-        return read_config(TrainConfig, values, step.name)
+        return read_config(TrainConfig, values, "")
+
+    def merging(self, step: Merge) -> MergeConfig:
+        """The settings of a merge. Raises LemmataError where they are wrong."""
+        models, out = [str(self.model(name)) for name in step.models], str(self.model(step.name))
+        values = {**step.settings, "models": models, "base": str(self.model(step.base)), "out": out}
+        return read_config(MergeConfig, values, "")
+
+    @property
+    def threads(self) -> int:
+        """Of torch, in all steps."""
+        return int(self.config.train["threads"])
 
     @cached_property
     def data(self) -> DataConfig:
@@ -87,7 +99,7 @@ class Workshop:
         try:
             return Stream(role, self.data.families, levels or self.data.levels, split, seed)
         except ValueError as error:
-            raise LemmataError(f"train.data: {error}") from error
+            raise LemmataError(f"{'measure.hard' if levels else 'train.data'}: {error}") from error
 
     def theorems(
         self, split: str, per_level: int, iteration: int = 0, levels: tuple[int, ...] | None = None

@@ -1,0 +1,152 @@
+"""``lemmata cotrain`` as a user calls it: the recipe to its end, killed and resumed, and told what is wrong."""
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+pytest.importorskip("torch")
+
+from tests.command import CommandLine
+from tests.processes import LONGEST, ROOT
+
+SMALL = [
+    *("recipe=smoke", "train.threads=1", "train.new_model.shape.num_hidden_layers=1", "train.validation.items=2"),
+    *("train.new_model.tokenizer_examples=100", "train.stages.rl.steps=1", "train.stages.rl.groups=2"),
+    *("train.stages.rl.sampling.max_tokens=64", "prover.stages.rl.steps=1", "generator.mixed.stages.rl.steps=1"),
+    *("cold_start.stages.sft.steps=120", "cold_start.stages.sft.tokens=1024"),
+    *("indexer.train.stages.warmup.steps=1", "indexer.train.stages.sparse.steps=1"),
+    *("fresh.problems=8", "fresh.analyses=3", "labels.analyses=2"),
+    *("generator.rejection=null", "generator.distill=null"),
+    *(f"~generator.merges.{name}" for name in ("task_arithmetic", "ties", "dare_linear", "dare_ties", "ram")),
+    *("~generator.merges.slerp_prover_verifier", "measure.validation=2", "measure.samples=1", "measure.analyses=1"),
+    *("measure.hard_problems=1", "measure.rounds=2", "measure.max_tokens=64"),
+]
+MADE = ("*.jsonl", "*.json", "*.safetensors")
+
+
+def command(run: Path) -> list[str]:
+    return [sys.executable, "-m", "lemmata", "cotrain", f"run={run}", *SMALL]
+
+
+def finish(run: Path) -> None:
+    done = subprocess.run(command(run), cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing disturbed; tests that change it copy it."""
+    run = tmp_path_factory.mktemp("cotrain") / "run"
+    finish(run)
+    return run
+
+
+def results(run: Path) -> dict[str, bytes]:
+    """Every table, record, choice and model of the run; metrics are left out, whose lines hold seconds."""
+    paths = [path for pattern in MADE for path in (run / "steps").rglob(pattern)]
+    kept = [path for path in paths if path.name != "metrics.jsonl" and "checkpoints" not in path.parts]
+    return {str(path.relative_to(run)): path.read_bytes() for path in kept}
+
+
+def done_steps(run: Path) -> set[str]:
+    return {path.parent.name for path in (run / "steps").glob("*/done")}
+
+
+def test_every_step_is_done_and_leaves_what_it_makes(undisturbed: Path) -> None:
+    made = results(undisturbed)
+    folders = {path.name for path in (undisturbed / "steps").iterdir()}
+    assert done_steps(undisturbed) == folders
+    expected = {
+        *("steps/base/model/model.safetensors", "steps/1-analyses/table.jsonl", "steps/2-labels/examined.jsonl"),
+        *("steps/2-critiques/table.jsonl", "steps/2-selected/choice.json", "steps/2-generator/model/model.safetensors"),
+        *("steps/measure-base/refinement.jsonl", "steps/measure-2-generator/meta-verifier-real.jsonl"),
+    }
+    assert expected <= made.keys()
+    assert made["steps/1-prover/model/model.safetensors"] != made["steps/base/model/model.safetensors"]
+    assert all(made[name] for name in expected)
+    labelled = [json.loads(line) for line in made["steps/2-labels/table.jsonl"].splitlines()]
+    proofs = [json.loads(line) for line in made["steps/2-proofs/table.jsonl"].splitlines()]
+    # The second iteration's proofs come without the truth, and get labels afterwards.
+    assert all(row["label"] is None for row in proofs)
+    assert labelled
+    assert all({**row, "label": None} in proofs for row in labelled)
+
+
+def test_a_run_that_ended_does_nothing_again(undisturbed: Path, lemmata: CommandLine) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (undisturbed / "steps").rglob("*")}
+    said = lemmata.ok("cotrain", f"run={undisturbed}", *SMALL)
+    assert "step " not in said.everything.replace("steps", "")
+    assert {path: path.stat().st_mtime_ns for path in (undisturbed / "steps").rglob("*")} == before
+
+
+def test_other_settings_are_refused(undisturbed: Path, lemmata: CommandLine) -> None:
+    for change in ("prover.stages.rl.steps=7", "seed=1", "labels.rule.k=2"):
+        said = lemmata.fails("cotrain", f"run={undisturbed}", *SMALL, change)
+        assert change.partition("=")[0] in said
+    lemmata.ok("cotrain", f"run={undisturbed}", *SMALL, "train.checkpoint.every=3")
+
+
+def test_killed_and_resumed_it_ends_the_same(undisturbed: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(undisturbed, run)
+    # The cold start takes longest and is training like any other: it is not done again.
+    for folder in (run / "steps").iterdir():
+        if folder.name not in ("cold-start", "sparse-start"):
+            shutil.rmtree(folder)
+    random, many = Random(5), len(done_steps(undisturbed))
+    for share in (0.2, 0.5, 0.8):
+        wait = random.uniform(0.0, 1.5)
+        kill_at(run, int(share * many), wait)
+    finish(run)
+    assert done_steps(run) == done_steps(undisturbed)
+    expected, found = results(undisturbed), results(run)
+    assert found.keys() == expected.keys()
+    assert [name for name in found if found[name] != expected[name]] == []
+
+
+def kill_at(run: Path, steps: int, wait: float) -> None:
+    """Start the command, and end it with kill -9 ``wait`` seconds after so many steps were done."""
+    process = subprocess.Popen(command(run), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + LONGEST
+        while len(done_steps(run)) < steps:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(wait)
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_wrong_settings_of_a_late_step_are_named_before_any_work(lemmata: CommandLine) -> None:
+    for change, said in {
+        "generator.mixed.stages.rl.steps=0": "step 1-generator: stages.rl.steps=0",
+        "generator.merges.linear.method=mean": "step 1-merge-linear: method='mean'",
+        "measure.hard=[9]": "measure.hard: no level 9",
+    }.items():
+        plus = "+" if "method" in change else ""
+        assert said in lemmata.fails("cotrain", "run=refused", "recipe=smoke", f"{plus}{change}")
+    assert not (lemmata.folder / "refused" / "steps").exists()
+
+
+def test_without_torch_the_command_says_what_to_install(lemmata: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named 'torch' for {name}", name="torch")
+
+    monkeypatch.setattr("lemmata.training.import_module", missing)
+    assert "`lemmata cotrain` needs torch: pip install '.[model]'" in lemmata.fails("cotrain", "recipe=smoke")
+    assert importlib.util.find_spec("torch")
+
+
+def test_one_process_is_asked_for(lemmata: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rl.parallel.Parallel.world", 2, raising=False)
+    assert "is one process" in lemmata.fails("cotrain", "recipe=smoke", "run=two")

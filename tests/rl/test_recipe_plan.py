@@ -1,0 +1,153 @@
+"""The recipe as a list of steps: their order, where labels come from, and the presets."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from proofs.config import read_config
+from proofs.errors import LemmataError
+from rl.recipe.config import CotrainConfig
+from rl.recipe.plan import Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train, plan
+from rl.recipe.run import check_settings
+from rl.recipe.workshop import Workshop
+
+FOLDER = Path(__file__).resolve().parents[2] / "conf"
+SINGLE = ("start", "base", "prover", "verifier", "meta_verifier", "proofs", "analyses", "critiques", "model")
+SEVERAL, MAPPED = ("models", "candidates"), ("tables", "judges", "teachers", "specialists")
+PRESETS = sorted(path.stem for path in (FOLDER / "recipe").glob("*.yaml"))
+
+
+def settings(recipe: str, *overrides: str) -> CotrainConfig:
+    with initialize_config_dir(str(FOLDER), version_base=None):
+        composed = compose("cotrain", overrides=[f"recipe={recipe}", *overrides])
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    return read_config(CotrainConfig, values, "")
+
+
+def read_by(step: Step) -> list[str]:
+    """The steps whose folders a step reads."""
+    values = [getattr(step, name, None) for name in SINGLE]
+    single = [value for value in values if isinstance(value, str)]
+    several = [value for name in SEVERAL for value in getattr(step, name, ())]
+    mapped = [value for name in MAPPED for value in getattr(step, name, {}).values()]
+    return [*single, *several, *mapped]
+
+
+def of_iteration(steps: Iterable[Step], number: int) -> list[Step]:
+    return [step for step in steps if step.name.startswith(f"{number}-")]
+
+
+@pytest.mark.parametrize("recipe", PRESETS)
+def test_every_preset_is_a_plan_whose_steps_could_begin(recipe: str, tmp_path: Path) -> None:
+    config = settings(recipe)
+    steps = plan(config)
+    check_settings(Workshop(config, tmp_path), steps)
+    assert plan(config) == steps
+    assert not list(tmp_path.iterdir())
+    done: set[str] = set()
+    for step in steps:
+        assert not set(read_by(step)) - done, step.name
+        assert step.name not in done
+        done.add(step.name)
+    assert f"measure-{config.iterations}-generator" in done
+
+
+@pytest.mark.parametrize("start", ["base", "1-generator", "2-generator"])
+def test_specialists_and_candidates_start_from_one_model(start: str) -> None:
+    number = "123"[["base", "1-generator", "2-generator"].index(start)]
+    steps = {step.name: step for step in plan(replace(settings("laptop"), iterations=3))}
+    first = steps[f"{number}-verifier-alone"] if start == "base" else steps[f"{number}-verifier"]
+    trained = [first, *(steps[f"{number}-{name}"] for name in ("prover", "rejection", "distill"))]
+    assert {step.start for step in trained if isinstance(step, Train)} == {start}
+    merges = [step for step in of_iteration(steps.values(), int(number)) if isinstance(step, Merge)]
+    assert {step.base for step in merges} == {start}
+    # A model that did not change has no task vector: it is no part of a merge.
+    assert all(start not in step.models for step in merges)
+
+
+def test_a_reward_of_a_prover_is_never_the_truth() -> None:
+    for step in plan(replace(settings("laptop"), iterations=3)):
+        shares = step.changes.get("data", {}).get("shares", {}) if isinstance(step, Train) else {}
+        if isinstance(step, Train) and "rl" in step.changes["stage"] and "prover" in shares:
+            assert step.judges.keys() == {"verifier", "meta_verifier"}, step.name
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
+    steps = plan(replace(settings("laptop"), iterations=3))
+    kinds = {step.name: step for step in steps}
+    later = of_iteration(steps, number)
+    assert all(not step.exact for step in later if isinstance(step, Prove))
+    labelled: list[str] = []
+    for step in later:
+        match step:
+            case Train(changes={"stage": "rl", "role": role}):
+                # Rewards of the verifier's and the meta-verifier's parts are by labels, whose table must be named.
+                shares = step.changes.get("data", {}).get("shares", {role: 1})
+                assert "meta_verifier" not in shares or step.tables["analyses"] == "1-analyses"
+                if "verifier" in shares:
+                    assert step.data == {"planted": False}
+                    labelled.append(step.tables["proofs"])
+            case Reject():
+                assert not step.planted
+                assert step.analyses == "1-analyses"
+                labelled.append(step.proofs)
+            case _:
+                pass
+    assert labelled == [f"{number}-labels"] * 3  # the verifier, rejection sampling, mixed reinforcement learning
+    assert isinstance(kinds[f"{number}-labels"], Label)
+
+
+def test_the_first_iteration_learns_from_exact_labels_beside_planted_ones() -> None:
+    steps = {step.name: step for step in plan(settings("laptop"))}
+    verifier = steps["1-verifier-alone"]
+    assert isinstance(verifier, Train)
+    assert verifier.tables == {"proofs": "1-proofs"}
+    assert steps["1-proofs"] == Prove("1-proofs", "base", exact=True, iteration=1)
+    assert isinstance(verifier, Train)
+    assert "planted" not in verifier.data
+
+
+def test_steps_can_be_left_out() -> None:
+    overrides = ["indexer=null", "generator.rejection=null", "generator.distill=null", "generator.mixed=null"]
+    steps = plan(settings("smoke", *overrides))
+    assert steps[0] == Train("base", settings("smoke").cold_start)
+    assert not any(isinstance(step, Reject | Sparsify) for step in steps)
+    generators = [step for step in steps if step.name.endswith("-generator") and not isinstance(step, Measure)]
+    assert [type(step) for step in generators] == [Select, Select]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["+prover.data.sharse.x=1"], "step 1-prover: data.sharse: there is no such setting"),
+        (["+prover.data.shares.poet=1"], "step 1-prover: data: no kind of task 'poet'"),
+        (["prover.stages.rl.steps=0"], r"step 1-prover: stages\.rl\.steps=0"),
+        (["train.data.levels=[9]"], "step cold-start: data: no level 9"),
+        (["measure.hard=[9]"], r"measure\.hard: no level 9"),
+        (["generator.merges.ties.parameters.density=7"], r"step 1-merge-ties: parameters\.density"),
+        (["+generator.merges.ram.method=rams"], "step 1-merge-ram: method='rams'"),
+        (["generator.merges.slerp_prover_verifier.models=[prover]"], "slerp_prover_verifier: method=slerp takes two"),
+        (["+generator.merges.ram.models=[poet]"], r"generator\.merges\.ram\.models: no role 'poet'; there are prover"),
+        # In the first iteration the meta-verifier has changed; in the second it is the model that all start from.
+        (["+generator.merges.ram.models=[meta_verifier]"], "step 2-merge-ram: models"),
+    ],
+)
+def test_wrong_settings_of_a_step_are_named(overrides: list[str], said: str, tmp_path: Path) -> None:
+    config = settings("smoke", *overrides)
+    with pytest.raises(LemmataError, match=said):
+        check_settings(Workshop(config, tmp_path), plan(config))
+
+
+def test_one_way_to_a_generator_is_needed() -> None:
+    config = settings("smoke").generator
+    with pytest.raises(ValueError, match="no way to one model is left"):
+        replace(config, merges={}, rejection=None, distill=None)
