@@ -1,0 +1,157 @@
+"""All figures of a co-training run, from its files alone: what `lemmata report` shows. No torch.
+
+A run that is not at its end is summed up as far as it is, with what is missing by name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rl.recipe.config import CotrainConfig
+from rl.recipe.curves import curves, over_optimisation, training_cost, written_tokens
+from rl.recipe.figures import MAIN, Figures, figures_of, items_of
+from rl.recipe.intervals import Figure, difference
+from rl.recipe.labels import label_figures
+from rl.recipe.plan import Label, Measure, Select, Step, Train, plan
+from rl.recipe.record_files import Row, Rows, read_object, read_rows
+from rl.recipe.refinement import refinement_figures
+
+# Whose figure a file of a measurement is: the role, as `rl.recipe.plan` calls it.
+ROLES = {
+    "prover.jsonl": "prover",
+    "verifier.jsonl": "verifier",
+    "verifier-real.jsonl": "verifier",
+    "meta-verifier.jsonl": "meta_verifier",
+    "meta-verifier-real.jsonl": "meta_verifier",
+}
+REFINEMENT = "refinement.jsonl"
+
+
+Records = dict[tuple[str, str], Rows]  # of a model's measurement, by model and file
+Differences = dict[str, Figures]  # by file
+
+
+@dataclass
+class Summary:
+    """``models``: figures by model and file; ``refinement``: rounds by model; ``labels``, ``training`` and ``costs`` by
+    step; ``choices``: which candidate went on and why; ``missing``: steps that have not ended.
+
+    Differences, paired by theorem, by model and file: ``since_base``, to the cold start; ``since_before``, of each
+    generator to the model that its iteration began with; ``to_specialist``, of the main figures, by iteration;
+    ``r_meta``, of the first verifier to itself before R_meta.
+    """
+
+    folder: str
+    seed: int
+    missing: list[str] = field(default_factory=list)
+    models: dict[str, dict[str, Figures]] = field(default_factory=dict)
+    refinement: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    training: dict[str, dict[str, Any]] = field(default_factory=dict)
+    costs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    choices: dict[str, Row] = field(default_factory=dict)
+    since_base: dict[str, Differences] = field(default_factory=dict)
+    since_before: dict[str, Differences] = field(default_factory=dict)
+    to_specialist: dict[int, dict[str, dict[str, Figure]]] = field(default_factory=dict)
+    r_meta: Differences = field(default_factory=dict)
+
+
+def summarise(config: CotrainConfig, run: Path) -> Summary:
+    """Read a run. Raises LemmataError where a file is damaged."""
+    steps = plan(config)
+    made, records = Summary(str(run), config.seed), Records()
+    for step in steps:
+        _read_step(made, records, config, run, step)
+    made.since_base = {model: _differences(records, model, "base") for model in made.models if model != "base"}
+    for number in range(1, config.iterations + 1):
+        generator = f"{number}-generator"
+        made.since_before[generator] = _differences(records, generator, start_of(number))
+        made.to_specialist[number] = _to_specialist(records, candidates(steps, number), number)
+    made.r_meta = _differences(records, "1-verifier", "1-verifier-alone")
+    return made
+
+
+def start_of(number: int) -> str:
+    """The model that an iteration begins with."""
+    return "base" if number == 1 else f"{number - 1}-generator"
+
+
+def specialists(number: int) -> dict[str, str]:
+    """By role, the model of an iteration that plays it; after the first the meta-verifier is not trained again."""
+    meta = "1-meta-verifier" if number == 1 else start_of(number)
+    return {"prover": f"{number}-prover", "verifier": f"{number}-verifier", "meta_verifier": meta}
+
+
+def candidates(steps: Sequence[Step], number: int) -> list[str]:
+    """What is compared in an iteration: where it starts, its specialists, every way to one model, its generator."""
+    measured = [step.model for step in steps if isinstance(step, Measure) and step.model.startswith(f"{number}-")]
+    return [start_of(number), *measured]
+
+
+def _read_step(made: Summary, records: Records, config: CotrainConfig, run: Path, step: Step) -> None:
+    done = read_object(run / "steps" / step.name / "done")
+    if done is None:
+        made.missing.append(step.name)
+    cost: dict[str, Any] = {
+        "kind": type(step).__name__.lower(),
+        "seconds": done and done.get("seconds"),
+        "tokens": None,
+    }
+    if isinstance(step, Train):
+        _read_training(made, cost, run, step.name)
+    elif isinstance(step, Measure):
+        _read_measure(made, records, config, run, step)
+        rows = [rows.rows for (model, _), rows in records.items() if model == step.model]
+        cost["tokens"] = sum(written_tokens(own) for own in rows)
+    elif isinstance(step, Label) and (examined := read_rows(run, step.name, "examined.jsonl")):
+        made.labels[step.name] = label_figures(examined, config.labels)
+    elif isinstance(step, Select) and (choice := read_object(run / "steps" / step.name / "choice.json")):
+        made.choices[step.name] = choice
+    made.costs[step.name] = cost
+
+
+def _read_training(made: Summary, cost: dict[str, Any], run: Path, name: str) -> None:
+    rows = read_rows(run, name, "metrics.jsonl")
+    if rows is None or not rows.rows:
+        return
+    made.training[name] = {"source": rows.source, "curves": curves(rows), "judges": over_optimisation(rows)}
+    # `done` knows the last session alone; the metrics know all steps, however often they were interrupted.
+    cost |= training_cost(rows)
+
+
+def _read_measure(made: Summary, records: Records, config: CotrainConfig, run: Path, step: Measure) -> None:
+    for name in (*MAIN, REFINEMENT):
+        rows = read_rows(run, step.name, name)
+        if rows is None or not rows.rows:
+            continue
+        records[step.model, name] = rows
+        if name == REFINEMENT:
+            made.refinement[step.model] = refinement_figures(rows, config.measure.rounds)
+        else:
+            made.models.setdefault(step.model, {})[name] = figures_of(name, rows)
+
+
+def _differences(records: Records, model: str, other: str) -> Differences:
+    found: Differences = {}
+    for name in MAIN:
+        if (model, name) in records and (other, name) in records:
+            ours, theirs = records[model, name], records[other, name]
+            items, others = items_of(name, ours), items_of(name, theirs)
+            source = f"{ours.source} - {theirs.source}"
+            found[name] = {key: difference(items[key], others[key], source) for key in items if key in others}
+    return found
+
+
+def _to_specialist(records: Records, models: Sequence[str], number: int) -> dict[str, dict[str, Figure]]:
+    own = specialists(number)
+    found: dict[str, dict[str, Figure]] = {}
+    for model in models:
+        wanted = {name for name, role in ROLES.items() if own[role] != model}
+        apart = {role: _differences(records, model, own[role]) for role in own}
+        found[model] = {
+            name: apart[role][name][MAIN[name]]
+            for name, role in ROLES.items()
+            if name in wanted and name in apart[role]
+        }
+    return found
