@@ -78,6 +78,7 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
     "examined.jsonl": _EXAMINED,
     "metrics.jsonl": {"step": _whole, "stage": lambda value: isinstance(value, str)},
 }
+VALIDATED = ("prover", "verifier", "meta_verifier")  # what candidates are compared by
 GROWING = "metrics.jsonl"  # written while training goes on; the others appear whole
 
 
@@ -107,6 +108,18 @@ def read_object(path: Path) -> Row | None:
         return None
     except (OSError, ValueError) as error:
         raise LemmataError(f"{path} is damaged: {error}. {MEND}") from error
+
+
+def read_choice(run: Path, step: str) -> Row | None:
+    """Which candidate a step chose, and their scores by validation. Raises LemmataError where it is damaged."""
+    path = run / "steps" / step / "choice.json"
+    choice = read_object(path)
+    scores = _record_of(dict.fromkeys(VALIDATED, _known_score))
+    if choice is not None:
+        validation = choice.get("validation")
+        if "chosen" not in choice or not isinstance(validation, dict) or not all(map(scores, validation.values())):
+            raise LemmataError(f"{path} is damaged: no candidates with their scores. {MEND}")
+    return choice
 
 
 def theorem(row: Row, place: int) -> tuple[Any, ...]:

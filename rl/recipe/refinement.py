@@ -85,9 +85,10 @@ def independent(chains: Chains, k: float) -> list[Item] | None:
 def best_of_k(samples: Sequence[tuple[float | None, float]], k: float) -> float:
     """Chance that the best by self-score of k of the (self-score, truth) ``samples`` is complete.
 
-    Exact, over all subsets: sorted from best to worst, sample i of n is chosen by comb(n - 1 - i, k - 1) of the comb(n, k) subsets (the unbiased
-    estimator of pass@k in Chen et al. 2021, for a choice in place of any success). A fractional k is interpolated
-    linearly between its neighbours. Raises ValueError for k below 1 or above the number of samples.
+    Exact, over all subsets: sorted from best to worst, sample i of n is chosen by comb(n - 1 - i, k - 1) of the
+    comb(n, k) subsets (the unbiased estimator of pass@k in Chen et al. 2021, for a choice in place of any success). A
+    fractional k is interpolated linearly between its neighbours. Raises ValueError for k below 1 or above the number of
+    samples.
     """
     count = len(samples)
     if not 1 <= k <= count:

@@ -14,7 +14,7 @@ from rl.recipe.figures import MAIN, Figures, figures_of, items_of
 from rl.recipe.intervals import Figure, difference
 from rl.recipe.labels import label_figures
 from rl.recipe.plan import Label, Measure, Select, Step, Train, plan
-from rl.recipe.record_files import Row, Rows, read_object, read_rows
+from rl.recipe.record_files import Row, Rows, read_choice, read_object, read_rows
 from rl.recipe.refinement import refinement_figures
 
 # Whose figure a file of a measurement is: the role, as `rl.recipe.plan` calls it.
@@ -55,6 +55,10 @@ class Summary:
     since_before: dict[str, Differences] = field(default_factory=dict)
     to_specialist: dict[int, dict[str, dict[str, Figure]]] = field(default_factory=dict)
     r_meta: Differences = field(default_factory=dict)
+
+    def iterations(self) -> list[str]:
+        """The cold start and the generator of each iteration, as far as they are measured."""
+        return [model for model in ("base", *self.since_before) if model in self.models]
 
 
 def summarise(config: CotrainConfig, run: Path) -> Summary:
@@ -106,7 +110,7 @@ def _read_step(made: Summary, records: Records, config: CotrainConfig, run: Path
         cost["tokens"] = sum(written_tokens(own) for own in rows)
     elif isinstance(step, Label) and (examined := read_rows(run, step.name, "examined.jsonl")):
         made.labels[step.name] = label_figures(examined, config.labels)
-    elif isinstance(step, Select) and (choice := read_object(run / "steps" / step.name / "choice.json")):
+    elif isinstance(step, Select) and (choice := read_choice(run, step.name)):
         made.choices[step.name] = choice
     made.costs[step.name] = cost
 
