@@ -30,6 +30,7 @@ STYLE = {
     "text.parse_math": False,  # names are names, whatever signs they hold
     "savefig.dpi": 130,
 }
+AGAINST_TRUTH = "validation, against truth"
 WINDOWS = 25  # curves are smoothed over this part of their steps
 
 
@@ -91,7 +92,7 @@ def iterations(run: Summary) -> Any:
         _dots(axes, points, colour, f"{TITLES[name]}: {MAIN[name]}", "--" if dashed else "-")
     axes.set_xticks(range(len(models)), ["cold start" if model == "base" else model for model in models])
     _percent(axes)
-    axes.set_title("From the cold start to each generator, with 95 % intervals")
+    axes.set_title("From the cold start to each generator, with 95 % intervals", loc="left")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
@@ -112,6 +113,7 @@ def refinement(run: Summary) -> Any:
         axes.set_title(model)
         axes.set_xlabel("round")
         _percent(axes)
+        axes.set_ylabel("" if panels.index(axes) % columns else "%")
     for axes in panels[len(models) :]:
         axes.set_visible(False)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -156,7 +158,8 @@ def labels(step: str, found: Mapping[str, Any]) -> Any:
         axes.set_title(title)
         axes.set_xlabel("analyses n")
         axes.set_xticks(sorted({one["n"] for one in own}))
-        _percent(axes)
+        axes.margins(0.1)
+        axes.set_ylabel("%")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     figure.suptitle(f"{step}: labels without truth, m={chosen['m']}", fontsize=10)
     return figure
@@ -173,7 +176,7 @@ def training_plot(step: str, curves: Mapping[str, Curve]) -> Any:
             _curve(axes, curves[name], COLOURS[place % len(COLOURS)], label, raw=validation)
         axes.set_title(title)
         axes.set_xlabel("step")
-        if len(names) > 1:
+        if len(names) > 1 or title in ("KL", AGAINST_TRUTH):
             axes.legend()
     for axes in panels[len(panels_of) :]:
         axes.set_visible(False)
@@ -194,7 +197,7 @@ def _training_panels(curves: Mapping[str, Curve]) -> Iterator[tuple[str, dict[st
         title = f"judge and truth: {kind}" if kind else "judge and truth"
         yield title, {f"{start}proof": "judge", f"{start}truth": "truth"} if f"{start}proof" in curves else {}
     exact = [name for name in curves if name.startswith("validation/reward") and name.endswith(("/pass", "/exact"))]
-    yield "validation, against truth", {name: name.removeprefix("validation/reward/") for name in exact}
+    yield AGAINST_TRUTH, {name: name.removeprefix("validation/reward/") for name in exact}
     yield "loss", known(training="loss", validation="validation/loss") if "reward" not in curves else {}
     yield "token accuracy", known(training="token_accuracy", validation="validation/token_accuracy")
     yield "entropy", known(entropy="entropy")

@@ -18,6 +18,12 @@ TITLES = {
     "meta-verifier.jsonl": "Meta-verifier, planted analyses",
     "meta-verifier-real.jsonl": "Meta-verifier, real analyses",
 }
+NAMES = {
+    "self_score_accuracy": "self-score accuracy",
+    "honesty_gap": "honesty gap",
+    "precision_all": "precision (all agree)",
+    "quality": "quality of analyses",
+}
 HEADLINES = (
     ("prover.jsonl", "pass@1"),
     ("prover.jsonl", "self_score_accuracy"),
@@ -27,7 +33,6 @@ HEADLINES = (
     ("meta-verifier.jsonl", "accuracy"),
     ("meta-verifier-real.jsonl", "accuracy"),
 )
-Cell = Callable[[Sequence[Figure]], str]
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def headlines(runs: Sequence[Summary], iterations: int) -> Table:
     rows = []
     for name, figure in HEADLINES:
         cells = [words(_figures(runs, of(ROLES[name]), name, figure), figure) for _, of in columns]
-        rows.append([f"{TITLES[name]}: {figure}", *cells])
+        rows.append([f"{TITLES[name]}: {NAMES.get(figure, figure)}", *cells])
     note = "Test stream. Shares in percent; [95 % interval]" if len(runs) == 1 else _SEVERAL
     return Table("Main figures", ["figure", *(title for title, _ in columns)], rows, note)
 
@@ -83,7 +88,7 @@ def by_run(runs: Sequence[Summary], model: str) -> Table:
         figures = _figures(runs, model, name, figure)
         rows.append(
             [
-                f"{TITLES[name]}: {figure}",
+                f"{TITLES[name]}: {NAMES.get(figure, figure)}",
                 *(words([one], figure, items=True) for one in figures),
                 words(figures, figure),
             ]
@@ -209,7 +214,9 @@ def judges_table(runs: Sequence[Summary]) -> Table:
                 name = f"{step} (seed {run.seed})" if len(runs) > 1 else step
                 rows.append([name, one["kind"] or "all", f"{one['part']} fifth", *shown, str(one["steps"])])
     header = ["step", "kind", "of training", "judge's score", "truth", "gap", "steps"]
-    note = "Means over steps, from steps/STEP/metrics.jsonl: the judge's of answers in the right format, the truth's of all"
+    note = (
+        "Means over steps, by steps/STEP/metrics.jsonl: the judge's of answers in the right format, the truth's of all"
+    )
     return Table("The judge against the truth", header, rows, note)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rl.recipe.config import CotrainConfig
 from rl.recipe.curves import curves, over_optimisation, training_cost, written_tokens
-from rl.recipe.figures import MAIN, Figures, figures_of, items_of
+from rl.recipe.figures import MAIN, Figures, Items, figures_of, items_of
 from rl.recipe.intervals import Figure, difference
 from rl.recipe.labels import label_figures
 from rl.recipe.plan import Label, Measure, Select, Step, Train, plan
@@ -28,7 +28,15 @@ ROLES = {
 REFINEMENT = "refinement.jsonl"
 
 
-Records = dict[tuple[str, str], Rows]  # of a model's measurement, by model and file
+@dataclass(frozen=True)
+class Measured:
+    """A file of a model's measurement, and what its figures are means of."""
+
+    rows: Rows
+    items: Items
+
+
+Records = dict[tuple[str, str], Measured]  # by model and file
 Differences = dict[str, Figures]  # by file
 
 
@@ -64,7 +72,8 @@ class Summary:
 def summarise(config: CotrainConfig, run: Path) -> Summary:
     """Read a run. Raises LemmataError where a file is damaged."""
     steps = plan(config)
-    made, records = Summary(str(run), config.seed), Records()
+    made = Summary(str(run), config.seed)
+    records: Records = {}
     for step in steps:
         _read_step(made, records, config, run, step)
     made.since_base = {model: _differences(records, model, "base") for model in made.models if model != "base"}
@@ -105,9 +114,7 @@ def _read_step(made: Summary, records: Records, config: CotrainConfig, run: Path
     if isinstance(step, Train):
         _read_training(made, cost, run, step.name)
     elif isinstance(step, Measure):
-        _read_measure(made, records, config, run, step)
-        rows = [rows.rows for (model, _), rows in records.items() if model == step.model]
-        cost["tokens"] = sum(written_tokens(own) for own in rows)
+        cost["tokens"] = _read_measure(made, records, config, run, step)
     elif isinstance(step, Label) and (examined := read_rows(run, step.name, "examined.jsonl")):
         made.labels[step.name] = label_figures(examined, config.labels)
     elif isinstance(step, Select) and (choice := read_choice(run, step.name)):
@@ -124,38 +131,46 @@ def _read_training(made: Summary, cost: dict[str, Any], run: Path, name: str) ->
     cost |= training_cost(rows)
 
 
-def _read_measure(made: Summary, records: Records, config: CotrainConfig, run: Path, step: Measure) -> None:
+def _read_measure(made: Summary, records: Records, config: CotrainConfig, run: Path, step: Measure) -> int:
+    """Tokens that the model wrote for it."""
+    tokens = 0
     for name in (*MAIN, REFINEMENT):
         rows = read_rows(run, step.name, name)
         if rows is None or not rows.rows:
             continue
-        records[step.model, name] = rows
+        tokens += written_tokens(rows.rows)
         if name == REFINEMENT:
             made.refinement[step.model] = refinement_figures(rows, config.measure.rounds)
         else:
+            records[step.model, name] = Measured(rows, items_of(name, rows))
             made.models.setdefault(step.model, {})[name] = figures_of(name, rows)
+    return tokens
 
 
 def _differences(records: Records, model: str, other: str) -> Differences:
-    found: Differences = {}
-    for name in MAIN:
-        if (model, name) in records and (other, name) in records:
-            ours, theirs = records[model, name], records[other, name]
-            items, others = items_of(name, ours), items_of(name, theirs)
-            source = f"{ours.source} - {theirs.source}"
-            found[name] = {key: difference(items[key], others[key], source) for key in items if key in others}
-    return found
+    found = {name: _difference(records, model, other, name) for name in MAIN}
+    return {name: figures for name, figures in found.items() if figures}
+
+
+def _difference(records: Records, model: str, other: str, name: str, only: str | None = None) -> Figures:
+    """All figures of a file, or one of them, of a model less those of another; empty where either has no such file."""
+    ours, theirs = records.get((model, name)), records.get((other, name))
+    if ours is None or theirs is None:
+        return {}
+    source = f"{ours.rows.source} - {theirs.rows.source}"
+    wanted = [key for key in ours.items if key in theirs.items and only in (None, key)]
+    return {key: difference(ours.items[key], theirs.items[key], source) for key in wanted}
 
 
 def _to_specialist(records: Records, models: Sequence[str], number: int) -> dict[str, dict[str, Figure]]:
+    """Main figures by model and file, none where the model is the specialist itself."""
     own = specialists(number)
     found: dict[str, dict[str, Figure]] = {}
     for model in models:
-        wanted = {name for name, role in ROLES.items() if own[role] != model}
-        apart = {role: _differences(records, model, own[role]) for role in own}
-        found[model] = {
-            name: apart[role][name][MAIN[name]]
-            for name, role in ROLES.items()
-            if name in wanted and name in apart[role]
-        }
+        found[model] = {}
+        for name, role in ROLES.items():
+            if model != own[role]:
+                figures = _difference(records, model, own[role], name, MAIN[name])
+                if figures:
+                    found[model][name] = figures[MAIN[name]]
     return found
