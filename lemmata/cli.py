@@ -32,9 +32,11 @@ COMMANDS = {
     "merge": ("lemmata.commands.merge", "merge models of one base by their weights"),
     "serve": ("lemmata.commands.serve", "serve a model of ours to OpenAI-compatible clients"),
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labelled proofs and analyses"),
+    "report": ("lemmata.commands.report", "tables and plots of a run of cotrain: lemmata report RUN [RUN ...]"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
 TAKE_PROBLEMS = ("refine", "prove")
+POSITIONAL = ("report", "show")  # read a run; nothing of theirs is a setting
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
 
 
@@ -51,7 +53,7 @@ def main() -> None:
     if command not in COMMANDS:
         fail(f"unknown command {command!r}; known: {', '.join(COMMANDS)}")
     function = getattr(import_module(COMMANDS[command][0]), f"{command}_command")
-    if command == "show":
+    if command in POSITIONAL:
         sys.exit(guarded(function, arguments[1:]))
     sys.argv = [f"lemmata {command}", *after_second_word(command, arguments[1:])]
     sys.exit(with_hydra(command, function))

@@ -1,0 +1,253 @@
+"""Plots of a co-training run (matplotlib), drawn from its figures alone."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lemmata.cotrain_tables import TITLES
+from proofs.errors import LemmataError
+from rl.recipe.figures import MAIN
+from rl.recipe.intervals import Figure
+from rl.recipe.summary import ROLES, Summary, specialists
+
+Axes = Any  # matplotlib's, imported only where something is drawn
+Curve = Sequence[tuple[int, float]]
+COLOURS = ("#1f5fa8", "#d1602b", "#2e8b57", "#8a4fa3", "#7a7a7a")
+GREY = "#8c8c8c"
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "text.parse_math": False,  # names are names, whatever signs they hold
+    "savefig.dpi": 130,
+}
+AGAINST_TRUTH = "validation, against truth"
+WINDOWS = 25  # curves are smoothed over this part of their steps
+
+
+def draw(run: Summary, out: Path, prefix: str = "") -> list[str]:
+    """Draw what the run has figures for into folder ``out``; the names of the files.
+
+    Raises LemmataError where matplotlib is not installed, OSError where a file cannot be written.
+    """
+    matplotlib = _library("matplotlib")
+    made: list[str] = []
+    with matplotlib.rc_context(STYLE):
+        for name, plot in _plots(run):
+            figure = plot()
+            figure.savefig(out / f"{prefix}{name}.png", metadata={"Software": None})
+            made.append(f"{prefix}{name}.png")
+    return made
+
+
+def _plots(run: Summary) -> Iterator[tuple[str, Callable[[], Any]]]:
+    if len(run.iterations()) > 1:
+        yield "iterations", lambda: iterations(run)
+    if run.refinement:
+        yield "refinement", lambda: refinement(run)
+    for number in run.to_specialist:
+        if rows := _compared(run, number):
+            yield f"generators-{number}", lambda number=number, rows=rows: generators(run, number, rows)
+    for step, found in run.labels.items():
+        yield f"labels-{step}", lambda step=step, found=found: labels(step, found)
+    for step, training in run.training.items():
+        yield f"training-{step}", lambda step=step, training=training: training_plot(step, training["curves"])
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise LemmataError("`lemmata report` draws with matplotlib: pip install '.[report]'") from error
+
+
+def _panels(rows: int, columns: int, width: float, height: float, **more: Any) -> tuple[Any, list[Axes]]:
+    figure = _library("matplotlib.figure").Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **more)
+    return figure, [one for row in axes for one in row]
+
+
+def iterations(run: Summary) -> Any:
+    """The main figures from the cold start to the last generator."""
+    models = run.iterations()
+    figure, (axes,) = _panels(1, 1, 6.4, 3.6)
+    for place, name in enumerate(MAIN):
+        figures = [run.models[model].get(name, {}).get(MAIN[name]) for model in models]
+        points = [
+            (x + 0.04 * (place - 2), one) for x, one in enumerate(figures) if one is not None and one.value is not None
+        ]
+        dashed = name.endswith("-real.jsonl")
+        colour = COLOURS[list(dict.fromkeys(ROLES.values())).index(ROLES[name])]
+        _dots(axes, points, colour, f"{TITLES[name]}: {MAIN[name]}", "--" if dashed else "-")
+    axes.set_xticks(range(len(models)), ["cold start" if model == "base" else model for model in models])
+    _percent(axes)
+    axes.set_title("From the cold start to each generator, with 95 % intervals", loc="left")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def refinement(run: Summary) -> Any:
+    """pass@1, the best of N, and the same tokens as independent samples, by rounds."""
+    models = list(run.refinement)
+    columns = min(3, len(models))
+    figure, panels = _panels(-(-len(models) // columns), columns, 3.7, 3.1, sharey=True)
+    for axes, model in zip(panels, models, strict=False):
+        entries = run.refinement[model]
+        count = entries[0]["chains"] if entries else 0
+        _band(axes, [(e["round"], e["pass@1"]) for e in entries], COLOURS[0], "refined: pass@1", "o-")
+        _band(axes, [(e["round"], e["best"]) for e in entries], COLOURS[1], f"refined: best of {count}", "s-")
+        rivals = [(e["round"], e["independent"]) for e in entries if e["independent"] is not None]
+        _band(axes, rivals, GREY, "same tokens, independent", "--", alpha=0.12)
+        axes.set_xticks([entry["round"] for entry in entries])
+        axes.set_title(model)
+        axes.set_xlabel("round")
+        _percent(axes)
+        axes.set_ylabel("" if panels.index(axes) % columns else "%")
+    for axes in panels[len(models) :]:
+        axes.set_visible(False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def generators(run: Summary, number: int, models: Sequence[str]) -> Any:
+    """Each way to one model beside the specialist of each role."""
+    names = [name for name in MAIN if any(_main(run, model, name) for model in models)]
+    figure, panels = _panels(1, len(names), 2.5, 0.24 * len(models) + 1.1, sharey=True)
+    figure.set_figwidth(2.5 * len(names) + 1.6)
+    for axes, name in zip(panels, names, strict=True):
+        own = specialists(number)[ROLES[name]]
+        for place, model in enumerate(models):
+            if (one := _main(run, model, name)) and one.value is not None:
+                colour = COLOURS[1] if model == own else COLOURS[0]
+                axes.errorbar(100 * one.value, place, xerr=_errors(one), fmt="o", ms=4, color=colour, lw=1.2)
+        best = _main(run, own, name)
+        if best and best.value is not None:
+            axes.axvline(100 * best.value, color=COLOURS[1], lw=1, ls=":")
+        title = TITLES[name].replace(", ", ",\n")
+        axes.set_title(f"{title}:\n{MAIN[name]}", fontsize=9)
+        axes.set_xlabel("%")
+    panels[0].set_yticks(range(len(models)), models)
+    panels[0].invert_yaxis()
+    figure.suptitle(f"Iteration {number}: one model for all roles (orange: the specialist)", fontsize=10)
+    return figure
+
+
+def labels(step: str, found: Mapping[str, Any]) -> Any:
+    """Share labelled and accuracy over n, a line for each k, at the recipe's m."""
+    figure, panels = _panels(1, 2, 3.9, 3.1)
+    chosen = found["chosen"]
+    own = [one for one in found["curve"] if one["m"] == chosen["m"]]
+    for axes, key, title in zip(panels, ("share", "accuracy"), ("share labelled", "accuracy of labels"), strict=True):
+        for place, k in enumerate(sorted({one["k"] for one in own})):
+            points = [(one["n"], one[key]) for one in own if one["k"] == k]
+            colour = COLOURS[place % len(COLOURS)]
+            _band(axes, points, colour, f"k={k}", "o-", alpha=0.15 if k == chosen["k"] else 0.0)
+        if chosen[key].value is not None:
+            axes.plot([chosen["n"]], [100 * chosen[key].value], "o", ms=10, mfc="none", mec="black", label="chosen")
+        axes.set_title(title)
+        axes.set_xlabel("analyses n")
+        axes.set_xticks(sorted({one["n"] for one in own}))
+        axes.margins(0.1)
+        axes.set_ylabel("%")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    figure.suptitle(f"{step}: labels without truth, m={chosen['m']}", fontsize=10)
+    return figure
+
+
+def training_plot(step: str, curves: Mapping[str, Curve]) -> Any:
+    """Rewards, the judge's score beside the truth, and what else is watched, each where there is such a curve."""
+    panels_of = [(title, names) for title, names in _training_panels(curves) if names]
+    columns = min(3, len(panels_of))
+    figure, panels = _panels(-(-len(panels_of) // columns), columns, 3.6, 2.6)
+    for axes, (title, names) in zip(panels, panels_of, strict=False):
+        for place, (name, label) in enumerate(names.items()):
+            validation = name.startswith("validation/")
+            _curve(axes, curves[name], COLOURS[place % len(COLOURS)], label, raw=validation)
+        axes.set_title(title)
+        axes.set_xlabel("step")
+        if len(names) > 1 or title in ("KL", AGAINST_TRUTH):
+            axes.legend()
+    for axes in panels[len(panels_of) :]:
+        axes.set_visible(False)
+    figure.suptitle(step, fontsize=11)
+    return figure
+
+
+def _training_panels(curves: Mapping[str, Curve]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Titles, and the curves of each panel with their labels."""
+
+    def known(**names: str) -> dict[str, str]:
+        return {name: label for label, name in names.items() if name in curves}
+
+    yield "reward", known(training="reward", validation="validation/reward")
+    starts = [name.removesuffix("truth") for name in curves if name.startswith("reward/") and name.endswith("truth")]
+    for start in starts:
+        kind = start.removeprefix("reward/").rstrip("/")
+        title = f"judge and truth: {kind}" if kind else "judge and truth"
+        yield title, {f"{start}proof": "judge", f"{start}truth": "truth"} if f"{start}proof" in curves else {}
+    exact = [name for name in curves if name.startswith("validation/reward") and name.endswith(("/pass", "/exact"))]
+    yield AGAINST_TRUTH, {name: name.removeprefix("validation/reward/") for name in exact}
+    yield "loss", known(training="loss", validation="validation/loss") if "reward" not in curves else {}
+    yield "token accuracy", known(training="token_accuracy", validation="validation/token_accuracy")
+    yield "entropy", known(entropy="entropy")
+    yield "KL", {name: name for name in curves if name in ("kl", "mismatch_kl") or name.startswith("kl/")}
+    yield "answers: length in tokens", known(length="length")
+    yield "answers: share cut off", known(truncated="truncated")
+
+
+def _curve(axes: Axes, curve: Curve, colour: str, label: str, *, raw: bool) -> None:
+    steps, values = [step for step, _ in curve], [value for _, value in curve]
+    width = 1 if raw else max(1, len(values) // WINDOWS)
+    if width > 1:
+        axes.plot(steps, values, color=colour, lw=0.6, alpha=0.3)
+    # Each point is the mean of the steps before it: nothing is told before it happened.
+    smooth = [sum(part) / len(part) for end in range(1, len(values) + 1) if (part := values[max(0, end - width) : end])]
+    axes.plot(steps, smooth, "o-" if raw or len(values) < 10 else "-", ms=3, color=colour, label=label)
+
+
+def _band(
+    axes: Axes, points: Sequence[tuple[float, Figure]], colour: str, label: str, style: str, alpha: float = 0.18
+) -> None:
+    known = [(x, one.value, one.low, one.high) for x, one in points if one.value is not None]
+    axes.plot([x for x, *_ in known], [100 * value for _, value, *_ in known], style, ms=3.5, color=colour, label=label)
+    bands = [(x, 100 * low, 100 * high) for x, _, low, high in known if low is not None and high is not None]
+    if alpha and bands:
+        xs, lows, highs = zip(*bands, strict=True)
+        axes.fill_between(xs, lows, highs, color=colour, alpha=alpha, lw=0)
+
+
+def _dots(axes: Axes, points: Sequence[tuple[float, Figure]], colour: str, label: str, style: str) -> None:
+    xs, values = [x for x, _ in points], [100 * (one.value or 0.0) for _, one in points]
+    errors = list(zip(*([edge[0] for edge in _errors(one)] for _, one in points), strict=True))
+    axes.errorbar(xs, values, yerr=errors or None, fmt="o", ls=style, ms=4, lw=1.4, color=colour, label=label)
+
+
+def _errors(one: Figure) -> list[list[float]]:
+    """Below and above, in points; 0 where there is no interval."""
+    value = one.value or 0.0
+    low, high = (value if one.low is None else one.low), (value if one.high is None else one.high)
+    return [[max(0.0, 100 * (value - low))], [max(0.0, 100 * (high - value))]]
+
+
+def _percent(axes: Axes) -> None:
+    axes.set_ylim(-3, 103)
+    axes.set_ylabel("%")
+
+
+def _main(run: Summary, model: str, name: str) -> Figure | None:
+    return run.models.get(model, {}).get(name, {}).get(MAIN[name])
+
+
+def _compared(run: Summary, number: int) -> list[str]:
+    return [model for model in run.to_specialist[number] if model in run.models]

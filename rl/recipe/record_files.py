@@ -1,0 +1,147 @@
+"""Reads the files of a co-training run for its report; what is damaged is one plain error that names file and line."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from proofs.errors import LemmataError
+
+Row = Mapping[str, Any]
+Check = Callable[[Any], bool]
+MEND = "Remove the folder of that step and run the same `lemmata cotrain` again: it makes the step anew."
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The records of one file; ``source`` is its path within the run."""
+
+    source: str
+    rows: Sequence[Row]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _score(value: Any) -> bool:
+    return value is None or (_number(value) and 0 <= value <= 1)
+
+
+def _known_score(value: Any) -> bool:
+    return value is not None and _score(value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _list_of(check: Check) -> Check:
+    return lambda value: isinstance(value, list) and all(check(item) for item in value)
+
+
+def _record_of(fields: Mapping[str, Check]) -> Check:
+    return lambda value: isinstance(value, dict) and all(k in value and ok(value[k]) for k, ok in fields.items())
+
+
+_PROOF: Mapping[str, Check] = {
+    "truth": _known_score,
+    "self_score": _score,
+    "format": lambda value: isinstance(value, bool),
+    "tokens": _whole,
+}
+_ANALYSIS: Mapping[str, Check] = {
+    "case": _whole,
+    "label": _known_score,
+    "score": _score,
+    "quality": _score,
+    "tokens": _whole,
+}
+_REVIEW: Mapping[str, Check] = {"quality": _known_score, "rating": _score, "tokens": _whole}
+_CHAIN: Mapping[str, Check] = {
+    "chain": _whole,
+    "rounds": lambda value: _list_of(_record_of(_PROOF))(value) and len(value) > 0,
+}
+_EXAMINED: Mapping[str, Check] = {
+    "truth": _known_score,
+    "analyses": _list_of(_record_of({"score": _score, "reviews": _list_of(_score)})),
+}
+FIELDS: Mapping[str, Mapping[str, Check]] = {
+    "prover.jsonl": _PROOF,
+    "verifier.jsonl": _ANALYSIS,
+    "verifier-real.jsonl": _ANALYSIS,
+    "meta-verifier.jsonl": _REVIEW,
+    "meta-verifier-real.jsonl": _REVIEW,
+    "refinement.jsonl": _CHAIN,
+    "examined.jsonl": _EXAMINED,
+    "metrics.jsonl": {"step": _whole, "stage": lambda value: isinstance(value, str)},
+}
+VALIDATED = ("prover", "verifier", "meta_verifier")  # what candidates are compared by
+GROWING = "metrics.jsonl"  # written while training goes on; the others appear whole
+
+
+def read_rows(run: Path, step: str, name: str) -> Rows | None:
+    """The records of file ``name`` of a step; None where there is no such file.
+
+    A last line of the metrics that has no end yet was never written. Raises LemmataError where a line is damaged.
+    """
+    path = run / "steps" / step / name
+    source = path.relative_to(run).as_posix()
+    if not path.exists():
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LemmataError(f"{path} cannot be read: {error}. {MEND}") from error
+    if lines[-1] and name != GROWING:
+        raise LemmataError(f"{path} line {len(lines)} is damaged: it has no end. {MEND}")
+    return Rows(source, [_parse(line, path, number, FIELDS[name]) for number, line in enumerate(lines[:-1], 1)])
+
+
+def read_object(path: Path) -> Row | None:
+    """A small JSON file that holds one object; None where there is none. Raises LemmataError where it is damaged."""
+    try:
+        return _object(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise LemmataError(f"{path} is damaged: {error}. {MEND}") from error
+
+
+def read_choice(run: Path, step: str) -> Row | None:
+    """Which candidate a step chose, and their scores by validation. Raises LemmataError where it is damaged."""
+    path = run / "steps" / step / "choice.json"
+    choice = read_object(path)
+    scores = _record_of(dict.fromkeys(VALIDATED, _known_score))
+    if choice is not None:
+        validation = choice.get("validation")
+        if "chosen" not in choice or not isinstance(validation, dict) or not all(map(scores, validation.values())):
+            raise LemmataError(f"{path} is damaged: no candidates with their scores. {MEND}")
+    return choice
+
+
+def theorem(row: Row, place: int) -> tuple[Any, ...]:
+    """What names the theorem of a record; one without coordinates stands for itself, at its place in the file."""
+    if "family" not in row:
+        return ("record", place)
+    return tuple(str(row.get(name)) for name in ("family", "level", "seed", "split"))
+
+
+def _parse(line: str, path: Path, number: int, fields: Mapping[str, Check]) -> Row:
+    try:
+        row = _object(line)
+        for name, ok in fields.items():
+            if name not in row or not ok(row[name]):
+                raise ValueError(f"`{name}` is {'missing' if name not in row else 'not what it should be'}")
+    except (ValueError, RecursionError) as error:
+        raise LemmataError(f"{path} line {number} is damaged: {error}. {MEND}") from error
+    return row
+
+
+def _object(text: str) -> Row:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value

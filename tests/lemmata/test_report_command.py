@@ -1,0 +1,143 @@
+"""`lemmata report` on run folders written here: what it shows, what is missing, and what is damaged."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from lemmata.cotrain_report import markdown
+from proofs.config import read_config
+from proofs.store import Run
+from rl.recipe.config import CotrainConfig
+from rl.recipe.summary import Summary, summarise
+from tests.command import CommandLine
+from tests.cotrain_run import smoke_config, write_run
+
+FEWER = (6, 4, "generator.rejection=null", "generator.distill=null")  # plots are what takes time here
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run at its end."""
+    return write_run(tmp_path_factory.mktemp("runs") / "one", 0, *FEWER)
+
+
+@pytest.fixture
+def run(finished: Path, lemmata: CommandLine) -> Path:
+    """A copy of it for a test to change."""
+    shutil.copytree(finished, lemmata.folder / "run")
+    return lemmata.folder / "run"
+
+
+def summary(folder: Path) -> Summary:
+    config = dict(Run.read(folder).manifest["config"])
+    del config["command"]
+    return summarise(read_config(CotrainConfig, config, ""), folder)
+
+
+def test_the_report_of_a_run(run: Path, lemmata: CommandLine) -> None:
+    said = lemmata.ok("report", "run")
+    passed = next(line for line in said.out.splitlines() if line.startswith("Prover: pass@1"))
+    records = [json.loads(line) for line in (run / "steps/measure-base/prover.jsonl").read_text().splitlines()]
+    right = sum(record["truth"] == 1 for record in records)
+    assert f"{100 * right / len(records):.1f} [" in passed
+    made = json.loads((run / "report/figures.json").read_text())["runs"][0]
+    figure = made["models"]["base"]["prover.jsonl"]["pass@1"]
+    assert (figure["value"], figure["items"]) == (right / len(records), len(records))
+    assert figure["source"] == "steps/measure-base/prover.jsonl"
+    text = (run / "report/report.md").read_text()
+    for heading in ("Gains by iteration", "Refinement", "Labels", "Over-optimisation", "Cost", "R_meta"):
+        assert f"## {heading}\n" in text
+    plots = {path.name for path in (run / "report").glob("*.png")}
+    assert {"refinement.png", "generators-2.png", "labels-2-labels.png", "training-1-prover.png"} <= plots
+    assert all(f"]({name})" in text for name in plots)
+    assert "missing" not in said.out
+
+
+def test_nothing_is_loaded_that_trains(lemmata: CommandLine) -> None:
+    before = set(sys.modules)
+    assert lemmata("report", "nowhere").code == 1
+    assert not {"torch", "transformers"} & (set(sys.modules) - before)
+
+
+def test_an_unfinished_run_says_what_is_missing(run: Path) -> None:
+    for step in (run / "steps").iterdir():
+        if step.name.startswith(("2-", "measure-2-")) or step.name == "measure-1-generator":
+            shutil.rmtree(step)
+    with (run / "steps/1-prover/metrics.jsonl").open("a") as file:
+        file.write('{"step": 5, "sta')  # being written
+    (run / "steps/1-prover/done").unlink()
+    found = summary(run)
+    assert {"1-prover", "measure-1-generator", "2-generator"} <= set(found.missing)
+    assert "1-verifier" not in found.missing
+    text = markdown([found], 2, [])
+    assert f"{len(found.missing)} steps are missing: 1-prover" in text
+    assert "## Labels" not in text
+    assert len(found.training["1-prover"]["curves"]["reward"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("measure-base/prover.jsonl", '{"truth": 1.0', "line 1 is damaged: it has no end"),
+        ("measure-base/prover.jsonl", "{\n", "line 1 is damaged"),
+        ("measure-base/verifier.jsonl", '{"case": 0, "label": 7}\n', "`label` is not what it should be"),
+        ("measure-base/verifier.jsonl", '{"case": 0}\n', "`label` is missing"),
+        ("measure-base/refinement.jsonl", '{"chain": 0, "rounds": []}\n', "`rounds` is not what it should be"),
+        ("1-prover/metrics.jsonl", '{"step": 1, "stage": "rl"}\nnull\n', "line 2 is damaged: not a JSON object"),
+        ("2-labels/examined.jsonl", '{"truth": NaN, "analyses": []}\n', "`truth` is not"),
+        ("2-selected/choice.json", '{"chosen": "x"}', "no candidates with their scores"),
+        ("base/done", "", "is damaged"),
+    ],
+)
+def test_damage_is_one_message(run: Path, lemmata: CommandLine, name: str, text: str, said: str) -> None:
+    (run / "steps" / name).write_text(text)
+    found = lemmata("report", "run")
+    assert found.code == 1
+    assert found.err.startswith("lemmata: ")
+    assert name.rpartition("/")[2] in found.err
+    assert said in found.err
+    assert "Traceback" not in found.everything
+    assert not (run / "report").exists()
+
+
+def test_several_seeds_stand_side_by_side(run: Path, tmp_path: Path) -> None:
+    both = [summary(run), summary(write_run(tmp_path / "two", 1, *FEWER))]
+    values = [one.models["base"]["prover.jsonl"]["pass@1"].value or 0.0 for one in both]
+    low, high = (100 * value for value in sorted(values))
+    text = markdown(both, 2, [])
+    assert f"| Prover: pass@1 | {(low + high) / 2:.1f} ({low:.1f} to {high:.1f}) |" in text
+    assert "| figure | seed 0 | seed 1 | mean (lowest to highest) |" in text
+
+
+def test_runs_that_cannot_stand_side_by_side(run: Path, lemmata: CommandLine) -> None:
+    assert "out=FOLDER" in lemmata("report", "run", "run").err
+    assert "seeds 0, 0" in lemmata("report", "run", "run", "out=both").err
+    with Run.start(lemmata.folder / "longer", "cotrain", smoke_config("seed=1", "iterations=3", *FEWER[2:])):
+        pass
+    said = lemmata("report", "run", "longer", "out=both")
+    assert "not runs of one recipe: iterations: 2 and 3" in said.err
+
+
+def test_other_runs_are_refused(lemmata: CommandLine) -> None:
+    with Run.start(lemmata.folder / "proofs", "prove", {"seed": 0}):
+        pass
+    assert "is a run of `lemmata prove`" in lemmata("report", "proofs").err
+
+
+def test_matplotlib_missing_is_a_plain_message(
+    run: Path, lemmata: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    said = lemmata("report", "run")
+    assert said.code == 1
+    assert "pip install '.[report]'" in said.err
+
+
+def test_names_are_never_markup(run: Path) -> None:
+    found = summary(run)
+    found.models["[bold]|<b>\x1b[31m`x`"] = found.models["base"]
+    text = markdown([found], 2, [])
+    assert "[bold]\\|&lt;b>\ufffd[31m'x'" in text

@@ -1,0 +1,245 @@
+"""Figures of co-training against numbers worked out by hand, and intervals against what they promise."""
+
+from itertools import combinations
+from math import isclose, sqrt
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rl.recipe.config import LabelsConfig
+from rl.recipe.curves import curves, over_optimisation, training_cost
+from rl.recipe.figures import figures_of
+from rl.recipe.intervals import Item, difference, mean, share, wilson
+from rl.recipe.labels import label_figures
+from rl.recipe.record_files import Rows
+from rl.recipe.refinement import best_of_k, refinement_figures
+from verifier.autolabel import LabelConfig
+
+
+def rows(*records: dict[str, Any]) -> Rows:
+    return Rows("file.jsonl", records)
+
+
+def at(seed: int, **fields: Any) -> dict[str, Any]:
+    return {"family": "f", "level": 1, "seed": seed, "split": "test", "tokens": 10, **fields}
+
+
+def proof(truth: float, own: float | None, tokens: int = 10) -> dict[str, Any]:
+    return {"truth": truth, "self_score": own, "format": own is not None, "tokens": tokens}
+
+
+@given(st.integers(1, 500), st.data())
+def test_wilson_bounds_solve_the_score_equation(count: int, data: st.DataObject) -> None:
+    # The bounds are where the share is z standard errors of the bound away (Wilson 1927).
+    successes = data.draw(st.integers(0, count))
+    share_found, z = successes / count, 1.959963984540054
+    for bound in wilson(successes, count):
+        if 1e-9 < bound < 1 - 1e-9:
+            assert isclose(abs(share_found - bound), z * sqrt(bound * (1 - bound) / count), rel_tol=1e-6, abs_tol=1e-9)
+    low, high = wilson(successes, count)
+    assert 0 <= low <= share_found <= high <= 1
+
+
+def test_wilson_of_a_known_example() -> None:
+    # 15 of 20: 0.531 to 0.888 (Newcombe 1998, method 3, gives the same formula).
+    low, high = wilson(15, 20)
+    assert (round(low, 3), round(high, 3)) == (0.531, 0.888)
+    with pytest.raises(ValueError, match="nothing"):
+        wilson(0, 0)
+
+
+def test_items_of_one_theorem_are_not_independent() -> None:
+    once = share([Item(n, float(n % 2)) for n in range(20)], "s")
+    repeated = share([Item(n, float(n % 2)) for n in range(20) for _ in range(50)], "s")
+    assert (once.method, repeated.method) == ("wilson", "bootstrap")
+    assert once.low is not None
+    assert once.high is not None
+    assert repeated.low is not None
+    assert repeated.high is not None
+    # A thousand answers to twenty theorems say no more than twenty answers, up to the two methods' difference.
+    assert abs((repeated.high - repeated.low) - (once.high - once.low)) < 0.08
+    assert (repeated.items, repeated.clusters, repeated.value) == (1000, 20, 0.5)
+
+
+def test_a_share_of_none_is_no_certainty() -> None:
+    found = share([Item(n, 0.0) for n in range(10) for _ in range(4)], "s")
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high == wilson(0, 10)[1]
+    assert mean([Item(n, 0.5) for n in range(10)], "s").low is None
+    assert mean([], "s").value is None
+
+
+def test_the_bootstrap_is_the_same_every_time_and_by_its_seed() -> None:
+    chance = Random(1)
+    items = [Item(n, chance.random()) for n in range(30) for _ in range(3)]
+    assert mean(items, "s") == mean(items, "s")
+    assert mean(items, "s", seed=1).low != mean(items, "s", seed=2).low
+
+
+def test_the_bootstrap_interval_of_a_mean_is_the_normal_one() -> None:
+    chance = Random(2)
+    values = [chance.gauss(0, 1) for _ in range(400)]
+    found = mean([Item(n, value) for n, value in enumerate(values)], "s")
+    assert found.low is not None
+    assert found.high is not None
+    assert abs((found.high - found.low) - 2 * 1.96 / 20) < 0.03
+
+
+def test_differences_are_paired() -> None:
+    chance = Random(3)
+    before = [Item(n, chance.gauss(0, 5)) for n in range(50)]
+    after = [Item(item.cluster, item.value + 1 + chance.gauss(0, 0.01)) for item in reversed(before)]
+    found = difference(after, [*before, Item("theirs alone", 99.0)], "s")
+    assert found.low is not None
+    assert found.high is not None
+    assert 0.98 < found.low < 1 < found.high < 1.02  # spread between theorems (5) falls out
+    assert found.clusters == 50
+    assert difference(before, [Item("other", 1.0)], "s").value is None
+
+
+def test_the_prover() -> None:
+    found = figures_of(
+        "prover.jsonl",
+        rows(
+            at(1, **proof(1.0, 1.0)),
+            at(1, **proof(0.5, 1.0)),  # dishonest
+            at(2, **proof(0.0, 0.0)),
+            at(2, **proof(0.0, None)),  # unreadable: wrong, and claims nothing
+            at(3, **proof(0.5, 0.0)) | {"level": 2},
+        ),
+    )
+    value = {name: figure.value for name, figure in found.items()}
+    assert value["pass@1"] == 1 / 5
+    assert (value["pass@1 level 1"], value["pass@1 level 2"]) == (1 / 4, 0.0)
+    assert value["format"] == 4 / 5
+    assert value["mean_truth"] == pytest.approx(0.4)
+    assert value["self_score_accuracy"] == 2 / 5
+    assert (value["honesty_gap"], found["honesty_gap"].items) == (1 / 4, 4)
+    assert (found["pass@1"].items, found["pass@1"].clusters, found["pass@1"].source) == (5, 3, "file.jsonl")
+
+
+def test_the_verifier() -> None:
+    def analysis(case: int, label: float, score: float | None, quality: float = 1.0) -> dict[str, Any]:
+        return at(case, case=case, label=label, score=score, quality=quality)
+
+    found = figures_of(
+        "verifier.jsonl",
+        rows(
+            *(analysis(0, 1.0, 1.0), analysis(0, 1.0, 1.0)),  # accepted by both
+            *(analysis(1, 0.0, 1.0, 0.0), analysis(1, 0.0, 0.5, 0.5)),  # accepted by one
+            *(analysis(2, 1.0, None, 0.0), analysis(2, 1.0, 1.0)),  # an unreadable analysis accepts nothing
+            *(analysis(3, 0.0, 0.0), analysis(3, 0.0, 0.0)),
+        ),
+    )
+    value = {name: figure.value for name, figure in found.items()}
+    assert value["accuracy"] == 5 / 8
+    assert (value["precision"], value["recall"]) == (3 / 4, 3 / 4)
+    assert (value["precision_all"], found["precision_all"].items) == (1.0, 1)
+    assert (value["recall_all"], found["recall_all"].items) == (0.5, 2)
+    assert value["mean_absolute_error"] == pytest.approx(1.5 / 7)
+    assert value["quality"] == pytest.approx(5.5 / 8)
+    assert (value["unreadable"], value["baseline"]) == (1 / 8, 1 / 2)
+
+
+def test_the_meta_verifier() -> None:
+    ratings = [(1.0, 1.0), (0.5, 1.0), (0.0, None), (1.0, 1.0)]
+    records = [at(n, quality=quality, rating=rating) for n, (quality, rating) in enumerate(ratings)]
+    found = figures_of("meta-verifier-real.jsonl", rows(*records))
+    assert (found["accuracy"].value, found["unreadable"].value, found["baseline"].value) == (0.5, 0.25, 0.5)
+    assert found["accuracy"].method == "wilson"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([None, 0.0, 0.5, 1.0]), st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=7
+    ),
+    st.data(),
+)
+def test_best_of_k_is_the_mean_over_all_subsets(samples: list[tuple[float | None, float]], data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, len(samples)))
+    chosen = []
+    for subset in combinations(samples, k):
+        best = max(subset, key=lambda sample: -1.0 if sample[0] is None else sample[0])  # the earliest of equals
+        chosen.append(best[1] == 1)
+    exact = sum(chosen) / len(chosen)
+    assert best_of_k(samples, k) == pytest.approx(exact)
+
+
+def test_a_fractional_k_lies_between_its_neighbours() -> None:
+    samples = [(1.0, 1.0), (0.5, 0.0), (0.0, 0.0), (None, 0.0)]
+    assert [best_of_k(samples, k) for k in (1, 2, 4)] == [0.25, 0.5, 1.0]
+    assert best_of_k(samples, 1.4) == pytest.approx(0.25 + 0.4 * 0.25)
+    for k in (0.5, 4.1):
+        with pytest.raises(ValueError, match="between 1 and"):
+            best_of_k(samples, k)
+
+
+def test_refinement_by_rounds() -> None:
+    chains = rows(
+        at(1, chain=0, rounds=[proof(0.0, 0.5), proof(1.0, 1.0)]),
+        at(1, chain=1, rounds=[proof(0.0, 1.0)]),  # stopped: keeps its proof
+        at(2, chain=1, rounds=[proof(1.0, 1.0)]),
+        at(2, chain=0, rounds=[proof(0.0, 0.0), proof(0.0, 1.0)]),
+    )
+    one, two, three = refinement_figures(chains, 3)
+    assert [entry["pass@1"].value for entry in (one, two, three)] == [1 / 4, 2 / 4, 2 / 4]
+    # Round 2: theorem 1's chain 0 comes before chain 1 at equal self-scores, and so does theorem 2's.
+    assert [entry["best"].value for entry in (one, two, three)] == [1 / 2, 1 / 2, 1 / 2]
+    assert [entry["tokens"] for entry in (one, two, three)] == [10, 15, 15]
+    assert [entry["ratio"] for entry in (one, two)] == [1.0, 1.5]
+    assert one["independent"].value == 1 / 4
+    # Of two samples the best: theorem 1 fails, theorem 2 passes; halfway from one sample to two.
+    assert two["independent"].value == pytest.approx((0 + 0.75) / 2)
+    assert two["gain"].value == pytest.approx(0.5 - 0.375)
+    assert (two["since_first"].value, one["since_first"].value) == (0.25, 0.0)
+
+
+def test_more_tokens_than_were_sampled_have_no_rival() -> None:
+    entries = refinement_figures(rows(at(1, chain=0, rounds=[proof(0.0, 0.5), proof(1.0, 1.0, 30)])), 2)
+    assert entries[0]["independent"] is not None
+    assert (entries[1]["ratio"], entries[1]["independent"], entries[1]["gain"]) == (4.0, None, None)
+
+
+def test_labels_and_their_curve() -> None:
+    def analysis(score: float | None, *reviews: float) -> dict[str, Any]:
+        return {"score": score, "reviews": list(reviews)}
+
+    examined = rows(
+        at(1, truth=0.0, analyses=[analysis(0.0, 1.0, 1.0), analysis(0.0, 1.0, 1.0)]),
+        at(2, truth=0.5, analyses=[analysis(1.0), analysis(0.5, 1.0, 1.0)]),
+        at(3, truth=0.0, analyses=[analysis(1.0), analysis(1.0)]),  # an issue that none saw
+        at(4, truth=0.0, analyses=[analysis(None), analysis(0.0, 1.0, 0.0)]),
+    )
+    found = label_figures(examined, LabelsConfig(2, 2, LabelConfig(k=1)))
+    assert (found["chosen"]["share"].value, found["chosen"]["accuracy"].value) == (3 / 4, 2 / 3)
+    curve = {(one["n"], one["m"], one["k"]): (one["share"].value, one["accuracy"].value) for one in found["curve"]}
+    assert curve[1, 1, 1] == (3 / 4, 1 / 3)
+    assert curve[2, 1, 1] == (1.0, 3 / 4)
+    assert curve[2, 2, 2] == (2 / 4, 1 / 2)
+    assert (1, 1, 2) not in curve
+    assert found["truths"] == {"0.0": 3, "0.5": 1, "1.0": 0}
+
+
+def test_the_judge_beside_the_truth() -> None:
+    lines = [
+        {
+            "step": step,
+            "stage": "rl",
+            "reward/prover/proof": step / 10,
+            "reward/prover/truth": 0.1,
+            "reward/verifier/score": 1.0,
+            "tokens": 5,
+            "time": {"seconds": 2.0},
+        }
+        for step in range(1, 11)
+    ]
+    lines.append({"step": 11, "stage": "rl", "reward/prover/truth": 0.9})  # no judge's score: no gap either
+    first, last = over_optimisation(rows(*lines))
+    assert (first["kind"], first["part"], first["steps"]) == ("prover", "first", 2)
+    assert first["gap"].value == pytest.approx(0.05)
+    assert last["gap"].value == pytest.approx(0.85)
+    assert curves(rows(*lines))["reward/prover/proof"][0] == (1, 0.1)
+    assert training_cost(rows(*lines)) == {"steps": 11, "seconds": 20.0, "tokens": 50}
