@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from lemmata.cli import COMMANDS
+from lemmata.cli import COMMANDS, POSITIONAL
 from proofs.records import Analysis, Generated, Label, Problem, Proof, Record, Review, Selection
 from proofs.store import Run
 from tests.command import CommandLine, Served, serving
@@ -63,14 +63,14 @@ def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "show"])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in POSITIONAL])
 def test_cfg_job_prints_the_configuration(lemmata: CommandLine, command: str) -> None:
     config = yaml.safe_load(lemmata.ok(command, "--cfg", "job").out)
     assert "run" in config or command in {"serve", "lab"}
     assert list(lemmata.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "show"])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in POSITIONAL])
 def test_help_of_a_command(lemmata: CommandLine, command: str) -> None:
     said = lemmata.ok(command, "--help").out
     assert "lemmata: self-verifiable mathematical reasoning" in said

@@ -141,3 +141,7 @@ def test_names_are_never_markup(run: Path) -> None:
     found.models["[bold]|<b>\x1b[31m`x`"] = found.models["base"]
     text = markdown([found], 2, [])
     assert "[bold]\\|&lt;b>\ufffd[31m'x'" in text
+
+
+def test_help(lemmata: CommandLine) -> None:
+    assert "seeds of one recipe" in lemmata.ok("report", "--help").out
