@@ -69,7 +69,7 @@ def test_every_step_is_done_and_leaves_what_it_makes(undisturbed: Path) -> None:
         *("steps/measure-base/refinement.jsonl", "steps/measure-2-generator/meta-verifier-real.jsonl"),
     }
     assert expected <= made.keys()
-    assert made["steps/1-prover/model/model.safetensors"] != made["steps/base/model/model.safetensors"]
+    assert made["steps/base/model/model.safetensors"] != made["steps/cold-start/model/model.safetensors"]
     assert all(made[name] for name in expected)
     labelled = [json.loads(line) for line in made["steps/2-labels/table.jsonl"].splitlines()]
     proofs = [json.loads(line) for line in made["steps/2-proofs/table.jsonl"].splitlines()]
