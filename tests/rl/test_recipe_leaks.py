@@ -1,0 +1,162 @@
+"""After the first iteration nothing that is learnt from depends on the truth: with another truth it is the same.
+
+Models are scripted, so that proofs, analyses and reviews of every kind occur; the steps are the recipe's own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.items import Item, Stream
+from lab.prompts import templates
+from proofs.ids import derive_seed
+from rl.judge import Judges, JudgesConfig
+from rl.parallel import Parallel
+from rl.recipe.plan import Label, Reject, Step, Train, plan
+from rl.recipe.steps import carry_out
+from rl.recipe.workshop import Workshop
+from rl.setup import task_of
+from rl.task import Answer, Task
+from rl.tasks import judged, lab
+from rl.tasks.build import DataConfig, make_task
+from rl.tasks.lab import case_of
+from rl.tasks.tables import Case
+from tests.rl.test_recipe_plan import settings
+
+OPENING = "Here is my evaluation of the solution:\n"
+REVIEW = 'Here is my analysis of the "solution evaluation":\n'
+SAYS = "%s\nBased on my evaluation, the final overall score should be:\n\\boxed{%s}"
+PROOFS = [Stream("verify", ("inequalities",), (1,), "train", 8).item(number).proof.text for number in range(6)]
+NUMBERS = range(12)
+
+
+class Model:
+    """Writes proofs, analyses and reviews that follow from the prompt alone."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
+        return [[Answer(self._write(prompt, number)) for number in range(count)] for prompt in prompts]
+
+    def _write(self, prompt: str, number: int) -> str:
+        chosen = derive_seed(self.name, prompt, number)
+        verdict = SAYS % (f"Line {chosen % 3}: it is so.", ("0", "0.5", "1")[chosen // 3 % 3])
+        if prompt.startswith("Judge the evaluation"):
+            return REVIEW + verdict
+        if prompt.startswith("Judge the proof"):
+            return OPENING + verdict
+        return f"## Solution\n{PROOFS[chosen % len(PROOFS)]}\n\n## Self Evaluation\n\n{OPENING}{verdict}"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """A run whose models are scripted, and whose settings are small."""
+    monkeypatch.setattr(Workshop, "judge", lambda shop, step, purpose: Model(step))
+    return Workshop(settings("smoke", "fresh.samples=4", "labels.analyses=4", "generator.examples=8"), tmp_path)
+
+
+def gather(shop: Workshop) -> None:
+    """All tables of the run, in order."""
+    for step in plan(shop.config):
+        if type(step).__name__ in ("Prove", "Analyse", "Label", "Reject"):
+            assert carry_out(shop, step, Parallel(), lambda *_: None, lambda: False)
+
+
+def another_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checker and the ratings of analyses say 0.5 of everything, planted labels too."""
+
+    def half(*_: object) -> Any:
+        return SimpleNamespace(score=0.5)
+
+    def planted(item: Item) -> Case:
+        case = case_of(item)
+        return replace(case, label=None if case.label is None else 0.5, quality=None if case.quality is None else 0.5)
+
+    for module in ("rl.recipe.collect", "rl.tasks.lab"):
+        monkeypatch.setattr(f"{module}.check", half)
+    for module in ("rl.recipe.collect", "rl.tasks.judged"):
+        monkeypatch.setattr(f"{module}.analysis_quality", lambda *_: 0.5)
+    monkeypatch.setattr(lab, "case_of", planted)
+
+
+def learnt_from(shop: Workshop, step: Step) -> list[tuple[str, float | None]]:
+    """Prompts and rewards of a step of reinforcement learning, for answers of many kinds."""
+    assert isinstance(step, Train)
+    config = shop.training(step)
+    data = DataConfig(**{**config.data, "judges": JudgesConfig(analyses=2, reviews=2)})
+    judges = Judges(data.judges, *(Model(step.judges[role]) if role in step.judges else None for role in ROLES))
+    task = task_of(config, config.role, "train", judges if step.judges else None)
+    return [one for number in NUMBERS for one in _tries(task, number)]
+
+
+ROLES = ("verifier", "meta_verifier")
+
+
+def _tries(task: Task, number: int) -> list[tuple[str, float | None]]:
+    prompt = task.prompt(number)
+    (answers,) = Model("learner").ask([prompt], 4)
+    return [(prompt, reward.total) for reward in task.rewards([(number, [answer]) for answer in answers])]
+
+
+def reinforced(shop: Workshop, number: int) -> list[Train]:
+    steps = [step for step in plan(shop.config) if isinstance(step, Train) and step.changes["stage"] == "rl"]
+    return [step for step in steps if step.name.startswith(f"{number}-")]
+
+
+def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gather(shop)
+    later = [step for step in plan(shop.config) if step.name.startswith("2-") and isinstance(step, Label | Reject)]
+    tables = {step.name: shop.table(step.name).read_text() for step in later}
+    rewards = {step.name: learnt_from(shop, step) for step in reinforced(shop, 2)}
+    assert all(tables.values())
+    assert rewards.keys() == {"2-verifier", "2-prover", "2-generator"}
+    # Something is at stake: rewards differ within each step.
+    assert all(len({total for _, total in found}) > 2 for found in rewards.values())
+    another_truth(monkeypatch)
+    for step in plan(shop.config):
+        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyse", "Label", "Reject"):
+            carry_out(shop, step, Parallel(), lambda *_: None, lambda: False)
+    assert {name: shop.table(name).read_text() for name in tables} == tables
+    for step in reinforced(shop, 2):
+        assert learnt_from(shop, step) == rewards[step.name], step.name
+
+
+def test_the_first_iteration_does_rest_on_the_truth(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    gather(shop)
+    before = {step.name: learnt_from(shop, step) for step in reinforced(shop, 1)}
+    another_truth(monkeypatch)
+    after = {step.name: learnt_from(shop, step) for step in reinforced(shop, 1)}
+    assert {name for name in before if before[name] != after[name]} == before.keys() - {"1-prover"}
+
+
+@given(
+    truth=st.sampled_from([0.0, 0.5, 1.0]),
+    number=st.integers(0, 20),
+    body=st.sampled_from([*PROOFS, "", "Clear."]),
+    score=st.sampled_from(["0", "0.5", "1", "2"]),
+    truncated=st.booleans(),
+)
+def test_no_truth_moves_a_judged_reward(truth: float, number: int, body: str, score: str, truncated: bool) -> None:
+    data = DataConfig(families=("inequalities",), levels=(1,))
+    judges = Judges(JudgesConfig(analyses=2), Model("verifier"), Model("meta"))
+    task = make_task("prover", data, templates(), "train", 0, judges)
+    text = f"## Solution\n{body}\n\n## Self Evaluation\n\n{OPENING}{SAYS % ('So.', score)}"
+    tries = [(number, [Answer(text, truncated=truncated)])]
+    (reward,) = task.rewards(tries)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judged, "exact_score", lambda *_: truth)
+        (other,) = task.rewards(tries)
+    assert other.total == reward.total
+    assert other.parts["truth"] == truth  # it is in the log
