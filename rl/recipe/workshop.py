@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from lab.prompts import templates as lab_templates
 from lab.theorem import Theorem
 from proofs.config import read_config
 from proofs.errors import LemmataError
+from proofs.ids import derive_seed
 from proofs.templates import Templates
 from rl.config import TrainConfig
 from rl.judge import JudgesConfig
@@ -23,6 +24,7 @@ from rl.trained_judge import TrainedJudge
 
 TABLE = "table.jsonl"
 TEST_SEED = 0  # all runs are measured on the same theorems, whatever their own seed
+MOST_DRAWS = 20  # for every theorem wanted: the lab repeats statements of its lowest levels
 FRESH_SEED = 500  # theorems for the models' own proofs; training streams count on from the run's seed
 
 
@@ -90,7 +92,7 @@ class Workshop:
         """As ``judge``, of any folder."""
         measure = self.config.measure
         settings = JudgesConfig(temperature=measure.temperature, max_tokens=measure.max_tokens)
-        seed = sum(purpose.encode()) * 1009 + self.config.seed
+        seed = derive_seed(self.config.seed, purpose)
         return TrainedJudge(folder, settings, seed, str(self.config.train["device"]))
 
     def stream(self, role: str, split: str, iteration: int = 0, levels: tuple[int, ...] | None = None) -> Stream:
@@ -104,9 +106,17 @@ class Workshop:
     def theorems(
         self, split: str, per_level: int, iteration: int = 0, levels: tuple[int, ...] | None = None
     ) -> list[Theorem]:
-        """``per_level`` theorems of each level of a split."""
+        """``per_level`` theorems of each level of a split, each statement once, as far as there are so many."""
+        found: dict[str, Theorem] = {}
         stream = self.stream("prove", split, iteration, levels)
-        return [stream.item(number).theorem for number in range(per_level * len(stream.levels))]
+        for level in stream.levels:
+            own, wanted = replace(stream, levels=(level,)), len(found) + per_level
+            for number in range(MOST_DRAWS * per_level):
+                theorem = own.item(number).theorem
+                found.setdefault(theorem.statement, theorem)
+                if len(found) == wanted:
+                    break
+        return list(found.values())
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
