@@ -32,10 +32,16 @@ COMMANDS = {
     "merge": ("lemmata.commands.merge", "merge models of one base by their weights"),
     "serve": ("lemmata.commands.serve", "serve a model of ours to OpenAI-compatible clients"),
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labelled proofs and analyses"),
+    "contest": (
+        "lemmata.commands.contest",
+        "problems x attempts x models, graded; lemmata contest report: figures of runs",
+    ),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
-TAKE_PROBLEMS = ("refine", "prove")
+TAKE_PROBLEMS = ("refine", "prove", "contest")
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
+# Commands that a second word makes another one, with a module and settings of their own.
+VARIANTS: dict[tuple[str, ...], str] = {("contest", "report"): "lemmata.commands.contest_report"}
 
 
 def main() -> None:
@@ -50,6 +56,10 @@ def main() -> None:
     command = arguments[0]
     if command not in COMMANDS:
         fail(f"unknown command {command!r}; known: {', '.join(COMMANDS)}")
+    if variant := VARIANTS.get(tuple(arguments[:2])):
+        name = "_".join(arguments[:2])
+        sys.argv = [f"lemmata {' '.join(arguments[:2])}", *arguments[2:]]
+        sys.exit(with_hydra(name, getattr(import_module(variant), f"{name}_command")))
     function = getattr(import_module(COMMANDS[command][0]), f"{command}_command")
     if command == "show":
         sys.exit(guarded(function, arguments[1:]))
