@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from contest.answers import PATCHED
 from contest.folders import Part
 from proofs.config import read_config
 from proofs.log import read_log
@@ -62,6 +63,7 @@ class Outcome:
     accepted: bool
     rounds: int | None
     chosen: Entry | None
+    patched: str
     proving: Usage
     judging: Usage
     grading: Usage
@@ -181,6 +183,7 @@ def _outcome(part: Part, collected: _Collected, entries: list[Entry]) -> tuple[O
         accepted=selection is not None and selection.accepted,
         rounds=selection.rounds if selection else None,
         chosen=next((entry for entry in entries if entry.selected), None),
+        patched=str(problem.extra.get(PATCHED, "")),
         proving=collected.usage[Proof],
         judging=collected.usage[Analysis] + collected.usage[Review],
         grading=collected.usage[Grading],

@@ -69,6 +69,7 @@ def write_report(config: ReportConfig) -> tuple[Gathered, Sequence[Score], Seque
         *sections.cost_section(gathered),
         *([Heading("Plots"), *figures] if figures else []),
         *sections.problem_section(gathered.attempts),
+        *sections.patch_section(gathered.attempts),
         *_rerun(config, parts),
     ]
     _write(folder / "report.md", markdown(blocks))

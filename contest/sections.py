@@ -264,6 +264,12 @@ def _marked(gathered: Gathered, contestant: str, grader: str) -> bool:
     return any(entry.contestant == contestant and grader in entry.grades for entry in gathered.marked)
 
 
+def patch_section(outcomes: Sequence[Outcome]) -> list[Block]:
+    """The rows of the problem file that were mended."""
+    rows = sorted({(outcome.problem, outcome.patched) for outcome in outcomes if outcome.patched})
+    return [Heading("Mended rows"), Table(("problem", "what was mended"), rows)] if rows else []
+
+
 def problem_section(outcomes: Sequence[Outcome]) -> list[Block]:
     """Each problem: attempts, acceptance and final marks by each grader."""
     grouped: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
