@@ -1,7 +1,6 @@
 """A judge policy that marks final proofs in points, by the problem's grading guidelines."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
@@ -103,12 +102,6 @@ def parse_points(text: str, full_marks: int, *, quoted: str = "") -> int | Parse
     if int(content) and said.may_quote(quoted):
         return ParseFailure(QUOTATION)
     return int(content)
-
-
-def mean_points(gradings: Sequence[Grading]) -> float | None:
-    """The mean of those that could be read."""
-    known = [grading.points for grading in gradings if grading.points is not None]
-    return sum(known) / len(known) if known else None
 
 
 @cache

@@ -34,14 +34,17 @@ COMMANDS = {
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labelled proofs and analyses"),
     "contest": (
         "lemmata.commands.contest",
-        "problems x attempts x models, graded; lemmata contest report: figures of runs",
+        "problems x attempts x models, graded; contest report: figures; contest marks: people",
     ),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
 TAKE_PROBLEMS = ("refine", "prove", "contest")
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
 # Commands that a second word makes another one, with a module and settings of their own.
-VARIANTS: dict[tuple[str, ...], str] = {("contest", "report"): "lemmata.commands.contest_report"}
+VARIANTS: dict[tuple[str, ...], str] = {
+    ("contest", "report"): "lemmata.commands.contest_report",
+    ("contest", "marks"): "lemmata.commands.contest_marks",
+}
 
 
 def main() -> None:
