@@ -39,7 +39,7 @@ from refine.schedule import run_problems
 from verifier.aggregate import AggregateConfig
 from verifier.role import Verifier
 
-WORDS = "hence the claim holds for every integer by induction on the degree of the polynomial in question".split()
+WORDS = "hence the claim holds for every integer by induction on the degree of the polynomial in question"
 VERDICT = "Based on my evaluation, the final overall score should be:\n\\boxed{{{}}}"
 
 
@@ -50,6 +50,7 @@ class Scripted:
     samples_per_request = 1
 
     def __init__(self, proof_words: int, analysis_words: int) -> None:
+        self._vocabulary = WORDS.split()
         self._words = {True: proof_words, False: analysis_words}
 
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
@@ -60,7 +61,7 @@ class Scripted:
     def _answer(self, prompt: Prompt, seed: int | None) -> Completion:
         draw = random.Random(hashlib.sha256(f"{prompt.digest}|{seed}".encode()).digest())
         proves = "## Self Evaluation" in prompt.messages[-1].content
-        text = " ".join(draw.choices(WORDS, k=self._words[proves]))
+        text = " ".join(draw.choices(self._vocabulary, k=self._words[proves]))
         verdict = VERDICT.format(draw.choice(("0", "0.5", "1")))
         answer = f"## Solution\n{text}\n\n## Self Evaluation\nChecked.\n{verdict}" if proves else f"{text}\n{verdict}"
         return Completion(answer, "stop", "scripted", 0.0, Usage(1000, 900, self._words[proves]))

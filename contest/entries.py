@@ -1,12 +1,13 @@
 """The proofs of a run as evaluation sees them: without texts, and what each grader says of them side by side."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from contest.answers import PATCHED
+from contest.champ import wrong_step
 from contest.folders import Part
 from proofs.config import read_config
 from proofs.log import read_log
@@ -29,7 +30,8 @@ class Grade:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One proof. ``grades`` by grader: the verifier's own, and those of labels and judges. ``accepted`` is by the
-    rule of its run; ``text_length`` in characters, None where the answer holds no proof.
+    rule of its run; ``text_length`` in characters, None where the answer holds no proof. ``wrong_from`` and
+    ``wrong_to``: the first wrong step, where a person marked one.
     """
 
     contestant: str
@@ -47,6 +49,8 @@ class Entry:
     spread: float | None
     accepted: bool
     selected: bool
+    wrong_from: int | None
+    wrong_to: int | None
     grades: Mapping[str, Grade]
 
 
@@ -96,6 +100,7 @@ class _Collected:
     reviews: defaultdict[str, list[float | None]] = field(default_factory=lambda: defaultdict(list))
     grades: defaultdict[str, dict[str, Grade]] = field(default_factory=lambda: defaultdict(dict))
     gradings: defaultdict[str, list[Grading]] = field(default_factory=lambda: defaultdict(list))
+    steps: dict[str, Sequence[int]] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     usage: defaultdict[type, Usage] = field(default_factory=lambda: defaultdict(Usage))
 
@@ -117,6 +122,8 @@ class _Collected:
         elif isinstance(record, Grading):
             self.gradings[record.proof_id].append(record)
         elif isinstance(record, Label):
+            if (step := wrong_step(record)) is not None:
+                self.steps[record.proof_id] = step
             self.grades[record.proof_id][record.grader] = Grade(
                 record.score, record.author, record.points, record.full_marks
             )
@@ -128,7 +135,7 @@ class _Collected:
     def _entry(
         self, part: Part, aggregate: AggregateConfig, problem: Problem, proof: Proof, length: int | None
     ) -> Entry:
-        analyses = self.analyses[proof.id]
+        analyses, step = self.analyses[proof.id], self.steps.get(proof.id)
         result = tally([Judged(name, score, tuple(self.reviews[name])) for name, score in analyses], aggregate)
         grades = dict(self.grades[proof.id])
         if analyses:
@@ -151,6 +158,8 @@ class _Collected:
             spread=result.spread,
             accepted=is_accepted(result, aggregate),
             selected=self.selection is not None and self.selection.proof_id == proof.id,
+            wrong_from=step[0] if step else None,
+            wrong_to=step[1] if step else None,
             grades=grades,
         )
 

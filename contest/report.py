@@ -15,6 +15,7 @@ from contest.agreement import Agreement, agreements
 from contest.document import Block, Heading, Table, Text, Verbatim, html, markdown
 from contest.folders import Part, parts_of
 from contest.gather import Gathered, gather
+from contest.location import locations
 from contest.measures import IntervalConfig
 from contest.plots import draw_all
 from contest.scores import Score, scores
@@ -65,6 +66,7 @@ def write_report(config: ReportConfig) -> tuple[Gathered, Sequence[Score], Seque
         *sections.score_section(found),
         *sections.junk_section(gathered),
         *sections.agreement_section(agreed, config.half_at),
+        *sections.location_section(locations(parts, gathered.marked, config.intervals)),
         *sections.comparison_section(gathered, config.intervals),
         *sections.cost_section(gathered),
         *([Heading("Plots"), *figures] if figures else []),

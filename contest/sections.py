@@ -9,6 +9,7 @@ from contest.calibration import bins_of, calibration_error
 from contest.document import Block, Heading, Table, Text
 from contest.entries import VERIFIER, Outcome
 from contest.gather import GRADERS, Gathered
+from contest.location import Location
 from contest.measures import Estimate, IntervalConfig, mean_difference
 from contest.scores import Score, problem_means
 from proofs.records import Usage
@@ -171,6 +172,22 @@ def junk_section(gathered: Gathered) -> list[Block]:
         *blocks,
         Table(columns, rows, "Proofs that prove nothing, before the same judges. Every acceptance is a fault."),
     ]
+
+
+def location_section(found: Sequence[Location]) -> list[Block]:
+    """Where verifiers see the error, on proofs whose first wrong step a person marked."""
+    if not found:
+        return []
+    rows = [
+        (each.contestant, each.proofs, each.complaints, each.quoting, interval(each.names), interval(each.chance))
+        for each in found
+    ]
+    columns = ("contestant", "proofs", "complaints", "quote the proof", "name the wrong step", "by chance")
+    caption = (
+        "Analyses that report an issue in a proof whose first wrong step a person marked. Named: a quotation overlaps "
+        "it. By chance: the share of all places of such a step that the same quotations overlap."
+    )
+    return [Heading("Where verifiers see the error"), Table(columns, rows, caption)]
 
 
 def attempt_section(gathered: Gathered) -> list[Block]:

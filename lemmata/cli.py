@@ -43,6 +43,7 @@ SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
 # Commands that a second word makes another one, with a module and settings of their own.
 VARIANTS: dict[tuple[str, ...], str] = {
     ("contest", "report"): "lemmata.commands.contest_report",
+    ("contest", "champ"): "lemmata.commands.contest_champ",
     ("contest", "marks"): "lemmata.commands.contest_marks",
 }
 
