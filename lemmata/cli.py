@@ -74,6 +74,9 @@ def main() -> None:
 def after_second_word(command: str, arguments: list[str]) -> list[str]:
     """The settings of a command, whose second word (if it has one) is checked; options such as --help need none."""
     words = SECOND_WORDS.get(command)
+    others = [variant[1] for variant in VARIANTS if variant[0] == command]
+    if others and arguments and "=" not in arguments[0] and not arguments[0].startswith("-"):
+        fail(f"lemmata {command} has no second word {arguments[0]!r}; known: {', '.join(others)}, or none")
     if words is None or (arguments and arguments[0].startswith("-")):
         return arguments
     if not arguments or arguments[0] not in words:
