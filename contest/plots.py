@@ -14,6 +14,8 @@ from contest.scores import EVERYTHING
 from proofs.errors import LemmataError
 
 MOST_PROBLEMS = 30
+MOST_NAMED = 24
+STYLES = ("-", "--", ":", "-.")  # of contestants; problems differ in colour
 Draw = Callable[[Any], None]
 
 
@@ -46,9 +48,8 @@ def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Figure:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     draw(axes)
-    labels = axes.get_legend_handles_labels()[1]
-    if 0 < len(labels) <= 12:
-        for text in axes.legend(frameon=False, fontsize=8).get_texts():
+    if 0 < len(axes.get_legend_handles_labels()[1]) <= MOST_NAMED:
+        for text in figure.legend(loc="outside right upper", frameon=False, fontsize=8).get_texts():
             text.set_parse_math(False)
     figure.savefig(path, dpi=150, metadata={"Software": None})
     return Figure(path.name, caption)
@@ -57,10 +58,14 @@ def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Figure:
 def _rounds(axes: Any, gathered: Gathered) -> None:
     means = {key: total / count for key, (total, count) in gathered.rounds.items()}
     lines = list(dict.fromkeys((contestant, problem) for contestant, problem, _ in means))
+    contestants, problems = (list(dict.fromkeys(names)) for names in zip(*lines, strict=True))
     for contestant, problem in lines[:MOST_PROBLEMS]:
         rounds = sorted(key[2] for key in means if key[:2] == (contestant, problem))
         values = [means[contestant, problem, number] for number in rounds]
-        axes.plot(rounds, values, marker="o", markersize=3, linewidth=1, label=f"{problem[:30]} ({contestant})")
+        style = STYLES[contestants.index(contestant) % len(STYLES)]
+        colour = f"C{problems.index(problem) % 10}"
+        label = f"{problem[:30]} ({contestant})" if len(contestants) > 1 else problem[:30]
+        axes.plot(rounds, values, style, color=colour, marker="o", markersize=3, linewidth=1, label=label)
     axes.set(xlabel="round", ylabel="mean verdict", ylim=(-0.03, 1.03))
     axes.xaxis.get_major_locator().set_params(integer=True)
 

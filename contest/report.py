@@ -2,10 +2,10 @@
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field
@@ -131,8 +131,17 @@ def _rerun(config: ReportConfig, parts: Sequence[Part]) -> list[Block]:
     for part in parts:
         if part.attempt in (0, None):  # the other attempts differ in their seed alone
             name = "control" if part.is_control else "attempt 0"
-            blocks += [Heading(f"{part.contestant}, {name}", 3), Verbatim(_yaml(dict(part.run.manifest)))]
+            blocks += [Heading(f"{part.contestant}, {name}", 3), Verbatim(_yaml(_without_headers(part.run.manifest)))]
     return blocks
+
+
+def _without_headers(value: Any) -> Any:
+    """Settings as they are, but for the headers of requests: a report is passed on, and they may hold a key."""
+    if isinstance(value, list):
+        return [_without_headers(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {key: "(not shown)" if key == "headers" and item else _without_headers(item) for key, item in value.items()}
 
 
 def _yaml(value: object) -> str:

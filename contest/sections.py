@@ -47,7 +47,8 @@ def score_section(found: Sequence[Score]) -> list[Block]:
     columns = ("contestant", "grader", "source", "points", "share", "scored", "unscored", "no proof")
     caption = (
         "Points of the final proofs. Each row is one grader's alone. Unscored: the grader failed, which is no 0 and "
-        "stands in neither sum. No proof: the attempt ended without one; it has 0 points. Intervals resample problems."
+        "stands in neither sum. No proof: the attempt ended without one; it has 0 points. The verifier's own row is of "
+        "proofs that it chose itself, and measures no prover. Intervals resample problems."
     )
     return [Heading("Scores"), Table(columns, rows, caption) if rows else Text("No grader has marked a final proof.")]
 

@@ -72,7 +72,14 @@ def test_attempts_of_two_models_with_one_judge(lemmata: CommandLine, served: Ser
 
 def test_every_figure_is_one_graders_and_the_judges_cost_stands_apart(lemmata: CommandLine, served: Served) -> None:
     problems = problem_file(lemmata.folder, 4, grading_guidelines="(Partial) half of it", solution="See there.")
-    settings = [*served.policy(), "+policies.judge.model=referee", "grader.policy=judge", "grading.samples=2", *SMALL]
+    settings = [
+        *served.policy(),
+        "+policy.headers.x-key=secret",
+        "+policies.judge.model=referee",
+        "grader.policy=judge",
+        "grading.samples=2",
+        *SMALL,
+    ]
     lemmata.ok("contest", f"problems={problems}", "run=r", *settings)
     graded = of("r/policy/attempt-000", Grading)
     assert len(graded) == 8
@@ -98,6 +105,8 @@ def test_every_figure_is_one_graders_and_the_judges_cost_stands_apart(lemmata: C
     for work in ("proving", "verifying and reviewing", "grading", "control"):
         assert f"| r/policy | {work} | " in text
     assert "problems: 1" in text  # settings, to run it again
+    assert "secret" not in text
+    assert "(not shown)" in text
 
 
 def test_a_judge_that_fails_is_unscored_and_no_zero(lemmata: CommandLine) -> None:
