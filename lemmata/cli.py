@@ -32,12 +32,22 @@ COMMANDS = {
     "merge": ("lemmata.commands.merge", "merge models of one base by their weights"),
     "serve": ("lemmata.commands.serve", "serve a model of ours to OpenAI-compatible clients"),
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labelled proofs and analyses"),
+    "contest": (
+        "lemmata.commands.contest",
+        "problems x attempts x models, graded; contest report: figures; contest marks: people",
+    ),
     "report": ("lemmata.commands.report", "tables and plots of a run of cotrain: lemmata report RUN [RUN ...]"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
-TAKE_PROBLEMS = ("refine", "prove")
+TAKE_PROBLEMS = ("refine", "prove", "contest")
 POSITIONAL = ("report", "show")  # read a run; nothing of theirs is a setting
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
+# Commands that a second word makes another one, with a module and settings of their own.
+VARIANTS: dict[tuple[str, ...], str] = {
+    ("contest", "report"): "lemmata.commands.contest_report",
+    ("contest", "champ"): "lemmata.commands.contest_champ",
+    ("contest", "marks"): "lemmata.commands.contest_marks",
+}
 
 
 def main() -> None:
@@ -52,6 +62,10 @@ def main() -> None:
     command = arguments[0]
     if command not in COMMANDS:
         fail(f"unknown command {command!r}; known: {', '.join(COMMANDS)}")
+    if variant := VARIANTS.get(tuple(arguments[:2])):
+        name = "_".join(arguments[:2])
+        sys.argv = [f"lemmata {' '.join(arguments[:2])}", *arguments[2:]]
+        sys.exit(with_hydra(name, getattr(import_module(variant), f"{name}_command")))
     function = getattr(import_module(COMMANDS[command][0]), f"{command}_command")
     if command in POSITIONAL:
         sys.exit(guarded(function, arguments[1:]))
@@ -62,6 +76,9 @@ def main() -> None:
 def after_second_word(command: str, arguments: list[str]) -> list[str]:
     """The settings of a command, whose second word (if it has one) is checked; options such as --help need none."""
     words = SECOND_WORDS.get(command)
+    others = [variant[1] for variant in VARIANTS if variant[0] == command]
+    if others and arguments and "=" not in arguments[0] and not arguments[0].startswith("-"):
+        fail(f"lemmata {command} has no second word {arguments[0]!r}; known: {', '.join(others)}, or none")
     if words is None or (arguments and arguments[0].startswith("-")):
         return arguments
     if not arguments or arguments[0] not in words:

@@ -17,6 +17,7 @@ from proofs.config import STRICT, Positive, read_config, settings
 from proofs.errors import LemmataError
 
 ROLES = ("prover", "verifier", "meta_verifier")
+GRADER = "grader"  # a role of contests alone
 
 
 @settings(frozen=True, config=STRICT)
@@ -58,20 +59,24 @@ class Policies:
             await policy.close()
 
 
-def build_policies(config: Mapping[str, Any], guard: Guard, meters: Meters) -> Policies:
-    """The policies that the roles of ``config`` name.
+def build_policies(
+    config: Mapping[str, Any], guard: Guard, meters: Meters, known: Mapping[str, Throttle] | None = None
+) -> Policies:
+    """The policies that the roles of ``config`` name, those of ``known`` used again.
 
     Raises:
         LemmataError: a role names no known policy, or a policy is set up wrongly.
     """
     read_config(SamplingConfig, config["sampling"], "sampling")
-    roles = {role: read_config(RoleConfig, config[role], role) for role in ROLES}
+    played = (*ROLES, GRADER) if GRADER in config else ROLES
+    roles = {role: read_config(RoleConfig, config[role], role) for role in played}
     named = named_policies(config)
     for role, settings_of_role in roles.items():
         if settings_of_role.policy not in named:
             raise LemmataError(f"{role}.policy={settings_of_role.policy}: no such policy; known: {', '.join(named)}.")
     used = dict.fromkeys(role.policy for role in roles.values())
-    return Policies(roles, {name: _build(name, named[name], guard, meters) for name in used})
+    known = known or {}
+    return Policies(roles, {name: known.get(name) or _build(name, named[name], guard, meters) for name in used})
 
 
 def named_policies(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

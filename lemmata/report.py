@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lemmata.terminal import plain
-from proofs.records import Analysis, Generated, Label, Problem, Proof, Record, Review, Selection, Usage
+from proofs.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
 from proofs.store import Run
 
 MOST_PROBLEMS = 20
@@ -31,6 +31,8 @@ class Totals:
             self.counts["unreadable self-score"] += record.body is not None and record.self_score is None
         elif isinstance(record, Analysis | Review):
             self.counts[f"unreadable {record.kind}"] += record.score is None
+        elif isinstance(record, Grading):
+            self.counts["unreadable grading"] += record.points is None
         elif isinstance(record, Selection):
             self.counts["accepted"] += record.accepted
         elif isinstance(record, Label):
@@ -40,7 +42,7 @@ class Totals:
 def report(run: Run) -> None:
     """Print the totals, and the selections of the first problems."""
     totals, rows = Totals(), []
-    searched = run.manifest["config"]["command"] == "refine"
+    searched = run.manifest["config"]["command"] in ("refine", "attempt")
     names: dict[str, str] = {}
     for record in run.records():
         totals.add(record)
@@ -68,7 +70,7 @@ def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
     count = totals.counts
     finished = f": {count['selection']} finished, {count['accepted']} accepted" if searched else ""
     lines = [f"{count['problem']} problems{finished}"]
-    for kind in ("proof", "analysis", "review"):
+    for kind in ("proof", "analysis", "review", "grading"):
         if count[kind]:
             without = "no proof in it" if kind == "proof" else "no readable verdict"
             lines.append(f"{count[kind]} {_plural(kind)}, {count[f'unreadable {kind}']} with {without}")
@@ -86,7 +88,7 @@ def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
 
 
 def _plural(kind: str) -> str:
-    return {"proof": "proofs", "analysis": "analyses", "review": "reviews"}[kind]
+    return {"proof": "proofs", "analysis": "analyses", "review": "reviews", "grading": "gradings"}[kind]
 
 
 def _selections(rows: list[tuple[str, Selection]]) -> Table:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from proofs.store import Run, flatten, matches
 from proofs.templates import Templates
 from prover.role import Prover
 from refine.assess import Judge, JudgeConfig
-from refine.schedule import Work, run_problems
+from refine.schedule import T, Work, run_problems
 from verifier.role import Verifier
 
 LAB_PROMPTS = "lab"  # the lab's own short templates; any other name is a folder's
@@ -96,11 +96,11 @@ class Session:
         """Asks and records for one problem."""
         return Recorder(problem, log, self.config["seed"], self.meters, self.guard)
 
-    def work(self, problems: Iterable[Problem], work: Work) -> int:
+    def work(self, problems: Iterable[T], work: Work[T]) -> int:
         """Run ``work`` on all problems, with progress, until done or stopped. Returns the exit code."""
         return asyncio.run(self._work(problems, work))
 
-    async def _work(self, problems: Iterable[Problem], work: Work) -> int:
+    async def _work(self, problems: Iterable[T], work: Work[T]) -> int:
         progress = Progress(self.meters, self.run, self.config["progress"]["seconds"])
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
@@ -130,12 +130,8 @@ class Session:
 @contextmanager
 def open_session(command: str, config: Mapping[str, Any]) -> Iterator[Session]:
     """Open or resume the run of a command; its folder is released at the end."""
-    settings = read_part(SessionConfig, config)
-    templates = lab_templates() if settings.prompts == LAB_PROMPTS else Templates.load(settings.prompts)
-    # The texts themselves belong to the settings: a changed template changes every prompt.
-    config = {**config, "templates": {name: templates.identity(name) for name in templates.texts}}
-    identity = {key: value for key, value in flatten(config) if not matches(key, MAY_CHANGE)}
-    folder = settings.run or f"runs/{command}-{digest(*map(repr, sorted(identity.items(), key=str)), length=8)}"
+    templates, config = with_templates(config)
+    folder = run_folder(command, config, MAY_CHANGE)
     budget = read_config(BudgetConfig, config["budget"], "budget")
     meters = Meters()
     guard = Guard(budget)
@@ -144,6 +140,23 @@ def open_session(command: str, config: Mapping[str, Any]) -> Iterator[Session]:
         if budget.tokens or budget.money:
             guard.spent = spent(run)
         yield Session(run, config, policies, templates, guard, meters)
+
+
+def run_folder(command: str, config: Mapping[str, Any], may_change: Collection[str]) -> str:
+    """The run folder that the settings name, or one named by their digest, so that repeating a command resumes."""
+    identity = {key: value for key, value in flatten(config) if not matches(key, may_change)}
+    name = f"runs/{command}-{digest(*map(repr, sorted(identity.items(), key=str)), length=8)}"
+    return read_part(SessionConfig, config).run or name
+
+
+def with_templates(config: Mapping[str, Any]) -> tuple[Templates, Mapping[str, Any]]:
+    """The prompt texts that the settings name, and the settings with their digests.
+
+    The texts themselves belong to the settings: a changed template changes every prompt.
+    """
+    prompts = read_part(SessionConfig, config).prompts
+    templates = lab_templates() if prompts == LAB_PROMPTS else Templates.load(prompts)
+    return templates, {**config, "templates": {name: templates.identity(name) for name in templates.texts}}
 
 
 def spent(run: Run) -> Usage:

@@ -15,6 +15,7 @@ from policy.answer import Prices, read_answer
 from policy.guard import Guard
 from policy.interface import Completion, PolicyUnavailable, Prompt, PromptRefused, Sampling, gather_all, user_prompt
 from policy.meters import Meters
+from policy.pool import Pool, Server
 from policy.retry import Backoff, MalformedAnswer, RetryConfig, message_of, raise_if_final
 from proofs.config import STRICT, Positive, settings
 from proofs.errors import LemmataError
@@ -26,14 +27,15 @@ PROBE = user_prompt("What is 1 + 1?")
 
 @settings(frozen=True, config=STRICT)
 class EndpointConfig:
-    """One server. The key is read from the environment variable ``api_key_env`` and never stored.
+    """One server, or several that share the load: ``base_url`` may be a list.
 
-    ``samples_per_request`` is the largest ``n`` sent; a server that gives fewer, or refuses n > 1, is noticed and asked
-    for what it can. ``seconds_per_request`` bounds one try, ``seconds_to_connect`` its first step.
-    ``extra_body`` is merged into the request as it is.
+    The key is read from the environment variable ``api_key_env`` and never stored. ``samples_per_request`` is the
+    largest ``n`` sent; a server that gives fewer, or refuses n > 1, is noticed and asked for what it can.
+    ``seconds_per_request`` bounds one try, ``seconds_to_connect`` its first step. ``extra_body`` is merged into the
+    request as it is.
     """
 
-    base_url: str
+    base_url: str | tuple[str, ...]
     model: str
     api_key_env: str = "OPENAI_API_KEY"
     concurrency: Positive = 64
@@ -47,9 +49,14 @@ class EndpointConfig:
     prices: Prices = field(default_factory=Prices)
     retry: RetryConfig = field(default_factory=RetryConfig)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The servers, each once."""
+        return (self.base_url,) if isinstance(self.base_url, str) else tuple(dict.fromkeys(self.base_url))
+
 
 class Endpoint:
-    """Policy over one server."""
+    """Policy over one server or several. Calls go to the one with the fewest in flight, failed ones to another."""
 
     def __init__(self, name: str, config: EndpointConfig, guard: Guard, meters: Meters) -> None:
         self.name = name
@@ -60,15 +67,12 @@ class Endpoint:
         self._most_samples = config.samples_per_request
         self._has_answered = False
         key = os.environ.get(config.api_key_env) or "none"
-        _check_address(name, config.base_url)
+        if not config.addresses:
+            raise LemmataError(f"policy '{name}' has no server: give policy.base_url an address, or a list of them.")
+        for url in config.addresses:
+            _check_address(name, url)
         _check_key(config.api_key_env, key)
-        self._client = openai.AsyncOpenAI(
-            base_url=config.base_url,
-            api_key=key,
-            max_retries=0,
-            timeout=openai.Timeout(config.seconds_per_request, connect=config.seconds_to_connect),
-            default_headers=dict(config.headers),
-        )
+        self._pool = Pool([Server(url, _client(config, url, key)) for url in config.addresses], config.retry)
 
     @property
     def samples_per_request(self) -> int:
@@ -102,7 +106,7 @@ class Endpoint:
             await self._persist(self._body(PROBE, replace(sampling, max_tokens=16), 1))
         except PromptRefused as error:
             raise LemmataError(
-                f"{self.config.base_url} refuses even a one-line prompt: {error}. "
+                f"{', '.join(self.config.addresses)} refuses even a one-line prompt: {error}. "
                 f"Check the settings of policy '{self.name}'."
             ) from error
 
@@ -123,48 +127,64 @@ class Endpoint:
         return body | dict(self.config.extra_body)
 
     async def _persist(self, body: Mapping[str, Any]) -> list[Completion]:
-        """Send until the server answers, as often as the retry settings allow."""
-        attempt = 0
+        """Send until a server answers, as often as the retry settings allow."""
+        attempt, others = 0, len(self._pool.servers) - 1
         while True:
             attempt += 1
+            server = self._pool.choose()
             try:
-                completions = await self._send(body)
+                with self._pool.at_work(server):
+                    completions = await self._send(server.client, body)
                 self._has_answered = True
                 return completions
             except (openai.APIError, MalformedAnswer) as error:
-                raise_if_final(error, self.config.base_url)
-                self._raise_if_unreachable(error, attempt)
-                if attempt >= self.config.retry.attempts:
+                raise_if_final(error, server.url)
+                self._raise_if_unreachable(server, error, attempt - others)
+                if attempt >= self.config.retry.attempts + others:
                     raise PolicyUnavailable(
-                        f"{self.config.base_url}: no answer after {attempt} tries: {message_of(error)}"
+                        f"{server.url}: no answer after {attempt} tries: {message_of(error)}"
                     ) from error
                 self._meters.retries += 1
-                await self._guard.sleep(self._backoff.wait(attempt, error))
+                self._pool.put_aside(server, error)
+                if self._pool.all_aside:
+                    await self._guard.sleep(self._backoff.wait(attempt, error))
+                else:
+                    self._guard.check()
 
-    async def _send(self, body: Mapping[str, Any]) -> list[Completion]:
+    async def _send(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> list[Completion]:
         started = time.monotonic()
         try:
             # The client's own timeout starts anew with every byte; a server that trickles must end too.
             async with asyncio.timeout(self.config.seconds_per_request):
                 # The typed method spends 1.5 ms of CPU on holding each request against its own schema.
-                value = await self._client.post("/chat/completions", cast_to=object, body=body)
+                value = await client.post("/chat/completions", cast_to=object, body=body)
         except TimeoutError as error:
             raise MalformedAnswer(f"no answer within {self.config.seconds_per_request:g} seconds") from error
         except (ValueError, RecursionError) as error:
             raise MalformedAnswer(f"the answer is not JSON: {error}") from error
         return read_answer(_parsed(value), time.monotonic() - started, self.config.prices)
 
-    def _raise_if_unreachable(self, error: Exception, attempt: int) -> None:
+    def _raise_if_unreachable(self, server: Server, error: Exception, attempt: int) -> None:
         connecting = type(error.__cause__).__name__ in NOT_CONNECTED
         if connecting and not self._has_answered and attempt >= self.config.retry.attempts_to_connect:
             raise LemmataError(
-                f"cannot reach the server of policy '{self.name}' at {self.config.base_url}: {error.__cause__}. "
+                f"cannot reach the server of policy '{self.name}' at {server.url}: {error.__cause__}. "
                 "Start it, or set policy.base_url to a server that runs."
             ) from error
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._pool.close()
+
+
+def _client(config: EndpointConfig, url: str, key: str) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(
+        base_url=url,
+        api_key=key,
+        max_retries=0,
+        timeout=openai.Timeout(config.seconds_per_request, connect=config.seconds_to_connect),
+        default_headers=dict(config.headers),
+    )
 
 
 def _parsed(value: Any) -> Any:

@@ -14,10 +14,10 @@ from policy.meters import Meters
 from proofs.errors import LemmataError
 from proofs.ids import derive_seed, digest
 from proofs.log import ProblemLog
-from proofs.records import Analysis, Problem, Proof, Record, Refusal, Review
+from proofs.records import Analysis, Grading, Problem, Proof, Record, Refusal, Review
 from proofs.store import now
 
-R = TypeVar("R", Proof, Analysis, Review)
+R = TypeVar("R", Proof, Analysis, Review, Grading)
 T = TypeVar("T")
 Then = Callable[[R], Awaitable[T]]
 
@@ -159,5 +159,7 @@ def _split(call: Call[R], samples: Sequence[_Sample]) -> list[Sequence[_Sample]]
     return [samples[start : start + size] for start in range(0, len(samples), size)]
 
 
-def _is_unreadable(record: Proof | Analysis | Review) -> bool:
-    return bool(record.faults) if isinstance(record, Proof) else record.score is None
+def _is_unreadable(record: Proof | Analysis | Review | Grading) -> bool:
+    if isinstance(record, Proof):
+        return bool(record.faults)
+    return (record.points if isinstance(record, Grading) else record.score) is None

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from proofs.errors import LemmataError
 from proofs.log import read_log
-from proofs.records import Analysis, Label, Problem, Record, Refusal, Review, Selection, Usage
+from proofs.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, Usage
 from proofs.store import Run
 from proofs.summary import PROOF_COLUMNS, proof_rows
 
@@ -71,6 +71,7 @@ TABLES: dict[str, tuple[pa.Schema, Callable[[Sequence[Record]], Iterator[Row]]]]
             "problems": Problem,
             "analyses": Analysis,
             "reviews": Review,
+            "gradings": Grading,
             "labels": Label,
             "selections": Selection,
             "refusals": Refusal,

@@ -114,6 +114,17 @@ class Review(Generated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grading(Generated):
+    """A judge's marks for one proof, ``points`` of ``full_marks``; None where they could not be read (``fault``)."""
+
+    kind: ClassVar[str] = "grading"
+    proof_id: str
+    points: float | None
+    full_marks: float
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A call that the server declined for good (HTTP 400: context too long, content filter). It is not repeated."""
 
@@ -168,8 +179,10 @@ class Selection:
     created: str
 
 
-Record = Problem | Proof | Analysis | Review | Refusal | Label | Selection
-KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in (Problem, Proof, Analysis, Review, Refusal, Label, Selection)}
+Record = Problem | Proof | Analysis | Review | Grading | Refusal | Label | Selection
+KINDS: dict[str, type[Any]] = {
+    cls.kind: cls for cls in (Problem, Proof, Analysis, Review, Grading, Refusal, Label, Selection)
+}
 
 
 def to_json(record: Record) -> dict[str, Any]:

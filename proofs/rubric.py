@@ -24,6 +24,22 @@ class ParseFailure:
     reason: str
 
 
+QUOTATION = "the verdict stands word for word in the judged text and may be a mere quotation of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Boxed:
+    """The ``content`` of a verdict's box, with its ``sentence`` from the key phrase on and the ``answer`` around it."""
+
+    content: str
+    sentence: str
+    answer: str
+
+    def may_quote(self, quoted: str) -> bool:
+        """Whether the verdict may be a mere quotation of the judged text."""
+        return _may_be_quotation(self.sentence, self.answer, quoted)
+
+
 # Between two words of a phrase: whitespace, markdown marks, quotes of any kind, the backslash of an escaped quote.
 _GAP = r"""[\s*_#>~`"'\u2018-\u201f«»\\,:]++"""
 
@@ -72,28 +88,36 @@ def parse_verdict(text: str, *, quoted: str = "") -> Verdict | ParseFailure:
     it once more than the text does, it may be a mere quotation, and nobody's verdict. Lower verdicts always count: else
     a proof could plant them to make every honest judge unreadable. So planting can only hurt the one who plants.
     """
+    said = last_boxed(text, _KEY_PHRASE)
+    if isinstance(said, ParseFailure):
+        return said
+    score = _score(said.content)
+    if score is None:
+        return ParseFailure(f"the last box holds {said.content.strip()[:40]!r}, which is not one of 0, 0.5, 1")
+    if score == 1.0 and said.may_quote(quoted):
+        return ParseFailure(QUOTATION)
+    return Verdict(score)
+
+
+def last_boxed(text: str, phrase: re.Pattern[str]) -> Boxed | ParseFailure:
+    """The last box after the last ``phrase`` in the part of ``text`` after its thoughts."""
     answer = answer_part(text)
     if answer is None:
         return ParseFailure("a <think> never closes: the answer was cut off in its thoughts")
-    start = _last_phrase(answer)
+    start = _last_phrase(answer, phrase)
     if start is None:
         return ParseFailure("no key phrase announces a verdict")
     box = _last_box(answer, start)
     if isinstance(box, ParseFailure):
         return box
     end, content = box
-    score = _score(content)
-    if score is None:
-        return ParseFailure(f"the last box holds {content.strip()[:40]!r}, which is not one of 0, 0.5, 1")
-    if score == 1.0 and _may_be_quotation(answer[start:end], answer, quoted):
-        return ParseFailure("the verdict stands word for word in the judged text and may be a mere quotation of it")
-    return Verdict(score)
+    return Boxed(content, answer[start:end], answer)
 
 
-def _last_phrase(answer: str) -> int | None:
+def _last_phrase(answer: str, phrase: re.Pattern[str]) -> int | None:
     """Where the last key phrase starts."""
     start = None
-    for match in _KEY_PHRASE.finditer(answer):
+    for match in phrase.finditer(answer):
         start = match.start()
     return start
 
@@ -131,13 +155,19 @@ def _closing_brace(text: str, start: int) -> int | None:
 
 def _score(content: str) -> float | None:
     """The score that a box's content writes, None for anything but 0, 1/2 and 1."""
+    content = unwrapped(content)
+    return next((score for pattern, score in _CONTENTS if pattern.fullmatch(content)), None)
+
+
+def unwrapped(content: str) -> str:
+    """A box's content without the marks of text, mathematics and bold print around it."""
     for _ in range(_MAX_WRAPPERS):
         content = content.strip()
         wrapped = _WRAPPED.fullmatch(content)
         if not wrapped:
             break
         content = wrapped[wrapped.lastindex or 0]
-    return next((score for pattern, score in _CONTENTS if pattern.fullmatch(content)), None)
+    return content
 
 
 def _may_be_quotation(verdict: str, answer: str, quoted: str) -> bool:

@@ -60,15 +60,7 @@ class Run:
         """
         folder = Path(folder)
         _make_folder(folder)
-        lock = filelock.FileLock(folder / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise LemmataError(
-                f"run folder {folder} is being written by another process; wait for it, or choose another run=FOLDER."
-            ) from error
-        except OSError as error:
-            raise LemmataError(f"cannot lock run folder {folder}: {error}. Choose another run=FOLDER.") from error
+        lock = _locked(folder)
         try:
             manifest = _join(folder, command, config, may_change)
         except BaseException:
@@ -87,6 +79,13 @@ class Run:
                 f"{folder} is not a run folder: it has no run.yaml. `lemmata refine`, `prove` and `import` make runs."
             )
         return cls(folder, _read_manifest(folder))
+
+    @classmethod
+    def extend(cls, folder: str | Path) -> "Run":
+        """Open an existing run as its only writer, to add labels. Raises LemmataError as ``start`` and ``read``."""
+        run = cls.read(folder)
+        run._lock = _locked(run.folder)
+        return run
 
     def __enter__(self) -> "Run":
         return self
@@ -122,6 +121,19 @@ class Run:
             file.write(json.dumps({"time": time.time(), **values}) + "\n")
 
 
+def _locked(folder: Path) -> filelock.BaseFileLock:
+    lock = filelock.FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise LemmataError(
+            f"run folder {folder} is being written by another process; wait for it, or choose another run=FOLDER."
+        ) from error
+    except OSError as error:
+        raise LemmataError(f"cannot lock run folder {folder}: {error}. Choose another run=FOLDER.") from error
+    return lock
+
+
 def _make_folder(folder: Path) -> None:
     if (
         folder.is_dir()
@@ -144,7 +156,7 @@ def _join(folder: Path, command: str, config: Mapping[str, Any], may_change: Col
     changes = difference(manifest["config"], wanted, may_change)
     if not changes:
         return manifest
-    if not any(any((folder / name).glob("*")) for name in HELD):
+    if not any(any((folder / name).glob("*")) for name in HELD) and not any(folder.glob("*/*/run.yaml")):
         # It ended before it held anything, on a misspelt setting, say: nothing stands on the old settings.
         return _write_manifest(folder, wanted)
     listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, before, after in changes)

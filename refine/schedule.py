@@ -2,18 +2,30 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from policy.guard import Guard
 from policy.interface import PolicyUnavailable, RunStopped
 from policy.meters import Meters
 from policy.throttle import Throttle
-from proofs.records import Problem
 
-Work = Callable[[Problem], Awaitable[None]]
+
+class Named(Protocol):
+    """A problem, or one attempt at it: what the messages call it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=Named)
+Work = Callable[[T], Awaitable[None]]
 
 
 async def run_problems(
-    problems: Iterable[Problem], work: Work, policies: Sequence[Throttle], guard: Guard, meters: Meters
+    problems: Iterable[T], work: Work[T], policies: Sequence[Throttle], guard: Guard, meters: Meters
 ) -> list[str]:
     """Run ``work`` on every problem; returns what kept problems unfinished, one line each.
 
@@ -26,10 +38,10 @@ async def run_problems(
     return await _Schedule(work, policies, guard, meters).run(problems)
 
 
-class _Schedule:
+class _Schedule(Generic[T]):
     """The problems that are open, and what became of the others."""
 
-    def __init__(self, work: Work, policies: Sequence[Throttle], guard: Guard, meters: Meters) -> None:
+    def __init__(self, work: Work[T], policies: Sequence[Throttle], guard: Guard, meters: Meters) -> None:
         self._work = work
         self._policies = policies
         self._guard = guard
@@ -38,7 +50,7 @@ class _Schedule:
         self._unfinished: list[str] = []
         self._fatal: list[Exception] = []
 
-    async def run(self, problems: Iterable[Problem]) -> list[str]:
+    async def run(self, problems: Iterable[T]) -> list[str]:
         try:
             await self._start_all(problems)
             await asyncio.gather(*self._open)
@@ -51,7 +63,7 @@ class _Schedule:
             raise self._fatal[0]
         return self._unfinished
 
-    async def _start_all(self, problems: Iterable[Problem]) -> None:
+    async def _start_all(self, problems: Iterable[T]) -> None:
         rest = iter(problems)
         while True:
             await self._room()
@@ -76,7 +88,7 @@ class _Schedule:
         ):
             await self._change()
 
-    async def _start(self, problem: Problem) -> None:
+    async def _start(self, problem: T) -> None:
         """Start a problem; until it has asked for something or ended, nobody can tell how much room it leaves."""
         self._meters.problems += 1
         arrivals = self._meters.arrivals
@@ -86,7 +98,7 @@ class _Schedule:
         while not task.done() and self._meters.arrivals == arrivals:
             await self._change()
 
-    async def _guarded(self, problem: Problem) -> None:
+    async def _guarded(self, problem: T) -> None:
         try:
             await self._work(problem)
             self._meters.finished += 1

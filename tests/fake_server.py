@@ -23,7 +23,9 @@ Behaviour = Callable[[Mapping[str, Any], "FakeServer"], Awaitable[Reply]]
 
 
 def role_of(prompt: str) -> str:
-    """Which of our four templates made a prompt."""
+    """Which of our templates made a prompt."""
+    if prompt.startswith("You mark a solution"):
+        return "grader"
     if "## Self Evaluation" in prompt:
         return "prover"
     return "meta_verifier" if "solution evaluation" in prompt else "verifier"
@@ -36,6 +38,8 @@ def answer_text(role: str, key: str) -> str:
     token = hashlib.sha256(key.encode()).hexdigest()[:12]
     if role == "prover":
         return f"## Solution\nProof {token}.\n\n## Self Evaluation\nIt is fine.\n{PHRASE} \\boxed{{{score}}}"
+    if role == "grader":
+        return f"Reasons: {token}\nFinal points:\n\\boxed{{{draw.randrange(8)}}}"
     if role == "verifier":
         return f"Here is my evaluation of the solution: {token}\n{PHRASE} \\boxed{{{score}}}"
     return f'Here is my analysis of the "solution evaluation": {token}\n{META_PHRASE} \\boxed{{{score}}}'

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from proofs.records import Analysis, Label, Problem, Proof, Record, Refusal, Review, Selection, Usage
+from proofs.records import Analysis, Grading, Label, Problem, Proof, Record, Refusal, Review, Selection, Usage
 
 # Any text that UTF-8 can hold: NUL, separators that some readers take for line ends, right-to-left marks, emoji.
 text = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
@@ -67,6 +67,9 @@ _generated: dict[str, Any] = {
 }
 proofs = st.builds(Proof, **_generated, self_score=st.none() | score, faults=several)
 analyses = st.builds(Analysis, **_generated, proof_id=names, score=st.none() | score, fault=maybe_text)
+gradings = st.builds(
+    Grading, **_generated, proof_id=names, points=st.none() | number, full_marks=number, fault=maybe_text
+)
 reviews = st.builds(Review, **_generated, analysis_id=names, score=st.none() | score, fault=maybe_text)
 refusals = st.builds(
     Refusal,
@@ -107,7 +110,9 @@ selections = st.builds(
     reason=text,
     created=text,
 )
-records: st.SearchStrategy[Record] = st.one_of(problems, proofs, analyses, reviews, refusals, labels, selections)
+records: st.SearchStrategy[Record] = st.one_of(
+    problems, proofs, analyses, reviews, gradings, refusals, labels, selections
+)
 
 
 def distinct(kind: st.SearchStrategy[Any] = records, most: int = 6) -> st.SearchStrategy[list[Any]]:

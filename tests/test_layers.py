@@ -20,6 +20,7 @@ LAYERS = [
     {"refine"},
     {"lab"},
     {"rl"},
+    {"contest"},
     {"lemmata"},
 ]
 LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
@@ -58,7 +59,7 @@ def test_imports_point_down() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["proofs", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "lemmata"]
+    "package", ["proofs", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "contest", "lemmata"]
 )
 def test_the_loop_imports_nothing_heavy(package: str) -> None:
     for path, tree in sources():

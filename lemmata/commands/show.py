@@ -12,7 +12,19 @@ from lemmata.report import report, score_words
 from lemmata.terminal import plain
 from proofs.errors import LemmataError
 from proofs.log import read_log
-from proofs.records import Analysis, Generated, Label, Problem, Proof, Record, Refusal, Review, Selection, to_json
+from proofs.records import (
+    Analysis,
+    Generated,
+    Grading,
+    Label,
+    Problem,
+    Proof,
+    Record,
+    Refusal,
+    Review,
+    Selection,
+    to_json,
+)
 from proofs.store import Run
 
 MOST_LISTED = 5
@@ -74,7 +86,7 @@ def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
     tree.add(plain(problem.statement))
     children: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        if isinstance(record, Analysis | Review):
+        if isinstance(record, Analysis | Review | Grading):
             children[record.parents[0]].append(record)
         if isinstance(record, Label):
             children[record.proof_id].append(record)
@@ -101,6 +113,9 @@ def headline(record: Record) -> str:
     if isinstance(record, Analysis | Review):
         verdict = f"score {record.score:g}" if record.score is not None else f"no verdict ({record.fault})"
         return f"{record.kind} {record.id}: {verdict}"
+    if isinstance(record, Grading):
+        marks = f"no marks ({record.fault})" if record.points is None else f"{record.points:g} of {record.full_marks:g}"
+        return f"grading {record.id} by {record.model or record.policy}: {marks}"
     if isinstance(record, Label):
         return f"label by {record.grader} ({record.author}): {score_words(record)} {record.reason}"
     if isinstance(record, Refusal):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from proofs.errors import LemmataError
 from proofs.export import ROW_GROUP, TABLES, export_table
-from proofs.records import Analysis, Label, Problem, Record, Refusal, Review, Selection, Usage
+from proofs.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, Usage
 from proofs.store import Run
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of, selection
 from tests.strategies import distinct
@@ -22,6 +22,7 @@ KINDS: dict[str, type[Any]] = {
     "reviews": Review,
     "labels": Label,
     "selections": Selection,
+    "gradings": Grading,
     "refusals": Refusal,
 }
 

@@ -1,0 +1,138 @@
+"""A report as blocks, and the same blocks as Markdown and as HTML. Every text is data: escaped, never markup."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of level 1 to 3."""
+
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under ``columns``; what is no text stands to the right. ``caption`` says what the figures are."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An image file beside the report."""
+
+    file: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """A text with its line ends."""
+
+    text: str
+
+
+Block = Heading | Text | Table | Figure | Verbatim
+
+STYLE = """
+:root { color-scheme: light dark }
+body { font: 16px/1.5 Georgia, serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+h1, h2, h3 { font-weight: 600; line-height: 1.2; margin-top: 2.2rem }
+table { border-collapse: collapse; font: 14px/1.4 system-ui, sans-serif; margin: .8rem 0 }
+caption { caption-side: bottom; text-align: left; opacity: .75; padding-top: .4rem }
+th, td { padding: .25rem .8rem .25rem 0; text-align: left; border-bottom: 1px solid #8884; vertical-align: top }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+figure { margin: 1.5rem 0 } img { max-width: 100%; background: #fff } figcaption { opacity: .75; font-size: 14px }
+pre { overflow-x: auto; padding: 1rem; border: 1px solid #8884; font-size: 13px }
+"""
+POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
+
+
+def shown(cell: Cell) -> str:
+    """A cell in characters: a dash for what is missing."""
+    if cell is None or cell != cell:  # noqa: PLR0124 - not a number
+        return "–"
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:.3g}" if isinstance(cell, float) else cell
+
+
+def markdown(blocks: Sequence[Block]) -> str:
+    """The blocks as Markdown."""
+    return "\n\n".join(_markdown(block) for block in blocks) + "\n"
+
+
+def html(title: str, blocks: Sequence[Block]) -> str:
+    """The blocks as one page without script, which may load nothing but images beside it."""
+    body = "\n".join(_html(block) for block in blocks)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _markdown(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"{'#' * block.level} {_plain(block.text)}"
+    if isinstance(block, Text):
+        return _plain(block.text)
+    if isinstance(block, Figure):
+        return f"![{_plain(block.caption)}]({block.file})"
+    if isinstance(block, Verbatim):
+        return "\n".join(f"    {line}" for line in block.text.splitlines())
+    rules = ["---:" if _numeric(block, index) else "---" for index in range(len(block.columns))]
+    lines = [block.columns, rules, *([shown(cell) for cell in row] for row in block.rows)]
+    rows = [
+        "| " + " | ".join(text if line is rules else _plain(text) for text in map(str, line)) + " |" for line in lines
+    ]
+    return "\n".join(rows) + (f"\n\n{_plain(block.caption)}" if block.caption else "")
+
+
+def _plain(text: str) -> str:
+    """``text`` in one line, in which no character is Markdown or HTML."""
+    return re.sub(r"([\\`*_\[\]<>|$#&~])", r"\\\1", " ".join(text.split()))
+
+
+def _html(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"<h{block.level}>{escape(block.text)}</h{block.level}>"
+    if isinstance(block, Text):
+        return f"<p>{escape(block.text)}</p>"
+    if isinstance(block, Figure):
+        caption = escape(block.caption)
+        image = f'<img src="{escape(block.file)}" alt="{caption}">'
+        return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+    if isinstance(block, Verbatim):
+        return f"<pre>{escape(block.text)}</pre>"
+    kinds = [' class="number"' if _numeric(block, index) else "" for index in range(len(block.columns))]
+    head = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(kinds, block.columns, strict=True))
+    rows = [
+        "<tr>"
+        + "".join(f"<td{kind}>{escape(shown(cell))}</td>" for kind, cell in zip(kinds, row, strict=True))
+        + "</tr>"
+        for row in block.rows
+    ]
+    caption = f"<caption>{escape(block.caption)}</caption>" if block.caption else ""
+    body = "\n".join(rows)
+    return f"<table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def _numeric(table: Table, index: int) -> bool:
+    """Whether a column holds numbers (texts such as 65/72 begin with a digit)."""
+    cells = [row[index] for row in table.rows if row[index] is not None]
+    return bool(cells) and all(not isinstance(cell, str) or re.match(r"[–+-]?[0-9]|–$", cell) for cell in cells)
