@@ -37,6 +37,7 @@ COMMANDS = {
         "problems x attempts x models, graded; contest report: figures; contest marks: people",
     ),
     "report": ("lemmata.commands.report", "tables and plots of a run of cotrain: lemmata report RUN [RUN ...]"),
+    "explore": ("lemmata.commands.explore", "read runs and label proofs in a browser"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
 TAKE_PROBLEMS = ("refine", "prove", "contest")

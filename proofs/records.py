@@ -145,7 +145,8 @@ class Label:
     """A judgement of a proof that is not an analysis of this run: by a person, an imported grader, or automatic.
 
     ``score`` is on the scale 0..1; ``points`` of ``full_marks`` where the grader used points. An undecided automatic
-    label has score None and says so in ``reason``.
+    label has score None and says so in ``reason``. With an ``analysis_id`` it judges that analysis of the proof (as a
+    review does), not the proof.
     """
 
     kind: ClassVar[str] = "label"
@@ -159,6 +160,7 @@ class Label:
     full_marks: float | None = None
     reason: str = ""
     created: str
+    analysis_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

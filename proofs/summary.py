@@ -59,7 +59,7 @@ def _by_proof(
             proof_of[record.id] = record.proof_id
         elif isinstance(record, Review):
             reviews[proof_of.get(record.analysis_id, "")].append(record)
-        elif isinstance(record, Label):
+        elif isinstance(record, Label) and record.analysis_id is None:
             labels[record.proof_id].append(record)
     return analyses, reviews, labels
 

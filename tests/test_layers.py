@@ -20,7 +20,7 @@ LAYERS = [
     {"refine"},
     {"lab"},
     {"rl"},
-    {"contest"},
+    {"contest", "explorer"},
     {"lemmata"},
 ]
 LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}

@@ -89,7 +89,7 @@ def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
         if isinstance(record, Analysis | Review | Grading):
             children[record.parents[0]].append(record)
         if isinstance(record, Label):
-            children[record.proof_id].append(record)
+            children[record.analysis_id or record.proof_id].append(record)
     for record in records:
         if isinstance(record, Proof | Refusal):
             _grow(tree, record, children)

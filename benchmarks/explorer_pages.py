@@ -1,0 +1,76 @@
+"""CPU seconds of every page of the explorer for a run, without a browser.
+
+    python -m benchmarks.explorer_run runs/large
+    python -m benchmarks.explorer_pages runs/large
+
+Each page is drawn three times: first with nothing indexed, where it shows what it has indexed within its time and
+comes back by itself; then with the whole run indexed; then again. CPU seconds are of this process alone.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from explorer.config import ExplorerConfig, to_argument
+from explorer.ui.site import index_of, runs
+from proofs.log import read_log
+from proofs.records import Proof, Review
+
+SCRIPT = Path(__file__).parent.parent / "app.py"
+LONGEST = 120
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    run = parser.parse_args().run.resolve()
+    sys.argv = [str(SCRIPT), to_argument(ExplorerConfig(runs=str(run.parent), author="Ada"))]
+    draw({})  # imports
+    pages = queries(run)
+    cold = {}
+    for name, query in pages.items():
+        st.cache_resource.clear()
+        cold[name] = draw(query)
+    while index_of(next(found for found in runs() if found.folder == run)).refresh() < 1:
+        pass
+    print("page         cold   indexed  again   (CPU seconds)")
+    for name, query in pages.items():
+        print(f"{name or 'runs':12} {cold[name]:.2f}   {draw(query):.2f}     {draw(query):.2f}")
+
+
+def draw(query: Mapping[str, str]) -> float:
+    """CPU seconds of one page, which must not fail."""
+    app = AppTest.from_file(str(SCRIPT), default_timeout=LONGEST)
+    for key, value in query.items():
+        app.query_params[key] = value
+    start = time.process_time()
+    app.run()
+    spent = time.process_time() - start
+    if app.exception:
+        raise RuntimeError(f"{query}: {app.exception[0].message}")
+    return spent
+
+
+def queries(run: Path) -> dict[str, dict[str, str]]:
+    """The address of every page for a run."""
+    records = list(read_log(min((run / "problems").glob("*.jsonl"))))
+    proof = next(record for record in records if isinstance(record, Proof) and record.parents)
+    review = next(record for record in records if isinstance(record, Review))
+    base = {"run": run.name}
+    one = {**base, "problem": proof.problem_id, "proof": proof.id}
+    named = {
+        "": {}, "run": base, "problem": one, "proof": one, "lineage": one, "diff": one, "matrix": {"runs": run.name},
+        "compare": {"left": run.name, "right": run.name}, "label": base, "agreement": base, "lab": {},
+        "record": {**base, "id": review.id},
+    }  # fmt: skip
+    return {name: {**query, "page": name} for name, query in named.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Labels by people: appended to a run, read as the latest of each person, agreed upon, exported for training."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import filelock
+
+from explorer.figures import ProofFigures, latest_by_author, proof_figures
+from explorer.index import LogIndex, Row, children
+from proofs.errors import LemmataError
+from proofs.ids import digest
+from proofs.log import ProblemLog
+from proofs.records import Analysis, Label, Problem, Proof
+from proofs.rubric import SCORES
+from proofs.store import now
+from rl.tasks.tables import Case
+
+SECONDS_TO_WAIT = 10.0  # for another labeller, who holds the lock for a moment
+HUMAN = "human"
+Subject = Literal["proof", "analysis"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a person says of a proof, or of an analysis of it."""
+
+    problem_id: str
+    proof_id: str
+    author: str
+    score: float
+    reason: str = ""
+    analysis_id: str | None = None
+
+
+def write_label(folder: Path, judgement: Judgement) -> Label:
+    """Append a label to the run; the label.
+
+    The run's lock is held meanwhile, as by every command that writes: two labellers wait for each other.
+
+    Raises:
+        LemmataError: no author, no score of the rubric, no such proof, or a command is writing the run.
+    """
+    if not judgement.author.strip():
+        raise LemmataError("say who labels: a label carries its author")
+    if judgement.score not in SCORES:
+        raise LemmataError(f"{judgement.score!r} is no score of the rubric: 0, 0.5 or 1")
+    path = folder / "problems" / f"{judgement.problem_id}.jsonl"
+    with _locked(folder):
+        if not path.is_file():
+            raise LemmataError(f"{path.name} is missing: the log of this problem was moved or deleted")
+        with closing(ProblemLog(path)) as log:
+            if judgement.proof_id not in log or (judgement.analysis_id and judgement.analysis_id not in log):
+                raise LemmataError("what is to be labelled is not in this run")
+            label = _label(judgement)
+            log.append([label])
+    return label
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        with filelock.FileLock(folder / "lock", timeout=SECONDS_TO_WAIT):
+            yield
+    except filelock.Timeout as error:
+        raise LemmataError("a command is writing this run; label when it has ended, nothing was written now") from error
+    except OSError as error:
+        raise LemmataError(f"the label cannot be written: {error}") from error
+
+
+def _label(judgement: Judgement) -> Label:
+    about = judgement.analysis_id or judgement.proof_id
+    return Label(
+        id=digest("label", HUMAN, about, judgement.author, time.time_ns(), os.getpid()),
+        problem_id=judgement.problem_id,
+        proof_id=judgement.proof_id,
+        grader=HUMAN,
+        author=judgement.author.strip(),
+        score=judgement.score,
+        reason=judgement.reason.strip(),
+        created=now(),
+        analysis_id=judgement.analysis_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A proof or an analysis in the queue, and why it stands where it stands."""
+
+    log: LogIndex
+    row: Row
+    why: str
+
+
+def proof_queue(logs: Iterable[LogIndex], author: str) -> list[Waiting]:
+    """The proofs that ``author`` has not labelled: undecided ones first, then the largest disagreement."""
+    found = []
+    for log in logs:
+        judged = children(log)
+        for proof in proof_figures(log):
+            if proof.readable and not _labelled(judged.get(proof.row.id, ()), author):
+                undecided = proof.undecided or (proof.judged is None and proof.human is None)
+                key = (not undecided, -proof.disagreement, log.problem_id, proof.row.id)
+                found.append((key, Waiting(log, proof.row, _why(proof, undecided=undecided))))
+    return [waiting for _, waiting in sorted(found, key=lambda item: item[0])]
+
+
+def analysis_queue(logs: Iterable[LogIndex], author: str) -> list[Waiting]:
+    """The analyses that ``author`` has not labelled: those on which reviews differ first, then reported issues."""
+    found = []
+    for log in logs:
+        judged = children(log)
+        for row in log.of_kind("analysis"):
+            about = judged.get(row.id, ())
+            if row.score is None or row.about not in log.by_id or _labelled(about, author):
+                continue
+            reviews = [child.score for child in about if child.kind == "review" and child.score is not None]
+            spread = max(reviews) - min(reviews) if reviews else 0.0
+            why = "its reviews differ" if spread else "it reports an issue" if row.score < 1 else "not labelled yet"
+            found.append(((-spread, row.score, log.problem_id, row.id), Waiting(log, row, why)))
+    return [waiting for _, waiting in sorted(found, key=lambda item: item[0])]
+
+
+def _labelled(rows: Sequence[Row], author: str) -> bool:
+    return any(
+        row.kind == "label" and row.value.get("grader") == HUMAN and row.value.get("author") == author for row in rows
+    )
+
+
+def _why(proof: ProofFigures, *, undecided: bool) -> str:
+    if undecided:
+        return "undecided"
+    return f"disagreement {proof.disagreement:.2g}" if proof.disagreement else "not labelled yet"
+
+
+def scores_by_author(logs: Iterable[LogIndex], subject: Subject) -> dict[str, dict[str, float]]:
+    """The latest score that each person gave to each proof (or analysis), by author and id."""
+    scores: dict[str, dict[str, float]] = {}
+    for log in logs:
+        for about, rows in children(log).items():
+            target = log.by_id.get(about)
+            if target is not None and target.kind == subject:
+                for row in latest_by_author([row for row in rows if row.kind == "label"]):
+                    if row.score is not None:
+                        scores.setdefault(str(row.value.get("author")), {})[about] = row.score
+    return scores
+
+
+def cohens_kappa(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float | None, int]:
+    """Cohen's kappa of two people on what both labelled, and how much that is (Cohen 1960).
+
+    None where nothing is common, or where both give one and the same score to everything: chance agrees then too.
+    """
+    common = [(first[name], second[name]) for name in first.keys() & second.keys()]
+    n = len(common)
+    if not n:
+        return None, 0
+    left, right = Counter(a for a, _ in common), Counter(b for _, b in common)
+    observed = sum(a == b for a, b in common) / n
+    expected = sum(left[score] * right[score] for score in left) / n**2
+    return (None if expected == 1.0 else (observed - expected) / (1.0 - expected)), n
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Cases for training, and how many labels are left out: people differ, or the score is none of the rubric."""
+
+    cases: tuple[Case, ...]
+    disputed: int
+    off_rubric: int
+
+
+def labelled_proofs(logs: Iterable[LogIndex]) -> Export:
+    """D_v: proofs with the score on which all their labellers agree."""
+    return _export(logs, "proof")
+
+
+def labelled_analyses(logs: Iterable[LogIndex]) -> Export:
+    """D_mv: analyses with the quality on which all their labellers agree, and the proof's label where there is one."""
+    return _export(logs, "analysis")
+
+
+def _export(logs: Iterable[LogIndex], subject: Subject) -> Export:
+    cases: list[Case] = []
+    disputed = off_rubric = 0
+    for log in logs:
+        judged = children(log)
+        for row in log.of_kind(subject):
+            scores = _scores(judged.get(row.id, ()))
+            if len(scores) > 1:
+                disputed += 1
+            elif scores and not scores <= set(SCORES):
+                off_rubric += 1
+            elif scores:
+                cases.append(_case(log, row, scores.pop(), judged))
+    return Export(tuple(cases), disputed, off_rubric)
+
+
+def _scores(rows: Sequence[Row]) -> set[float]:
+    labels = latest_by_author([row for row in rows if row.kind == "label"])
+    return {row.score for row in labels if row.score is not None}
+
+
+def _case(log: LogIndex, row: Row, score: float, judged: Mapping[str, Sequence[Row]]) -> Case:
+    problem = log.read(log.of_kind("problem")[0])
+    record = log.read(row)
+    assert isinstance(problem, Problem)
+    if isinstance(record, Analysis):
+        proof = log.read(log.by_id[record.proof_id])
+        assert isinstance(proof, Proof)
+        of_proof = _scores(judged.get(proof.id, ()))
+        label = of_proof.pop() if len(of_proof) == 1 and of_proof <= set(SCORES) else None
+        return Case(problem.statement, proof.body or proof.text, label, record.text, score)
+    assert isinstance(record, Proof)
+    return Case(problem.statement, record.body or record.text, score)

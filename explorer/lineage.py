@@ -1,0 +1,125 @@
+"""From the first proof to the last: which proof was refined into which, by which critique. Pure functions."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from explorer.figures import ProofFigures
+from explorer.index import LogIndex, Row
+
+MOST_NODES = 160
+LONGEST_DIFF = 60_000  # characters of a proof that are compared word by word
+_WORDS = re.compile(r"\s+|[^\s\\]+|\\[A-Za-z]+|\\\S?")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """``old`` was refined into ``new``, shown the ``critiques`` (ids of analyses; none: the proof's own evaluation)."""
+
+    old: str
+    new: str
+    critiques: tuple[str, ...]
+
+
+def edges(log: LogIndex) -> list[Edge]:
+    """All refinements of a problem, in the order of time."""
+    found = []
+    for row in log.of_kind("proof"):
+        olds = [parent for parent in row.parents if _kind(log, parent) == "proof"]
+        critiques = tuple(parent for parent in row.parents if _kind(log, parent) == "analysis")
+        found += [Edge(old, row.id, critiques) for old in olds]
+    return found
+
+
+def _kind(log: LogIndex, record_id: str) -> str:
+    row = log.by_id.get(record_id)
+    return row.kind if row else ""
+
+
+def chain(log: LogIndex, proof_id: str) -> list[Edge]:
+    """The refinements that lead to a proof, the first one first."""
+    by_new = {edge.new: edge for edge in reversed(edges(log))}
+    steps: list[Edge] = []
+    while proof_id in by_new and by_new[proof_id] not in steps:
+        steps.insert(0, by_new[proof_id])
+        proof_id = steps[0].old
+    return steps
+
+
+def shown_nodes(proofs: Sequence[ProofFigures], log: LogIndex, target: str | None) -> list[ProofFigures]:
+    """The proofs of the graph: all of them if few, else those that lead to the target or were refined."""
+    if len(proofs) <= MOST_NODES:
+        return list(proofs)
+    wanted = {name for edge in (chain(log, target) if target else []) for name in (edge.old, edge.new)} | {target}
+    wanted |= {edge.old for edge in edges(log)}
+    return [proof for proof in proofs if proof.row.id in wanted][:MOST_NODES]
+
+
+def graph(
+    proofs: Sequence[ProofFigures],
+    log: LogIndex,
+    colours: Mapping[str, str],
+    addresses: Mapping[str, str],
+    target: str | None,
+) -> str:
+    """The lineage in Graphviz's language: rounds from left to right, the way to ``target`` in bold.
+
+    Only ids, numbers and the given colours and addresses enter it, quoted.
+    """
+    path = {(edge.old, edge.new) for edge in (chain(log, target) if target else [])}
+    shown = {proof.row.id for proof in proofs}
+    lines = [
+        "digraph {", 'rankdir=LR; bgcolor="transparent"; nodesep=0.18; ranksep=0.7;',
+        'node [shape=box, style="filled,rounded", fontname="Helvetica", fontsize=11, fontcolor="white",',
+        'penwidth=0, margin="0.12,0.05"];',
+        'edge [color="#b8b1a3", arrowsize=0.6];',
+    ]  # fmt: skip
+    for proof in proofs:
+        name = proof.row.id
+        judged = "–" if proof.judged is None else f"{proof.judged:.2g}"
+        border = ', penwidth=2.5, color="#26241f"' if name == target else ""
+        lines.append(
+            f"{_quoted(name)} [label={_quoted(f'{name[:6]}  {judged}')}, fillcolor={_quoted(colours[name])}, "
+            f"URL={_quoted(addresses[name])}, tooltip={_quoted(f'round {proof.row.round}')}{border}];"
+        )
+    for edge in edges(log):
+        if edge.old in shown and edge.new in shown:
+            bold = ' [color="#26241f", penwidth=2]' if (edge.old, edge.new) in path else ""
+            lines.append(f"{_quoted(edge.old)} -> {_quoted(edge.new)}{bold};")
+    return "\n".join([*lines, *_columns(proofs), "}"])
+
+
+def _columns(proofs: Sequence[ProofFigures]) -> Iterator[str]:
+    """The proofs of a round under each other, below its name."""
+    rounds = sorted({proof.row.round for proof in proofs})
+    for number in rounds:
+        column = " ".join(_quoted(proof.row.id) for proof in proofs if proof.row.round == number)
+        yield f'r{number} [label="round {number}", shape=plain, style="", fontcolor="#6b665b"];'
+        yield f"{{rank=same; r{number} {column}}}"
+    yield from (f"r{before} -> r{after} [style=invis];" for before, after in pairwise(rounds))
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'"{escaped}"'
+
+
+def differences(old: str, new: str) -> list[tuple[str, str]]:
+    """Pieces of both texts in order: ("same" | "minus" | "plus", text); of words, or of lines where texts are long."""
+    split = _WORDS.findall if max(len(old), len(new)) <= LONGEST_DIFF else lambda text: text.splitlines(keepends=True)
+    left, right = split(old), split(new)
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=len(left) + len(right) > 4000)
+    pieces: list[tuple[str, str]] = []
+    for tag, a, b, c, d in matcher.get_opcodes():
+        if tag == "equal":
+            pieces.append(("same", "".join(left[a:b])))
+        else:
+            pieces += [(name, "".join(part)) for name, part in (("minus", left[a:b]), ("plus", right[c:d])) if part]
+    return pieces
+
+
+def critique_rows(log: LogIndex, edge: Edge) -> list[Row]:
+    """The analyses that a refinement was shown."""
+    return [log.by_id[name] for name in edge.critiques if name in log.by_id]

@@ -1,0 +1,54 @@
+"""The prompt of a record, made again from the run: a record keeps its digest alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from explorer.index import LogIndex
+from lab.prompts import templates as lab_templates
+from policy.interface import user_prompt
+from proofs.errors import LemmataError
+from proofs.records import Analysis, Generated, Problem, Proof, Review
+from proofs.sections import answer_part
+from proofs.templates import Templates
+
+LAB_PROMPTS = "lab"
+
+
+def prompt_of(manifest: Mapping[str, Any], log: LogIndex, record: Generated) -> str:
+    """The prompt of a record where it can be made again; else a sentence that says why not."""
+    try:
+        text = _made(_templates(manifest), log, record)
+    except LemmataError as error:
+        return f"The prompt cannot be made again: {error}"
+    if user_prompt(text).digest != record.prompt:
+        return f"The prompt (digest {record.prompt}) came from templates that are not here ({record.template})."
+    return text
+
+
+def _templates(manifest: Mapping[str, Any]) -> Templates:
+    named = manifest.get("config", {}).get("prompts")
+    return lab_templates() if named == LAB_PROMPTS else Templates.load(named)
+
+
+def _made(templates: Templates, log: LogIndex, record: Generated) -> str:
+    problem = _record(log, record.problem_id, Problem)
+    if isinstance(record, Review):
+        analysis = _record(log, record.analysis_id, Analysis)
+        proof = _record(log, analysis.proof_id, Proof)
+        return templates.meta_verification(problem.statement, proof.body or "", answer_part(analysis.text) or "")
+    if isinstance(record, Analysis):
+        return templates.verification(problem.statement, _record(log, record.proof_id, Proof).body or "")
+    if not record.parents:
+        return templates.proof(problem.statement)
+    proof = _record(log, record.parents[0], Proof)
+    analyses = [_record(log, parent, Analysis).text for parent in record.parents[1:]]
+    critiques = [answer_part(text) or "" for text in analyses] or [proof.self_evaluation or ""]
+    return templates.refinement(problem.statement, [(proof.body or "", critiques)])
+
+
+def _record(log: LogIndex, record_id: str, kind: type) -> Any:
+    row = log.by_id.get(record_id)
+    record = log.read(row) if row else None
+    if not isinstance(record, kind):
+        raise LemmataError(f"record {record_id} is not in the log")
+    return record

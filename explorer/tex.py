@@ -1,0 +1,88 @@
+"""TeX as people write it, made into what KaTeX knows. Nothing here is active: KaTeX renders with trust turned off."""
+
+import re
+
+# Environments that stand by themselves in a text, without delimiters.
+ENVIRONMENTS = (
+    "equation", "equation*", "align", "align*", "gather", "gather*", "alignat", "alignat*", "multline", "multline*",
+    "eqnarray", "eqnarray*", "displaymath", "flalign", "flalign*",
+)  # fmt: skip
+
+_RENAMED = (
+    (re.compile(r"\\(begin|end)\{(?:multline|flalign)\*?\}"), r"\\\1{gather*}"),
+    (re.compile(r"\\(begin|end)\{eqnarray\*?\}"), r"\\\1{align*}"),
+    (re.compile(r"\\(begin|end)\{displaymath\}"), ""),
+    (re.compile(r"\\(begin|end)\{tabular\}"), r"\\\1{array}"),
+    (re.compile(r"\\(?:label|cite|nonumber|notag)\b(?:\{[^{}]*\})?"), ""),
+    (re.compile(r"\\eqref\{([^{}]*)\}"), r"(\\text{\1})"),
+    (re.compile(r"\\ref\{([^{}]*)\}"), r"\\text{\1}"),
+    (re.compile(r"\\(?:mbox|hbox)(?=\s*\{)"), r"\\text"),
+    (re.compile(r"\\(?:qedhere|hfill|displaylimits|allowbreak)(?![A-Za-z])"), ""),
+    (re.compile(r"\\qed(?![A-Za-z])"), r"\\square"),
+    (re.compile(r"\\(lcm|ord|sgn|Res|Aut|rank|tr|diam)(?![A-Za-z])"), r"\\operatorname{\1}"),
+    (re.compile(r"\\textbackslash(?![A-Za-z])"), r"\\backslash "),
+    (re.compile(r"\\ensuremath(?![A-Za-z])"), ""),
+    (re.compile(r"\\textsc(?=\s*\{)"), r"\\text"),
+    (re.compile(r"\\(?:bm|boldmath)(?![A-Za-z])"), r"\\boldsymbol"),
+)
+# Signs that KaTeX has no metrics for.
+_SIGNS = str.maketrans({
+    "∗": "*", "‑": "-", "–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "\u00a0": " ", "\u202f": " ",
+    "\u2009": " ",
+    "\u200b": "", "\u2060": "", "，": ",", "；": ";", "：": ":", "（": "(", "）": ")",
+})  # fmt: skip
+_OUTER = re.compile(r"\\(begin|end)\{(align|gather|alignat|equation)\*?\}")
+_INNER = {"align": "aligned", "gather": "gathered", "alignat": "alignedat"}
+_TAG = re.compile(r"\\tag\*?\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_DOLLARS = re.compile(r"\$([^$]*)\$")
+_ACTIVE = re.compile(r"(?:(?<=:)|(?<=<)|(?<=\])(?=[(\[:])|(?<=@)|(?<=&)(?=#)|(?<=(?i:www))(?=\.))(?=[^\s\\])")
+_PERCENT = re.compile(r"(?<!\\)%(?=[^\n]*$)", re.MULTILINE)
+
+
+def inline_tex(tex: str, *, in_table: bool = False) -> str:
+    """TeX for one line. Environments of displays become those of lines, a tag becomes text."""
+    tex = " ".join(_common(tex).split())
+    tex = _OUTER.sub(lambda found: f"\\{found[1]}{{{_INNER[found[2]]}}}" if found[2] in _INNER else "", tex)
+    tex = _TAG.sub(r"\\quad(\\text{\1})", tex)
+    if in_table:
+        tex = tex.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+    return _closed(" ".join(tex.split()))
+
+
+def display_tex(tex: str) -> str:
+    """TeX of a display, without empty lines. At most one tag stands outside of environments that number their lines."""
+    tex = _common(tex)
+    lines = [" ".join(line.split()) for line in tex.split("\n")]
+    tex = _closed("\n".join(line for line in lines if line))
+    return tex if _numbers_lines(tex) else _one_tag(tex)
+
+
+def _common(tex: str) -> str:
+    tex = tex.translate(_SIGNS)
+    for pattern, replacement in _RENAMED:
+        tex = pattern.sub(replacement, tex)
+    tex = _PERCENT.sub(r"\\%", tex)
+    tex = re.sub(r"(?<!\\)\\\$", r"\\text{\\textdollar}", tex)
+    tex = _DOLLARS.sub(r"\\(\1\\)", tex).replace("$", "")
+    return _ACTIVE.sub(" ", tex)
+
+
+def _closed(tex: str) -> str:
+    """No backslash at the end: it would take the dollar that closes."""
+    tex = tex.strip()
+    return f"{tex} " if (len(tex) - len(tex.rstrip("\\"))) % 2 else tex
+
+
+def _numbers_lines(tex: str) -> bool:
+    return re.search(r"\\begin\{(?:align|gather|alignat|equation)\*?\}", tex) is not None
+
+
+def _one_tag(tex: str) -> str:
+    """KaTeX takes one tag in a display, outside of every environment: others become text where they stand."""
+    tags = list(_TAG.finditer(tex))
+    if not tags:
+        return tex
+    if len(tags) > 1:
+        return _TAG.sub(r"\\quad(\\text{\1})", tex)
+    lines = [" ".join(line.split()) for line in _TAG.sub("", tex).split("\n")]
+    return "\n".join([*(line for line in lines if line), f"\\tag{{{tags[0][1]}}}"])

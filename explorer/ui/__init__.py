@@ -1,0 +1,1 @@
+"""Pages in Streamlit. They show what the modules beside this package compute."""

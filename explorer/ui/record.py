@@ -1,0 +1,49 @@
+"""Any record by its id: as JSON, with the way to its page."""
+
+import json
+from html import escape
+
+import streamlit as st
+
+from explorer.index import LogIndex, Row
+from explorer.ui.parts import crumbs, link, raw
+from explorer.ui.site import chosen_run, index_of, query
+from proofs.errors import LemmataError
+from proofs.records import to_json
+
+
+def show() -> None:
+    """Page: a record letter by letter."""
+    run = chosen_run()
+    log, row = _find()
+    crumbs(link("Runs", ""), link(run.name, "run", run=run.name), f"{row.kind} {escape(row.id[:10])}")
+    st.title(f"{row.kind.capitalize()} {row.id[:10]}")
+    st.html(_page_of(run.name, log, row))
+    raw(json.dumps(to_json(log.read(row)), ensure_ascii=False, indent=2))
+
+
+def _find() -> tuple[LogIndex, Row]:
+    index = index_of(chosen_run())
+    name = query("id")
+    if query("problem"):
+        log = index.problem(query("problem"))
+        if name in log.by_id:
+            return log, log.by_id[name]
+    found = index.find(name) if name else None
+    if found is None:
+        raise LemmataError(f"this run holds no single record {name!r}; give more of the id")
+    return found
+
+
+def _page_of(run: str, log: LogIndex, row: Row) -> str:
+    """A link to the page that shows the record."""
+    where = {"run": run, "problem": log.problem_id}
+    if row.kind == "proof":
+        return link("Read the proof", "proof", **where, proof=row.id)
+    if row.kind == "analysis":
+        return link("Read it beside its proof", "proof", **where, proof=row.about, analysis=row.id)
+    if row.kind == "review" and row.about in log.by_id:
+        return link(
+            "Read it below its analysis", "proof", **where, proof=log.by_id[row.about].about, analysis=row.about
+        )
+    return link("Read the problem", "problem", **where)

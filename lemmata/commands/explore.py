@@ -1,0 +1,47 @@
+"""``lemmata explore``: the proof explorer in a browser."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+import explorer
+from explorer.config import ExplorerConfig, to_argument
+from lemmata.terminal import plain
+from proofs.config import read_part
+from proofs.errors import LemmataError
+
+QUIET = ("--server.headless=true", "--browser.gatherUsageStats=false", "--server.fileWatcherType=none")
+
+
+def explore_command(config: dict[str, Any]) -> int:
+    """Serve the pages until told to stop: this process becomes Streamlit's."""
+    settings = read_part(ExplorerConfig, config)
+    if find_spec("streamlit") is None:
+        raise LemmataError("`lemmata explore` needs streamlit: pip install '.[app]'")
+    folder = Path(settings.runs).expanduser().resolve()
+    if not folder.is_dir():
+        raise LemmataError(f"runs={settings.runs}: there is no such folder; give a folder of runs, or one run")
+    console = Console(highlight=False)
+    console.print(
+        plain(f"exploring {folder} at http://{settings.host}:{settings.port}  (ctrl-C stops)"), soft_wrap=True
+    )
+    given = ExplorerConfig(runs=str(folder), read_only=settings.read_only, author=settings.author)
+    script = _script()
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *QUIET]
+    command += [f"--server.address={settings.host}", f"--server.port={settings.port}", "--", to_argument(given)]
+    sys.stdout.flush()
+    os.chdir(script.parent)  # where Streamlit finds its settings, .streamlit/config.toml
+    os.execv(sys.executable, command)  # noqa: S606  one process, which a signal ends
+
+
+def _script() -> Path:
+    """app.py beside the packages, as in a checkout, or inside the installed package."""
+    package = Path(explorer.__file__).parent
+    found = [path for path in (package.parent / "app.py", package / "launch" / "app.py") if path.is_file()]
+    if not found:
+        raise LemmataError(f"app.py of the explorer is missing beside {package}; install lemmata anew")
+    return found[0]
