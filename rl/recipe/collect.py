@@ -3,9 +3,11 @@
 Every answer is drawn by a seed that follows from the model's prompt, so that a step repeated gives the same table.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from random import Random
 
 from lab import check
 from lab.analyses import analysis_quality
@@ -63,6 +65,21 @@ def label_exactly(cases: Iterable[Case]) -> Iterator[Case]:
     for case in cases:
         assert case.theorem is not None
         yield replace(case, label=check(case.theorem, case.proof).score)
+
+
+def balanced(cases: Sequence[Case], value: Callable[[Case], float | None], seed: str) -> list[Case]:
+    """Cases of which at most half have one label, in their order: of a commoner one so many are drawn as are left.
+
+    A young prover's proofs are nearly all wrong, and a verifier that is taught by them alone learns to say so unread.
+    """
+    counts = Counter(value(case) for case in cases)
+    common = max(counts, key=lambda label: counts[label], default=None)
+    others = len(cases) - counts[common]
+    if not others or counts[common] <= others:
+        return list(cases)
+    places = [place for place, case in enumerate(cases) if value(case) == common]
+    kept = set(Random(seed).sample(places, others))
+    return [case for place, case in enumerate(cases) if value(case) != common or place in kept]
 
 
 def analyse(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> list[list[Examined]]:

@@ -57,11 +57,15 @@ class Prove:
 
 @dataclass(frozen=True)
 class Analyse:
-    """A table of ``verifier``'s analyses of the proofs of a step, with their exact quality."""
+    """A table of ``verifier``'s analyses of the proofs of a step, with their exact quality.
+
+    ``balance``: at most half of them of one quality.
+    """
 
     name: str
     verifier: str
     proofs: str
+    balance: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
         yield Train(n + "verifier-alone", config.verifier, start, tables={"proofs": labels})
         yield Analyse(TEST_ANALYSES, n + "verifier-alone", TEST_PROOFS)
         yield _measure(n + "verifier-alone")
-        yield Analyse(n + "analyses", n + "verifier-alone", labels)
+        yield Analyse(n + "analyses", n + "verifier-alone", labels, balance=True)
         meta = n + "meta-verifier"
         yield Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"})
         yield _measure(meta)

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from statistics import fmean
@@ -52,14 +52,18 @@ def _prove(shop: Workshop, step: Prove) -> None:
     else:
         wanted, samples = shop.theorems(step.split, measured.problems), measured.samples
     cases = collect.prove(shop.judge(step.prover, step.name), shop.templates, wanted, samples)
-    made = write_cases(shop.table(step.name), collect.label_exactly(cases) if step.exact else cases)
+    if step.exact:
+        cases = list(collect.label_exactly(cases))
+        cases = _balanced(shop, step.name, cases, "label") if step.split == "train" else cases
+    made = write_cases(shop.table(step.name), cases)
     _need(made, f"no proof by {step.prover} ended within measure.max_tokens")
 
 
 def _analyse(shop: Workshop, step: Analyse) -> None:
     cases = read_cases(str(shop.table(step.proofs)), ()).rows
     analyses = collect.analyse(shop.judge(step.verifier, step.name), shop.templates, cases, shop.config.fresh.analyses)
-    made = write_cases(shop.table(step.name), collect.with_analyses(cases, analyses))
+    found = list(collect.with_analyses(cases, analyses))
+    made = write_cases(shop.table(step.name), _balanced(shop, step.name, found, "quality") if step.balance else found)
     _need(made, f"no analysis by {step.verifier} has a score")
 
 
@@ -82,9 +86,14 @@ def _label(shop: Workshop, step: Label) -> None:
             for case, group in zip(exact, examined, strict=True)
         ),
     )
-    labelled = (replace(case, label=collect.label(group, wanted)) for case, group in zip(cases, examined, strict=True))
-    made = write_cases(shop.table(step.name), (case for case in labelled if case.label is not None))
+    labelled = [replace(case, label=collect.label(group, wanted)) for case, group in zip(cases, examined, strict=True)]
+    decided = [case for case in labelled if case.label is not None]
+    made = write_cases(shop.table(step.name), _balanced(shop, step.name, decided, "label"))
     _need(made, f"no proof got a label by labels.rule; {step.name}/examined.jsonl has the analyses and reviews")
+
+
+def _balanced(shop: Workshop, step: str, cases: Sequence[Case], column: str) -> list[Case]:
+    return collect.balanced(cases, lambda case: getattr(case, column), f"{shop.config.seed} {step}")
 
 
 def _merge(shop: Workshop, step: Merge) -> None:

@@ -258,3 +258,17 @@ def test_chains_with_one_prompt_draw_apart() -> None:
     refined = {prompt for prompt, _, draw in model.asked if draw == 1}
     assert len(refined) == 6
     assert all(sum(f"Try {number}." in prompt for prompt in refined) == 2 for number in range(3))
+
+
+@pytest.mark.parametrize(
+    ("labels", "kept"), [("0000100", "0,1"), ("0101", "0101"), ("00½1", "00½1"), ("000", "000"), ("", "")]
+)
+def test_no_label_has_more_than_half_of_a_balanced_table(labels: str, kept: str) -> None:
+    values = {"0": 0.0, "½": 0.5, "1": 1.0}
+    cases = [Case(f"theorem {place}", "proof", values[label]) for place, label in enumerate(labels)]
+    found = collect.balanced(cases, lambda case: case.label, "seed")
+    assert found == [case for case in cases if case in found]
+    assert found == collect.balanced(cases, lambda case: case.label, "seed")
+    assert sorted(str(case.label) for case in found) == sorted(str(values[label]) for label in kept.replace(",", ""))
+    drawn = {tuple(collect.balanced(cases, lambda case: case.label, str(seed))) for seed in range(40)}
+    assert len(drawn) == (1 if "," not in kept else 6)
