@@ -88,12 +88,14 @@ class MeasureConfig:
 @settings(frozen=True, config=STRICT)
 class CotrainConfig:
     """``lemmata cotrain``. ``train``: the settings of `lemmata train` that all steps share; each step's own are changes
-    to them. ``iterations`` after the first, whose labels are exact, have labels by the models alone.
+    to them. ``iterations`` after the first, whose labels are exact, have labels by the models alone. In each, verifier
+    and prover take ``turns``: the verifier learns anew on what the prover writes by then.
     """
 
     run: Name | None
     seed: int
     iterations: Positive
+    turns: Positive
     train: Changes
     cold_start: Changes
     indexer: IndexerConfig | None

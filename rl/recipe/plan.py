@@ -45,7 +45,7 @@ class Sparsify:
 class Prove:
     """A table of ``prover``'s own proofs on a ``split``, labelled by the truth, or not at all (``exact`` False).
 
-    Each ``iteration`` has theorems of its own.
+    Each ``iteration`` has theorems of its own, and each ``turn`` of it.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Prove:
     split: str = "train"
     exact: bool = True
     iteration: int = 0
+    turn: int = 1
 
 
 @dataclass(frozen=True)
@@ -148,37 +149,56 @@ def _start(config: CotrainConfig) -> Iterator[Step]:
 
 
 def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]:
-    """One iteration: verifier, meta-verifier where labels are exact, prover, generator; each measured."""
+    """One iteration: verifier, meta-verifier where labels are exact, prover, generator; each measured.
+
+    Verifier and prover take ``config.turns``: a verifier that never sees what the prover has learnt is deceived by it.
+    The last turn's have the names of the roles.
+    """
     n = f"{number}-"
     exact = number == 1
     yield Prove(n + "proofs", start, exact=exact, iteration=number)
-    labels = n + "proofs"
+    labels, meta, verifier, prover = n + "proofs", start, start, start
     if exact:
-        yield Train(n + "verifier-alone", config.verifier, start, tables={"proofs": labels})
-        yield Analyse(TEST_ANALYSES, n + "verifier-alone", TEST_PROOFS)
-        yield _measure(n + "verifier-alone")
-        yield Analyse(n + "analyses", n + "verifier-alone", labels, balance=True)
-        meta = n + "meta-verifier"
-        yield Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"})
-        yield _measure(meta)
-        first = n + "verifier-alone"
+        verifier, meta = n + "verifier-alone", n + "meta-verifier"
+        yield from _first_judges(config, n, start, labels)
     else:
         yield Label(n + "labels", start, start, labels)
-        labels, meta, first = n + "labels", start, start
-    # Later labels come from the models alone: no planted proofs, whose labels are exact, stand beside them.
-    verifier, data = n + "verifier", {} if exact else {"planted": False}
-    judges = {"meta_verifier": meta}
-    yield Train(verifier, config.verifier_meta, first, tables={"proofs": labels}, judges=judges, data=data)
-    yield _measure(verifier)
-    yield Analyse(n + "critiques", verifier, n + "proofs")
-    prover = n + "prover"
-    judges = {"verifier": verifier, "meta_verifier": meta}
-    yield Train(prover, config.prover, start, tables={"critiques": n + "critiques"}, judges=judges)
-    yield _measure(prover, refine=True)
+        labels = n + "labels"
+    for turn in range(1, config.turns + 1):
+        mark = "" if turn == config.turns else f"-turn-{turn}"
+        proofs = n + "proofs"
+        if turn > 1:
+            proofs = labels = f"{n}proofs-turn-{turn}"
+            yield Prove(proofs, prover, exact=exact, iteration=number, turn=turn)
+        if turn > 1 and not exact:
+            labels = f"{n}labels-turn-{turn}"
+            yield Label(labels, verifier, meta, proofs)
+        # Later labels come from the models alone: no planted proofs, whose labels are exact, stand beside them.
+        data, tables = {} if exact else {"planted": False}, {"proofs": labels}
+        before, verifier = verifier, n + "verifier" + mark
+        yield Train(verifier, config.verifier_meta, before, tables=tables, judges={"meta_verifier": meta}, data=data)
+        yield _measure(verifier)
+        critiques = n + "critiques" + mark
+        yield Analyse(critiques, verifier, proofs)
+        before, prover = prover, n + "prover" + mark
+        judges = {"verifier": verifier, "meta_verifier": meta}
+        yield Train(prover, config.prover, before, tables={"critiques": critiques}, judges=judges)
+        yield _measure(prover, refine=turn == config.turns)
     specialists = {"prover": prover, "verifier": verifier, "meta_verifier": meta}
     # Labels of analyses are those of the first iteration, then too.
     tables = {"proofs": labels, "analyses": "1-analyses", "critiques": n + "critiques"}
     yield from _generator(config, n, start, specialists, tables)
+
+
+def _first_judges(config: CotrainConfig, n: str, start: str, labels: str) -> Iterator[Step]:
+    """The verifier without R_meta, and the meta-verifier that its analyses teach."""
+    alone, meta = n + "verifier-alone", n + "meta-verifier"
+    yield Train(alone, config.verifier, start, tables={"proofs": labels})
+    yield Analyse(TEST_ANALYSES, alone, TEST_PROOFS)
+    yield _measure(alone)
+    yield Analyse(n + "analyses", alone, labels, balance=True)
+    yield Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"})
+    yield _measure(meta)
 
 
 def _measure(model: str, *, refine: bool = False) -> Measure:

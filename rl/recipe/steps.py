@@ -47,7 +47,7 @@ def _sparsify(shop: Workshop, step: Sparsify) -> None:
 def _prove(shop: Workshop, step: Prove) -> None:
     fresh, measured = shop.config.fresh, shop.config.measure
     if step.split == "train":
-        wanted = collect.theorems(shop.stream("prove", "train", step.iteration), fresh.problems)
+        wanted = collect.theorems(shop.stream("prove", "train", step.iteration, step.turn), fresh.problems)
         samples = fresh.samples
     else:
         wanted, samples = shop.theorems(step.split, measured.problems), measured.samples

@@ -95,20 +95,20 @@ class Workshop:
         seed = derive_seed(self.config.seed, purpose)
         return TrainedJudge(folder, settings, seed, str(self.config.train["device"]))
 
-    def stream(self, role: str, split: str, iteration: int = 0, levels: tuple[int, ...] | None = None) -> Stream:
+    def stream(
+        self, role: str, split: str, iteration: int = 0, turn: int = 1, levels: tuple[int, ...] | None = None
+    ) -> Stream:
         """Theorems of a split: for the models' own proofs where it is the training's, else to measure on."""
-        seed = FRESH_SEED + 100 * self.config.seed + iteration if split == "train" else TEST_SEED
+        seed = FRESH_SEED + 1000 * self.config.seed + 20 * iteration + turn if split == "train" else TEST_SEED
         try:
             return Stream(role, self.data.families, levels or self.data.levels, split, seed)
         except ValueError as error:
             raise LemmataError(f"{'measure.hard' if levels else 'train.data'}: {error}") from error
 
-    def theorems(
-        self, split: str, per_level: int, iteration: int = 0, levels: tuple[int, ...] | None = None
-    ) -> list[Theorem]:
+    def theorems(self, split: str, per_level: int, levels: tuple[int, ...] | None = None) -> list[Theorem]:
         """``per_level`` theorems of each level of a split, each statement once, as far as there are so many."""
         found: dict[str, Theorem] = {}
-        stream = self.stream("prove", split, iteration, levels)
+        stream = self.stream("prove", split, levels=levels)
         for level in stream.levels:
             own, wanted = replace(stream, levels=(level,)), len(found) + per_level
             for number in range(MOST_DRAWS * per_level):

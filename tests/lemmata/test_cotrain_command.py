@@ -21,7 +21,12 @@ SMALL = [
     *("train.new_model.tokenizer_examples=100", "train.stages.rl.steps=1", "train.stages.rl.groups=2"),
     *("train.stages.rl.sampling.max_tokens=64", "prover.stages.rl.steps=1", "generator.mixed.stages.rl.steps=1"),
     *("cold_start.stages.sft.steps=120", "cold_start.stages.sft.tokens=1024"),
-    *("indexer.train.stages.warmup.steps=1", "indexer.train.stages.sparse.steps=1"),
+    *(
+        "turns=1",
+        "verifier_meta.stages.rl.steps=1",
+        "indexer.train.stages.warmup.steps=1",
+        "indexer.train.stages.sparse.steps=1",
+    ),
     *("fresh.problems=8", "fresh.analyses=3", "labels.analyses=2"),
     *("generator.rejection=null", "generator.distill=null"),
     *(f"~generator.merges.{name}" for name in ("task_arithmetic", "ties", "dare_linear", "dare_ties", "ram")),

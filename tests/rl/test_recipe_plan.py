@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ def test_every_preset_is_a_plan_whose_steps_could_begin(recipe: str, tmp_path: P
 def test_specialists_and_candidates_start_from_one_model(start: str) -> None:
     number = "123"[["base", "1-generator", "2-generator"].index(start)]
     steps = {step.name: step for step in plan(replace(settings("laptop"), iterations=3))}
-    first = steps[f"{number}-verifier-alone"] if start == "base" else steps[f"{number}-verifier"]
-    trained = [first, *(steps[f"{number}-{name}"] for name in ("prover", "rejection", "distill"))]
+    first = steps[f"{number}-verifier-alone"] if start == "base" else steps[f"{number}-verifier-turn-1"]
+    trained = [first, *(steps[f"{number}-{name}"] for name in ("prover-turn-1", "rejection", "distill"))]
     assert {step.start for step in trained if isinstance(step, Train)} == {start}
     merges = [step for step in of_iteration(steps.values(), int(number)) if isinstance(step, Merge)]
     assert {step.base for step in merges} == {start}
@@ -102,8 +103,30 @@ def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
                 labelled.append(step.proofs)
             case _:
                 pass
-    assert labelled == [f"{number}-labels"] * 3  # the verifier, rejection sampling, mixed reinforcement learning
-    assert isinstance(kinds[f"{number}-labels"], Label)
+    turns = [f"{number}-labels{mark}" for mark in ("", "-turn-2", "-turn-3")]
+    assert labelled == [*turns, turns[-1], turns[-1]]  # the verifier, rejection sampling, mixed reinforcement learning
+    assert all(isinstance(kinds[name], Label) for name in turns)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_verifier_and_prover_take_turns(number: int) -> None:
+    steps = {step.name: step for step in plan(settings("laptop"))}
+    names = ["-turn-1", "-turn-2", ""]
+    pairs = list(pairwise(names))
+    for role in ("verifier", "prover"):
+        own = [steps[f"{number}-{role}{mark}"] for mark in names]
+        assert [step.start for step in own[1:] if isinstance(step, Train)] == [f"{number}-{role}{a}" for a, _ in pairs]
+    for turn, (before, mark) in enumerate(pairs, 2):
+        proofs = steps[f"{number}-proofs-turn-{turn}"]
+        assert isinstance(proofs, Prove)
+        assert (proofs.prover, proofs.turn) == (f"{number}-prover{before}", turn)
+        prover = steps[f"{number}-prover{mark}"]
+        assert isinstance(prover, Train)
+        assert prover.judges["verifier"] == f"{number}-verifier{mark}"
+        if number > 1:
+            label = steps[f"{number}-labels-turn-{turn}"]
+            assert isinstance(label, Label)
+            assert label.verifier == f"{number}-verifier{before}"
 
 
 def test_the_first_iteration_learns_from_exact_labels_beside_planted_ones() -> None:
@@ -128,9 +151,9 @@ def test_steps_can_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["+prover.data.sharse.x=1"], "step 1-prover: data.sharse: there is no such setting"),
-        (["+prover.data.shares.poet=1"], "step 1-prover: data: no kind of task 'poet'"),
-        (["prover.stages.rl.steps=0"], r"step 1-prover: stages\.rl\.steps=0"),
+        (["+prover.data.sharse.x=1"], "step 1-prover-turn-1: data.sharse: there is no such setting"),
+        (["+prover.data.shares.poet=1"], "step 1-prover-turn-1: data: no kind of task 'poet'"),
+        (["prover.stages.rl.steps=0"], r"step 1-prover-turn-1: stages\.rl\.steps=0"),
         (["train.data.levels=[9]"], "step cold-start: data: no level 9"),
         (["measure.hard=[9]"], r"measure\.hard: no level 9"),
         (["generator.merges.ties.parameters.density=7"], r"step 1-merge-ties: parameters\.density"),
