@@ -7,33 +7,15 @@ from pathlib import Path
 
 from proofs.errors import LemmataError
 from proofs.tables import open_table
-from rl.reward import Reward
-from rl.task import Answer, Example, Task
+from rl.task import Example
+from rl.tasks.wrapped import WrappedTask
 
 
 @dataclass(frozen=True)
-class ExamplesTask:
+class ExamplesTask(WrappedTask):
     """``task`` with the examples of a table, over and over."""
 
-    task: Task
     examples: Sequence[Example]
-
-    @property
-    def domain(self) -> str:
-        """As Task.domain."""
-        return self.task.domain
-
-    def prompt(self, number: int) -> str:
-        """As Task.prompt."""
-        return self.task.prompt(number)
-
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up."""
-        return self.task.follow_up(number, answers)
-
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards."""
-        return self.task.rewards(tries)
 
     def example(self, number: int) -> Example:
         """As Task.example."""

@@ -10,39 +10,23 @@ from proofs.sections import ProofSections, split_proof
 from proofs.templates import Templates
 from rl.judge import Judge, Judges
 from rl.reward import Reward, reward_analysis, reward_proof
-from rl.task import Answer, Example
+from rl.task import Answer
 from rl.tasks.lab import LabProver, LabVerifier, exact_score, with_exact
 from rl.tasks.tables import Case
+from rl.tasks.wrapped import WrappedTask
 
 Tries = Sequence[tuple[int, Sequence[Answer]]]
 Subject = tuple[str, str]  # a prompt, and what it quotes
 
 
 @dataclass(frozen=True)
-class JudgedProofs:
+class JudgedProofs(WrappedTask):
     """A prover or refiner whose R_Y is the trained verifier's score, and R_meta of the self-evaluation the trained
     meta-verifier's (DeepSeekMath-V2, section 2.2). The log's ``truth`` and ``pass`` are the checker's.
     """
 
     task: LabProver
     judges: Judges
-
-    @property
-    def domain(self) -> str:
-        """As Task.domain."""
-        return self.task.domain
-
-    def prompt(self, number: int) -> str:
-        """As Task.prompt."""
-        return self.task.prompt(number)
-
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up."""
-        return self.task.follow_up(number, answers)
-
-    def example(self, number: int) -> Example:
-        """As Task.example."""
-        return self.task.example(number)
 
     def rewards(self, tries: Tries) -> list[Reward]:
         """As Task.rewards."""
@@ -76,7 +60,7 @@ class JudgedProofs:
 
 
 @dataclass(frozen=True)
-class JudgedAnalyses:
+class JudgedAnalyses(WrappedTask):
     """A verifier whose reward holds R_meta, the trained meta-verifier's rating of its analysis (section 2.1).
 
     The log's ``quality`` is the exact one.
@@ -84,23 +68,6 @@ class JudgedAnalyses:
 
     task: LabVerifier
     judges: Judges
-
-    @property
-    def domain(self) -> str:
-        """As Task.domain."""
-        return self.task.domain
-
-    def prompt(self, number: int) -> str:
-        """As Task.prompt."""
-        return self.task.prompt(number)
-
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up."""
-        return self.task.follow_up(number, answers)
-
-    def example(self, number: int) -> Example:
-        """As Task.example."""
-        return self.task.example(number)
 
     def rewards(self, tries: Tries) -> list[Reward]:
         """As Task.rewards."""
