@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from proofs.errors import LemmataError
+from rl.json_lines import write_json_lines
 
 
 class Tracker(Protocol):
@@ -26,10 +27,7 @@ class Metrics:
     def __init__(self, folder: Path, step: int, trackers: Sequence[Tracker] = ()) -> None:
         self.path, self.trackers = folder / "metrics.jsonl", trackers
         kept = [line for line in read_metrics(folder) if line["step"] <= step]
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".partial")
-        fresh.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        fresh.replace(self.path)
+        write_json_lines(self.path, kept)
 
     def write(self, step: int, stage: str, values: Mapping[str, float], seconds: Mapping[str, float]) -> None:
         """Add a line. Raises LemmataError where it cannot be written."""

@@ -1,10 +1,10 @@
 """What a rollout tells: figures for the metrics, and the tries themselves as a file."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
+from rl.json_lines import write_json_lines
 from rl.parallel import Parallel
 from rl.rollout import Try
 
@@ -56,7 +56,4 @@ def write_rollout(path: Path, tries: Sequence[Try]) -> None:
         }
         for one in tries
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".partial")
-    fresh.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-    fresh.replace(path)
+    write_json_lines(path, lines)

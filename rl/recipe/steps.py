@@ -13,12 +13,13 @@ from model.checkpoint import load_pretrained, save_pretrained
 from model.initialise import empty_model
 from model.tokenizer import load_tokenizer
 from proofs.errors import LemmataError
+from rl.json_lines import write_json_lines
 from rl.judge import Judges
 from rl.merging.merge import merge
 from rl.parallel import Parallel
 from rl.recipe import collect, measure
 from rl.recipe.plan import Analyse, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
-from rl.recipe.workshop import Workshop, write_records
+from rl.recipe.workshop import Workshop
 from rl.setup import make_trainer
 from rl.tasks.build import make_task
 from rl.tasks.examples import write_examples
@@ -75,7 +76,7 @@ def _label(shop: Workshop, step: Label) -> None:
     meta = shop.judge(step.meta_verifier, step.name)
     examined = collect.review(meta, shop.templates, cases, found, wanted.reviews)
     exact = collect.label_exactly(cases)
-    write_records(
+    write_json_lines(
         shop.at(step.name) / "examined.jsonl",
         (
             {
@@ -131,20 +132,20 @@ def _measure(shop: Workshop, step: Measure) -> None:
     wanted, folder, prompts = shop.config.measure, shop.at(step.name), shop.templates
     model = shop.judge(step.model, "measure")
     theorems = shop.theorems("test", wanted.problems)
-    write_records(folder / "prover.jsonl", measure.measure_prover(model, prompts, theorems, wanted.samples))
+    write_json_lines(folder / "prover.jsonl", measure.measure_prover(model, prompts, theorems, wanted.samples))
     planted = _cases(shop, "verify", "test", wanted.problems)
-    write_records(folder / "verifier.jsonl", measure.measure_verifier(model, prompts, planted, wanted.analyses))
+    write_json_lines(folder / "verifier.jsonl", measure.measure_verifier(model, prompts, planted, wanted.analyses))
     real = read_cases(str(shop.table(step.proofs)), ("label",)).rows
-    write_records(folder / "verifier-real.jsonl", measure.measure_verifier(model, prompts, real, wanted.analyses))
+    write_json_lines(folder / "verifier-real.jsonl", measure.measure_verifier(model, prompts, real, wanted.analyses))
     reviewed = _cases(shop, "review", "test", wanted.problems)
-    write_records(folder / "meta-verifier.jsonl", measure.measure_meta_verifier(model, prompts, reviewed))
+    write_json_lines(folder / "meta-verifier.jsonl", measure.measure_meta_verifier(model, prompts, reviewed))
     if step.analyses:
         analyses = read_cases(str(shop.table(step.analyses)), ("analysis", "quality")).rows
-        write_records(folder / "meta-verifier-real.jsonl", measure.measure_meta_verifier(model, prompts, analyses))
+        write_json_lines(folder / "meta-verifier-real.jsonl", measure.measure_meta_verifier(model, prompts, analyses))
     if step.refine:
         hard = shop.theorems("test", wanted.hard_problems, levels=wanted.hard)
         records = measure.measure_refinement(model, prompts, hard, wanted.chains, wanted.rounds)
-        write_records(folder / "refinement.jsonl", records)
+        write_json_lines(folder / "refinement.jsonl", records)
 
 
 def _select(shop: Workshop, step: Select) -> None:

@@ -1,12 +1,12 @@
 """Worked examples of a table in place of a role's own: what rejection fine-tuning learns from."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from proofs.errors import LemmataError
 from proofs.tables import open_table
+from rl.json_lines import write_json_lines
 from rl.task import Example
 from rl.tasks.wrapped import WrappedTask
 
@@ -40,9 +40,4 @@ def read_examples(path: str) -> list[Example]:
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
     """Write examples as JSON lines, whole or not at all; how many there were."""
-    rows = [{"prompt": one.prompt, "answer": one.given + one.answer} for one in examples]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    partial.replace(path)
-    return len(rows)
+    return write_json_lines(path, ({"prompt": one.prompt, "answer": one.given + one.answer} for one in examples))

@@ -4,7 +4,6 @@ A row has ``statement`` and ``proof``, and as its use wants ``label``, ``analysi
 ``family, level, seed, split`` it is a theorem of the lab, whose truth is then known to the log.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from lab.theorem import Theorem
 from proofs.errors import LemmataError
 from proofs.rubric import SCORES
 from proofs.tables import open_table
+from rl.json_lines import write_json_lines
 
 COORDINATES = ("family", "level", "seed", "split")
 
@@ -76,12 +76,7 @@ def read_cases(path: str, needed: Sequence[str]) -> Table:
 
 def write_cases(path: Path, cases: Iterable[Case]) -> int:
     """Write cases as JSON lines, whole or not at all; how many there were."""
-    lines = [json.dumps(_row(case), ensure_ascii=False) + "\n" for case in cases]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(lines), encoding="utf-8")
-    partial.replace(path)
-    return len(lines)
+    return write_json_lines(path, map(_row, cases))
 
 
 def _row(case: Case) -> dict[str, Any]:
