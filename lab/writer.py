@@ -13,6 +13,8 @@ from lab.steps import STEP, work
 MOST_REDUCTIONS = 200
 LONGEST_LINE = 90
 FARTHEST = 24  # no later stop is tried once one is this far
+ELEMENTARY = 1  # operations of the smallest step
+SQUARE = 5  # operations of (x + 6)^2 = x^2 + 12x + 36
 
 Path = tuple[Expr, ...]
 
@@ -47,6 +49,23 @@ def joined(
     return tuple(path[index] for index in kept)
 
 
+def completed(algebra: Algebra, whole: Expr) -> Path:
+    """From the normal form, which is left out, to ``whole``, squares and a number: first the number is split.
+
+    x^2 + 12x + 35 = x^2 + 12x + 36 - 1 = (x + 6)^2 - 1.
+    """
+    terms = signed_terms(whole)
+    numbers = [term for term in terms if not holds_variable(term)]
+    squares = simplification(algebra, add(*(term for term in terms if holds_variable(term))), limit=SQUARE)
+    path = [add(stop, *numbers) for stop in squares]
+    return tuple(reversed(path if numbers else path[:-1]))
+
+
+def holds_variable(expr: Expr) -> bool:
+    """Whether a variable occurs."""
+    return expr.op == "var" or any(holds_variable(part) for part in expr.args if isinstance(part, Expr))
+
+
 def _reduced(algebra: Algebra, expr: Expr) -> Expr | None:
     """The expression after one elementary step; None at the normal form."""
     if expr.op == "add":
@@ -62,7 +81,7 @@ def _reduced(algebra: Algebra, expr: Expr) -> Expr | None:
 
 
 def _reduced_sum(algebra: Algebra, expr: Expr) -> Expr | None:
-    """Simplifies the first term that can be; then collects the first like terms; then sorts."""
+    """Simplifies the first term that can be; then collects the first two like terms; then sorts."""
     parts = expr.args
     for index, part in enumerate(parts):
         changed = _reduced(algebra, part)
@@ -71,7 +90,7 @@ def _reduced_sum(algebra: Algebra, expr: Expr) -> Expr | None:
     monos = [next(iter(algebra.value(algebra.terms(part))), -1) for part in parts]
     for index, mono in enumerate(monos):
         if monos.count(mono) > 1:
-            like = [place for place, other in enumerate(monos) if other == mono][:STEP]
+            like = [place for place, other in enumerate(monos) if other == mono][:2]
             rest = [part for place, part in enumerate(parts) if place not in like]
             collected = algebra.value(algebra.terms(add(*(parts[place] for place in like))))
             rest[index:index] = [algebra.expression(collected)] if collected or not rest else []
@@ -171,14 +190,15 @@ def refutation(
     claim: Claim | Solutions,
     point: dict[str, Expr],
     words: Sequence[str] = DIFFER,
+    limit: int = STEP,
 ) -> list[Sentence]:
-    """Both sides worked out at a point where the claim fails; ``words`` say that it does."""
+    """Both sides worked out at a point where the claim fails, in steps of ``limit``; ``words`` say that it does."""
     heads: list[Part] = []
     for name, value in point.items():
         heads += ["and", equation(var(name), value)] if heads else [equation(var(name), value)]
     opening = rng.choice(("for", "take", "at", "let"))
-    left = equation(*simplification(algebra, claim.left, point))
-    right = equation(*simplification(algebra, claim.right, point))
+    left = equation(*simplification(algebra, claim.left, point, limit))
+    right = equation(*simplification(algebra, claim.right, point, limit))
     if isinstance(claim, Claim) and claim.relation in {">", ">="} and len(right.terms) == 1:
         return [say(opening, *heads, ":", _falling_short(left, right)), closing(rng, False)]
     body = [say(opening, *heads, ":", left, rng.choice(("and", "but", ", but")), right)]

@@ -9,10 +9,10 @@ from random import Random
 
 from lab.algebra import Algebra
 from lab.claims import ZERO, Solutions
-from lab.expressions import Expr, Number, add, mul, num, polynomial, power, scaled, sub, var
+from lab.expressions import Expr, Number, add, mul, neg, num, polynomial, power, scaled, signed_terms, sub, var
 from lab.sentences import Chain, Part, Sentence, equation, say
 from lab.theorem import Draft
-from lab.writer import closing, joined, refutation, simplification
+from lab.writer import ELEMENTARY, closing, completed, holds_variable, joined, refutation, simplification
 
 X = var("x")
 SMALL = [number for number in range(-6, 7) if number]
@@ -35,7 +35,7 @@ def draw(rng: Random, level: int) -> Draft:
     def write() -> list[Sentence]:
         if not truth and rng.random() < 0.6:
             point = {"x": num(rng.choice(sorted(claimed ^ actual)))}
-            return refutation(rng, algebra, claim, point, ())
+            return refutation(rng, algebra, claim, point, (), ELEMENTARY)
         return [*_solved(rng, algebra, claim, factors, positive), closing(rng, truth)]
 
     return Draft(_statement(rng, claim), claim, truth, write)
@@ -152,22 +152,31 @@ def _or(chains: list[Chain]) -> list[Part]:
 
 def _linear(rng: Random, algebra: Algebra, claim: Solutions) -> list[Sentence]:
     """Both sides simplified, the variable brought to the left, and divided."""
-    left = simplification(algebra, claim.left)
-    steps = []
-    if len(left) > 1:
-        steps.append(say(rng.choice(("expand:", "simplify:")), equation(left[-1], claim.right)))
-    x = 1 << algebra.slot(("v", "x"))
+    left = simplification(algebra, claim.left, limit=ELEMENTARY)
+    steps = [say(rng.choice(("expand:", "simplify:")), equation(stop, claim.right)) for stop in left[1:]]
+    variable, number = _apart(left[-1])
+    own, other = _apart(claim.right)
+    gathered = add(*variable, *map(neg, own)), add(*other, *map(neg, number))
     value = algebra.value(algebra.terms(sub(claim.left, claim.right)))
     root = num(_root(algebra.expression(value)))
-    collected = equation(scaled(value[x], X), num(-value.get(0, 0)))
-    if collected != equation(X, root):
-        steps.append(say(rng.choice(("collect terms:", "so", "hence")), collected))
+    collected = scaled(value[1 << algebra.slot(("v", "x"))], X), num(-value.get(0, 0))
+    steps += [
+        say(rng.choice(("collect terms:", "so", "hence")), equation(*sides))
+        for sides in dict.fromkeys((gathered, collected))
+        if sides not in {(X, root), (left[-1], claim.right)}
+    ]
     return [*steps, say(rng.choice(("divide:", "so", "thus")), equation(X, root))]
+
+
+def _apart(side: Expr) -> tuple[list[Expr], list[Expr]]:
+    """The terms with the variable, and those without."""
+    terms = [term for term in signed_terms(side) if term != ZERO]
+    return [term for term in terms if holds_variable(term)], [term for term in terms if not holds_variable(term)]
 
 
 def _without_solution(rng: Random, algebra: Algebra, path: tuple[Expr, ...], positive: Expr) -> list[Sentence]:
     """The difference is a square and a positive number."""
-    whole = joined(algebra, (*path, *reversed(simplification(algebra, positive)[:-1])))
+    whole = (*path, *completed(algebra, positive))
     steps = [say(rng.choice(("we have", "complete the square:")), equation(*whole))] if len(whole) > 1 else []
     above = say("since squares are nonnegative,", Chain((positive, ZERO), (">",)))
     return [*steps, above, say("so there is no real solution")]

@@ -12,7 +12,7 @@ from lab.claims import ZERO, Claim
 from lab.expressions import Expr, Number, add, num, polynomial, power, scaled, signed_terms, sub, substitute, var
 from lab.sentences import Chain, Sentence, say
 from lab.theorem import Draft
-from lab.writer import closing, joined, lines, refutation, simplification
+from lab.writer import ELEMENTARY, closing, completed, holds_variable, lines, refutation, simplification
 
 NAMES = {1: "x", 2: "x", 3: "x", 4: "xy", 5: "xy", 6: "xyz"}
 LABELS = ("then", "complete the square:", "so this is")
@@ -34,7 +34,8 @@ def draw(rng: Random, level: int) -> Draft:
     if truth:
         whole = add(*squares, *([num(spare)] if spare else []))
         return Draft(statement, claim, True, lambda: _proof(rng, algebra, claim, whole))
-    return Draft(statement, claim, False, lambda: refutation(rng, algebra, claim, _failing(algebra, claim, center), ()))
+    point = _failing(algebra, claim, center)
+    return Draft(statement, claim, False, lambda: refutation(rng, algebra, claim, point, (), ELEMENTARY))
 
 
 def _squares(rng: Random, level: int) -> tuple[list[Expr], dict[str, Expr]]:
@@ -73,13 +74,12 @@ def _sides(rng: Random, algebra: Algebra, difference: Expr, level: int) -> tuple
 def _proof(rng: Random, algebra: Algebra, claim: Claim, whole: Expr) -> list[Sentence]:
     """The difference as squares and a number; or the left side, if the right side is a number."""
     start, goal = claim.left, claim.right
-    if claim.right.op in {"num", "neg"} and not _holds_variable(claim.right):
+    if claim.right.op in {"num", "neg"} and not holds_variable(claim.right):
         constant = algebra.expression(algebra.value(algebra.terms(add(_constant(whole), claim.right))))
         whole = add(*_without_constant(whole), *([constant] if constant != ZERO else []))
     else:
         start, goal = sub(claim.left, claim.right), ZERO
-    down = simplification(algebra, start)
-    path = joined(algebra, (*down, *reversed(simplification(algebra, whole)[:-1])))
+    path = (*simplification(algebra, start), *completed(algebra, whole))
     last = path[-1]
     opening = rng.choice(("we have", "complete the square:", "here"))
     found = lines(rng, path, opening, LABELS) if len(path) > 1 else []
@@ -88,16 +88,12 @@ def _proof(rng: Random, algebra: Algebra, claim: Claim, whole: Expr) -> list[Sen
     return [*found, closing(rng, True)]
 
 
-def _holds_variable(expr: Expr) -> bool:
-    return expr.op == "var" or any(_holds_variable(part) for part in expr.args if isinstance(part, Expr))
-
-
 def _constant(whole: Expr) -> Expr:
-    return add(*(term for term in signed_terms(whole) if not _holds_variable(term)))
+    return add(*(term for term in signed_terms(whole) if not holds_variable(term)))
 
 
 def _without_constant(whole: Expr) -> list[Expr]:
-    return [term for term in signed_terms(whole) if _holds_variable(term)]
+    return [term for term in signed_terms(whole) if holds_variable(term)]
 
 
 def _failing(algebra: Algebra, claim: Claim, center: dict[str, Expr]) -> dict[str, Expr]:
