@@ -1,7 +1,7 @@
 """Equations in one variable, with all real solutions.
 
 Level 1: linear. 2: quadratic with whole solutions. 3: quadratic with a fraction or without solution. 4: cubic with
-solution 0, or with a factor that is never 0. 5: cubic with three solutions. 6: quartic.
+solution 0, or with a factor that is never 0. 5: cubic with three solutions. 6: quartic. Numbers grow from level 1 to 4.
 """
 
 from fractions import Fraction
@@ -15,7 +15,8 @@ from lab.theorem import Draft
 from lab.writer import ELEMENTARY, closing, completed, holds_variable, joined, refutation, simplification
 
 X = var("x")
-SMALL = [number for number in range(-6, 7) if number]
+SMALL = [number for number in range(-4, 5) if number]
+LARGER = [number for number in range(-6, 7) if number]  # from level 4 on
 
 
 def draw(rng: Random, level: int) -> Draft:
@@ -33,9 +34,9 @@ def draw(rng: Random, level: int) -> Draft:
     truth = claimed == actual
 
     def write() -> list[Sentence]:
-        if not truth and rng.random() < 0.6:
-            point = {"x": num(rng.choice(sorted(claimed ^ actual)))}
-            return refutation(rng, algebra, claim, point, (), ELEMENTARY)
+        whole = sorted(root for root in claimed ^ actual if root.denominator == 1)
+        if whole and rng.random() < 0.6:
+            return refutation(rng, algebra, claim, {"x": num(rng.choice(whole))}, (), ELEMENTARY)
         return [*_solved(rng, algebra, claim, factors, positive), closing(rng, truth)]
 
     return Draft(_statement(rng, claim), claim, truth, write)
@@ -43,11 +44,11 @@ def draw(rng: Random, level: int) -> Draft:
 
 def _factors(rng: Random, level: int) -> tuple[list[Expr], Expr | None]:
     """Linear factors, and a factor without real zero."""
-    roots = rng.sample(SMALL, 3)
+    roots = rng.sample(_numbers(level), 3)
     linear = [polynomial((1, -root)) for root in roots]
     never = add(power(X, 2), num(rng.randint(1, 9)))
     if level == 1:
-        return [polynomial((rng.randint(2, 9), rng.randint(-30, 30)))], None
+        return [polynomial((rng.randint(2, 6), rng.randint(-12, 12)))], None
     if level == 3:
         lead = rng.choice((2, 3))
         skew = polynomial((lead, rng.choice([number for number in SMALL if number % lead])))
@@ -56,6 +57,10 @@ def _factors(rng: Random, level: int) -> tuple[list[Expr], Expr | None]:
     if level == 4:
         return (linear[:1], never) if rng.random() < 0.5 else ([X, *linear[:2]], None)
     return (linear, None) if level == 5 else (linear[:2], never if level == 6 else None)
+
+
+def _numbers(level: int) -> list[int]:
+    return SMALL if level < 4 else LARGER
 
 
 def _multiplied(algebra: Algebra, factors: list[Expr]) -> Expr:
@@ -67,7 +72,7 @@ def _moved(rng: Random, level: int) -> Expr:
     if level > 1 and rng.random() < 0.5:
         return ZERO
     slope = rng.choice((0, 1, 2, 3, -1, -2)) if level > 1 else rng.choice((1, 2, 3, 4, -1, -2))
-    constant = rng.choice((0, *SMALL)) if slope else rng.choice(SMALL)
+    constant = rng.choice((0, *_numbers(level))) if slope else rng.choice(_numbers(level))
     return polynomial((slope, constant)) if slope or constant else ZERO
 
 

@@ -1,7 +1,7 @@
 """Quadratic inequalities, by completing squares.
 
 Level 1: one variable, leading coefficient 1. 2: larger coefficients. 3: fractions, or terms on both sides. 4: two
-variables. 5: two variables with a mixed term. 6: three variables.
+variables. 5: two variables with a mixed term. 6: three variables. Numbers grow from level 1 to 4.
 """
 
 from fractions import Fraction
@@ -15,6 +15,8 @@ from lab.theorem import Draft
 from lab.writer import ELEMENTARY, closing, completed, holds_variable, lines, refutation, simplification
 
 NAMES = {1: "x", 2: "x", 3: "x", 4: "xy", 5: "xy", 6: "xyz"}
+REACH = {1: 3, 2: 4, 3: 4}  # size of what is added to a variable; 6 from level 4 on
+SPARE = {1: 5, 2: 7, 3: 7}  # what a true inequality has to spare at most; 9 from level 4 on
 LABELS = ("then", "complete the square:", "so this is")
 
 
@@ -25,7 +27,7 @@ def draw(rng: Random, level: int) -> Draft:
     squares, center = _squares(rng, level)
     truth = rng.random() < 0.65
     strict = rng.random() < 0.35
-    spare = rng.randint(1 if strict else 0, 9) if truth else rng.randint(-4, 0 if strict else -1)
+    spare = rng.randint(1 if strict else 0, SPARE.get(level, 9)) if truth else rng.randint(-4, 0 if strict else -1)
     difference = algebra.expression(algebra.value(algebra.terms(add(*squares, num(spare)))))
     left, right = _sides(rng, algebra, difference, level)
     claim = Claim(left, ">" if strict else ">=", right, names)
@@ -41,10 +43,11 @@ def draw(rng: Random, level: int) -> Draft:
 def _squares(rng: Random, level: int) -> tuple[list[Expr], dict[str, Expr]]:
     """Multiples of squares, and the point where all of them are 0."""
     x, y, z = var("x"), var("y"), var("z")
-    shifts: list[Number] = [rng.choice([n for n in range(-6, 7) if n]) for _ in range(3)]
+    reach = REACH.get(level, 6)
+    shifts: list[Number] = [rng.choice([n for n in range(-reach, reach + 1) if n]) for _ in range(3)]
     if level == 3 and rng.random() < 0.5:
-        shifts[0] = Fraction(2 * rng.randint(-4, 3) + 1, 2)
-    factor = 1 if level == 1 or shifts[0].denominator > 1 else rng.randint(1, 4)
+        shifts[0] = Fraction(2 * rng.randint(-3, 2) + 1, 2)
+    factor = 1 if level == 1 or shifts[0].denominator > 1 else rng.randint(1, 3)
     bases, mixed = [x, y, z][: len(NAMES[level])], 0
     if level >= 5:
         mixed = rng.choice((-2, -1, 1, 2))
@@ -63,10 +66,11 @@ def _sides(rng: Random, algebra: Algebra, difference: Expr, level: int) -> tuple
     """The difference as left >= right: right 0, or some of it on the right."""
     if rng.random() < (0.5 if level == 1 else 0.25):
         return difference, ZERO
+    spare = SPARE.get(level, 9)
     if level in {1, 2, 4, 6}:
-        moved = num(rng.choice([n for n in range(-9, 10) if n]))
+        moved = num(rng.choice([n for n in range(-spare, spare + 1) if n]))
     else:
-        moved = polynomial((rng.randint(0, 3), rng.choice((-3, -2, -1, 1, 2, 3)), rng.randint(-9, 9)), "x")
+        moved = polynomial((rng.randint(0, 3), rng.choice((-3, -2, -1, 1, 2, 3)), rng.randint(-spare, spare)), "x")
     left = algebra.expression(algebra.value(algebra.terms(add(difference, moved))))
     return left, algebra.expression(algebra.value(algebra.terms(moved)))
 

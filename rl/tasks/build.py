@@ -9,7 +9,6 @@ from proofs.templates import Templates
 from rl.config import RoleName
 from rl.judge import Judges, JudgesConfig
 from rl.task import Task
-from rl.tasks.calculations import Calculations
 from rl.tasks.examples import ExamplesTask, read_examples
 from rl.tasks.judged import JudgedAnalyses, JudgedProofs
 from rl.tasks.lab import (
@@ -65,7 +64,6 @@ KINDS: Mapping[str, Kind] = {
     "verifier": Kind(LabVerifier, "verify", "proofs", ("label",)),
     "meta_verifier": Kind(LabMetaVerifier, "review", "analyses", ("analysis", "quality")),
 }
-CALCULATION = "calculation"  # exercises without theorems, for a cold start
 
 
 def make_task(
@@ -78,19 +76,15 @@ def make_task(
     for tables that cannot be read.
     """
     shares = dict(data.shares) if role == "generator" else {role: 1}
-    known = (*KINDS, CALCULATION)
-    if unknown := shares.keys() - set(known):
-        raise ValueError(f"no kind of task {min(unknown)!r}; there are {', '.join(known)}")
+    if unknown := shares.keys() - KINDS.keys():
+        raise ValueError(f"no kind of task {min(unknown)!r}; there are {', '.join(KINDS)}")
     judges = judges if split == "train" else None
-    parts = {kind: (_part(kind, data, templates, split, seed, judges), share) for kind, share in shares.items()}
+    parts = {kind: (_part(KINDS[kind], data, templates, split, seed, judges), share) for kind, share in shares.items()}
     task = MixedTask(parts) if role == "generator" else parts[role][0]
     return ExamplesTask(task, read_examples(data.examples)) if data.examples and split == "train" else task
 
 
-def _part(name: str, data: DataConfig, templates: Templates, split: str, seed: int, judges: Judges | None) -> Task:
-    if name == CALCULATION:
-        return Calculations(split, seed)
-    kind = KINDS[name]
+def _part(kind: Kind, data: DataConfig, templates: Templates, split: str, seed: int, judges: Judges | None) -> Task:
     stream = Stream(kind.stream, data.families, data.levels, split, seed)
     cases: Cases = StreamCases(stream)
     table = getattr(data, kind.table) if kind.table and split == "train" else None
