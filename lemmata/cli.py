@@ -1,9 +1,11 @@
 """``lemmata COMMAND``: finds the command and hands its overrides to Hydra."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -57,9 +59,23 @@ def main() -> None:
     0: done. 1: an error, explained. 2: stopped early or problems left unfinished (the same command resumes).
     130: aborted.
     """
-    arguments = sys.argv[1:]
+    try:
+        try:
+            run(sys.argv[1:])
+        finally:
+            sys.stdout.flush()  # here, where a reader that has left is no error
+    except BrokenPipeError:  # `lemmata show RUN | head`, `lemmata train --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        sys.exit(0)
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """As ``main``, with the arguments after ``lemmata``."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.exit(usage())
+    if arguments[0] == "--version":
+        print(f"lemmata {version('lemmata')}")
+        sys.exit(0)
     command = arguments[0]
     if command not in COMMANDS:
         fail(f"unknown command {command!r}; known: {', '.join(COMMANDS)}")
@@ -137,9 +153,6 @@ def guarded(function: Callable[[Any], int], argument: Any) -> int:
     except KeyboardInterrupt:
         print_error("aborted; the same command resumes")
         return 130
-    except BrokenPipeError:  # `lemmata show RUN | head`
-        sys.stderr.close()
-        return 0
 
 
 def usage() -> str | None:

@@ -1,9 +1,11 @@
 """Every command from the command line, against a server that answers in the right form."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,20 @@ def test_python_m_lemmata(tmp_path: Path) -> None:
     done = python_m("--help", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert len([line for line in done.stdout.splitlines() if line.startswith("  ")]) == len(COMMANDS)
+
+
+def test_version(lemmata: CommandLine) -> None:
+    assert lemmata.ok("--version").out == f"lemmata {version('lemmata')}\n"
+
+
+@pytest.mark.parametrize("arguments", ["train --help", "report --help", "--version"])
+def test_a_reader_that_leaves_early_is_no_error(arguments: str, tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m lemmata {arguments} | true; exit ${{PIPESTATUS[0]}}"
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
