@@ -30,6 +30,7 @@ class ServeConfig:
 
     model: Name
     replicas: Positive
+    ray_address: Name | None
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     name: Name | None

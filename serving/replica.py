@@ -13,7 +13,7 @@ class Replica:
     def __init__(self, config: ServeConfig, key: str | None) -> None:
         self._backend, self._key = load_backend(config), key
 
-    def __serve_build_asgi_app__(self) -> ASGIApp:  # noqa: PLW3201  Ray Serve asks for it by this name
+    def __serve_build_asgi_app__(self) -> ASGIApp:
         """The application that answers."""
         return make_app(self._backend, self._key)
 

@@ -25,13 +25,11 @@ from serving.replica import Replica
 from serving.server import LAST_RESORT, address_of, listening_socket, read_key
 
 APP = "lemmata"
-LOCAL = "127.0.0.1"
 STORE_BYTES = 256 * 2**20  # only requests and answers in bulk pass through Ray's object store
 POLL = 0.1  # seconds
 INSTALL = "pip install '.[model,serve,scale]'"
 ENVIRONMENT = {  # of all processes of Ray, where nothing else is set
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",  # its ports answer to this server's processes alone
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serving.front.middlewares",
 }
 CHECK = 2.0  # seconds between two looks at whether a replica works
@@ -59,6 +57,8 @@ def serve_replicas(config: ServeConfig, ready: Callable[[str], None]) -> None:
             told.wait()
         _finish(serve, config.limits.seconds_to_finish + LAST_RESORT)
     finally:
+        if config.ray_address is not None:
+            serve.shutdown()
         ray.shutdown()
 
 
@@ -69,10 +69,9 @@ def check_device(config: ServeConfig) -> None:
     if config.device != "cuda":
         said = f"device={config.device}: with replicas={config.replicas} it must be cpu, or cuda for a GPU each"
         raise LemmataError(said)
-    if (count := torch.cuda.device_count()) < config.replicas:
-        raise LemmataError(
-            f"replicas={config.replicas} on cuda need a GPU each, and {count} are visible; ask for fewer"
-        )
+    if config.ray_address is None and (count := torch.cuda.device_count()) < config.replicas:
+        said = f"replicas={config.replicas} on cuda need a GPU each, and {count} are visible; ask for fewer"
+        raise LemmataError(said)
 
 
 def checked(config: ServeConfig) -> ServeConfig:
@@ -91,11 +90,8 @@ def load_ray(config: ServeConfig) -> tuple[Any, Any]:
     if find_spec("ray") is None:
         raise LemmataError(f"replicas={config.replicas} need Ray Serve: {INSTALL}")
     threads = max(1, (os.cpu_count() or 1) // config.replicas)
-    for name, value in {
-        **ENVIRONMENT,
-        "OMP_NUM_THREADS": str(threads),
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-    }.items():
+    own = {"OMP_NUM_THREADS": str(threads), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    for name, value in (ENVIRONMENT if config.ray_address else ENVIRONMENT | own).items():
         os.environ.setdefault(name, value)
     try:
         return import_module("ray"), import_module("ray.serve")
@@ -104,19 +100,17 @@ def load_ray(config: ServeConfig) -> tuple[Any, Any]:
 
 
 def _start_ray(ray: Any, config: ServeConfig) -> None:
-    """A cluster on this machine, which ends with this process."""
+    """Join the cluster at ``ray_address``, or start one on this machine that ends with this process."""
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    own = {
+        "include_dashboard": False,
+        "object_store_memory": STORE_BYTES,
+        "num_gpus": config.replicas if config.device == "cuda" else 0,
+    }
+    address, settings = ("local", own) if config.ray_address is None else (config.ray_address, {})
     try:
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=STORE_BYTES,
-            num_gpus=config.replicas if config.device == "cuda" else 0,
-            _node_ip_address=LOCAL,
-        )
-    except (OSError, RuntimeError, ValueError) as error:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
+    except Exception as error:  # Ray raises a plain one where a process of its own comes too late
         raise LemmataError(f"Ray does not start: {error}") from error
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,36 +26,35 @@ from serving.replicas import check_device, checked
 from tests.serving.rig import LONGEST, NAME, Reply, Server, chat, served
 from tests.serving.test_limits import settings
 
-REPLICA = b"ray::ServeReplica"
-SLOW_START = 300.0  # seconds: Ray starts a dozen processes
+REPLICA = b"ray::ServeReplica:lemmata:"
 
 
 @pytest.fixture(scope="module")
 def replicas(folder: Path) -> Iterator[Server]:
-    """Two replicas. The tests that use them run in order: the last one stops the server."""
-    pytest.importorskip("ray.serve")
-    with served(folder, "engine.cache_tokens=32768", "replicas=2", "limits.n=40") as running:
+    """Two replicas, on the Ray cluster at RAY_ADDRESS if there is one; the last test that uses them stops them."""
+    pytest.importorskip("ray")
+    place = [f"ray_address={address}"] if (address := os.environ.get("RAY_ADDRESS")) else []
+    with served(folder, "engine.cache_tokens=32768", "replicas=2", *place) as running:
         yield running
 
 
 def family(server: Server) -> dict[int, bytes]:
-    """The command line of every process that the server has started, whoever of them did."""
-    parents, lines = {}, {}
+    """The command line of every process that the server has started, whoever of them did, and of every replica."""
+    parents, lines = dict[int, int](), dict[int, bytes]()
     for path in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):  # it has ended meanwhile
             parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             lines[int(path.name)] = (path / "cmdline").read_bytes()
-        except OSError:  # it has ended meanwhile
-            continue
-    found, fresh = set[int](), {server.process.pid}
+    found = {process for process, line in lines.items() if line.startswith(REPLICA)}
+    fresh = {server.process.pid}
     while fresh := {child for child, parent in parents.items() if parent in fresh}:
         found |= fresh
-    return {child: lines[child] for child in found if lines.get(child)}
+    return {process: lines[process] for process in found if lines.get(process)}
 
 
 def processes(server: Server) -> set[int]:
     """The replicas' processes."""
-    return {child for child, line in family(server).items() if line.startswith(REPLICA)}
+    return {process for process, line in family(server).items() if line.startswith(REPLICA)}
 
 
 def wait_for_two(server: Server, others_than: int = 0) -> None:
@@ -87,8 +87,8 @@ def test_the_answers_are_those_of_one_server(replicas: Server, server: Server) -
 def test_a_stream_comes_as_it_is_made(replicas: Server, server: Server) -> None:
     def text(one: Server) -> tuple[str, list[float]]:
         times, pieces = [], []
-        asked: dict[str, Any] = chat("Stream", seed=4, max_tokens=200, extra_body={"ignore_eos": True})
-        for event in one.client.chat.completions.create(**asked, stream=True):
+        asked: dict[str, Any] = chat("Stream", seed=4, max_tokens=200, stream=True)
+        for event in one.client.chat.completions.create(**asked, extra_body={"ignore_eos": True}):
             times.append(time.monotonic())
             pieces.append(getattr(event.choices[0].delta, "reasoning_content", "") or "")
         return "".join(pieces), times
@@ -100,11 +100,10 @@ def test_a_stream_comes_as_it_is_made(replicas: Server, server: Server) -> None:
 
 
 def test_refusals_are_those_of_one_server(replicas: Server, server: Server) -> None:
-    for body in (b"{", chat(n=41), chat(model="other"), chat(nonsense=1), chat("x" * 5000)):
+    for body in (b"{", chat(n=200), chat(model="other"), chat(nonsense=1), chat("x" * 5000)):
         mine, theirs = replicas.post(body), server.post(body)
-        assert mine.status == theirs.status or body == chat(n=41)
-        assert mine.error["code"] == theirs.error["code"]
-        assert mine.status in (400, 404)
+        assert mine.status == theirs.status >= 400
+        assert mine.error == theirs.error
     assert replicas.request("GET", "/nonsense").error == server.request("GET", "/nonsense").error
 
 
