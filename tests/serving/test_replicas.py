@@ -137,7 +137,7 @@ def test_ctrl_c_lets_requests_in_work_finish(replicas: Server) -> None:
         assert said(in_work.result())[1] == 300
     assert replicas.process.wait(LONGEST) == 0
     assert replicas.process.stdout
-    assert replicas.process.stdout.read() == ""
+    assert "Traceback" not in replicas.process.stdout.read()  # but Ray tells that a replica was killed
     deadline = time.monotonic() + LONGEST
     while left := [child for child in started if running(child)]:
         assert time.monotonic() < deadline, [started[child] for child in left]
