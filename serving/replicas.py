@@ -133,12 +133,14 @@ def _start_replicas(serve: Any, config: ServeConfig, key: str | None, address: t
         serve.start(proxy_location="HeadOnly", http_options=host_port, logging_config=quiet)
         serve.run(deployment.bind(config, key), name=APP, logging_config=quiet)
     except RuntimeError as error:
-        raise LemmataError(f"the replicas do not start: {_cause(str(error))}") from error
+        raise LemmataError(f"the replicas do not start: {_cause(serve, error)}") from error
 
 
-def _cause(report: str) -> str:
+def _cause(serve: Any, error: RuntimeError) -> str:
     """What a replica said last, of Ray's report with its traceback."""
-    lines = [line.strip() for line in report.splitlines() if line.strip()]
+    found = serve.status().applications.get(APP)
+    reports = [str(error), *(part.message for part in (found.deployments.values() if found else ()))]
+    lines = [line.strip() for report in reports for line in report.splitlines() if line.strip()]
     return next((line for line in lines if "LemmataError: " in line), lines[-1]).rpartition("LemmataError: ")[2]
 
 
