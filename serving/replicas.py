@@ -50,6 +50,8 @@ def serve_replicas(config: ServeConfig, ready: Callable[[str], None]) -> None:
     with listener:
         address, url = listener.getsockname()[:2], address_of(listener)
         _start_ray(ray, config)
+    if others := serve.status().applications:
+        raise LemmataError(f"ray_address={config.ray_address}: that cluster serves {', '.join(others)} already")
     try:  # from here on the address is Ray's
         _start_replicas(serve, config, key, address)
         with told_to_stop() as told:
