@@ -5,8 +5,12 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from model.checkpoint import load_pretrained
+from model.chat import Chat
+from model.checkpoint import load_pretrained, open_weights
+from model.config_json import read_config
 from model.errors import ModelError
+from model.initialise import outline
+from model.names import checkpoint_tensors, copies
 from model.tokenizer import load_tokenizer
 from model.transformer import DsaModel
 
@@ -18,3 +22,13 @@ def load_model(folder: Path, dtype: str, device: str) -> tuple[DsaModel, PreTrai
         return load_pretrained(folder, getattr(torch, dtype), device), tokenizer
     except (OSError, RuntimeError) as error:  # torch raises the latter for a device that is not there or is full
         raise ModelError(f"the model of {folder} cannot be loaded to {device}: {error}") from error
+
+
+def check_model(folder: Path, dtype: str) -> None:
+    """Raise ModelError where ``folder`` holds no model with tokenizer and chat template; no weight is read."""
+    Chat(load_tokenizer(folder))
+    shapes = outline(read_config(folder), getattr(torch, dtype))
+    try:
+        open_weights(folder, checkpoint_tensors(shapes), copies(shapes))
+    except OSError as error:
+        raise ModelError(f"the weights in {folder} cannot be read: {error}") from error

@@ -26,9 +26,11 @@ class Limits:
 
 @settings(frozen=True, config=STRICT)
 class ServeConfig:
-    """Which model to serve where, and how."""
+    """Which model to serve where, and how. More than one of ``replicas``: by Ray Serve."""
 
     model: Name
+    replicas: Positive
+    ray_address: Name | None
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     name: Name | None

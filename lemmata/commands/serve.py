@@ -17,12 +17,15 @@ def serve_command(config: dict[str, Any]) -> int:
     """Serve until told to stop."""
     settings = read_part(ServeConfig, config)
     try:
-        server = import_module("serving.server")
+        if settings.replicas == 1:
+            serve = import_module("serving.server").serve
+        else:
+            serve = import_module("serving.replicas").serve_replicas
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in NEEDS:
             raise
         raise LemmataError(f"`lemmata serve` needs {error.name}: pip install '.[model,serve]'") from error
     console = Console(highlight=False)
     console.print(plain(f"loading {settings.model}"), soft_wrap=True)
-    server.serve(settings, lambda url: console.print(plain(f"serving at {url}  (ctrl-C stops)"), soft_wrap=True))
+    serve(settings, lambda url: console.print(plain(f"serving at {url}  (ctrl-C stops)"), soft_wrap=True))
     return 0
