@@ -36,7 +36,7 @@ OPENING = "Here is my evaluation of the solution:\n"
 REVIEW = 'Here is my analysis of the "solution evaluation":\n'
 SAYS = "%s\nBased on my evaluation, the final overall score should be:\n\\boxed{%s}"
 PROOFS = [Stream("verify", ("inequalities",), (1,), "train", 8).item(number).proof.text for number in range(6)]
-NUMBERS = range(12)
+NUMBERS = range(20)
 
 
 class Model:
