@@ -96,8 +96,8 @@ def _about(run: Summary) -> str:
 
 
 def unfinished(run: Summary) -> str:
-    """Which steps have not ended."""
-    return f"Not at its end, {len(run.missing)} steps are missing: {', '.join(run.missing)}."
+    """How many steps have not ended, and which comes next."""
+    return f"Not at its end: {len(run.missing)} steps are missing, the next is {run.missing[0]}."
 
 
 def _markdown_table(table: Table) -> str:

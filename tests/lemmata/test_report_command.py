@@ -73,7 +73,7 @@ def test_an_unfinished_run_says_what_is_missing(run: Path) -> None:
     assert {"1-prover", "measure-1-generator", "2-generator"} <= set(found.missing)
     assert "1-verifier" not in found.missing
     text = markdown([found], 2, [])
-    assert f"{len(found.missing)} steps are missing: 1-prover" in text
+    assert f"{len(found.missing)} steps are missing, the next is 1-prover" in text
     assert "## Labels" not in text
     assert len(found.training["1-prover"]["curves"]["reward"]) == 4
 
