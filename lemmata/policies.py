@@ -9,7 +9,7 @@ from pydantic import Field
 from policy.endpoint import Endpoint, EndpointConfig
 from policy.guard import Guard
 from policy.interface import Sampling
-from policy.local_config import LocalConfig
+from policy.local_config import LocalConfig, model_folder, weights_digest
 from policy.meters import Meters
 from policy.replay import Replay, ReplayConfig
 from policy.throttle import Throttle
@@ -89,6 +89,16 @@ def named_policies(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
             )
         named[name] = merged(config["policy"], changes)
     return named
+
+
+def weights_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """A digest of the weights of each policy that runs a model in this process."""
+    local = {name: values.get("model") for name, values in named_policies(config).items() if _is_local(values)}
+    return {name: weights_digest(model_folder(model)) for name, model in local.items() if isinstance(model, str)}
+
+
+def _is_local(values: Mapping[str, Any]) -> bool:
+    return values.get("kind") == "local"
 
 
 def _build(name: str, config: Mapping[str, Any], guard: Guard, meters: Meters) -> Throttle:

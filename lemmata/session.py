@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, StrictInt
 
 from lab.prompts import templates as lab_templates
-from lemmata.policies import Policies, build_policies
+from lemmata.policies import Policies, build_policies, weights_of
 from lemmata.progress import Progress
 from meta_verifier.role import MetaVerifier
 from policy.guard import BudgetConfig, Guard
@@ -130,7 +130,7 @@ class Session:
 @contextmanager
 def open_session(command: str, config: Mapping[str, Any]) -> Iterator[Session]:
     """Open or resume the run of a command; its folder is released at the end."""
-    templates, config = with_templates(config)
+    templates, config = with_contents(config)
     folder = run_folder(command, config, MAY_CHANGE)
     budget = read_config(BudgetConfig, config["budget"], "budget")
     meters = Meters()
@@ -149,14 +149,15 @@ def run_folder(command: str, config: Mapping[str, Any], may_change: Collection[s
     return read_part(SessionConfig, config).run or name
 
 
-def with_templates(config: Mapping[str, Any]) -> tuple[Templates, Mapping[str, Any]]:
-    """The prompt texts that the settings name, and the settings with their digests.
+def with_contents(config: Mapping[str, Any]) -> tuple[Templates, Mapping[str, Any]]:
+    """The prompt texts that the settings name, and the settings with digests of these and of the models' weights.
 
-    The texts themselves belong to the settings: a changed template changes every prompt.
+    Both belong to a run as its settings do: a changed template changes every prompt, other weights every answer.
     """
     prompts = read_part(SessionConfig, config).prompts
     templates = lab_templates() if prompts == LAB_PROMPTS else Templates.load(prompts)
-    return templates, {**config, "templates": {name: templates.identity(name) for name in templates.texts}}
+    texts = {name: templates.identity(name) for name in templates.texts}
+    return templates, {**config, "templates": texts, "weights": weights_of(config)}
 
 
 def spent(run: Run) -> Usage:

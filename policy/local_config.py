@@ -1,13 +1,17 @@
 """Settings of a policy that runs a model of ours. Imports no torch."""
 
+from contextlib import suppress
 from importlib.util import find_spec
+from os import SEEK_END
 from pathlib import Path
 from typing import Literal
 
 from proofs.config import STRICT, Name, Positive, settings
 from proofs.errors import LemmataError
+from proofs.ids import digest
 
 PACKAGED = "pkg://"
+EDGE = 1 << 16  # bytes
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
@@ -53,3 +57,19 @@ def model_folder(model: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise LemmataError(f"{model}: no package {package!r} is installed")
     return Path(spec.submodule_search_locations[0]) / inside
+
+
+def weights_digest(folder: Path) -> str:
+    """What tells the weights in a folder from others: of their names, sizes, and first and last bytes.
+
+    Of nothing where there are none, or they cannot be read: whoever loads them says so.
+    """
+    parts: list[str | int] = []
+    with suppress(OSError):
+        for path in sorted(folder.glob("*.safetensors")):
+            with path.open("rb") as file:
+                size = file.seek(0, SEEK_END)
+                for start in (0, max(0, size - EDGE)):
+                    file.seek(start)
+                    parts += [path.name, size, file.read(EDGE).hex()]
+    return digest(*parts, length=8)

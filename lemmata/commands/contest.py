@@ -18,7 +18,7 @@ from contest.junk import ControlConfig, junk_proofs
 from lemmata.commands.generate import problems_of
 from lemmata.domain import with_warning
 from lemmata.policies import GRADER, ROLES, Policies, build_policies
-from lemmata.session import MAY_CHANGE, Session, run_folder, spent, with_templates
+from lemmata.session import MAY_CHANGE, Session, run_folder, spent, with_contents
 from lemmata.terminal import plain
 from policy.guard import BudgetConfig, Guard
 from policy.interface import gather_all
@@ -92,7 +92,7 @@ def _open(
     config: Mapping[str, Any], contest: ContestConfig
 ) -> Iterator[tuple[Session, Mapping[tuple[str, int | None], Session]]]:
     """The contest's own run, and a session for each attempt and control, which share guard, meters and policies."""
-    templates, config = with_templates(config)
+    templates, config = with_contents(config)
     folder = Path(run_folder("contest", config, MAY_CHANGE | GROWS))
     budget = read_config(BudgetConfig, config["budget"], "budget")
     guard, meters = Guard(budget), Meters()
