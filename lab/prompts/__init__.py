@@ -5,8 +5,9 @@ from importlib import resources
 
 from proofs.templates import REQUIRED, Templates
 
-# What a tokenizer of the lab's texts keeps apart: digits, variables, names of sequences, signs with their spaces.
-SYMBOLS = r" ?(?:<=|>=|!=|[-+*/=<>]) ?|[\^()]|[0-9]|(?<![A-Za-z])[xyznkmjtSu](?![A-Za-z])"
+# What a tokenizer of the lab's texts keeps apart: digits, variables, names of sequences, signs with their spaces, and
+# ends of lines: a token that held the last words of a proof and the verdict on it would decide both at once.
+SYMBOLS = r"\n+| ?(?:<=|>=|!=|[-+*/=<>]) ?|[\^()]|[0-9]|(?<![A-Za-z])[xyznkmjtSu](?![A-Za-z])"
 
 
 @cache
