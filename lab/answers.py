@@ -3,10 +3,18 @@
 from lab.analyses import CLOSING, score_text, write_analysis
 from lab.theorem import Theorem
 
+BETWEEN = "\n\n## Self Evaluation\n\n"
+
 
 def write_answer(theorem: Theorem, proof: str, score: float | None = None, seed: int = 0) -> str:
     """A proof with the correct analysis of it as self-evaluation; ``score``: another score than the checker's."""
     evaluation = write_analysis(theorem, proof, seed=seed)
     if score is not None:
         evaluation = f"{evaluation.rpartition(CLOSING)[0]}{CLOSING}\n{score_text(score)}"
-    return f"## Solution\n{proof}\n\n## Self Evaluation\n\n{evaluation}"
+    return f"## Solution\n{proof}{BETWEEN}{evaluation}"
+
+
+def write_parts(theorem: Theorem, proof: str, seed: int = 0) -> tuple[str, str]:
+    """As ``write_answer``, cut before the self-evaluation: what a model has written, and what it should go on with."""
+    given, _, evaluation = write_answer(theorem, proof, seed=seed).partition(BETWEEN)
+    return given, BETWEEN + evaluation

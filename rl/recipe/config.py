@@ -19,6 +19,15 @@ class IndexerConfig:
 
 
 @settings(frozen=True, config=STRICT)
+class OwnConfig:
+    """Worked examples on ``samples`` proofs of the model itself of each of ``problems`` theorems, learnt in ``train``."""
+
+    problems: Positive
+    samples: Positive
+    train: Changes
+
+
+@settings(frozen=True, config=STRICT)
 class FreshConfig:
     """Proofs of the prover's own: ``samples`` of each of ``problems`` theorems, identical ones once.
 
@@ -99,6 +108,7 @@ class CotrainConfig:
     train: Changes
     cold_start: Changes
     indexer: IndexerConfig | None
+    own: OwnConfig | None
     fresh: FreshConfig
     verifier: Changes
     meta_verifier: Changes

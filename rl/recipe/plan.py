@@ -42,6 +42,14 @@ class Sparsify:
 
 
 @dataclass(frozen=True)
+class Correct:
+    """A table of worked examples on the own proofs and analyses of the model of ``start``, and as many on others."""
+
+    name: str
+    start: str
+
+
+@dataclass(frozen=True)
 class Prove:
     """A table of ``prover``'s own proofs on a ``split``, labelled by the truth, or not at all (``exact`` False).
 
@@ -124,7 +132,7 @@ class Measure:
 
 
 TEST_PROOFS, TEST_ANALYSES = "test-proofs", "test-analyses"
-Step = Train | Sparsify | Prove | Analyse | Label | Merge | Reject | Select | Measure
+Step = Train | Sparsify | Correct | Prove | Analyse | Label | Merge | Reject | Select | Measure
 
 
 def plan(config: CotrainConfig) -> list[Step]:
@@ -138,12 +146,17 @@ def plan(config: CotrainConfig) -> list[Step]:
 
 
 def _start(config: CotrainConfig) -> Iterator[Step]:
+    """The cold start, whose last model is the base of all others."""
+    imitator = "base" if config.own is None else "imitator"
     if config.indexer is None:
-        yield Train("base", config.cold_start)
+        yield Train(imitator, config.cold_start)
     else:
         yield Train("cold-start", config.cold_start)
         yield Sparsify("sparse-start", "cold-start", config.indexer.index_topk)
-        yield Train("base", config.indexer.train, start="sparse-start")
+        yield Train(imitator, config.indexer.train, start="sparse-start")
+    if config.own is not None:
+        yield Correct("own-examples", imitator)
+        yield Train("base", config.own.train, imitator, tables={"examples": "own-examples"})
     yield Prove(TEST_PROOFS, "base", split="test")
     yield Measure("measure-base", "base", TEST_PROOFS, refine=True)
 

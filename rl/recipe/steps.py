@@ -13,12 +13,13 @@ from model.checkpoint import load_pretrained, save_pretrained
 from model.initialise import empty_model
 from model.tokenizer import load_tokenizer
 from proofs.errors import LemmataError
+from proofs.ids import derive_seed
 from rl.json_lines import write_json_lines
 from rl.judge import Judges
 from rl.merging.merge import merge
 from rl.parallel import Parallel
-from rl.recipe import collect, measure
-from rl.recipe.plan import Analyse, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
+from rl.recipe import collect, corrections, measure
+from rl.recipe.plan import Analyse, Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
 from rl.recipe.workshop import Workshop
 from rl.setup import make_trainer
 from rl.tasks.build import make_task
@@ -43,6 +44,24 @@ def _sparsify(shop: Workshop, step: Sparsify) -> None:
     sparse = empty_model(replace(dense.config, index_topk=step.index_topk), torch.float32)
     sparse.load_state_dict(dense.state_dict())
     save_pretrained(sparse, shop.model(step.name), load_tokenizer(shop.model(step.start)))
+
+
+def _correct(shop: Workshop, step: Correct) -> None:
+    """Shuffled, the lab's own examples among them, so that what was learnt before is not lost."""
+    wanted, prompts, model = shop.config.own, shop.templates, shop.judge(step.start, step.name)
+    assert wanted is not None
+    proofs = collect.prove(
+        model, prompts, collect.theorems(shop.stream("prove", "train"), wanted.problems), wanted.samples
+    )
+    labelled = _balanced(shop, step.name, list(collect.label_exactly(proofs)), "label")
+    analyses = collect.with_analyses(labelled, collect.analyse(model, prompts, labelled, 1))
+    rated = _balanced(shop, step.name, list(analyses), "quality")
+    examples = [*corrections.on_proofs(labelled, prompts), *corrections.on_analyses(rated, prompts)]
+    others = make_task("generator", shop.data, prompts, "train", derive_seed(shop.config.seed, step.name))
+    examples += [others.example(number) for number in range(len(examples))]
+    Random(f"{shop.config.seed} {step.name}").shuffle(examples)
+    made = write_examples(shop.table(step.name), examples)
+    _need(made, f"no proof by {step.start} ended within measure.max_tokens")
 
 
 def _prove(shop: Workshop, step: Prove) -> None:
@@ -179,6 +198,7 @@ def _cases(shop: Workshop, role: str, split: str, per_level: int) -> list[Case]:
 
 _DO: dict[type, Callable[..., None]] = {
     Sparsify: _sparsify,
+    Correct: _correct,
     Prove: _prove,
     Analyse: _analyse,
     Label: _label,

@@ -1,7 +1,7 @@
 """Worked examples of a table in place of a role's own: what rejection fine-tuning learns from."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from proofs.errors import LemmataError
@@ -23,7 +23,7 @@ class ExamplesTask(WrappedTask):
 
 
 def read_examples(path: str) -> list[Example]:
-    """The rows of a table with ``prompt`` and ``answer``.
+    """The rows of a table with ``prompt`` and ``answer``; ``given``: a start of the answer that is not learnt.
 
     Raises LemmataError where it cannot be read, is empty, or a row lacks one of them.
     """
@@ -32,7 +32,7 @@ def read_examples(path: str) -> list[Example]:
         prompt, answer = row.cells.get("prompt"), row.cells.get("answer")
         if not isinstance(prompt, str) or not isinstance(answer, str):
             raise LemmataError(f"{row.where}: a worked example needs the columns prompt and answer, both text")
-        examples.append(Example(prompt, answer))
+        examples.append(Example(prompt, answer, str(row.cells.get("given") or "")))
     if not examples:
         raise LemmataError(f"{path} has no examples to learn from")
     return examples
@@ -40,4 +40,4 @@ def read_examples(path: str) -> list[Example]:
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
     """Write examples as JSON lines, whole or not at all; how many there were."""
-    return write_json_lines(path, ({"prompt": one.prompt, "answer": one.given + one.answer} for one in examples))
+    return write_json_lines(path, map(asdict, examples))

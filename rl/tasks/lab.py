@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab import check
-from lab.answers import write_answer
+from lab.answers import write_answer, write_parts
 from lab.items import Item, Stream
 from proofs.sections import split_proof
 from proofs.templates import Templates
@@ -105,8 +105,8 @@ class LabSelfEvaluator(LabProver):
 
     def answer(self, item: Item) -> Example:
         """As LabTask.answer."""
-        proof, _, evaluation = write_answer(item.theorem, item.proof.text, seed=item.draw).partition("\n\n## Self")
-        return Example(self.ask(case_of(item)), f"\n\n## Self{evaluation}", given=proof)
+        given, evaluation = write_parts(item.theorem, item.proof.text, seed=item.draw)
+        return Example(self.ask(case_of(item)), evaluation, given=given)
 
 
 class LabRefiner(LabProver):

@@ -143,7 +143,7 @@ def test_a_proof_of_no_theorem_of_the_lab_can_be_learnt_from(tmp_path: Path) -> 
 
 def test_examples_of_a_table_are_learnt_and_problems_stay(tmp_path: Path) -> None:
     path = tmp_path / "examples.jsonl"
-    examples = [Example("a?", "b"), Example("c?", "d")]
+    examples = [Example("a?", "b"), Example("c?", "d", given="so, ")]
     write_examples(path, examples)
     assert read_examples(str(path)) == examples
     task = make_task("prover", replace(DATA, examples=str(path)), templates(), "train", 0)

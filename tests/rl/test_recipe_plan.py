@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from proofs.config import read_config
 from proofs.errors import LemmataError
 from rl.recipe.config import CotrainConfig
-from rl.recipe.plan import Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train, plan
+from rl.recipe.plan import Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train, plan
 from rl.recipe.run import check_settings
 from rl.recipe.workshop import Workshop
 
@@ -139,11 +139,26 @@ def test_the_first_iteration_learns_from_exact_labels_beside_planted_ones() -> N
     assert "planted" not in verifier.data
 
 
+def test_the_base_has_learnt_from_its_own_mistakes() -> None:
+    steps = [step for step in plan(settings("laptop")) if not isinstance(step, Prove | Measure)]
+    assert [step.name for step in steps[:5]] == ["cold-start", "sparse-start", "imitator", "own-examples", "base"]
+    assert steps[3] == Correct("own-examples", "imitator")
+    base = steps[4]
+    assert isinstance(base, Train)
+    assert (base.start, base.tables) == ("imitator", {"examples": "own-examples"})
+
+
 def test_steps_can_be_left_out() -> None:
-    overrides = ["indexer=null", "generator.rejection=null", "generator.distill=null", "generator.mixed=null"]
+    overrides = [
+        "indexer=null",
+        "own=null",
+        "generator.rejection=null",
+        "generator.distill=null",
+        "generator.mixed=null",
+    ]
     steps = plan(settings("smoke", *overrides))
     assert steps[0] == Train("base", settings("smoke").cold_start)
-    assert not any(isinstance(step, Reject | Sparsify) for step in steps)
+    assert not any(isinstance(step, Correct | Reject | Sparsify) for step in steps)
     generators = [step for step in steps if step.name.endswith("-generator") and not isinstance(step, Measure)]
     assert [type(step) for step in generators] == [Select, Select]
 

@@ -1,0 +1,52 @@
+"""Worked examples on a model's own proofs and analyses: each is a right answer, by the rewards of its role."""
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("torch")
+
+from lab.items import Stream
+from lab.prompts import templates
+from lab.reviews import write_review
+from proofs.sections import split_proof
+from rl.recipe import corrections
+from rl.reward import reward_analysis, reward_proof, reward_review
+from rl.tasks.lab import case_of, exact_score
+
+NUMBERS = range(24)
+ANALYSED = [case_of(Stream("review", ("inequalities", "equations"), (1, 2, 3)).item(number)) for number in NUMBERS]
+LABELLED = [replace(case, analysis="", quality=None) for case in ANALYSED]
+
+
+def test_examples_on_proofs_are_right_answers() -> None:
+    examples = iter(corrections.on_proofs(LABELLED, templates()))
+    for case in LABELLED:
+        scored, evaluated = next(examples), next(examples)
+        assert case.label is not None
+        assert scored.prompt == templates().verification(case.statement, case.proof)
+        assert reward_analysis(scored.answer, case.label, quoted=case.proof).total == 1.0
+        assert evaluated.prompt == templates().proof(case.statement)
+        written = evaluated.given + evaluated.answer
+        assert split_proof(written).body == split_proof(evaluated.given + "\n\n## Self Evaluation\n\n-").body
+        parts = reward_proof(written, case.label).parts
+        assert (parts["format"], parts["self_score"]) == (1.0, 1.0)
+        if case.label < 1:
+            mended = next(examples)
+            assert case.proof in mended.prompt
+            assert scored.answer in mended.prompt
+            assert exact_score(case, split_proof(mended.answer).body) == 1.0
+    assert list(examples) == []
+    assert {case.label for case in LABELLED} == {0.0, 0.5, 1.0}
+
+
+def test_examples_on_analyses_are_right_ratings() -> None:
+    examples = list(corrections.on_analyses(ANALYSED, templates()))
+    assert len(examples) == len(ANALYSED)
+    for case, example in zip(ANALYSED, examples, strict=True):
+        assert case.theorem is not None
+        assert case.quality is not None
+        assert case.analysis in example.prompt
+        assert example.answer == write_review(case.theorem, case.proof, case.analysis, seed=ANALYSED.index(case))
+        assert reward_review(example.answer, case.quality, quoted=f"{case.proof}\n{case.analysis}").total == 1.0
+    assert len({case.quality for case in ANALYSED}) == 3
