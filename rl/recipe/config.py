@@ -20,7 +20,7 @@ class IndexerConfig:
 
 @settings(frozen=True, config=STRICT)
 class OwnConfig:
-    """Worked examples on ``samples`` proofs of the model itself of each of ``problems`` theorems, learnt in ``train``."""
+    """Worked examples on ``samples`` of the model's proofs of each of ``problems`` theorems, learnt in ``train``."""
 
     problems: Positive
     samples: Positive
