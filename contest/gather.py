@@ -1,25 +1,21 @@
 """All proofs of the evaluated runs, once: into a parquet table, and into what the report keeps in memory."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from contest.entries import VERIFIER, Entry, Grade, Outcome, read_part
 from contest.folders import Part
-from proofs.errors import LemmataError
+from proofs.parquet import write_parquet
 
 # Kept apart in the table and in every figure; a later label of a grader replaces its earlier one.
 GRADERS = (VERIFIER, "judge", "automatic", "auto", "exact", "answer", "human")
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(),
           int | None: pa.int64(), float | None: pa.float64(), str | None: pa.string()}  # fmt: skip
-_GROUP = 1000
 
 
 @dataclass
@@ -65,17 +61,7 @@ def gather(parts: Sequence[Part], table: Path) -> Gathered:
         LemmataError: the table cannot be written, or a run cannot be read.
     """
     gathered = Gathered(parts)
-    temporary = table.with_name(f".{table.name}.{os.getpid()}.tmp")
-    try:
-        with pq.ParquetWriter(temporary, _schema(), compression="zstd") as writer:
-            for batch in _batches(_rows(gathered)):
-                writer.write_table(pa.Table.from_pylist(batch, _schema()))
-        temporary.replace(table)
-    except OSError as error:
-        raise LemmataError(f"cannot write {table}: {error}. Choose another out=FOLDER.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    write_parquet(table, _schema(), _rows(gathered), "out=FOLDER")
     return gathered
 
 
@@ -110,13 +96,3 @@ def _row(entry: Entry) -> dict[str, Any]:
     for grader, grade in entry.grades.items():
         row |= {f"{grader}_{each.name}": getattr(grade, each.name) for each in fields(grade)}
     return row
-
-
-def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _GROUP:
-            yield batch
-            batch = []
-    yield batch

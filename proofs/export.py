@@ -1,24 +1,21 @@
 """A run as parquet tables, written problem by problem so that memory does not grow with the run."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from proofs.errors import LemmataError
 from proofs.log import read_log
+from proofs.parquet import write_parquet
 from proofs.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, Usage
 from proofs.store import Run
 from proofs.summary import PROOF_COLUMNS, proof_rows
 
 Row = dict[str, Any]
-ROW_GROUP = 1000
 
 _TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),
@@ -89,29 +86,5 @@ def export_table(run: Run, table: str, out: Path) -> int:
     if table not in TABLES:
         raise LemmataError(f"unknown table {table!r}; known: {', '.join(TABLES)}.")
     schema, rows_of = TABLES[table]
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        rows = (row for path in run.log_paths() for row in rows_of(list(read_log(path))))
-        count = _write(rows, schema, temporary)
-        temporary.replace(out)
-    except OSError as error:
-        raise LemmataError(f"cannot write {out}: {error}. Choose another out=FILE.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return count
-
-
-def _write(rows: Iterator[Row], schema: pa.Schema, path: Path) -> int:
-    count, batch = 0, []
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for row in rows:
-            batch.append(row)
-            count += 1
-            if len(batch) == ROW_GROUP:
-                writer.write_table(pa.Table.from_pylist(batch, schema))
-                batch = []
-        if batch:
-            writer.write_table(pa.Table.from_pylist(batch, schema))
-    return count
+    rows = (row for path in run.log_paths() for row in rows_of(list(read_log(path))))
+    return write_parquet(out, schema, rows, "out=FILE")

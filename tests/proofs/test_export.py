@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from proofs.errors import LemmataError
-from proofs.export import ROW_GROUP, TABLES, export_table
+from proofs.export import TABLES, export_table
+from proofs.parquet import GROUP
 from proofs.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, Usage
 from proofs.store import Run
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of, selection
@@ -101,9 +102,9 @@ def test_problems_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_more_rows_than_one_group(tmp_path: Path) -> None:
-    analyses = [analysis(f"a{number}", 1.0) for number in range(2 * ROW_GROUP + 1)]
+    analyses = [analysis(f"a{number}", 1.0) for number in range(2 * GROUP + 1)]
     out = tmp_path / "deep" / "er" / "analyses.parquet"
-    assert len(rows_of(run_of(tmp_path, [PROBLEM, *analyses]), "analyses", out)) == 2 * ROW_GROUP + 1
+    assert len(rows_of(run_of(tmp_path, [PROBLEM, *analyses]), "analyses", out)) == 2 * GROUP + 1
 
 
 @pytest.mark.parametrize("table", TABLES)
