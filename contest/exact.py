@@ -20,7 +20,7 @@ EXACT = "exact"
 
 @settings(frozen=True, config=STRICT)
 class LabConfig:
-    """``count`` theorems, families and levels in turn (None: all)."""
+    """``count`` theorems, each statement once, families and levels in turn (None: all)."""
 
     count: Positive
     families: tuple[str, ...] | None = None
@@ -39,8 +39,7 @@ def lab_problems(config: LabConfig) -> Iterator[Problem]:
         stream = Stream("prove", config.families or families(), config.levels or LEVELS, config.split, config.seed)
     except ValueError as error:
         raise LemmataError(f"lab: {error}") from error
-    for number in range(config.count):
-        item = stream.item(number)
+    for item in stream.distinct(config.count):
         problem = single_problem(item.theorem.statement)
         name = f"{item.family}-{item.level}-{item.seed}-{item.split}"
         yield replace(problem, name=name, source=f"lab level {item.level}")

@@ -4,7 +4,7 @@ The string is the ground truth of other libraries' data sets: ``prove/identities
 the draw of the labelled proof (and analysis), ``verify/identities/3/17/train/5``, ``review/identities/3/17/train/5``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ from proofs.sections import analysis_faults, split_proof
 from verifier.reward import verifier_reward
 
 ROLES = ("prove", "verify", "review")
+MOST_DRAWS = 20  # for every distinct item wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,17 @@ class Stream:
         level, family = divmod(place, len(self.families))
         seed, draw = self.seed * 1_000_000 + turn, 0 if self.role == "prove" else turn
         return Item(self.role, self.families[family], self.levels[level], seed, self.split, draw)
+
+    def distinct(self, count: int) -> Iterator[Item]:
+        """The first ``count`` items with a statement of their own; fewer where the lowest levels have no more."""
+        seen: set[str] = set()
+        for number in range(MOST_DRAWS * count):
+            item = self.item(number)
+            if item.theorem.statement not in seen:
+                seen.add(item.theorem.statement)
+                yield item
+            if len(seen) == count:
+                return
 
 
 @lru_cache(maxsize=4096)

@@ -23,7 +23,6 @@ from rl.trained_judge import TrainedJudge
 
 TABLE = "table.jsonl"
 TEST_SEED = 0  # all runs are measured on the same theorems, whatever their own seed
-MOST_DRAWS = 20  # for every theorem wanted: the lab repeats statements of its lowest levels
 FRESH_SEED = 500  # theorems for the models' own proofs; training streams count on from the run's seed
 
 
@@ -106,16 +105,9 @@ class Workshop:
 
     def theorems(self, split: str, per_level: int, levels: tuple[int, ...] | None = None) -> list[Theorem]:
         """``per_level`` theorems of each level of a split, each statement once, as far as there are so many."""
-        found: dict[str, Theorem] = {}
         stream = self.stream("prove", split, levels=levels)
-        for level in stream.levels:
-            own, wanted = replace(stream, levels=(level,)), len(found) + per_level
-            for number in range(MOST_DRAWS * per_level):
-                theorem = own.item(number).theorem
-                found.setdefault(theorem.statement, theorem)
-                if len(found) == wanted:
-                    break
-        return list(found.values())
+        items = (item for level in stream.levels for item in replace(stream, levels=(level,)).distinct(per_level))
+        return list({item.theorem.statement: item.theorem for item in items}.values())
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

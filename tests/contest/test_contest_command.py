@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from contest.exact import LabConfig, lab_problems
 from contest.folders import attempt_seed
 from proofs.records import Analysis, Grading, Label, Proof, Selection
 from proofs.store import Run
@@ -201,3 +202,10 @@ def test_bad_settings_are_one_message(lemmata: CommandLine, served: Served, sett
 def test_presets_name_their_files(lemmata: CommandLine, served: Served) -> None:
     for preset, file in (("imo", "IMO2025.json"), ("answerbench", "answerbench_v2.csv")):
         assert f"{file}'" in lemmata.fails("contest", f"contest={preset}", "run=r", *served.policy())
+
+
+@pytest.mark.parametrize(("count", "most"), [(60, 60), (400, 150)])
+def test_a_theorem_of_the_lab_is_one_problem(count: int, most: int) -> None:
+    problems = list(lab_problems(LabConfig(count=count, families=("inequalities",), levels=(1,))))
+    assert len({problem.id for problem in problems}) == len(problems)
+    assert 60 <= len(problems) <= most
