@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from random import Random
 
 from lab.algebra import NO_VALUES, Algebra, Values
-from lab.claims import Claim, Solutions
+from lab.claims import ZERO, Claim, Solutions
 from lab.expressions import Expr, add, div, mul, neg, num, power, signed_terms, substitute, var
 from lab.sentences import Chain, Part, Sentence, equation, say
 from lab.steps import STEP, work
@@ -54,11 +54,15 @@ def completed(algebra: Algebra, whole: Expr) -> Path:
 
     x^2 + 12x + 35 = x^2 + 12x + 36 - 1 = (x + 6)^2 - 1.
     """
-    terms = signed_terms(whole)
-    numbers = [term for term in terms if not holds_variable(term)]
-    squares = simplification(algebra, add(*(term for term in terms if holds_variable(term))), limit=SQUARE)
-    path = [add(stop, *numbers) for stop in squares]
+    variable, numbers = apart(whole)
+    path = [add(stop, *numbers) for stop in simplification(algebra, add(*variable), limit=SQUARE)]
     return tuple(reversed(path if numbers else path[:-1]))
+
+
+def apart(expr: Expr) -> tuple[list[Expr], list[Expr]]:
+    """The terms with a variable, and the numbers other than 0."""
+    terms = [term for term in signed_terms(expr) if term != ZERO]
+    return [term for term in terms if holds_variable(term)], [term for term in terms if not holds_variable(term)]
 
 
 def holds_variable(expr: Expr) -> bool:

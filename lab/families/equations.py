@@ -9,10 +9,10 @@ from random import Random
 
 from lab.algebra import Algebra
 from lab.claims import ZERO, Solutions
-from lab.expressions import Expr, Number, add, mul, neg, num, polynomial, power, scaled, signed_terms, sub, var
+from lab.expressions import Expr, Number, add, mul, neg, num, polynomial, power, scaled, sub, var
 from lab.sentences import Chain, Part, Sentence, equation, say
 from lab.theorem import Draft
-from lab.writer import ELEMENTARY, closing, completed, holds_variable, joined, refutation, simplification
+from lab.writer import ELEMENTARY, apart, closing, completed, joined, refutation, simplification
 
 X = var("x")
 SMALL = [number for number in range(-4, 5) if number]
@@ -159,8 +159,8 @@ def _linear(rng: Random, algebra: Algebra, claim: Solutions) -> list[Sentence]:
     """Both sides simplified, the variable brought to the left, and divided."""
     left = simplification(algebra, claim.left, limit=ELEMENTARY)
     steps = [say(rng.choice(("expand:", "simplify:")), equation(stop, claim.right)) for stop in left[1:]]
-    variable, number = _apart(left[-1])
-    own, other = _apart(claim.right)
+    variable, number = apart(left[-1])
+    own, other = apart(claim.right)
     gathered = add(*variable, *map(neg, own)), add(*other, *map(neg, number))
     value = algebra.value(algebra.terms(sub(claim.left, claim.right)))
     root = num(_root(algebra.expression(value)))
@@ -171,12 +171,6 @@ def _linear(rng: Random, algebra: Algebra, claim: Solutions) -> list[Sentence]:
         if sides not in {(X, root), (left[-1], claim.right)}
     ]
     return [*steps, say(rng.choice(("divide:", "so", "thus")), equation(X, root))]
-
-
-def _apart(side: Expr) -> tuple[list[Expr], list[Expr]]:
-    """The terms with the variable, and those without."""
-    terms = [term for term in signed_terms(side) if term != ZERO]
-    return [term for term in terms if holds_variable(term)], [term for term in terms if not holds_variable(term)]
 
 
 def _without_solution(rng: Random, algebra: Algebra, path: tuple[Expr, ...], positive: Expr) -> list[Sentence]:

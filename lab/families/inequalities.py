@@ -9,10 +9,10 @@ from random import Random
 
 from lab.algebra import Algebra
 from lab.claims import ZERO, Claim
-from lab.expressions import Expr, Number, add, num, polynomial, power, scaled, signed_terms, sub, substitute, var
+from lab.expressions import Expr, Number, add, num, polynomial, power, scaled, sub, substitute, var
 from lab.sentences import Chain, Sentence, say
 from lab.theorem import Draft
-from lab.writer import ELEMENTARY, closing, completed, holds_variable, lines, refutation, simplification
+from lab.writer import ELEMENTARY, apart, closing, completed, holds_variable, lines, refutation, simplification
 
 NAMES = {1: "x", 2: "x", 3: "x", 4: "xy", 5: "xy", 6: "xyz"}
 REACH = {1: 3, 2: 4, 3: 4}  # size of what is added to a variable; 6 from level 4 on
@@ -79,8 +79,9 @@ def _proof(rng: Random, algebra: Algebra, claim: Claim, whole: Expr) -> list[Sen
     """The difference as squares and a number; or the left side, if the right side is a number."""
     start, goal = claim.left, claim.right
     if claim.right.op in {"num", "neg"} and not holds_variable(claim.right):
-        constant = algebra.expression(algebra.value(algebra.terms(add(_constant(whole), claim.right))))
-        whole = add(*_without_constant(whole), *([constant] if constant != ZERO else []))
+        variable, numbers = apart(whole)
+        constant = algebra.expression(algebra.value(algebra.terms(add(*numbers, claim.right))))
+        whole = add(*variable, *([constant] if constant != ZERO else []))
     else:
         start, goal = sub(claim.left, claim.right), ZERO
     path = (*simplification(algebra, start), *completed(algebra, whole))
@@ -90,14 +91,6 @@ def _proof(rng: Random, algebra: Algebra, claim: Claim, whole: Expr) -> list[Sen
     reasons = ("squares are never negative, so", "since squares are nonnegative,", "hence")
     found.append(say(rng.choice(reasons), Chain((last, goal), (claim.relation,))))
     return [*found, closing(rng, True)]
-
-
-def _constant(whole: Expr) -> Expr:
-    return add(*(term for term in signed_terms(whole) if not holds_variable(term)))
-
-
-def _without_constant(whole: Expr) -> list[Expr]:
-    return [term for term in signed_terms(whole) if holds_variable(term)]
 
 
 def _failing(algebra: Algebra, claim: Claim, center: dict[str, Expr]) -> dict[str, Expr]:
