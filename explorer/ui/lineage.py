@@ -8,8 +8,8 @@ from explorer.figures import ProofFigures, proof_figures
 from explorer.index import LogIndex
 from explorer.lineage import chain, critique_rows, graph, shown_nodes
 from explorer.runs import Found
-from explorer.ui.parts import badge, crumbs, href, link, note, notes, number, table
-from explorer.ui.problem import problem_of
+from explorer.ui.parts import badge, href, link, note, notes, number, table
+from explorer.ui.problem import crumbs_below, problem_of, title_of
 from explorer.ui.site import chosen_log, chosen_run, query
 from explorer.ui.style import score_colour
 
@@ -19,13 +19,8 @@ def show() -> None:
     run = chosen_run()
     log = chosen_log(run)
     problem = problem_of(log)
-    name = problem.name or problem.id if problem else log.problem_id
-    crumbs(
-        link("Runs", ""),
-        link(run.name, "run", run=run.name),
-        link(name, "problem", run=run.name, problem=log.problem_id),
-        "lineage",
-    )
+    name = title_of(problem, log)
+    crumbs_below(run, log, name, "lineage")
     st.title(f"{name}: from the first proof to the last")
     notes(log.messages)
     proofs = proof_figures(log)

@@ -31,7 +31,7 @@ def show() -> None:
     run = chosen_run()
     log = chosen_log(run)
     problem = problem_of(log)
-    title = problem.name or problem.id if problem else log.problem_id
+    title = title_of(problem, log)
     crumbs(link("Runs", ""), link(run.name, "run", run=run.name), escape(title))
     st.title(title)
     notes(log.messages)
@@ -53,6 +53,21 @@ def problem_of(log: LogIndex) -> Problem | None:
     row = next(iter(log.of_kind("problem")), None)
     record = log.read(row) if row else None
     return record if isinstance(record, Problem) else None
+
+
+def title_of(problem: Problem | None, log: LogIndex) -> str:
+    """What a problem is called."""
+    return problem.name or problem.id if problem else log.problem_id
+
+
+def crumbs_below(run: Found, log: LogIndex, title: str, here: str) -> None:
+    """The way to a page below a problem's."""
+    crumbs(
+        link("Runs", ""),
+        link(run.name, "run", run=run.name),
+        link(title, "problem", run=run.name, problem=log.problem_id),
+        here,
+    )
 
 
 def _statement(problem: Problem) -> None:

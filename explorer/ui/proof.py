@@ -13,7 +13,6 @@ from explorer.runs import Found
 from explorer.ui.laboratory import checked
 from explorer.ui.parts import (
     badge,
-    crumbs,
     facts,
     folded,
     histogram,
@@ -27,7 +26,7 @@ from explorer.ui.parts import (
     plain_badge,
     raw,
 )  # fmt: skip
-from explorer.ui.problem import problem_of
+from explorer.ui.problem import crumbs_below, problem_of, title_of
 from explorer.ui.site import chosen_log, chosen_run, query, record_row
 from lab.defects import Verdict
 from proofs.records import Analysis, Generated, Problem, Proof, Review
@@ -43,13 +42,8 @@ def show() -> None:
     row = record_row(log, "proof", "proof")
     figures = next(found for found in proof_figures(log) if found.row.id == row.id)
     problem = problem_of(log)
-    name = problem.name or problem.id if problem else log.problem_id
-    crumbs(
-        link("Runs", ""),
-        link(run.name, "run", run=run.name),
-        link(name, "problem", run=run.name, problem=log.problem_id),
-        f"proof {escape(row.id[:10])}",
-    )
+    name = title_of(problem, log)
+    crumbs_below(run, log, name, f"proof {escape(row.id[:10])}")
     st.title(f"{name}: proof of round {row.round}" if row.round or row.parents else f"{name}: proof")
     notes(log.messages)
     _facts(figures)
