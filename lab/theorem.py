@@ -1,5 +1,6 @@
 """Propositions: statements with their exact truth. A theorem of the lab is one with a derivation that shows it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,6 +28,11 @@ class Draft(Proposition):
     """What a family draws: a proposition and a writer that shows its truth."""
 
     write: Callable[[], list[Sentence]]
+
+    @property
+    def largest(self) -> int:
+        """The largest number in the statement, fractions by their parts."""
+        return max(map(int, re.findall(r"[0-9]+", self.statement)), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Equations in one variable, with all real solutions.
 
 Level 1: linear. 2: quadratic with whole solutions. 3: quadratic with a fraction or without solution. 4: cubic with
-solution 0, or with a factor that is never 0. 5: cubic with three solutions. 6: quartic. Numbers grow from level 1 to 4.
+solution 0, or with a factor that is never 0. 5: cubic with three solutions. 6: quartic. Numbers grow from level 1 to 4:
+at the lowest levels the sums of a derivation are of numbers that a small model can learn to add.
 """
 
 from fractions import Fraction
@@ -17,10 +18,19 @@ from lab.writer import ELEMENTARY, apart, closing, completed, joined, refutation
 X = var("x")
 SMALL = [number for number in range(-4, 5) if number]
 LARGER = [number for number in range(-6, 7) if number]  # from level 4 on
+LARGEST = {1: 9, 2: 12, 3: 12}  # number of a statement
+FARTHEST_POINT = {1: 2, 2: 2, 3: 2}  # that a claim is refuted at
 
 
 def draw(rng: Random, level: int) -> Draft:
     """A claim of this level; about one in three is false: a solution changed, left out, or one too many."""
+    while True:
+        draft = _draft(rng, level)
+        if level not in LARGEST or draft.largest <= LARGEST[level]:
+            return draft
+
+
+def _draft(rng: Random, level: int) -> Draft:
     algebra = Algebra()
     factors, positive = _factors(rng, level)
     product = _multiplied(algebra, factors + ([positive] if positive else []))
@@ -34,9 +44,11 @@ def draw(rng: Random, level: int) -> Draft:
     truth = claimed == actual
 
     def write() -> list[Sentence]:
-        whole = sorted(root for root in claimed ^ actual if root.denominator == 1)
-        if whole and rng.random() < 0.6:
-            return refutation(rng, algebra, claim, {"x": num(rng.choice(whole))}, (), ELEMENTARY)
+        points = sorted(
+            root for root in claimed ^ actual if root.denominator == 1 and abs(root) <= FARTHEST_POINT.get(level, 12)
+        )
+        if points and rng.random() < 0.6:
+            return refutation(rng, algebra, claim, {"x": num(rng.choice(points))}, (), ELEMENTARY)
         return [*_solved(rng, algebra, claim, factors, positive), closing(rng, truth)]
 
     return Draft(_statement(rng, claim), claim, truth, write)
@@ -48,7 +60,7 @@ def _factors(rng: Random, level: int) -> tuple[list[Expr], Expr | None]:
     linear = [polynomial((1, -root)) for root in roots]
     never = add(power(X, 2), num(rng.randint(1, 9)))
     if level == 1:
-        return [polynomial((rng.randint(2, 6), rng.randint(-12, 12)))], None
+        return [polynomial((rng.randint(2, 6), rng.randint(-6, 6)))], None
     if level == 3:
         lead = rng.choice((2, 3))
         skew = polynomial((lead, rng.choice([number for number in SMALL if number % lead])))
@@ -77,15 +89,18 @@ def _moved(rng: Random, level: int) -> Expr:
 
 
 def _with_parentheses(rng: Random, algebra: Algebra, left: Expr, right: Expr) -> tuple[Expr, Expr]:
-    """A linear left side written as a(x + b) + c, in half of the draws."""
+    """A linear left side written as a(x + b) + c, in half of the draws; neither ab nor c is large."""
     if rng.random() < 0.5:
         return left, right
     values = algebra.value(algebra.terms(left))
     slope = int(values.get(1 << algebra.slot(("v", "x")), 0))
-    if abs(slope) < 2:
+    constant = int(values.get(0, 0))
+    size = LARGEST[1]
+    shifts = [n for n in SMALL if abs(slope * n) <= size and abs(constant - slope * n) <= size]
+    if abs(slope) < 2 or not shifts:
         return left, right
-    shift = rng.choice(SMALL)
-    rest = int(values.get(0, 0)) - slope * shift
+    shift = rng.choice(shifts)
+    rest = constant - slope * shift
     return add(scaled(slope, polynomial((1, shift))), *([num(rest)] if rest else [])), right
 
 
@@ -136,7 +151,8 @@ def _solved(
         assert positive is not None
         return _without_solution(rng, algebra, path, positive)
     product = mul(*factors, *([positive] if positive else []))
-    path = joined(algebra, (*path, *reversed(simplification(algebra, product)[:-1])))
+    # Like terms are collected before anything is factored, however small both are together.
+    path = (*path[:-1], *joined(algebra, (path[-1], *reversed(simplification(algebra, product)[:-1]))))
     words = ("factor:", "rearrange:", "then", "so")
     steps = [say(rng.choice(words), equation(expr, ZERO)) for expr in (path[1:] if claim.right == ZERO else path)]
     if positive:

@@ -1,7 +1,8 @@
 """Quadratic inequalities, by completing squares.
 
 Level 1: one variable, leading coefficient 1. 2: larger coefficients. 3: fractions, or terms on both sides. 4: two
-variables. 5: two variables with a mixed term. 6: three variables. Numbers grow from level 1 to 4.
+variables. 5: two variables with a mixed term. 6: three variables. Numbers grow from level 1 to 4: at the lowest levels
+the sums of a derivation are of numbers that a small model can learn to add.
 """
 
 from fractions import Fraction
@@ -16,12 +17,20 @@ from lab.writer import ELEMENTARY, apart, closing, completed, holds_variable, li
 
 NAMES = {1: "x", 2: "x", 3: "x", 4: "xy", 5: "xy", 6: "xyz"}
 REACH = {1: 3, 2: 4, 3: 4}  # size of what is added to a variable; 6 from level 4 on
-SPARE = {1: 5, 2: 7, 3: 7}  # what a true inequality has to spare at most; 9 from level 4 on
+SPARE = {1: 4, 2: 4, 3: 4}  # what a true inequality has to spare at most; 9 from level 4 on
+LARGEST = {1: 12, 2: 20, 3: 20}  # number of a statement
 LABELS = ("then", "complete the square:", "so this is")
 
 
 def draw(rng: Random, level: int) -> Draft:
     """A claim of this level; about one in three is false, the least value of the difference just below 0."""
+    while True:
+        draft = _draft(rng, level)
+        if level not in LARGEST or draft.largest <= LARGEST[level]:
+            return draft
+
+
+def _draft(rng: Random, level: int) -> Draft:
     algebra = Algebra()
     names = tuple(NAMES[level])
     squares, center = _squares(rng, level)
@@ -46,7 +55,7 @@ def _squares(rng: Random, level: int) -> tuple[list[Expr], dict[str, Expr]]:
     reach = REACH.get(level, 6)
     shifts: list[Number] = [rng.choice([n for n in range(-reach, reach + 1) if n]) for _ in range(3)]
     if level == 3 and rng.random() < 0.5:
-        shifts[0] = Fraction(2 * rng.randint(-3, 2) + 1, 2)
+        shifts[0] = Fraction(2 * rng.randint(-2, 1) + 1, 2)
     factor = 1 if level == 1 or shifts[0].denominator > 1 else rng.randint(1, 3)
     bases, mixed = [x, y, z][: len(NAMES[level])], 0
     if level >= 5:
@@ -70,7 +79,8 @@ def _sides(rng: Random, algebra: Algebra, difference: Expr, level: int) -> tuple
     if level in {1, 2, 4, 6}:
         moved = num(rng.choice([n for n in range(-spare, spare + 1) if n]))
     else:
-        moved = polynomial((rng.randint(0, 3), rng.choice((-3, -2, -1, 1, 2, 3)), rng.randint(-spare, spare)), "x")
+        steep = 1 if level == 3 else 3
+        moved = polynomial((rng.randint(0, steep), rng.choice((-2, -1, 1, 2)), rng.randint(-spare, spare)), "x")
     left = algebra.expression(algebra.value(algebra.terms(add(difference, moved))))
     return left, algebra.expression(algebra.value(algebra.terms(moved)))
 

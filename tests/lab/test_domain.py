@@ -26,7 +26,7 @@ def test_statements_of_higher_levels_are_outside(family: str, level: int) -> Non
 
 def test_numbers_count_by_level() -> None:
     easy = ModelDomain(families=("inequalities",), levels=(1,), prompts="lab")
-    statement = "Prove or refute: 3x^2 - 24x + 50 >= 0 for all real x."
+    statement = "Prove or refute: 2x^2 - 12x + 20 >= 0 for all real x."
     assert (outside(DOMAIN, statement), outside(easy, statement)) == (
         "",
         "it has larger numbers than what is drawn there",
