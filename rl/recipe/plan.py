@@ -162,10 +162,10 @@ def _start(config: CotrainConfig) -> Iterator[Step]:
 
 
 def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]:
-    """One iteration: verifier, meta-verifier where labels are exact, prover, generator; each measured.
+    """One iteration: verifier, meta-verifier where labels are exact, prover, generator.
 
     Verifier and prover take ``config.turns``: a verifier that never sees what the prover has learnt is deceived by it.
-    The last turn's have the names of the roles.
+    The last turn's have the names of the roles, and are measured; how the others did, their trainings' logs tell.
     """
     n = f"{number}-"
     exact = number == 1
@@ -190,13 +190,13 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
         data, tables = {} if exact else {"planted": False}, {"proofs": labels}
         before, verifier = verifier, n + "verifier" + mark
         yield Train(verifier, config.verifier_meta, before, tables=tables, judges={"meta_verifier": meta}, data=data)
-        yield _measure(verifier)
         critiques = n + "critiques" + mark
         yield Analyse(critiques, verifier, proofs)
         before, prover = prover, n + "prover" + mark
         judges = {"verifier": verifier, "meta_verifier": meta}
         yield Train(prover, config.prover, before, tables={"critiques": critiques}, judges=judges)
-        yield _measure(prover, refine=turn == config.turns)
+    yield _measure(verifier)
+    yield _measure(prover, refine=True)
     specialists = {"prover": prover, "verifier": verifier, "meta_verifier": meta}
     # Labels of analyses are those of the first iteration, then too.
     tables = {"proofs": labels, "analyses": "1-analyses", "critiques": n + "critiques"}

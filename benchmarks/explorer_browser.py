@@ -1,0 +1,110 @@
+"""Seconds until every page of the explorer stands in a browser, for a run: what a reader waits.
+
+    python -m benchmarks.explorer_run runs/large
+    python -m benchmarks.explorer_browser runs/large
+
+The app runs in a process of its own. Each page is opened in a new tab; it stands when the app says that its script has
+ended and its text has not changed for 0.4 seconds, which are left out. First with nothing indexed: the page shows what it has
+and goes on by itself, so its first text counts; then, when all is indexed, the median and the longest of five times.
+"""
+
+import argparse
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from urllib.parse import urlencode
+
+from playwright.sync_api import BrowserContext, sync_playwright
+
+from benchmarks.explorer_pages import queries
+
+ENDED = "[data-testid=stApp][data-test-script-state=notRunning]"
+# Since when the text has been the same, in milliseconds of the page's own clock, which starts with its loading.
+SAME_SINCE = """() => {
+  const text = document.querySelector('[data-testid=stMain]')?.innerText ?? '';
+  const now = performance.now();
+  if (window.benchmarkText !== text) { window.benchmarkText = text; window.benchmarkSince = now; }
+  return text && now - window.benchmarkSince > 400 ? window.benchmarkSince : 0;
+}"""
+HAS_TEXT = "() => document.querySelector('[data-testid=stMain]')?.innerText.trim()"
+TIMES = 5
+LONGEST = 60_000  # milliseconds
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    run = parser.parse_args().run.resolve()
+    pages = queries(run)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        browser = launched.new_context()  # one for all pages: it keeps Streamlit's own files, as a reader's does
+        print("page         cold   indexed: median  longest   (seconds)")
+        cold = {name: _cold(browser, run, query) for name, query in pages.items()}
+        with _explored(run) as address:
+            _seconds(browser, address, pages["label"])  # indexes all of the run
+            for name, query in pages.items():
+                warm = [_seconds(browser, address, query) for _ in range(TIMES)]
+                print(f"{name or 'runs':12} {cold[name]:.2f}            {statistics.median(warm):.2f}     {max(warm):.2f}")
+
+
+def _cold(browser: BrowserContext, run: Path, query: Mapping[str, str]) -> float:
+    """Seconds until the first text of a page that an app just started shows."""
+    with _explored(run) as address:
+        page = browser.new_page()
+        start = time.monotonic()
+        page.goto(f"{address}/?{urlencode(query)}")
+        page.wait_for_function(HAS_TEXT, polling=50, timeout=LONGEST)
+        spent = time.monotonic() - start
+        page.close()
+        return spent
+
+
+def _seconds(browser: BrowserContext, address: str, query: Mapping[str, str]) -> float:
+    """Seconds from opening a page to the last change of its text."""
+    page = browser.new_page()
+    page.goto(f"{address}/?{urlencode(query)}")
+    page.wait_for_selector(ENDED, timeout=LONGEST)
+    since = page.wait_for_function(SAME_SINCE, polling=50, timeout=LONGEST).json_value()
+    page.close()
+    return since / 1000
+
+
+@contextmanager
+def _explored(run: Path) -> Iterator[str]:
+    """`lemmata explore` while the block runs; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "lemmata", "explore", f"runs={run.parent}", f"port={port}"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        while not _answers(address):
+            if process.poll() is not None:
+                raise RuntimeError("the explorer did not start; run `lemmata explore` to see why")
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    main()
