@@ -4,8 +4,9 @@
     python -m benchmarks.explorer_browser runs/large
 
 The app runs in a process of its own. Each page is opened in a new tab; it stands when the app says that its script has
-ended and its text has not changed for 0.4 seconds, which are left out. First with nothing indexed: the page shows what it has
-and goes on by itself, so its first text counts; then, when all is indexed, the median and the longest of five times.
+ended and its text has not changed for 0.4 seconds, which are left out. First with nothing indexed: the page shows what
+it has and goes on by itself, so its first text counts; then, when all is indexed, the median and the longest of five
+times.
 """
 
 import argparse
@@ -47,13 +48,14 @@ def main() -> None:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         browser = launched.new_context()  # one for all pages: it keeps Streamlit's own files, as a reader's does
-        print("page         cold   indexed: median  longest   (seconds)")
+        print("page         cold     median   longest   (seconds; the latter two indexed)")
         cold = {name: _cold(browser, run, query) for name, query in pages.items()}
         with _explored(run) as address:
             _seconds(browser, address, pages["label"])  # indexes all of the run
             for name, query in pages.items():
                 warm = [_seconds(browser, address, query) for _ in range(TIMES)]
-                print(f"{name or 'runs':12} {cold[name]:.2f}            {statistics.median(warm):.2f}     {max(warm):.2f}")
+                found = cold[name], statistics.median(warm), max(warm)
+                print(f"{name or 'runs':12} {'     '.join(f'{seconds:.2f}' for seconds in found)}")
 
 
 def _cold(browser: BrowserContext, run: Path, query: Mapping[str, str]) -> float:
