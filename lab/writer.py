@@ -6,7 +6,7 @@ from random import Random
 
 from lab.algebra import NO_VALUES, Algebra, Values
 from lab.claims import ZERO, Claim, Solutions
-from lab.expressions import Expr, add, div, mul, neg, num, power, signed_terms, substitute, var
+from lab.expressions import Expr, Number, add, div, mul, neg, num, power, signed_terms, substitute, var
 from lab.sentences import Chain, Part, Sentence, equation, say
 from lab.steps import STEP, work
 
@@ -59,10 +59,37 @@ def completed(algebra: Algebra, whole: Expr) -> Path:
     return tuple(reversed(path if numbers else path[:-1]))
 
 
+def split(algebra: Algebra, normal: Expr, whole: Expr) -> list[Sentence]:
+    """How much the number of the normal form is above that of the squares in ``whole``: of
+    x^2 + 12x + 35 = (x + 6)^2 - 1 this is 35 - 36 = -1. Empty where nothing is to be added.
+    """
+    number, rest = (algebra.value(algebra.terms(add(*apart(expr)[1]))).get(0, 0) for expr in (normal, whole))
+    return [worked_sum(algebra, (number, rest - number))] if number and rest != number else []
+
+
 def apart(expr: Expr) -> tuple[list[Expr], list[Expr]]:
     """The terms with a variable, and the numbers other than 0."""
     terms = [term for term in signed_terms(expr) if term != ZERO]
     return [term for term in terms if holds_variable(term)], [term for term in terms if not holds_variable(term)]
+
+
+def sums(algebra: Algebra, expr: Expr) -> list[Sentence]:
+    """The sums of numbers that collecting the like terms of ``expr`` takes: of 4x + 4 - 7 this is 4 - 7 = -3.
+
+    Written out by themselves they look alike wherever they come from, so that a model learns them once.
+    """
+    like: dict[int, list[Number]] = {}  # by monomial
+    for term in signed_terms(expr):
+        values = algebra.value(algebra.terms(term))
+        if len(values) == 1:
+            ((mono, value),) = values.items()
+            like.setdefault(mono, []).append(value)
+    return list(dict.fromkeys(worked_sum(algebra, numbers) for numbers in like.values() if len(numbers) > 1))
+
+
+def worked_sum(algebra: Algebra, numbers: Sequence[Number]) -> Sentence:
+    """Two or more numbers added, one after the other."""
+    return say("here", equation(*simplification(algebra, add(*map(num, numbers)), limit=ELEMENTARY)))
 
 
 def holds_variable(expr: Expr) -> bool:
@@ -75,6 +102,8 @@ def _reduced(algebra: Algebra, expr: Expr) -> Expr | None:
     if expr.op == "add":
         return _reduced_sum(algebra, expr)
     if expr.op == "neg":
+        if expr.args[0] == ZERO:
+            return ZERO
         inner = _reduced(algebra, expr.args[0])
         return None if inner is None else add(*(neg(term) for term in signed_terms(inner)))
     terms = algebra.terms(expr)

@@ -6,6 +6,7 @@ at the lowest levels the sums of a derivation are of numbers that a small model 
 """
 
 from fractions import Fraction
+from itertools import pairwise
 from random import Random
 
 from lab.algebra import Algebra
@@ -13,13 +14,13 @@ from lab.claims import ZERO, Solutions
 from lab.expressions import Expr, Number, add, mul, neg, num, polynomial, power, scaled, sub, var
 from lab.sentences import Chain, Part, Sentence, equation, say
 from lab.theorem import Draft
-from lab.writer import ELEMENTARY, apart, closing, completed, joined, refutation, simplification
+from lab.writer import ELEMENTARY, apart, closing, completed, joined, refutation, simplification, split, sums
 
 X = var("x")
 SMALL = [number for number in range(-4, 5) if number]
 LARGER = [number for number in range(-6, 7) if number]  # from level 4 on
 LARGEST = {1: 9, 2: 12, 3: 12}  # number of a statement
-FARTHEST_POINT = {1: 2, 2: 2, 3: 2}  # that a claim is refuted at
+POINTS_FROM = 4  # the level from which on claims are also refuted at a point, whose choice needs the solutions
 
 
 def draw(rng: Random, level: int) -> Draft:
@@ -44,10 +45,8 @@ def _draft(rng: Random, level: int) -> Draft:
     truth = claimed == actual
 
     def write() -> list[Sentence]:
-        points = sorted(
-            root for root in claimed ^ actual if root.denominator == 1 and abs(root) <= FARTHEST_POINT.get(level, 12)
-        )
-        if points and rng.random() < 0.6:
+        points = sorted(root for root in claimed ^ actual if root.denominator == 1)
+        if points and level >= POINTS_FROM and rng.random() < 0.6:
             return refutation(rng, algebra, claim, {"x": num(rng.choice(points))}, (), ELEMENTARY)
         return [*_solved(rng, algebra, claim, factors, positive), closing(rng, truth)]
 
@@ -154,7 +153,9 @@ def _solved(
     # Like terms are collected before anything is factored, however small both are together.
     path = (*path[:-1], *joined(algebra, (path[-1], *reversed(simplification(algebra, product)[:-1]))))
     words = ("factor:", "rearrange:", "then", "so")
-    steps = [say(rng.choice(words), equation(expr, ZERO)) for expr in (path[1:] if claim.right == ZERO else path)]
+    steps: list[Sentence] = []
+    for before, expr in pairwise((claim.left, *(path[1:] if claim.right == ZERO else path))):
+        steps += [*sums(algebra, before), say(rng.choice(words), equation(expr, ZERO))]
     if positive:
         steps.append(say("here", Chain((positive, ZERO), (">",)), "for all real", equation(X)))
     alternatives = [equation(factor, ZERO) for factor in factors]
@@ -174,24 +175,28 @@ def _or(chains: list[Chain]) -> list[Part]:
 def _linear(rng: Random, algebra: Algebra, claim: Solutions) -> list[Sentence]:
     """Both sides simplified, the variable brought to the left, and divided."""
     left = simplification(algebra, claim.left, limit=ELEMENTARY)
-    steps = [say(rng.choice(("expand:", "simplify:")), equation(stop, claim.right)) for stop in left[1:]]
+    steps: list[Sentence] = []
+    for before, stop in pairwise(left):
+        steps += [*sums(algebra, before), say(rng.choice(("expand:", "simplify:")), equation(stop, claim.right))]
     variable, number = apart(left[-1])
     own, other = apart(claim.right)
     gathered = add(*variable, *map(neg, own)), add(*other, *map(neg, number))
     value = algebra.value(algebra.terms(sub(claim.left, claim.right)))
     root = num(_root(algebra.expression(value)))
     collected = scaled(value[1 << algebra.slot(("v", "x"))], X), num(-value.get(0, 0))
-    steps += [
-        say(rng.choice(("collect terms:", "so", "hence")), equation(*sides))
-        for sides in dict.fromkeys((gathered, collected))
-        if sides not in {(X, root), (left[-1], claim.right)}
+    stops = [
+        sides for sides in dict.fromkeys((gathered, collected)) if sides not in {(X, root), (left[-1], claim.right)}
     ]
+    for before, sides in pairwise(((left[-1], claim.right), *stops)):
+        steps += [sentence for side in before for sentence in sums(algebra, side)]
+        steps.append(say(rng.choice(("collect terms:", "so", "hence")), equation(*sides)))
     return [*steps, say(rng.choice(("divide:", "so", "thus")), equation(X, root))]
 
 
 def _without_solution(rng: Random, algebra: Algebra, path: tuple[Expr, ...], positive: Expr) -> list[Sentence]:
     """The difference is a square and a positive number."""
     whole = (*path, *completed(algebra, positive))
-    steps = [say(rng.choice(("we have", "complete the square:")), equation(*whole))] if len(whole) > 1 else []
+    steps = [*sums(algebra, path[0]), *split(algebra, path[-1], positive)]
+    steps += [say(rng.choice(("we have", "complete the square:")), equation(*whole))] if len(whole) > 1 else []
     above = say("since squares are nonnegative,", Chain((positive, ZERO), (">",)))
     return [*steps, above, say("so there is no real solution")]

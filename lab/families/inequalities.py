@@ -13,7 +13,19 @@ from lab.claims import ZERO, Claim
 from lab.expressions import Expr, Number, add, num, polynomial, power, scaled, sub, substitute, var
 from lab.sentences import Chain, Sentence, say
 from lab.theorem import Draft
-from lab.writer import ELEMENTARY, apart, closing, completed, holds_variable, lines, refutation, simplification
+from lab.writer import (
+    ELEMENTARY,
+    Path,
+    apart,
+    closing,
+    completed,
+    holds_variable,
+    lines,
+    refutation,
+    simplification,
+    split,
+    sums,
+)
 
 NAMES = {1: "x", 2: "x", 3: "x", 4: "xy", 5: "xy", 6: "xyz"}
 REACH = {1: 3, 2: 4, 3: 4}  # size of what is added to a variable; 6 from level 4 on
@@ -42,11 +54,9 @@ def _draft(rng: Random, level: int) -> Draft:
     claim = Claim(left, ">" if strict else ">=", right, names)
     scope = " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "x"
     statement = f"Prove or refute: {Chain((left, right), (claim.relation,)).text} for all real {scope}."
-    if truth:
-        whole = add(*squares, *([num(spare)] if spare else []))
-        return Draft(statement, claim, True, lambda: _proof(rng, algebra, claim, whole))
-    point = _failing(algebra, claim, center)
-    return Draft(statement, claim, False, lambda: refutation(rng, algebra, claim, point, (), ELEMENTARY))
+    whole = add(*squares, *([num(spare)] if spare else []))
+    point = None if truth else _failing(algebra, claim, center)
+    return Draft(statement, claim, truth, lambda: _written(rng, algebra, claim, whole, point))
 
 
 def _squares(rng: Random, level: int) -> tuple[list[Expr], dict[str, Expr]]:
@@ -85,8 +95,8 @@ def _sides(rng: Random, algebra: Algebra, difference: Expr, level: int) -> tuple
     return left, algebra.expression(algebra.value(algebra.terms(moved)))
 
 
-def _proof(rng: Random, algebra: Algebra, claim: Claim, whole: Expr) -> list[Sentence]:
-    """The difference as squares and a number; or the left side, if the right side is a number."""
+def _written(rng: Random, algebra: Algebra, claim: Claim, whole: Expr, point: dict[str, Expr] | None) -> list[Sentence]:
+    """First what squares leave over, which tells whether the claim holds; then a proof, or the point where it fails."""
     start, goal = claim.left, claim.right
     if claim.right.op in {"num", "neg"} and not holds_variable(claim.right):
         variable, numbers = apart(whole)
@@ -94,9 +104,16 @@ def _proof(rng: Random, algebra: Algebra, claim: Claim, whole: Expr) -> list[Sen
         whole = add(*variable, *([constant] if constant != ZERO else []))
     else:
         start, goal = sub(claim.left, claim.right), ZERO
-    path = (*simplification(algebra, start), *completed(algebra, whole))
-    last = path[-1]
-    opening = rng.choice(("we have", "complete the square:", "here"))
+    path = simplification(algebra, start)
+    found = [*sums(algebra, start), *split(algebra, path[-1], whole)]
+    if point is not None:
+        return [*found, *refutation(rng, algebra, claim, point, (), ELEMENTARY)]
+    return [*found, *_proof(rng, claim, (*path, *completed(algebra, whole)), goal)]
+
+
+def _proof(rng: Random, claim: Claim, path: Path, goal: Expr) -> list[Sentence]:
+    """The difference as squares and a number; or the left side, if the right side is a number."""
+    last, opening = path[-1], rng.choice(("we have", "complete the square:", "here"))
     found = lines(rng, path, opening, LABELS) if len(path) > 1 else []
     reasons = ("squares are never negative, so", "since squares are nonnegative,", "hence")
     found.append(say(rng.choice(reasons), Chain((last, goal), (claim.relation,))))
