@@ -1,16 +1,18 @@
 """Theorems by coordinates: the same family, level, seed and split give the same theorem in every process.
 
-A statement belongs to one split, decided by its hash: eight parts in ten train, one validation and one test. A draw
-whose statement belongs elsewhere is drawn again, so the streams are disjoint whatever the seeds are. The highest level
-has no training stream: it is kept to measure generalisation.
+A theorem belongs to one split, decided by a hash of its left side: eight parts in ten train, one validation and one test.
+A draw that belongs elsewhere is drawn again, so whatever the seeds are, no left side of one stream stands in another:
+otherwise the numbers of a proof could be remembered from other claims about it. The highest level has no training
+stream: it is kept to measure generalisation.
 """
 
 from hashlib import sha256
 from random import Random
 
+from lab.expressions import render
 from lab.families import FAMILIES
 from lab.sentences import Derivation
-from lab.theorem import Theorem
+from lab.theorem import Proposition, Theorem
 
 LEVELS = (1, 2, 3, 4, 5, 6)
 HELD_OUT_LEVEL = 6
@@ -24,9 +26,10 @@ def families() -> tuple[str, ...]:
     return tuple(FAMILIES)
 
 
-def split_of(statement: str) -> str:
-    """The split that a statement belongs to."""
-    return _SHARES[_number(statement) % len(_SHARES)]
+def split_of(asked: Proposition) -> str:
+    """The split of all propositions about the same left side, of a sequence that is defined alike."""
+    definition, _, _ = asked.statement.partition("Prove or refute")
+    return _SHARES[_number(definition + render(asked.claim.left)) % len(_SHARES)]
 
 
 def generate(family: str, level: int, seed: int, split: str = "train") -> Theorem:
@@ -39,7 +42,7 @@ def generate(family: str, level: int, seed: int, split: str = "train") -> Theore
         raise ValueError(f"level {HELD_OUT_LEVEL} is kept for generalisation and has no training stream")
     for attempt in range(_MOST_DRAWS):
         draft = FAMILIES[family](Random(_number(f"{family}/{level}/{split}/{seed}/{attempt}")), level)
-        if split_of(draft.statement) == split:
+        if split_of(draft) == split:
             steps = Derivation(tuple(draft.write()))
             return Theorem(
                 draft.statement,
