@@ -1,9 +1,9 @@
 """Theorems by coordinates: the same family, level, seed and split give the same theorem in every process.
 
-A theorem belongs to one split, decided by a hash of its left side: eight parts in ten train, one validation and one test.
-A draw that belongs elsewhere is drawn again, so whatever the seeds are, no left side of one stream stands in another:
-otherwise the numbers of a proof could be remembered from other claims about it. The highest level has no training
-stream: it is kept to measure generalisation.
+A theorem belongs to one split, decided by a hash of its left side: eight parts in ten train, one validation and one
+test. A draw that belongs elsewhere is drawn again, so whatever the seeds are, no left side of one stream stands in
+another: otherwise the numbers of a proof could be remembered from other claims about it. The highest level has no
+training stream: it is kept to measure generalisation.
 """
 
 from hashlib import sha256
