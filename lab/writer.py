@@ -1,13 +1,13 @@
 """Writing derivations: from an expression to its normal form by elementary steps, joined as far as a step may go."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from lab.algebra import NO_VALUES, Algebra, Values
 from lab.claims import ZERO, Claim, Solutions
 from lab.expressions import Expr, Number, add, div, mul, neg, num, power, signed_terms, substitute, var
-from lab.sentences import Chain, Part, Sentence, equation, say
+from lab.sentences import Chain, Derivation, Part, Sentence, equation, say
 from lab.steps import STEP, work
 
 MOST_REDUCTIONS = 200
@@ -85,6 +85,14 @@ def sums(algebra: Algebra, expr: Expr) -> list[Sentence]:
             ((mono, value),) = values.items()
             like.setdefault(mono, []).append(value)
     return list(dict.fromkeys(worked_sum(algebra, numbers) for numbers in like.values() if len(numbers) > 1))
+
+
+def written_sums(derivation: Derivation) -> Iterator[str]:
+    """The sums that a derivation writes out by themselves."""
+    for sentence in derivation.sentences:
+        chains = sentence.chains
+        if len(sentence.parts) == 2 and chains and not any(map(holds_variable, chains[0].terms)):
+            yield sentence.text
 
 
 def worked_sum(algebra: Algebra, numbers: Sequence[Number]) -> Sentence:

@@ -1,6 +1,7 @@
 """A training run put together from its settings: model, tokenizer, tasks, trainer."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -90,8 +91,8 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
 
 
 def _texts(config: TrainConfig) -> Iterator[str]:
-    """What the tokenizer is trained on: worked examples of all kinds."""
-    task = task_of(config, "generator", "train")
+    """What the tokenizer is trained on: the lab's worked examples of all kinds, whatever the training begins with."""
+    task = task_of(replace(config, data=replace(config.data, examples=None)), "generator", "train")
     for number in range(config.new_model.tokenizer_examples):
         example = task.example(number)
         yield from (example.prompt, example.given + example.answer)

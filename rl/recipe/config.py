@@ -19,6 +19,14 @@ class IndexerConfig:
 
 
 @settings(frozen=True, config=STRICT)
+class SumsConfig:
+    """Before the cold start: the sums that the derivations of ``theorems`` write out, learnt alone in ``train``."""
+
+    theorems: Positive
+    train: Changes
+
+
+@settings(frozen=True, config=STRICT)
 class OwnConfig:
     """Worked examples on ``samples`` of the model's proofs of each of ``problems`` theorems, learnt in ``train``."""
 
@@ -106,6 +114,7 @@ class CotrainConfig:
     iterations: Positive
     turns: Positive
     train: Changes
+    sums: SumsConfig | None
     cold_start: Changes
     indexer: IndexerConfig | None
     own: OwnConfig | None

@@ -18,8 +18,8 @@ from rl.json_lines import write_json_lines
 from rl.judge import Judges
 from rl.merging.merge import merge
 from rl.parallel import Parallel
-from rl.recipe import collect, corrections, measure
-from rl.recipe.plan import Analyse, Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
+from rl.recipe import collect, measure, worked
+from rl.recipe.plan import Analyse, Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Sums, Train
 from rl.recipe.workshop import Workshop
 from rl.setup import make_trainer
 from rl.tasks.build import make_task
@@ -46,6 +46,16 @@ def _sparsify(shop: Workshop, step: Sparsify) -> None:
     save_pretrained(sparse, shop.model(step.name), load_tokenizer(shop.model(step.start)))
 
 
+def _sums(shop: Workshop, step: Sums) -> None:
+    wanted = shop.config.sums
+    assert wanted is not None
+    theorems = collect.theorems(shop.stream("prove", "train"), wanted.theorems)
+    examples = list(worked.on_sums(theorems))
+    Random(f"{shop.config.seed} {step.name}").shuffle(examples)
+    if not write_examples(shop.table(step.name), examples):
+        raise LemmataError("no derivation of these families writes its sums out: leave the step away by sums=null")
+
+
 def _correct(shop: Workshop, step: Correct) -> None:
     """Shuffled, the lab's own examples among them, so that what was learnt before is not lost."""
     wanted, prompts, model = shop.config.own, shop.templates, shop.judge(step.start, step.name)
@@ -56,7 +66,7 @@ def _correct(shop: Workshop, step: Correct) -> None:
     labelled = _balanced(shop, step.name, list(collect.label_exactly(proofs)), "label")
     analyses = collect.with_analyses(labelled, collect.analyse(model, prompts, labelled, 1))
     rated = _balanced(shop, step.name, list(analyses), "quality")
-    examples = [*corrections.on_proofs(labelled, prompts), *corrections.on_analyses(rated, prompts)]
+    examples = [*worked.on_proofs(labelled, prompts), *worked.on_analyses(rated, prompts)]
     others = make_task("generator", shop.data, prompts, "train", derive_seed(shop.config.seed, step.name))
     examples += [others.example(number) for number in range(len(examples))]
     Random(f"{shop.config.seed} {step.name}").shuffle(examples)
@@ -197,6 +207,7 @@ def _cases(shop: Workshop, role: str, split: str, per_level: int) -> list[Case]:
 
 
 _DO: dict[type, Callable[..., None]] = {
+    Sums: _sums,
     Sparsify: _sparsify,
     Correct: _correct,
     Prove: _prove,

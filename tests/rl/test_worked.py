@@ -10,7 +10,7 @@ from lab.items import Stream
 from lab.prompts import templates
 from lab.reviews import write_review
 from proofs.sections import split_proof
-from rl.recipe import corrections
+from rl.recipe import worked
 from rl.reward import reward_analysis, reward_proof, reward_review
 from rl.tasks.lab import case_of, exact_score
 
@@ -20,7 +20,7 @@ LABELLED = [replace(case, analysis="", quality=None) for case in ANALYSED]
 
 
 def test_examples_on_proofs_are_right_answers() -> None:
-    examples = iter(corrections.on_proofs(LABELLED, templates()))
+    examples = iter(worked.on_proofs(LABELLED, templates()))
     for case in LABELLED:
         scored, evaluated = next(examples), next(examples)
         assert case.label is not None
@@ -41,7 +41,7 @@ def test_examples_on_proofs_are_right_answers() -> None:
 
 
 def test_examples_on_analyses_are_right_ratings() -> None:
-    examples = list(corrections.on_analyses(ANALYSED, templates()))
+    examples = list(worked.on_analyses(ANALYSED, templates()))
     assert len(examples) == len(ANALYSED)
     for case, example in zip(ANALYSED, examples, strict=True):
         assert case.theorem is not None

@@ -1,4 +1,7 @@
-"""Worked examples on what a model itself writes: the lab scores its proofs, evaluates them, mends them, rates analyses.
+"""Worked examples that the roles' own streams do not have: sums alone, and what to do about what a model itself writes.
+
+In derivations a small model does not learn to add: the few numbers of a sum are lost among the rest. Alone, it knows the
+same sums after some thousand examples, and keeps them.
 
 Worked examples of right proofs show a model none of the mistakes that it goes on to make. It is shown what to do in the
 places that it comes to: dataset aggregation (DAgger; Ross, Gordon and Bagnell, 2011, arXiv 1011.0686).
@@ -9,9 +12,21 @@ from collections.abc import Iterator, Sequence
 from lab.analyses import write_analysis
 from lab.answers import write_answer, write_parts
 from lab.reviews import write_review
+from lab.theorem import Theorem
+from lab.writer import written_sums
 from proofs.templates import Templates
 from rl.task import Example
 from rl.tasks.tables import Case
+
+ADD = "Add."  # the user's message
+
+
+def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
+    """Every sum that the theorems' derivations write out: its numbers are given, what they come to is learnt."""
+    for theorem in theorems:
+        for text in written_sums(theorem.steps):
+            numbers, sign, rest = text.partition(" = ")
+            yield Example(ADD, rest, given=numbers + sign)
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
