@@ -92,7 +92,7 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
 
 def _texts(config: TrainConfig) -> Iterator[str]:
     """What the tokenizer is trained on: the lab's worked examples of all kinds, whatever the training begins with."""
-    task = task_of(replace(config, data=replace(config.data, examples=None)), "generator", "train")
+    task = task_of(replace(config, data={**config.data, "examples": None}), "generator", "train")
     for number in range(config.new_model.tokenizer_examples):
         example = task.example(number)
         yield from (example.prompt, example.given + example.answer)
