@@ -20,9 +20,13 @@ class IndexerConfig:
 
 @settings(frozen=True, config=STRICT)
 class SumsConfig:
-    """Before the cold start: the sums that the derivations of ``theorems`` write out, learnt alone in ``train``."""
+    """The sums that the derivations of ``theorems`` write out, learnt alone in ``train`` before the rest of the cold start.
+
+    They come after ``first``, in which the form of all answers is learnt: that would else be learnt over them.
+    """
 
     theorems: Positive
+    first: Changes
     train: Changes
 
 

@@ -158,8 +158,9 @@ def _start(config: CotrainConfig) -> Iterator[Step]:
     start = None
     if config.sums is not None:
         start = "calculator"
+        yield Train("apprentice", config.sums.first)
         yield Sums("sums")
-        yield Train(start, config.sums.train, tables={"examples": "sums"})
+        yield Train(start, config.sums.train, "apprentice", tables={"examples": "sums"})
     if config.indexer is None:
         yield Train(imitator, config.cold_start, start)
     else:
