@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,23 +88,22 @@ def _explored(run: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "lemmata", "explore", f"runs={run.parent}", f"port={port}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        address = f"http://127.0.0.1:{port}"
-        while not _answers(address):
+        while not _listens(port):
             if process.poll() is not None:
                 raise RuntimeError("the explorer did not start; run `lemmata explore` to see why")
             time.sleep(0.1)
-        yield address
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait()
 
 
-def _answers(address: str) -> bool:
+def _listens(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
-            return answer.status == 200
-    except OSError:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except ConnectionRefusedError:
         return False
+    return True
 
 
 if __name__ == "__main__":
