@@ -35,6 +35,14 @@ class Draft(Proposition):
         return max(map(int, re.findall(r"[0-9]+", self.statement)), default=0)
 
 
+def drawn_within(largest: int | None, draw: Callable[[], Draft]) -> Draft:
+    """The first of ``draw``'s drafts whose statement has no number above ``largest``; None: any."""
+    while True:
+        draft = draw()
+        if largest is None or draft.largest <= largest:
+            return draft
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Theorem(Proposition):
     """A proposition proved or refuted, with the coordinates that it can be drawn again from."""

@@ -13,7 +13,7 @@ from lab.algebra import Algebra
 from lab.claims import ZERO, Solutions
 from lab.expressions import Expr, Number, add, mul, neg, num, polynomial, power, scaled, sub, var
 from lab.sentences import Chain, Part, Sentence, equation, say
-from lab.theorem import Draft
+from lab.theorem import Draft, drawn_within
 from lab.writer import ELEMENTARY, apart, closing, completed, joined, refutation, simplification, split, sums
 
 X = var("x")
@@ -25,10 +25,7 @@ POINTS_FROM = 4  # the level from which on claims are also refuted at a point, w
 
 def draw(rng: Random, level: int) -> Draft:
     """A claim of this level; about one in three is false: a solution changed, left out, or one too many."""
-    while True:
-        draft = _draft(rng, level)
-        if level not in LARGEST or draft.largest <= LARGEST[level]:
-            return draft
+    return drawn_within(LARGEST.get(level), lambda: _draft(rng, level))
 
 
 def _draft(rng: Random, level: int) -> Draft:

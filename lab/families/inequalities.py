@@ -12,7 +12,7 @@ from lab.algebra import Algebra
 from lab.claims import ZERO, Claim
 from lab.expressions import Expr, Number, add, num, polynomial, power, scaled, sub, substitute, var
 from lab.sentences import Chain, Sentence, say
-from lab.theorem import Draft
+from lab.theorem import Draft, drawn_within
 from lab.writer import (
     ELEMENTARY,
     Path,
@@ -36,10 +36,7 @@ LABELS = ("then", "complete the square:", "so this is")
 
 def draw(rng: Random, level: int) -> Draft:
     """A claim of this level; about one in three is false, the least value of the difference just below 0."""
-    while True:
-        draft = _draft(rng, level)
-        if level not in LARGEST or draft.largest <= LARGEST[level]:
-            return draft
+    return drawn_within(LARGEST.get(level), lambda: _draft(rng, level))
 
 
 def _draft(rng: Random, level: int) -> Draft:
