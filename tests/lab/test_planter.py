@@ -82,9 +82,10 @@ def test_a_slip_that_cancels_is_found_and_the_end_is_right() -> None:
 
 
 def test_right_proofs_differ_from_the_written_ones() -> None:
-    right = [(theorem, labelled_proof(theorem, 0, (0, 0, 1))) for theorem in drawn("sums", 3, 40)]
+    theorems = [theorem for family in families() for theorem in drawn(family, 3, 20)]
+    right = [(theorem, labelled_proof(theorem, 0, (0, 0, 1))) for theorem in theorems]
     assert all(proof.label == 1 for _, proof in right)
-    assert sum(proof.text != theorem.derivation for theorem, proof in right) > 10
+    assert sum(proof.text != theorem.derivation for theorem, proof in right) > len(right) / 8
 
 
 def test_another_process_plants_the_same() -> None:
