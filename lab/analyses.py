@@ -1,12 +1,14 @@
 """Analyses of the lab: a strict grammar in the format of the released weights, their exact quality, and a writer.
 
     Here is my evaluation of the solution:
-    Line 2: 2x + 3x = 6x is a wrong step.
+    Line 1: x^2 - 5x + 6 - 2 = 0 is right.
+    Line 2: 6 - 2 = 4.
+    Line 2: 6 - 2 = 3 is a wrong step.
     Based on my evaluation, the final overall score should be:
     \\boxed{0}
 
 Between opening and score stands one complaint a line (``lab.complaints``), or one line that says that there is no
-defect; remarks such as "Line 1 is right." are allowed and not judged.
+defect. What goes through the proof (``lab.walkthrough``), as the lines 1 and 2 here, is allowed and not judged.
 
 The quality of an analysis is the meta-verifier's rubric, decided by the checker. Only reported defects are judged:
 
@@ -24,16 +26,19 @@ The quality of an analysis is the meta-verifier's rubric, decided by the checker
 - The same complaint twice counts once.
 """
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from random import Random
 
 from lab.checker import check
-from lab.complaints import END, Complaint, complaint_of, line_of, read_complaint, write_complaint
+from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, line_of, read_complaint, write_complaint
 from lab.defects import MOST_MINOR, Verdict
-from lab.theorem import Theorem
+from lab.theorem import Proposition
+from lab.walkthrough import Item, items
 from proofs.rubric import Verdict as Score
 from proofs.rubric import answer_part, parse_verdict, phrase_pattern
 
@@ -55,7 +60,11 @@ _CHECKED = (
     "all steps are right and the claim is settled",
     "each relation was checked, and so was the verdict",
 )
-_REMARK = re.compile(r"lines? [0-9 ,and]{1,60} (?:is|are) right\.", re.IGNORECASE)
+_REMARK = re.compile(
+    r"line [0-9]{1,4}: (?:.{1,200} is right|.{1,200} is claimed: the claim is (?:true|false)"
+    r"|-?[0-9][-+/ 0-9]{0,60} [<=>] -?[0-9/]{1,20})\.",
+    re.IGNORECASE,
+)
 
 
 class Judgement(StrEnum):
@@ -80,22 +89,53 @@ def score_text(score: float) -> str:
     return f"\\boxed{{{score:g}}}"
 
 
-def write_analysis(theorem: Theorem, proof: str, verdict: Verdict | None = None, seed: int = 0) -> str:
-    """A correct analysis of a proof, by the checker's verdict of it, in wording that varies with the seed.
-
-    More than ``MOST_COMPLAINTS`` defects are not all reported; the score follows from those that are.
-    """
+def write_analysis(theorem: Proposition, proof: str, verdict: Verdict | None = None, seed: int = 0) -> str:
+    """A correct analysis of a proof, by the checker's verdict of it, in wording that varies with the seed."""
     verdict = verdict or check(theorem, proof)
-    complaints = list(dict.fromkeys(complaint_of(proof, defect) for defect in verdict.defects))[:MOST_COMPLAINTS]
-    return compose(Random(f"analysis {seed}"), complaints, verdict.score)
+    rng = Random(f"analysis {seed}")
+    return compose(rng, items(theorem, proof), right_complaints(proof, verdict), verdict.score)
 
 
-def compose(rng: Random, complaints: Iterable[Complaint], score: float) -> str:
-    """The text of an analysis with these complaints and this score."""
-    body = [write_complaint(rng, complaint) for complaint in complaints]
-    if not body:
-        body = [f"{rng.choice(_NO_DEFECT)}: {rng.choice(_CHECKED)}."]
+def right_complaints(proof: str, verdict: Verdict) -> tuple[Complaint, ...]:
+    """What there is to report: the defects up to the first grave one, which decides the score; at most
+    ``MOST_COMPLAINTS``."""
+    found = []
+    for defect in verdict.defects:
+        found.append(complaint_of(proof, defect))
+        if not defect.minor:
+            break
+    return tuple(dict.fromkeys(found))[:MOST_COMPLAINTS]
+
+
+def compose(rng: Random, judged: Iterable[Item], complaints: Sequence[Complaint], score: float) -> str:
+    """The text of an analysis with these complaints and this score, which goes through a proof item by item.
+
+    With a grave complaint it ends at the line of the last one: the score is decided.
+    """
+    places = [complaint.line for complaint in complaints]
+    grave = any(not complaint.minor for complaint in complaints)
+    last = max(places) if grave and END not in places else math.inf
+    by_line = groupby((item for item in judged if item.line <= last), lambda item: item.line)
+    body = [text for line, group in by_line for text in _of_line(rng, line, group, complaints)]
+    rest = [complaint for complaint in complaints if complaint.line not in {item.line for item in judged}]
+    body += [write_complaint(rng, complaint) for complaint in rest]
+    if not complaints:
+        body.append(f"{rng.choice(_NO_DEFECT)}: {rng.choice(_CHECKED)}.")
     return "\n".join([OPENING, *body, CLOSING, score_text(score)])
+
+
+def _of_line(rng: Random, line: int, judged: Iterable[Item], complaints: Iterable[Complaint]) -> Iterator[str]:
+    """The items of a line, each with the complaints about it or that it is right; then the other complaints."""
+    left = [complaint for complaint in complaints if complaint.line == line]
+    for item in judged:
+        if item.working:
+            yield f"Line {line}: {item.working}."
+        about = [complaint for complaint in left if complaint.quote == item.quote]
+        left = [complaint for complaint in left if complaint.quote != item.quote]
+        yield from (write_complaint(rng, complaint) for complaint in about)
+        if not about and not (item.quote and item.working.endswith(item.quote)):
+            yield f"Line {line}: {item.quote or NO_QUOTE} is right."
+    yield from (write_complaint(rng, complaint) for complaint in left)
 
 
 def parse_analysis(text: str) -> Parsed:
@@ -151,7 +191,7 @@ def following(complaints: Iterable[Complaint]) -> float:
     return 0.0 if any(grave) or len(grave) > MOST_MINOR else 0.5
 
 
-def analysis_quality(theorem: Theorem, proof: str, analysis: str) -> float:
+def analysis_quality(theorem: Proposition, proof: str, analysis: str) -> float:
     """The exact quality of an analysis, 0, 0.5 or 1, by the rubric above."""
     return quality(parse_analysis(analysis), proof, check(theorem, proof))
 

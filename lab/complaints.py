@@ -45,6 +45,8 @@ _LINE = re.compile(r"line ([0-9]{1,4}):", re.IGNORECASE)
 _WORD = re.compile(r"(?!or\b|and\b|mod\b|[xyz]+\b)[A-Za-z]{2,}")
 _OPENING_WORDS = re.compile(r"^(?:(?![xyz]+\b)[A-Za-z]{2,}[ ,:]*)+")
 _AT_THE_END = "at the end:"
+_RELATION_BEFORE = re.compile(r"(<=|>=|!=|=|<|>)\s*$")
+_RELATION = re.compile(r"<=|>=|!=|=|<|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,17 @@ def complaint_of(proof: str, defect: Defect) -> Complaint:
     if line == END:
         missing = defect.message.removesuffix(_MISSING) if defect.kind is Kind.MISSING_CASE else ""
         return Complaint(END, defect.kind, defect.minor, missing)
-    return Complaint(line, defect.kind, defect.minor, quotation(proof[defect.place.start : defect.place.end]))
+    return Complaint(line, defect.kind, defect.minor, quote_at(proof, defect.place.start, defect.place.end))
+
+
+def quote_at(proof: str, start: int, end: int) -> str:
+    """The quote of a place in a proof; of a relation that goes on a chain its right side only."""
+    text = proof[start:end]
+    before = _RELATION_BEFORE.search(proof[max(0, start - 4) : start])
+    if before:
+        signs = list(_RELATION.finditer(text))
+        text = text[signs[-1].start() :] if signs else f"{before[1]} {text}"
+    return quotation(text)
 
 
 def quotation(text: str) -> str:

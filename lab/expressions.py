@@ -72,6 +72,20 @@ def call(name: str, argument: Expr) -> Expr:
     return Expr("call", (name, argument))
 
 
+def is_numeral(expr: Expr) -> bool:
+    """Whether this is the writing of a rational number: 2, -2, 1/2."""
+    if expr.op == "neg":
+        expr = expr.args[0]
+    if expr.op == "div":
+        return expr.args[0].op == "num"
+    return expr.op == "num"
+
+
+def holds_variable(expr: Expr) -> bool:
+    """Whether a variable occurs."""
+    return expr.op == "var" or any(holds_variable(part) for part in expr.args if isinstance(part, Expr))
+
+
 def signed_terms(expr: Expr) -> tuple[Expr, ...]:
     """The terms of a sum; of anything else, itself."""
     return expr.args if expr.op == "add" else (expr,)

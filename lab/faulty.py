@@ -11,20 +11,17 @@
 The label is always what ``analysis_quality`` gives, whatever was planted.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
 from random import Random
 
-from lab.analyses import MOST_COMPLAINTS, compose, following, parse_analysis, quality, write_analysis
+from lab.analyses import compose, following, parse_analysis, quality, right_complaints, write_analysis
 from lab.checker import check
-from lab.complaints import END, Complaint, complaint_of, quotation
+from lab.complaints import END, Complaint
 from lab.defects import Kind, Verdict
-from lab.language import read
-from lab.limits import Refused
-from lab.sentences import Chain, Span
 from lab.theorem import Theorem
+from lab.walkthrough import Item, items
 
 SCORES = (0.0, 0.5, 1.0)
 MOST_TRIES = 20
@@ -51,12 +48,12 @@ class LabelledAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A proof as a referee sees it: the complaints that are right, and what else could be quoted."""
+    """A proof as a referee sees it: the complaints that are right, and all that is to be judged."""
 
     proof: str
     verdict: Verdict
     right: tuple[Complaint, ...]
-    quotes: tuple[tuple[int, str], ...]  # line, quote
+    items: tuple[Item, ...]
 
 
 Planted = tuple[list[Complaint], float]
@@ -96,24 +93,7 @@ def labelled_analysis(theorem: Theorem, proof: str, seed: int, shares: Sequence[
 
 def _subject(theorem: Theorem, proof: str) -> Subject:
     verdict = check(theorem, proof)
-    right = tuple(dict.fromkeys(complaint_of(proof, defect) for defect in verdict.defects))[:MOST_COMPLAINTS]
-    return Subject(proof, verdict, right, tuple(_quotes(proof)))
-
-
-def _quotes(proof: str) -> list[tuple[int, str]]:
-    """The relations of a proof by line; of a text that can't be read, its lines."""
-    try:
-        chains = [chain for sentence in read(proof) for chain in sentence.chains]
-    except Refused:
-        return [(number, quotation(line)) for number, line in enumerate(proof.split("\n"), 1) if line.strip()]
-    spans = [span for chain in chains for span in _relations(chain)]
-    return [(proof.count("\n", 0, start) + 1, quotation(proof[start:end])) for start, end in spans]
-
-
-def _relations(chain: Chain) -> Iterator[Span]:
-    """The places of a chain's relations; one that goes on from the line before begins with its right side."""
-    spans = (chain.spans[0], *chain.spans) if chain.lead else chain.spans
-    return ((one[0], other[1]) for one, other in pairwise(spans))
+    return Subject(proof, verdict, right_complaints(proof, verdict), items(theorem, proof))
 
 
 def _planted(rng: Random, subject: Subject, fault: Fault) -> LabelledAnalysis | None:
@@ -122,18 +102,18 @@ def _planted(rng: Random, subject: Subject, fault: Fault) -> LabelledAnalysis | 
         return None
     complaints, score = planted
     order = sorted(dict.fromkeys(complaints), key=lambda complaint: complaint.line or len(subject.proof))
-    text = compose(rng, order, score)
+    text = compose(rng, subject.items, order, score)
     return LabelledAnalysis(text, quality(parse_analysis(text), subject.proof, subject.verdict), fault)
 
 
 def _false_complaint(rng: Random, subject: Subject) -> Planted | None:
     lines = {complaint.line for complaint in subject.right}
-    free = [(line, quote) for line, quote in subject.quotes if line not in lines]
+    free = [item for item in subject.items if item.line not in lines]
     if END not in lines and (not free or rng.random() < 0.15):
         false = Complaint(END, *rng.choice(_END_KINDS))
     elif free:
-        line, quote = rng.choice(free)
-        false = Complaint(line, *rng.choice(_LINE_KINDS), quote)
+        item = rng.choice(free)
+        false = Complaint(item.line, *rng.choice(_LINE_KINDS), item.quote)
     else:
         return None
     kept = list(subject.right) if rng.random() < 0.4 else []
@@ -153,13 +133,13 @@ def _wrong_score(rng: Random, subject: Subject) -> Planted | None:
 
 def _wrong_place(rng: Random, subject: Subject) -> Planted | None:
     lines = {complaint.line for complaint in subject.right}
-    free = [(line, quote) for line, quote in subject.quotes if line not in lines]
+    free = [item for item in subject.items if item.line not in lines]
     movable = [complaint for complaint in subject.right if complaint.line != END and complaint.kind is not None]
     if not free or not movable:
         return None
     moved = rng.choice(movable)
-    line, quote = rng.choice(free)
-    wrong = replace(moved, line=line, quote=quote if rng.random() < 0.6 else moved.quote)
+    item = rng.choice(free)
+    wrong = replace(moved, line=item.line, quote=item.quote if rng.random() < 0.6 else moved.quote)
     kept = [complaint for complaint in subject.right if complaint.line != moved.line]
     return _scored([*(kept if rng.random() < 0.5 else []), wrong])
 

@@ -1,12 +1,16 @@
 """Reviews: the meta-verifier's answer about an analysis, in the format of the released weights."""
 
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from lab.analyses import Judgement, Parsed, following, judge, parse_analysis, quality, score_text
 from lab.checker import check
-from lab.complaints import END, Complaint
+from lab.complaints import END
 from lab.defects import Verdict
-from lab.theorem import Theorem
+from lab.theorem import Proposition
+from lab.walkthrough import items
+
+Place = tuple[int, str]  # line and quote
 
 OPENING = 'Here is my analysis of the "solution evaluation":'
 CLOSING = 'Based on my analysis, I will rate the "solution evaluation" as:'
@@ -17,30 +21,33 @@ _WORDS = {
 }
 
 
-def write_review(theorem: Theorem, proof: str, analysis: str, seed: int = 0) -> str:
-    """A correct review of an analysis: each complaint judged, whether the score follows, and the exact quality."""
+def write_review(theorem: Proposition, proof: str, analysis: str, seed: int = 0) -> str:
+    """A correct review of an analysis: each complaint judged, whether the score follows, and the exact quality.
+
+    What an analysis works out of an item before it judges it (``lab.walkthrough``) stands before the complaint too.
+    """
     verdict = check(theorem, proof)
     parsed = parse_analysis(analysis)
     rng = Random(f"review {seed}")
+    workings = {(item.line, item.quote): item.working for item in items(theorem, proof)}
     score = score_text(quality(parsed, proof, verdict))
-    return "\n".join([OPENING, *_body(rng, parsed, proof, verdict), CLOSING, score])
+    return "\n".join([OPENING, *_body(rng, parsed, proof, verdict, workings), CLOSING, score])
 
 
-def _body(rng: Random, parsed: Parsed, proof: str, verdict: Verdict) -> list[str]:
+def _body(rng: Random, parsed: Parsed, proof: str, verdict: Verdict, workings: Mapping[Place, str]) -> Iterator[str]:
     if parsed.score is None:
-        return ["This is no evaluation: its form is wrong."]
-    lines = [
-        f"{_place(complaint)}: {rng.choice(_WORDS[judge(complaint, proof, verdict)])}."
-        for complaint in parsed.complaints
-    ]
-    lines += ["One remark names no defect that can be checked: it is false."] * bool(parsed.strange)
-    if not lines:
-        lines = [rng.choice(("No defect is reported.", "The evaluation reports no defect."))]
+        yield "This is no evaluation: its form is wrong."
+        return
+    for complaint in parsed.complaints:
+        place = "At the end" if complaint.line == END else f"Line {complaint.line}"
+        if working := workings.get((complaint.line, complaint.quote)):
+            yield f"{place}: {working}."
+        judged = rng.choice(_WORDS[judge(complaint, proof, verdict)])
+        yield f"{place}: {complaint.quote}, {judged}." if complaint.quote else f"{place}: {judged}."
+    if parsed.strange:
+        yield "One remark names no defect that can be checked: it is false."
+    elif not parsed.complaints:
+        yield rng.choice(("No defect is reported.", "The evaluation reports no defect."))
     wanted = following(parsed.complaints)
     follows = parsed.score == wanted
-    ending = "The score follows." if follows else f"The score does not follow: it would be {wanted:g}."
-    return [*lines, ending]
-
-
-def _place(complaint: Complaint) -> str:
-    return "At the end" if complaint.line == END else f"Line {complaint.line}"
+    yield "The score follows." if follows else f"The score does not follow: it would be {wanted:g}."

@@ -6,7 +6,7 @@ from random import Random
 
 from lab.algebra import NO_VALUES, Algebra, Values
 from lab.claims import ZERO, Claim, Solutions
-from lab.expressions import Expr, Number, add, div, mul, neg, num, power, signed_terms, substitute, var
+from lab.expressions import Expr, Number, add, div, holds_variable, mul, neg, num, power, signed_terms, substitute, var
 from lab.sentences import Chain, Derivation, Part, Sentence, equation, say
 from lab.steps import STEP, work
 
@@ -98,11 +98,6 @@ def written_sums(derivation: Derivation) -> Iterator[str]:
 def worked_sum(algebra: Algebra, numbers: Sequence[Number]) -> Sentence:
     """Two or more numbers added, one after the other."""
     return say("here", equation(*simplification(algebra, add(*map(num, numbers)), limit=ELEMENTARY)))
-
-
-def holds_variable(expr: Expr) -> bool:
-    """Whether a variable occurs."""
-    return expr.op == "var" or any(holds_variable(part) for part in expr.args if isinstance(part, Expr))
 
 
 def _reduced(algebra: Algebra, expr: Expr) -> Expr | None:

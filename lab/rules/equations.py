@@ -11,7 +11,7 @@ from fractions import Fraction
 from lab.algebra import MASK, Terms
 from lab.claims import Claim, Solutions
 from lab.defects import Kind
-from lab.expressions import Expr, Number, num, sub
+from lab.expressions import Expr, Number, holds_variable, num, sub
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret
 from lab.rules.goals import WHOLE
@@ -57,13 +57,13 @@ class Solver:
             enter(self.ledger, self.record, reading, sentence)
 
     def _equation(self, chain: Chain) -> Equation | None:
-        """The equation of a chain; its links that hold for all x, and inequalities, go to the ledger."""
+        """The equation of a chain; its links of numbers or that hold for all x, and inequalities, go to the ledger."""
         ledger = self.ledger
         if chain.lead or set(chain.relations) != {"="} or chain.modulus:
             ledger.read_chain(chain)
             return None
         links = list(zip(chain.terms, chain.terms[1:], strict=False))
-        open_links = [link for link in links if not self._identity(link)]
+        open_links = [link for link in links if not self._of_numbers(link) and not self._identity(link)]
         if not open_links:
             ledger.read_chain(chain)
             return None
@@ -77,6 +77,10 @@ class Solver:
 
     def _identity(self, link: Equation) -> bool:
         return not self.ledger.algebra.value(self.ledger.algebra.terms(sub(*link)))
+
+    def _of_numbers(self, link: Equation) -> bool:
+        """Whether a link relates numbers, which says something about x only where there is no solution."""
+        return bool(self.claim.actual) and not any(map(holds_variable, link))
 
     def _split(self, equations: list[Equation]) -> list[Terms]:
         """The factors one of which is 0."""

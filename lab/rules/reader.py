@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from lab.claims import Claim
 from lab.defects import Kind
-from lab.expressions import Expr, add, num, var
+from lab.expressions import Expr, add, is_numeral, num, var
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret
 from lab.sentences import Chain, Sentence
@@ -80,21 +80,13 @@ def _point(heads: tuple[Chain, ...]) -> Point | None:
     """The assignments ``x = number``; all exact or one modulo."""
     values: dict[str, Expr] = {}
     for chain in heads:
-        if chain.relations != ("=",) or chain.lead or chain.terms[0].op != "var" or not _is_numeral(chain.terms[1]):
+        if chain.relations != ("=",) or chain.lead or chain.terms[0].op != "var" or not is_numeral(chain.terms[1]):
             return None
         values[chain.terms[0].args[0]] = chain.terms[1]
     moduli = {chain.modulus for chain in heads}
     if len(moduli) != 1 or len(values) != len(heads) or (len(heads) > 1 and moduli != {0}):
         return None
     return Point(values, moduli.pop())
-
-
-def _is_numeral(expr: Expr) -> bool:
-    if expr.op == "neg":
-        expr = expr.args[0]
-    if expr.op == "div":
-        return expr.args[0].op == "num"
-    return expr.op == "num"
 
 
 def _valid_in_case(claim: Claim, chain: Chain, point: Point) -> bool:

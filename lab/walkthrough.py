@@ -1,0 +1,127 @@
+"""Going through a proof as an analysis does: what is to be judged, in its order, and what is worked out before.
+
+To work something out before it is judged is what makes a judgement more than a guess: a sum is added up again, two
+numbers are compared, and before the verdict what was found is put beside what is claimed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lab.algebra import Algebra
+from lab.claims import Solutions
+from lab.complaints import quotation, quote_at
+from lab.expressions import Expr, Number, add, is_numeral, num, render, signed_terms
+from lab.language import read
+from lab.limits import Refused
+from lab.moves import Move, Reading, interpret
+from lab.sentences import Chain, Sentence, Span
+from lab.theorem import Proposition
+from lab.writer import apart
+
+MOST_ADDED = 3  # numbers that are added up in one go
+_VERDICTS = {Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.AGREE, Move.DIFFER}
+_CONSTANT = 0  # the monomial of a number
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is judged at once: a line, the quote (empty for words) and what is true and worked out before, if anything.
+
+    A ``working`` that ends with the quote confirms it.
+    """
+
+    line: int
+    quote: str
+    working: str = ""
+
+
+def items(theorem: Proposition, proof: str) -> tuple[Item, ...]:
+    """All that is to be judged in a proof; of a text that can't be read, its lines."""
+    try:
+        sentences = read(proof)
+    except Refused:
+        return tuple(Item(number, quotation(line)) for number, line in enumerate(proof.split("\n"), 1) if line.strip())
+    return tuple(_Reader(theorem, proof).items(sentences))
+
+
+class _Reader:
+    """Reads one proof."""
+
+    def __init__(self, theorem: Proposition, proof: str) -> None:
+        self.theorem = theorem
+        self.proof = proof
+        self.algebra = Algebra()
+        self.found = "nothing"
+
+    def items(self, sentences: Sequence[Sentence]) -> Iterator[Item]:
+        for sentence in sentences:
+            line = self.proof.count("\n", 0, sentence.span[0]) + 1
+            reading = interpret(sentence)
+            chains = tuple(chain for chain in reading.body if chain.relations or chain.lead) if reading else ()
+            if reading and reading.move in _VERDICTS:
+                yield Item(line, "", self._verdict())
+            elif reading and chains:
+                yield from self._relations(line, sentence, reading, chains)
+                self.found = ", ".join(self._text(*_last(chain)) for chain in chains)
+            else:
+                yield Item(line, quotation(self._text(*sentence.span)))
+
+    def _relations(self, line: int, sentence: Sentence, reading: Reading, chains: Sequence[Chain]) -> Iterator[Item]:
+        """One item for each relation; the alternatives of an equation are judged together."""
+        if isinstance(self.theorem.claim, Solutions) and reading.move is Move.ALTERNATIVES:
+            yield Item(line, quotation(self._text(*sentence.span)))
+            return
+        for chain in chains:
+            terms = chain.terms if not chain.lead else (None, *chain.terms)
+            signs = chain.relations if not chain.lead else (chain.lead, *chain.relations)
+            for place, sign in enumerate(signs):
+                left, right = terms[place], terms[place + 1]
+                working = "" if left is None or right is None or chain.modulus else self._working(left, sign, right)
+                yield Item(line, quote_at(self.proof, *_span(chain, place)), working)
+
+    def _verdict(self) -> str:
+        claim = self.theorem.claim
+        if isinstance(claim, Solutions):
+            names = [f"x = {render(num(value))}" for value in claim.claimed]
+            claimed = ", ".join(sorted(names, key=self.theorem.statement.rfind)) or "nothing"
+        else:
+            claimed = f"{claim.relation} {render(claim.right)}"
+        truth = "true" if self.theorem.truth else "false"
+        return f"{self.found} is found, {claimed} is claimed: the claim is {truth}"
+
+    def _working(self, left: Expr, sign: str, right: Expr) -> str:
+        """A sum of a few numbers with its value; of an inequality the numbers that decide it, truly compared."""
+        try:
+            if sign == "=":
+                total = self._value([left]) if _few_numbers(left) and is_numeral(right) else None
+                return "" if total is None else f"{render(left)} = {render(num(total))}"
+            one, other = self._value(apart(left)[1]), self._value([right])
+        except Refused:  # beyond what the checker computes
+            return ""
+        if sign == "!=" or one is None or other is None:
+            return ""
+        order = "=" if one == other else "<" if one < other else ">"
+        return f"{render(num(one))} {order} {render(num(other))}"
+
+    def _value(self, numbers: Sequence[Expr]) -> Number | None:
+        """Their sum; None where one is no number."""
+        values = self.algebra.value(self.algebra.terms(add(*numbers)))
+        return None if set(values) - {_CONSTANT} else values.get(_CONSTANT, 0)
+
+    def _text(self, start: int, end: int) -> str:
+        return " ".join(self.proof[start:end].split())
+
+
+def _few_numbers(expr: Expr) -> bool:
+    terms = signed_terms(expr)
+    return 1 < len(terms) <= MOST_ADDED and all(map(is_numeral, terms))
+
+
+def _span(chain: Chain, place: int) -> Span:
+    """The place of a chain's relation; one that goes on from the line before begins with its right side."""
+    spans = (chain.spans[0], *chain.spans) if chain.lead else chain.spans
+    return spans[place][0], spans[place + 1][1]
+
+
+def _last(chain: Chain) -> Span:
+    return _span(chain, len(chain.relations) - 1 + bool(chain.lead))
