@@ -107,7 +107,7 @@ def right_complaints(proof: str, verdict: Verdict) -> tuple[Complaint, ...]:
     return tuple(dict.fromkeys(found))[:MOST_COMPLAINTS]
 
 
-def compose(rng: Random, judged: Iterable[Item], complaints: Sequence[Complaint], score: float) -> str:
+def compose(rng: Random, judged: Sequence[Item], complaints: Sequence[Complaint], score: float) -> str:
     """The text of an analysis with these complaints and this score, which goes through a proof item by item.
 
     With a grave complaint it ends at the line of the last one: the score is decided.
@@ -115,13 +115,18 @@ def compose(rng: Random, judged: Iterable[Item], complaints: Sequence[Complaint]
     places = [complaint.line for complaint in complaints]
     grave = any(not complaint.minor for complaint in complaints)
     last = max(places) if grave and END not in places else math.inf
-    by_line = groupby((item for item in judged if item.line <= last), lambda item: item.line)
-    body = [text for line, group in by_line for text in _of_line(rng, line, group, complaints)]
-    rest = [complaint for complaint in complaints if complaint.line not in {item.line for item in judged}]
-    body += [write_complaint(rng, complaint) for complaint in rest]
+    body = judged_lines(rng, [item for item in judged if item.line <= last], complaints)
     if not complaints:
         body.append(f"{rng.choice(_NO_DEFECT)}: {rng.choice(_CHECKED)}.")
     return "\n".join([OPENING, *body, CLOSING, score_text(score)])
+
+
+def judged_lines(rng: Random, judged: Sequence[Item], complaints: Iterable[Complaint]) -> list[str]:
+    """Items of a proof, each with what is worked out and the complaints about it, or that it is right."""
+    by_line = groupby(judged, lambda item: item.line)
+    found = [text for line, group in by_line for text in _of_line(rng, line, group, complaints)]
+    lines = {item.line for item in judged}
+    return found + [write_complaint(rng, complaint) for complaint in complaints if complaint.line not in lines]
 
 
 def _of_line(rng: Random, line: int, judged: Iterable[Item], complaints: Iterable[Complaint]) -> Iterator[str]:

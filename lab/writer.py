@@ -89,10 +89,13 @@ def sums(algebra: Algebra, expr: Expr) -> list[Sentence]:
 
 def written_sums(derivation: Derivation) -> Iterator[str]:
     """The sums that a derivation writes out by themselves."""
-    for sentence in derivation.sentences:
-        chains = sentence.chains
-        if len(sentence.parts) == 2 and chains and not any(map(holds_variable, chains[0].terms)):
-            yield sentence.text
+    return (sentence.text for sentence in derivation.sentences if is_written_sum(sentence))
+
+
+def is_written_sum(sentence: Sentence) -> bool:
+    """Whether all that a sentence says is how numbers add up."""
+    chains = sentence.chains
+    return len(sentence.parts) == 2 and len(chains) == 1 and not any(map(holds_variable, chains[0].terms))
 
 
 def worked_sum(algebra: Algebra, numbers: Sequence[Number]) -> Sentence:

@@ -50,7 +50,7 @@ def _sums(shop: Workshop, step: Sums) -> None:
     wanted = shop.config.sums
     assert wanted is not None
     theorems = collect.theorems(shop.stream("prove", "train"), wanted.theorems)
-    examples = list(worked.on_sums(theorems))
+    examples = [*worked.on_sums(theorems), *worked.on_drills(theorems)]
     Random(f"{shop.config.seed} {step.name}").shuffle(examples)
     if not write_examples(shop.table(step.name), examples):
         raise LemmataError("no derivation of these families writes its sums out: leave the step away by sums=null")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.analyses import write_analysis
 from lab.answers import write_answer, write_parts
+from lab.drills import drill
 from lab.reviews import write_review
 from lab.theorem import Theorem
 from lab.writer import written_sums
@@ -18,7 +19,8 @@ from proofs.templates import Templates
 from rl.task import Example
 from rl.tasks.tables import Case
 
-ADD = "Add."  # the user's message
+ADD = "Add."  # the user's messages
+JUDGE = "Judge each line."
 
 
 def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
@@ -27,6 +29,13 @@ def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
         for text in written_sums(theorem.steps):
             numbers, sign, rest = text.partition(" = ")
             yield Example(ADD, rest, given=numbers + sign)
+
+
+def on_drills(theorems: Sequence[Theorem]) -> Iterator[Example]:
+    """For each theorem the lines that take calculating or comparing, wrong half of the time, to be judged."""
+    for number, theorem in enumerate(theorems):
+        lines, judged = drill(theorem, number)
+        yield Example(f"{JUDGE}\n\n{theorem.statement}\n\n{lines}", judged)
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
