@@ -76,11 +76,11 @@ OPS: dict[Kind, tuple[Op, ...]] = {
 # How often each kind is drawn for a label: what provers do, not all kinds alike.
 WEIGHTS: dict[float, dict[Kind, int]] = {
     0.0: {
-        Kind.INVALID_STEP: 8,
+        Kind.INVALID_STEP: 10,
         Kind.GAP: 2,
         Kind.MISSING_CASE: 3,
         Kind.UNSUPPORTED_CITATION: 1,
-        Kind.WRONG_CONCLUSION: 4,
+        Kind.WRONG_CONCLUSION: 8,
         Kind.MISSING_CONCLUSION: 3,
         Kind.CIRCULAR: 1,
         Kind.NOT_ADDRESSING: 1,

@@ -11,16 +11,15 @@ from collections.abc import Iterator, Sequence
 
 from lab.analyses import write_analysis
 from lab.answers import write_answer, write_parts
-from lab.drills import drill
 from lab.reviews import write_review
 from lab.theorem import Theorem
 from lab.writer import written_sums
 from proofs.templates import Templates
 from rl.task import Example
+from rl.tasks.lab import drill_example
 from rl.tasks.tables import Case
 
-ADD = "Add."  # the user's messages
-JUDGE = "Judge each line."
+ADD = "Add."  # the user's message
 
 
 def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
@@ -33,9 +32,7 @@ def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
 
 def on_drills(theorems: Sequence[Theorem]) -> Iterator[Example]:
     """For each theorem the lines that take calculating or comparing, wrong half of the time, to be judged."""
-    for number, theorem in enumerate(theorems):
-        lines, judged = drill(theorem, number)
-        yield Example(f"{JUDGE}\n\n{theorem.statement}\n\n{lines}", judged)
+    return (drill_example(theorem, number) for number, theorem in enumerate(theorems))
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:

@@ -12,6 +12,7 @@ from rl.task import Task
 from rl.tasks.examples import ExamplesTask, read_examples
 from rl.tasks.judged import JudgedAnalyses, JudgedProofs
 from rl.tasks.lab import (
+    LabDrill,
     LabMetaVerifier,
     LabProver,
     LabRefiner,
@@ -63,6 +64,7 @@ KINDS: Mapping[str, Kind] = {
     "refiner": Kind(LabRefiner, "verify", "critiques", ("analysis",)),
     "verifier": Kind(LabVerifier, "verify", "proofs", ("label",)),
     "meta_verifier": Kind(LabMetaVerifier, "review", "analyses", ("analysis", "quality")),
+    "drill": Kind(LabDrill, "prove"),
 }
 
 

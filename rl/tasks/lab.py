@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from lab import check
 from lab.answers import write_answer, write_parts
+from lab.drills import drill
 from lab.items import Item, Stream
+from lab.theorem import Theorem
 from proofs.sections import split_proof
 from proofs.templates import Templates
 from rl.reward import Reward, reward_analysis, reward_proof, reward_review
 from rl.task import Answer, Example
 from rl.tasks.tables import Case, Cases
+
+JUDGE = "Judge each line."  # the user's message of a drill
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,29 @@ class LabMetaVerifier(LabTask):
         assert case.quality is not None
         quoted = f"{case.proof}\n{case.analysis}"
         return with_exact(reward_review(answer.text, case.quality, quoted=quoted, truncated=answer.truncated))
+
+
+class LabDrill(LabTask):
+    """Judges lines of proofs, half of which are wrong: worked examples before all, so that no role copies unread."""
+
+    def prompt(self, number: int) -> str:
+        """As Task.prompt."""
+        return self.example(number).prompt
+
+    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        """As Task.rewards: 1 for the lab's own answer."""
+        right = [float(answers[-1].text.strip() == self.example(number).answer) for number, answers in tries]
+        return [Reward(score, {"score": score}) for score in right]
+
+    def example(self, number: int) -> Example:
+        """As Task.example."""
+        return drill_example(self.stream.item(number).theorem, number)
+
+
+def drill_example(theorem: Theorem, seed: int) -> Example:
+    """A drill of the lab as a worked example."""
+    lines, judged = drill(theorem, seed)
+    return Example(f"{JUDGE}\n\n{theorem.statement}\n\n{lines}", judged)
 
 
 def exact_score(case: Case, proof: str | None) -> float | None:
