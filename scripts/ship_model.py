@@ -8,15 +8,26 @@ STEP is the generator of the last iteration where it is not given. The figures a
 import argparse
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 
 from model.card import OURS
 
 TARGET = Path(__file__).parents[1] / "model" / "shipped"
 LARGEST = 16 * 10**6  # bytes in the repository
+MACHINE = (".threads", ".device")  # settings of the machine, which change no result but its last digits
+STARTING = (
+    "- It learnt from worked examples alone: the lab's, and corrections of its own proofs and analyses by the lab's",
+    "  checker. Reinforcement learning comes after this step; none is in it.",
+)
+REINFORCED = (
+    "- Labels of the first iteration are exact; the prover's reward is the trained verifier's score throughout.",
+)
 
 
 def main() -> None:
@@ -33,7 +44,7 @@ def main() -> None:
         raise SystemExit(f"{source} has {size:,} bytes; at most {LARGEST:,} may be shipped")
     TARGET.mkdir(exist_ok=True)
     for path in source.iterdir():
-        shutil.copy2(path, TARGET / path.name)
+        shutil.copyfile(path, TARGET / path.name)
     data = manifest["config"]["train"]["data"]
     domain = {"families": data["families"], "levels": data["levels"], "prompts": "lab"}
     (TARGET / "domain.json").write_text(json.dumps(domain) + "\n", encoding="utf-8")
@@ -43,19 +54,34 @@ def main() -> None:
     print(f"{TARGET}: {step} of {args.run.name}, {size:,} bytes")
 
 
+def command(config: dict[str, Any]) -> str:
+    """The command that makes a run with these settings: where they differ from those that it has by itself."""
+    with initialize_config_module("conf", version_base="1.3"):
+        usual = OmegaConf.to_container(compose("cotrain"), resolve=True)
+    own = {key: value for key, value in config.items() if key not in {"command", "run", "seed"}}
+    return " ".join(["lemmata cotrain", f"seed={config['seed']}", *_changes(own, usual, "")])
+
+
+def _changes(own: Any, usual: Any, at: str) -> Iterator[str]:
+    if isinstance(own, dict) and isinstance(usual, dict):
+        for key, value in own.items():
+            yield from _changes(value, usual.get(key), f"{at}.{key}" if at else key)
+    elif own != usual and not at.endswith(MACHINE):
+        yield f"{at}={json.dumps(own)}"
+
+
 def with_recipe(card: str, manifest: dict[str, Any], step: str, figures: Path) -> str:
     """The card of the saved model, extended; it is then nobody's to overwrite."""
-    config = manifest["config"]
-    data = config["train"]["data"]
+    data = manifest["config"]["train"]["data"]
     lines = [
         "",
         "## How it was made",
         "",
-        f"Step `{step}` of `lemmata cotrain seed={config['seed']}` at commit {manifest['commit']} (docs/recipe.md):",
-        "trained from scratch on theorems of the lab, and on nothing else.",
+        f"Step `{step}` of `{command(manifest['config'])}` at commit",
+        f"{manifest['commit']} (docs/recipe.md): trained from scratch on theorems of the lab, and on nothing else.",
         "",
         f"- Families {', '.join(data['families'])}; levels {', '.join(map(str, data['levels']))}.",
-        "- Labels of the first iteration are exact; the prover's reward is the trained verifier's score throughout.",
+        *(STARTING if step == "base" else REINFORCED),
         "",
         "## Limits",
         "",
