@@ -95,4 +95,4 @@ def _texts(config: TrainConfig) -> Iterator[str]:
     task = task_of(replace(config, data={**config.data, "examples": None}), "generator", "train")
     for number in range(config.new_model.tokenizer_examples):
         example = task.example(number)
-        yield from (example.prompt, example.given + example.answer)
+        yield from (example.prompt, example.whole)

@@ -117,10 +117,10 @@ class Supervised:
 
 
 def encode(learner: Learner, example: Example, learn_prompt: bool = False) -> Encoded:
-    """Token ids of an example; the answer ends with the end-of-text token. The given start of it is never learnt."""
+    """Token ids of an example as far as it is learnt; a whole answer ends with the end-of-text token."""
     prompt = learner.render(example.prompt)
     given = learner.encode(example.given)
-    answer = [*learner.encode(example.answer), learner.end]
+    answer = [*learner.encode(example.answer), *([] if example.rest else [learner.end])]
     ids = [*prompt, *given, *answer]
     learnt = [*(range(1, len(prompt)) if learn_prompt else ()), *range(len(ids) - len(answer), len(ids))]
     return Encoded(ids, learnt)

@@ -21,11 +21,18 @@ class Example:
     """A worked example of supervised training: the user's ``prompt`` and the ``answer`` to learn.
 
     ``given``: a start of the answer that is read and not learnt, as a faulty proof before its honest evaluation.
+    ``rest``: an end of it that is neither, as the evaluation of a proof that is always right.
     """
 
     prompt: str
     answer: str
     given: str = ""
+    rest: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The whole answer."""
+        return self.given + self.answer + self.rest
 
 
 class Task(Protocol):

@@ -10,13 +10,13 @@ places that it comes to: dataset aggregation (DAgger; Ross, Gordon and Bagnell, 
 from collections.abc import Iterator, Sequence
 
 from lab.analyses import write_analysis
-from lab.answers import write_answer, write_parts
+from lab.answers import write_parts
 from lab.reviews import write_review
 from lab.theorem import Theorem
 from lab.writer import written_sums
 from proofs.templates import Templates
 from rl.task import Example
-from rl.tasks.lab import drill_example
+from rl.tasks.lab import drill_example, proof_example
 from rl.tasks.tables import Case
 
 ADD = "Add."  # the user's message
@@ -46,7 +46,7 @@ def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
         yield Example(templates.proof(case.statement), evaluation, given=given)
         if case.label != 1:
             prompt = templates.refinement(case.statement, [(case.proof, [analysis])])
-            yield Example(prompt, write_answer(theorem, theorem.derivation, seed=number))
+            yield proof_example(prompt, theorem, theorem.derivation, number)
 
 
 def on_analyses(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:

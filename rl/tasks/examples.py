@@ -23,7 +23,7 @@ class ExamplesTask(WrappedTask):
 
 
 def read_examples(path: str) -> list[Example]:
-    """The rows of a table with ``prompt`` and ``answer``; ``given``: a start of the answer that is not learnt.
+    """The rows of a table with ``prompt`` and ``answer``; ``given`` and ``rest``: start and end of it not learnt.
 
     Raises LemmataError where it cannot be read, is empty, or a row lacks one of them.
     """
@@ -32,7 +32,8 @@ def read_examples(path: str) -> list[Example]:
         prompt, answer = row.cells.get("prompt"), row.cells.get("answer")
         if not isinstance(prompt, str) or not isinstance(answer, str):
             raise LemmataError(f"{row.where}: a worked example needs the columns prompt and answer, both text")
-        examples.append(Example(prompt, answer, str(row.cells.get("given") or "")))
+        given, rest = (str(row.cells.get(name) or "") for name in ("given", "rest"))
+        examples.append(Example(prompt, answer, given, rest))
     if not examples:
         raise LemmataError(f"{path} has no examples to learn from")
     return examples

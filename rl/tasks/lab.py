@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab import check
-from lab.answers import write_answer, write_parts
+from lab.answers import BETWEEN, write_parts
 from lab.drills import drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
@@ -97,6 +97,10 @@ class LabProver(LabTask):
         candidates = [(sections.body, [sections.self_evaluation])]
         return self.templates.refinement(self.cases.case(number).statement, candidates)
 
+    def answer(self, item: Item) -> Example:
+        """As LabTask.answer."""
+        return proof_example(self.ask(case_of(item)), item.theorem, item.theorem.derivation, item.seed)
+
     def reward(self, case: Case, answer: Answer) -> Reward:
         """As LabTask.reward; the part ``pass`` tells complete proofs. No reward where the truth is not known."""
         truth = exact_score(case, split_proof(answer.text).body)
@@ -122,7 +126,7 @@ class LabRefiner(LabProver):
 
     def answer(self, item: Item) -> Example:
         """As LabTask.answer: the proof that the defect was planted in."""
-        return Example(self.ask(case_of(item)), write_answer(item.theorem, item.proof.source, seed=item.draw))
+        return proof_example(self.ask(case_of(item)), item.theorem, item.proof.source, item.draw)
 
 
 class LabVerifier(LabTask):
@@ -167,6 +171,12 @@ class LabDrill(LabTask):
     def example(self, number: int) -> Example:
         """As Task.example."""
         return drill_example(self.stream.item(number).theorem, number)
+
+
+def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Example:
+    """A right proof to learn. Its evaluation is not: beside right proofs alone one learns to call them so unread."""
+    written, evaluation = write_parts(theorem, proof, seed=seed)
+    return Example(prompt, written + BETWEEN, rest=evaluation.removeprefix(BETWEEN))
 
 
 def drill_example(theorem: Theorem, seed: int) -> Example:

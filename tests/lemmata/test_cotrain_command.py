@@ -20,7 +20,7 @@ SMALL = [
     *("recipe=smoke", "train.threads=1", "train.validation.items=2"),
     *("train.new_model.tokenizer_examples=100", "train.stages.rl.steps=1", "train.stages.rl.groups=2"),
     *("train.stages.rl.sampling.max_tokens=192", "prover.stages.rl.steps=1", "generator.mixed.stages.rl.steps=1"),
-    *("cold_start.stages.sft.steps=250",),
+    *("cold_start.stages.sft.steps=220",),
     *(
         "turns=1",
         "verifier_meta.stages.rl.steps=1",

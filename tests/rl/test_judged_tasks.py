@@ -46,7 +46,7 @@ def judged(role: RoleName, verifier: Fixed | None, meta: Fixed | None, data: Dat
 def test_a_provers_reward_is_its_judges_and_the_truth_stays_in_the_log() -> None:
     verifier, meta = Fixed([SAYS % "0.5", SAYS % "1"]), Fixed([SAYS % "0.5"])
     task = judged("prover", verifier, meta)
-    right = task.example(0).answer
+    right = task.example(0).whole
     (reward,) = task.rewards([(0, [Answer(right)])])
     # R_Y = 0.75, the mean of two analyses; the self-score of 1 is 0.25 off; R_meta is 0.5.
     assert reward.total == pytest.approx(0.76 * 0.75 + 0.24 * 0.75 * 0.5)
@@ -58,7 +58,7 @@ def test_a_provers_reward_is_its_judges_and_the_truth_stays_in_the_log() -> None
 
 def test_a_judge_that_says_nothing_leaves_no_reward() -> None:
     task = judged("prover", Fixed(["I do not know."]), None)
-    (reward,) = task.rewards([(0, [Answer(task.example(0).answer)])])
+    (reward,) = task.rewards([(0, [Answer(task.example(0).whole)])])
     assert reward.total is None
 
 
@@ -71,7 +71,7 @@ def test_no_proof_is_shown_to_no_judge() -> None:
 
 def test_a_verifiers_reward_holds_the_rating_of_its_analysis() -> None:
     task = judged("verifier", None, Fixed([SAYS % "0.5"]))
-    (reward,) = task.rewards([(0, [Answer(task.example(0).answer)])])
+    (reward,) = task.rewards([(0, [Answer(task.example(0).whole)])])
     assert reward.total == 0.5
     assert reward.parts["quality"] == 1.0
     assert reward.parts["exact"] == 1.0
@@ -80,7 +80,7 @@ def test_a_verifiers_reward_holds_the_rating_of_its_analysis() -> None:
 def test_judges_do_not_measure() -> None:
     judges = Judges(JudgesConfig(), Fixed([SAYS % "0"]), None)
     task = make_task("prover", DATA, templates(), "validation", 0, judges)
-    (reward,) = task.rewards([(0, [Answer(task.example(0).answer)])])
+    (reward,) = task.rewards([(0, [Answer(task.example(0).whole)])])
     assert reward.total == 1.0
 
 
@@ -99,7 +99,7 @@ def test_a_tables_cases_take_turns_with_planted_ones(role: RoleName, column: str
     prompts = [task.prompt(number) for number in range(10)]
     assert prompts[::2] == [planted.prompt(number) for number in range(5)]
     assert prompts[1::2] == [other.prompt(number) for number in (0, 1, 2, 0, 1)]
-    (reward,) = task.rewards([(1, [Answer(other.example(0).answer)])])
+    (reward,) = task.rewards([(1, [Answer(other.example(0).whole)])])
     assert reward.total == 1.0
 
 

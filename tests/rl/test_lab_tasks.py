@@ -32,9 +32,9 @@ def test_worked_examples_earn_all(role: RoleName) -> None:
     for number in range(40):
         example = task.example(number)
         assert example.prompt == task.prompt(number)
-        (reward,) = task.rewards([(number, [Answer(example.answer)])])
+        (reward,) = task.rewards([(number, [Answer(example.whole)])])
         assert reward.total == 1.0, (number, reward)
-        (cut,) = task.rewards([(number, [Answer(example.answer, truncated=True)])])
+        (cut,) = task.rewards([(number, [Answer(example.whole, truncated=True)])])
         assert cut.total == 0.0
 
 
@@ -54,7 +54,7 @@ def prover_rewards(answer: str, number: int = 0) -> Reward:
 
 def test_a_provers_reward_weighs_proof_and_honesty() -> None:
     """0.76 R_Y + 0.24 (1 - |s' - R_Y|), and nothing without the format (DeepSeekMath-V2, section 2.2)."""
-    right = task_of("prover").example(0).answer
+    right = task_of("prover").example(0).whole
     assert prover_rewards(right.replace(ONE, "\\boxed{0}")).total == pytest.approx(0.76)
     wrong = (
         "## Solution\nThe claim holds, clearly.\n\n## Self Evaluation\n\n" + right.split("## Self Evaluation\n\n")[1]
@@ -68,7 +68,7 @@ def test_a_provers_reward_weighs_proof_and_honesty() -> None:
 def test_refinement_shows_the_proof_and_its_evaluation() -> None:
     task = task_of("prover", rounds=2)
     assert isinstance(task, LabProver)
-    first = Answer(task.example(3).answer)
+    first = Answer(task.example(3).whole)
     follow_up = task.follow_up(3, [first])
     sections = split_proof(first.text)
     assert follow_up is not None
@@ -95,7 +95,7 @@ def test_a_generators_problems_come_from_all_kinds_in_their_shares() -> None:
 def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
     task = task_of("generator")
     assert isinstance(task, MixedTask)
-    tries = [(number, [Answer(task.example(number).given + task.example(number).answer)]) for number in range(40)]
+    tries = [(number, [Answer(task.example(number).whole)]) for number in range(40)]
     for (number, _), reward in zip(tries, task.rewards(tries), strict=True):
         kind = task.place(number)[0]
         assert all(part.startswith(f"{kind}/") for part in reward.parts)
@@ -108,7 +108,7 @@ def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:
     scores = set()
     for number in range(30):
         example = task.example(number)
-        (reward,) = task.rewards([(number, [Answer(example.given + example.answer)])])
+        (reward,) = task.rewards([(number, [Answer(example.whole)])])
         assert reward.parts["self_evaluator/self_score"] == 1.0
         scores.add(reward.parts["self_evaluator/proof"])
     assert scores == {0.0, 0.5, 1.0}

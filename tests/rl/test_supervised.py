@@ -47,6 +47,14 @@ def test_what_is_given_of_an_answer_is_never_learnt() -> None:
     assert TOKENIZER.decode([ids[place] for place in learnt[prompt - 1 : -1]]) == example.answer[2:]
 
 
+def test_an_answer_with_a_rest_does_not_end() -> None:
+    taught = learner(small_module())
+    example = Letters().example(3)
+    whole, cut = encode(taught, example), encode(taught, replace(example, rest="and more"))
+    assert cut.ids == whole.ids[:-1]
+    assert cut.learnt == whole.learnt[:-1]
+
+
 @pytest.mark.parametrize("micro_tokens", [10, 50, 1000])
 def test_loss_and_gradients_are_those_of_answers_alone(micro_tokens: int) -> None:
     module = small_module()
