@@ -60,9 +60,11 @@ _CHECKED = (
     "all steps are right and the claim is settled",
     "each relation was checked, and so was the verdict",
 )
+_SIDE = r"(?:[a-z](?![a-z])|[-+*/^() 0-9]){1,60}"
+_RELATION = f"{_SIDE} [<=>] {_SIDE}"
 _REMARK = re.compile(
-    r"line [0-9]{1,4}: (?:.{1,200} is right|.{1,200} is claimed: the claim is (?:true|false)"
-    r"|-?[0-9][-+/ 0-9]{0,60} [<=>] -?[0-9/]{1,20})\.",
+    r"line [0-9]{1,4}: (?:.{1,200} is right|.{1,200} is claimed: it (?:holds|fails)"
+    rf"|{_RELATION}(?:, {_RELATION}){{0,5}})\.",
     re.IGNORECASE,
 )
 

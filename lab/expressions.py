@@ -86,6 +86,13 @@ def holds_variable(expr: Expr) -> bool:
     return expr.op == "var" or any(holds_variable(part) for part in expr.args if isinstance(part, Expr))
 
 
+def holds_sum(expr: Expr) -> bool:
+    """Whether a sum occurs, other than within the value of a sequence such as u(n + 1)."""
+    if expr.op == "call":
+        return False
+    return expr.op == "add" or any(holds_sum(part) for part in expr.args if isinstance(part, Expr))
+
+
 def signed_terms(expr: Expr) -> tuple[Expr, ...]:
     """The terms of a sum; of anything else, itself."""
     return expr.args if expr.op == "add" else (expr,)

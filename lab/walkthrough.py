@@ -1,26 +1,25 @@
 """Going through a proof as an analysis does: what is to be judged, in its order, and what is worked out before.
 
 To work something out before it is judged is what makes a judgement more than a guess: a sum is added up again, two
-numbers are compared, and before the verdict what was found is put beside what is claimed.
+numbers are compared, a product is multiplied out (``lab.workings``), and before the verdict what was found is put
+beside what is claimed.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from lab.algebra import Algebra
 from lab.claims import Solutions
 from lab.complaints import quotation, quote_at
-from lab.expressions import Expr, Number, add, is_numeral, num, render, signed_terms
+from lab.expressions import num, render
 from lab.language import read
 from lab.limits import Refused
 from lab.moves import Move, Reading, interpret
 from lab.sentences import Chain, Sentence, Span
 from lab.theorem import Proposition
-from lab.writer import apart
+from lab.workings import Workings
 
-MOST_ADDED = 3  # numbers that are added up in one go
 _VERDICTS = {Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.AGREE, Move.DIFFER}
-_CONSTANT = 0  # the monomial of a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class _Reader:
     def __init__(self, theorem: Proposition, proof: str) -> None:
         self.theorem = theorem
         self.proof = proof
-        self.algebra = Algebra()
+        self.workings = Workings(theorem.claim)
         self.found = "nothing"
 
     def items(self, sentences: Sequence[Sentence]) -> Iterator[Item]:
@@ -62,7 +61,7 @@ class _Reader:
                 yield Item(line, "", self._verdict())
             elif reading and chains:
                 yield from self._relations(line, sentence, reading, chains)
-                self.found = ", ".join(self._text(*_last(chain)) for chain in chains)
+                self.found = self._shown(chains)
             else:
                 yield Item(line, quotation(self._text(*sentence.span)))
 
@@ -76,8 +75,17 @@ class _Reader:
             signs = chain.relations if not chain.lead else (chain.lead, *chain.relations)
             for place, sign in enumerate(signs):
                 left, right = terms[place], terms[place + 1]
-                working = "" if left is None or right is None or chain.modulus else self._working(left, sign, right)
+                working = "" if left is None or right is None or chain.modulus else self.workings.of(left, sign, right)
                 yield Item(line, quote_at(self.proof, *_span(chain, place)), working)
+
+    def _shown(self, chains: Sequence[Chain]) -> str:
+        """The last relations, or of the values of both sides how they compare."""
+        solving = isinstance(self.theorem.claim, Solutions)
+        if not solving and len(chains) == 2 and all(chain.relations[-1:] == ("=",) for chain in chains):
+            with suppress(Refused):
+                if order := self.workings.compared(*(chain.terms[-1] for chain in chains)):
+                    return order
+        return ", ".join(self._text(*_last(chain)) for chain in chains)
 
     def _verdict(self) -> str:
         claim = self.theorem.claim
@@ -86,35 +94,11 @@ class _Reader:
             claimed = ", ".join(sorted(names, key=self.theorem.statement.rfind)) or "nothing"
         else:
             claimed = f"{claim.relation} {render(claim.right)}"
-        truth = "true" if self.theorem.truth else "false"
-        return f"{self.found} is found, {claimed} is claimed: the claim is {truth}"
-
-    def _working(self, left: Expr, sign: str, right: Expr) -> str:
-        """A sum of a few numbers with its value; of an inequality the numbers that decide it, truly compared."""
-        try:
-            if sign == "=":
-                total = self._value([left]) if _few_numbers(left) and is_numeral(right) else None
-                return "" if total is None else f"{render(left)} = {render(num(total))}"
-            one, other = self._value(apart(left)[1]), self._value([right])
-        except Refused:  # beyond what the checker computes
-            return ""
-        if sign == "!=" or one is None or other is None:
-            return ""
-        order = "=" if one == other else "<" if one < other else ">"
-        return f"{render(num(one))} {order} {render(num(other))}"
-
-    def _value(self, numbers: Sequence[Expr]) -> Number | None:
-        """Their sum; None where one is no number."""
-        values = self.algebra.value(self.algebra.terms(add(*numbers)))
-        return None if set(values) - {_CONSTANT} else values.get(_CONSTANT, 0)
+        # Not in the words of the verdict that is to be judged, which could be copied.
+        return f"{self.found} is found, {claimed} is claimed: it {'holds' if self.theorem.truth else 'fails'}"
 
     def _text(self, start: int, end: int) -> str:
         return " ".join(self.proof[start:end].split())
-
-
-def _few_numbers(expr: Expr) -> bool:
-    terms = signed_terms(expr)
-    return 1 < len(terms) <= MOST_ADDED and all(map(is_numeral, terms))
 
 
 def _span(chain: Chain, place: int) -> Span:

@@ -1,0 +1,99 @@
+"""What is worked out of a relation before it is judged: sums added up, numbers compared, products multiplied out."""
+
+from collections.abc import Iterator, Sequence
+
+from lab.algebra import Algebra
+from lab.claims import Claim, Solutions
+from lab.expressions import (
+    Expr,
+    Number,
+    add,
+    div,
+    holds_sum,
+    holds_variable,
+    is_numeral,
+    neg,
+    num,
+    render,
+    signed_terms,
+)
+from lab.limits import Refused
+from lab.writer import apart
+
+MOST_ADDED = 3  # numbers that are added up in one go
+LONGEST = 60  # characters of a working
+_CONSTANT = 0  # the monomial of a number
+
+
+class Workings:
+    """Works out the relations of one proof in their order; each product is multiplied out where it first occurs."""
+
+    def __init__(self, claim: Claim | Solutions) -> None:
+        self.algebra = Algebra()
+        self.solving = isinstance(claim, Solutions)
+        self.before = (claim.left, claim.right)  # the equation that the next one follows from
+        self.known: set[Expr] = set()
+
+    def of(self, left: Expr, sign: str, right: Expr) -> str:
+        """All that is worked out of ``left sign right``, true whatever the relation claims; may be empty."""
+        try:
+            found = self._equation(left, right) if sign == "=" else self._comparison(left, right)
+        except Refused:  # beyond what the checker computes
+            return ""
+        return found if sign != "!=" else ""
+
+    def compared(self, left: Expr, right: Expr) -> str:
+        """Two sides that are numbers, in their order; empty where one is none."""
+        one, other = self._value([left]), self._value([right])
+        if one is None or other is None:
+            return ""
+        order = "=" if one == other else "<" if one < other else ">"
+        return f"{render(num(one))} {order} {render(num(other))}"
+
+    def _equation(self, left: Expr, right: Expr) -> str:
+        if _few_numbers(left) and is_numeral(right):
+            total = self._value([left])
+            return "" if total is None else f"{render(left)} = {render(num(total))}"
+        terms = [term for side in (*self.before, left, right) for term in signed_terms(side)]
+        found = [*self._multiplied(terms), *self._divided(left)]
+        if self.solving:
+            self.before = left, right
+        return ", ".join(text for text in found if len(text) <= LONGEST)
+
+    def _comparison(self, left: Expr, right: Expr) -> str:
+        """Of an inequality the numbers that decide it."""
+        return self.compared(add(*apart(left)[1]), right)
+
+    def _multiplied(self, terms: Sequence[Expr]) -> Iterator[str]:
+        for term in dict.fromkeys(terms):
+            if _is_product(term) and term not in self.known:
+                self.known.add(term)
+                values = self.algebra.value(self.algebra.terms(term))
+                yield f"{render(term)} = {render(self.algebra.expression(values))}"
+
+    def _divided(self, left: Expr) -> Iterator[str]:
+        """What x is after an equation such as 6x = 4."""
+        times, number = self.algebra.value(self.algebra.terms(self.before[0])), self._value([self.before[1]])
+        if self.solving and left.op == "var" and len(times) == 1 and number is not None:
+            ((mono, divisor),) = times.items()
+            size = abs(divisor)
+            if mono != _CONSTANT and isinstance(size, int) and isinstance(number, int) and number and divisor != 1:
+                quotient = div(num(abs(number)), size)
+                quotient = neg(quotient) if number * divisor < 0 else quotient
+                value = self._value([quotient])
+                yield f"{render(quotient)} = {render(num(value))}" if value is not None else ""
+
+    def _value(self, numbers: Sequence[Expr]) -> Number | None:
+        """Their sum; None where one is no number."""
+        values = self.algebra.value(self.algebra.terms(add(*numbers)))
+        return None if set(values) - {_CONSTANT} else values.get(_CONSTANT, 0)
+
+
+def _few_numbers(expr: Expr) -> bool:
+    terms = signed_terms(expr)
+    return 1 < len(terms) <= MOST_ADDED and all(map(is_numeral, terms))
+
+
+def _is_product(term: Expr) -> bool:
+    """Whether there is something to multiply out: a sum in parentheses, or numbers that are not one number."""
+    return holds_sum(term) or not (holds_variable(term) or is_numeral(term))
