@@ -60,7 +60,7 @@ _CHECKED = (
     "all steps are right and the claim is settled",
     "each relation was checked, and so was the verdict",
 )
-_SIDE = r"(?:[a-z](?![a-z])|[-+*/^() 0-9]){1,60}"
+_SIDE = r"(?:[xyz]|[a-z](?![a-z])|[-+*/^() 0-9]){1,60}"
 _RELATION = f"{_SIDE} [<=>] {_SIDE}"
 _REMARK = re.compile(
     r"line [0-9]{1,4}: (?:.{1,200} is right|.{1,200} is claimed: it (?:holds|fails)"
