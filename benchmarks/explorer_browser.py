@@ -3,10 +3,10 @@
     python -m benchmarks.explorer_run runs/large
     python -m benchmarks.explorer_browser runs/large
 
-The app runs in a process of its own. Each page is opened in a new tab; it stands when the app says that its script has
-ended and its text has not changed for 0.4 seconds, which are left out. First with nothing indexed: the page shows what
-it has and goes on by itself, so its first text counts; then, when all is indexed, the median and the longest of five
-times.
+The app runs in a process of its own. A page stands when the app says that its script has ended and its text has not
+changed for 0.4 seconds, which are left out. Each page is opened by its address in a new tab: first with nothing
+indexed, where it shows what it has and goes on by itself, so its first text counts; then, when all is indexed, the
+median and the longest of five times. The last two are those of a click on a link to it, on another page of the app.
 """
 
 import argparse
@@ -25,13 +25,22 @@ from playwright.sync_api import BrowserContext, sync_playwright
 
 from benchmarks.explorer_pages import queries
 
-ENDED = "[data-testid=stApp][data-test-script-state=notRunning]"
 # Since when the text has been the same, in milliseconds of the page's own clock, which starts with its loading.
 SAME_SINCE = """() => {
+  if (!document.querySelector('[data-testid=stApp][data-test-script-state=notRunning]')) return 0;
   const text = document.querySelector('[data-testid=stMain]')?.innerText ?? '';
   const now = performance.now();
   if (window.benchmarkText !== text) { window.benchmarkText = text; window.benchmarkSince = now; }
   return text && now - window.benchmarkSince > 400 ? window.benchmarkSince : 0;
+}"""
+# Follows a link to an address, the first of the menu turned there; gives the time.
+CLICK = """query => {
+  window.benchmarkText = document.querySelector('[data-testid=stMain]').innerText;
+  window.benchmarkSince = Infinity;
+  const link = document.querySelector('.lm-menu a');
+  link.setAttribute('href', './?' + query);
+  link.click();
+  return performance.now();
 }"""
 HAS_TEXT = "() => document.querySelector('[data-testid=stMain]')?.innerText.trim()"
 TIMES = 5
@@ -47,14 +56,17 @@ def main() -> None:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         browser = launched.new_context()  # one for all pages: it keeps Streamlit's own files, as a reader's does
-        print("page         cold     median   longest   (seconds; the latter two indexed)")
+        print("             opened                        by a click")
+        print("page         cold     median   longest     median   longest   (seconds; all but cold indexed)")
         cold = {name: _cold(browser, run, query) for name, query in pages.items()}
         with _explored(run) as address:
             _seconds(browser, address, pages["label"])  # indexes all of the run
             for name, query in pages.items():
                 warm = [_seconds(browser, address, query) for _ in range(TIMES)]
-                found = cold[name], statistics.median(warm), max(warm)
-                print(f"{name or 'runs':12} {'     '.join(f'{seconds:.2f}' for seconds in found)}")
+                elsewhere = pages["lab" if name != "lab" else ""]
+                turned = [_clicked(browser, address, elsewhere, query) for _ in range(TIMES)]
+                found = cold[name], statistics.median(warm), max(warm), statistics.median(turned), max(turned)
+                print(f"{name or 'runs':12} {'     '.join(f'{seconds:.2f}' for seconds in found)}", flush=True)
 
 
 def _cold(browser: BrowserContext, run: Path, query: Mapping[str, str]) -> float:
@@ -73,10 +85,20 @@ def _seconds(browser: BrowserContext, address: str, query: Mapping[str, str]) ->
     """Seconds from opening a page to the last change of its text."""
     page = browser.new_page()
     page.goto(f"{address}/?{urlencode(query)}")
-    page.wait_for_selector(ENDED, timeout=LONGEST)
     since = page.wait_for_function(SAME_SINCE, polling=50, timeout=LONGEST).json_value()
     page.close()
     return since / 1000
+
+
+def _clicked(browser: BrowserContext, address: str, start: Mapping[str, str], query: Mapping[str, str]) -> float:
+    """Seconds from a click on page ``start`` on a link to another to the last change of the text."""
+    page = browser.new_page()
+    page.goto(f"{address}/?{urlencode(start)}")
+    page.wait_for_function(SAME_SINCE, polling=50, timeout=LONGEST)
+    clicked = page.evaluate(CLICK, urlencode(query))
+    since = page.wait_for_function(SAME_SINCE, polling=50, timeout=LONGEST).json_value()
+    page.close()
+    return (since - clicked) / 1000
 
 
 @contextmanager

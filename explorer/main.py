@@ -21,6 +21,7 @@ from explorer.ui import (
 from explorer.ui.parts import href
 from explorer.ui.site import Page, query, read_only, shown
 from explorer.ui.style import CSS
+from explorer.ui.turning import turn_pages
 
 # Address: (page, its name in the menu). Those without a name are reached by links.
 PAGES: dict[str, tuple[Page, str]] = {
@@ -48,6 +49,7 @@ def main() -> None:
     asked = query("page")
     with st.sidebar:
         st.html(_menu(asked))
+        turn_pages()
     page, _ = PAGES.get(asked, PAGES[""])
     shown(page)
 

@@ -65,17 +65,20 @@ def words(figures: Sequence[Figure | None], name: str, *, items: bool = False, s
 
 
 def headlines(runs: Sequence[Summary], iterations: int) -> Table:
-    """The main figures of the cold start, and of each iteration's specialists and generator."""
+    """The main figures of the cold start, and of each iteration's specialists and generator, as far as measured."""
     columns: list[tuple[str, Callable[[str], str]]] = [("cold start", lambda role: "base")]
     for number in range(1, iterations + 1):
         columns.append((f"{number}: specialist", specialists(number).__getitem__))
         columns.append((f"{number}: generator", lambda role, model=f"{number}-generator": model))
-    rows = []
-    for name, figure in HEADLINES:
-        cells = [words(_figures(runs, of(ROLES[name]), name, figure), figure) for _, of in columns]
-        rows.append([f"{TITLES[name]}: {NAMES.get(figure, figure)}", *cells])
+    found = {
+        title: [words(_figures(runs, of(ROLES[name]), name, figure), figure) for name, figure in HEADLINES]
+        for title, of in columns
+    }
+    measured = {title: cells for title, cells in found.items() if set(cells) != {"-"}}
+    names = [f"{TITLES[name]}: {NAMES.get(figure, figure)}" for name, figure in HEADLINES]
+    rows = [list(row) for row in zip(names, *measured.values(), strict=True)]
     note = "Test stream. Shares in percent; [95 % interval]" if len(runs) == 1 else _SEVERAL
-    return Table("Main figures", ["figure", *(title for title, _ in columns)], rows, note)
+    return Table("Main figures", ["figure", *measured], rows, note)
 
 
 _SEVERAL = "Test stream. Shares in percent; mean over the runs (lowest to highest)"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +96,14 @@ class Looking:
         self.page.goto(f"{self.address}/?{urlencode({'page': page, **query})}")
         self.settle()
         return time.monotonic() - start
+
+    def turn(self, act: Callable[[], object]) -> None:
+        """Do what leads to another page, and wait for it."""
+        before = self.text()
+        act()
+        changed = "before => document.querySelector('[data-testid=stMain]')?.innerText !== before"
+        self.page.wait_for_function(changed, arg=before, timeout=LONGEST * 1000)
+        self.settle()
 
     def settle(self) -> None:
         """Wait until the app has shown all it has."""

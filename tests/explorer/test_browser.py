@@ -111,14 +111,29 @@ def test_every_record_has_an_address(looking: Looking, runs: Path) -> None:
         looking.go("record", run="search", id=record.id)
         assert f'"id": "{record.id}"' in looking.text()
     judged = first(runs, "search", Review)
-    looking.page.get_by_text("Read the problem").click()
-    looking.settle()
+    looking.turn(looking.page.get_by_text("Read the problem").click)
     assert "Attempts" in looking.text()
     looking.go("record", run="search", id=judged.id)
-    looking.page.get_by_text("Read it below its analysis").click()
-    looking.settle()
+    looking.turn(looking.page.get_by_text("Read it below its analysis").click)
     opened = looking.page.locator("details[open]", has_text=judged.analysis_id[:8])
     assert opened.count() == 1
+
+
+def test_a_click_turns_the_page_without_loading_the_app_anew(looking: Looking) -> None:
+    looking.go("run", run="search")
+    looking.page.evaluate("window.sameDocument = true")
+    looking.turn(looking.page.locator(".lm-menu a", has_text="Laboratory").click)
+    assert looking.page.url.endswith("/?page=lab")
+    assert "The checker decides" in looking.text()
+    looking.turn(looking.page.go_back)
+    assert "run=search" in looking.page.url
+    assert looking.text().startswith("Runs")
+    assert "search" in looking.text()
+    assert looking.page.evaluate("window.sameDocument")
+    with looking.page.context.expect_page() as opened:  # a modified click is the browser's
+        looking.page.locator(".lm-menu a", has_text="Training").click(modifiers=["Control"])
+    opened.value.close()
+    assert "run=search" in looking.page.url
 
 
 def test_what_models_write_is_never_more_than_text_and_mathematics(looking: Looking, runs: Path) -> None:
