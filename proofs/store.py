@@ -94,11 +94,6 @@ class Run:
         if self._lock is not None:
             self._lock.release()
 
-    @property
-    def lemmata_version(self) -> str:
-        """Version of the program that created the run."""
-        return self.manifest["lemmata"]
-
     def log(self, problem: Problem) -> ProblemLog:
         """The log of a problem, opened for writing; the problem is its first record."""
         log = ProblemLog(self.folder / "problems" / f"{problem.id}.jsonl")
