@@ -1,5 +1,6 @@
 """Checked settings: a dataclass beside the class it configures, filled from a plain mapping, unknown keys refused."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar
@@ -13,6 +14,8 @@ __all__ = ["STRICT", "Count", "Name", "Positive", "Share", "read_config", "read_
 
 STRICT = ConfigDict(extra="forbid")
 C = TypeVar("C")
+# What pydantic adds to the key of a setting that may be one of several types: which of them it tried.
+_TYPE = re.compile(r"float|int|str|bool|(?:literal|tuple|list|dict)\[.*\]|constrained-\w+|function-\w+\[.*\]")
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -32,8 +35,11 @@ def read_config(cls: type[C], value: Any, where: str) -> C:
     try:
         return TypeAdapter(cls).validate_python(dict(value) if isinstance(value, Mapping) else value)
     except ValidationError as error:
-        problems = [_explain(where, dict(item)) for item in error.errors()]
-        raise LemmataError("; ".join(problems)) from error
+        problems: dict[str, list[str]] = {}  # by key and value; several where a setting may be one of several types
+        for item in error.errors():
+            given, said = _explain(where, dict(item))
+            problems.setdefault(given, []).append(said)
+        raise LemmataError("; ".join(f"{given}{', or '.join(said)}" for given, said in problems.items())) from error
 
 
 def read_part(cls: type[C], config: Mapping[str, Any]) -> C:
@@ -56,13 +62,15 @@ def _not_set(key: str) -> str:
     return f"{key} is not set; give it as {'+' if key.startswith('policies.') else ''}{key}=VALUE"
 
 
-def _explain(where: str, item: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in (where, *item["loc"]) if part != "")
+def _explain(where: str, item: Mapping[str, Any]) -> tuple[str, str]:
+    """The key, with its value where that is wrong, and what is the matter with it."""
+    parts = [str(part) for part in (where, *item["loc"])]
+    key = ".".join(part for part in parts if part and not _TYPE.fullmatch(part))
     if item["type"] == "missing":
-        return _not_set(key)
+        return _not_set(key), ""
     if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"{key}: there is no such setting"
+        return f"{key}: ", "there is no such setting"
     if item["type"] == "value_error":  # raised by a settings class itself, about several of its fields
-        return f"{key}: {item['ctx']['error']}"
+        return f"{key}: ", str(item["ctx"]["error"])
     said = item["msg"].replace("tuple", "list")
-    return f"{key}={item.get('input')!r}: {said[:1].lower()}{said[1:]}"
+    return f"{key}={item.get('input')!r}: ", f"{said[:1].lower()}{said[1:]}"

@@ -74,7 +74,7 @@ def test_methods(method: str, lemmata: CommandLine) -> None:
         (["method=linear", "parameters.lambda=2"], "no parameter lambda"),
         (["method=linear", "parameters.weight=[1,2,3]"], "parameters.weight has 3 numbers for 2 models"),
         (["method=linear", "parameters.weight=[1,-1]"], "add up to 0"),
-        (["method=linear", "parameters.weight=heavy"], "parameters.weight"),
+        (["method=linear", "parameters.weight=heavy"], "parameters.weight='heavy': input should be a valid number"),
         (["method=linear", "parameters.weight=.nan"], "parameters.weight"),
         (["method=ties", "parameters.density=0"], "parameters.density"),
         (["method=linear", "+parameters.gamma=1"], "parameters.gamma: there is no such setting"),
