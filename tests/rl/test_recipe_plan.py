@@ -176,9 +176,9 @@ def test_steps_can_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["+prover.data.sharse.x=1"], "step 1-prover-turn-1: data.sharse: there is no such setting"),
-        (["+prover.data.shares.poet=1"], "step 1-prover-turn-1: data: no kind of task 'poet'"),
-        (["prover.stages.rl.steps=0"], r"step 1-prover-turn-1: stages\.rl\.steps=0"),
+        (["+prover.data.sharse.x=1"], "step 1-prover: data.sharse: there is no such setting"),
+        (["+prover.data.shares.poet=1"], "step 1-prover: data: no kind of task 'poet'"),
+        (["prover.stages.rl.steps=0"], r"step 1-prover: stages\.rl\.steps=0"),
         (["train.data.levels=[9]"], "step apprentice: data: no level 9"),
         (["measure.hard=[9]"], r"measure\.hard: no level 9"),
         (["generator.merges.ties.parameters.density=7"], r"step 1-merge-ties: parameters\.density"),
