@@ -61,9 +61,9 @@ _CHECKED = (
     "each relation was checked, and so was the verdict",
 )
 _SIDE = r"(?:[xyz]|[a-z](?![a-z])|[-+*/^() 0-9]){1,60}"
-_RELATION = f"{_SIDE} [<=>] {_SIDE}"
+_RELATION = f"{_SIDE} (?:=|equals|is below|is above) {_SIDE}"
 _REMARK = re.compile(
-    r"line [0-9]{1,4}: (?:.{1,200} is right|.{1,200} is claimed: it (?:holds|fails)"
+    r"line [0-9]{1,4}: (?:.{1,200} is right|(?:found .{1,100}, claimed |x = ).{1,100}: it (?:holds|fails)"
     rf"|{_RELATION}(?:, {_RELATION}){{0,5}})\.",
     re.IGNORECASE,
 )

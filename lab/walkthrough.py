@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lab.claims import Solutions
 from lab.complaints import quotation, quote_at
-from lab.expressions import num, render
+from lab.expressions import is_numeral, num, render
 from lab.language import read
 from lab.limits import Refused
 from lab.moves import Move, Reading, interpret
@@ -19,7 +19,7 @@ from lab.sentences import Chain, Sentence, Span
 from lab.theorem import Proposition
 from lab.workings import Workings
 
-_VERDICTS = {Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.AGREE, Move.DIFFER}
+VERDICTS = {Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.AGREE, Move.DIFFER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,19 @@ class _Reader:
         self.proof = proof
         self.workings = Workings(theorem.claim)
         self.found = "nothing"
+        self.solutions: list[str] = []
 
     def items(self, sentences: Sequence[Sentence]) -> Iterator[Item]:
         for sentence in sentences:
             line = self.proof.count("\n", 0, sentence.span[0]) + 1
             reading = interpret(sentence)
             chains = tuple(chain for chain in reading.body if chain.relations or chain.lead) if reading else ()
-            if reading and reading.move in _VERDICTS:
+            if reading and reading.move in VERDICTS:
                 yield Item(line, "", self._verdict())
             elif reading and chains:
                 yield from self._relations(line, sentence, reading, chains)
                 self.found = self._shown(chains)
+                self.solutions = [chain.text for chain in chains if _names_solution(chain)]
             else:
                 yield Item(line, quotation(self._text(*sentence.span)))
 
@@ -88,17 +90,30 @@ class _Reader:
         return ", ".join(self._text(*_last(chain)) for chain in chains)
 
     def _verdict(self) -> str:
-        claim = self.theorem.claim
+        """What is found beside what is claimed; the verdict not in the proof's words, which could be copied."""
+        claim, verdict = self.theorem.claim, "it holds" if self.theorem.truth else "it fails"
         if isinstance(claim, Solutions):
-            names = [f"x = {render(num(value))}" for value in claim.claimed]
-            claimed = ", ".join(sorted(names, key=self.theorem.statement.rfind)) or "nothing"
-        else:
-            claimed = f"{claim.relation} {render(claim.right)}"
-        # Not in the words of the verdict that is to be judged, which could be copied.
-        return f"{self.found} is found, {claimed} is claimed: it {'holds' if self.theorem.truth else 'fails'}"
+            claimed = sorted((f"x = {render(num(value))}" for value in claim.claimed), key=self.theorem.statement.rfind)
+            if self.solutions:
+                return f"{', '.join(_matched(self.solutions, claimed))}: {verdict}"
+            return f"found {self.found}, claimed {', '.join(claimed) or 'nothing'}: {verdict}"
+        return f"found {self.found}, claimed {claim.relation} {render(claim.right)}: {verdict}"
 
     def _text(self, start: int, end: int) -> str:
         return " ".join(self.proof[start:end].split())
+
+
+def _names_solution(chain: Chain) -> bool:
+    return chain.relations == ("=",) and chain.terms[0].op == "var" and is_numeral(chain.terms[1])
+
+
+def _matched(found: Sequence[str], claimed: Sequence[str]) -> Iterator[str]:
+    """Solution by solution, whether it is both found and claimed, up to the first that is not."""
+    for solution in found:
+        yield f"{solution} is {'' if solution in claimed else 'not '}claimed"
+        if solution not in claimed:
+            return
+    yield from (f"{solution} is not found" for solution in claimed if solution not in found)
 
 
 def _span(chain: Chain, place: int) -> Span:

@@ -43,11 +43,11 @@ class Workings:
         return found if sign != "!=" else ""
 
     def compared(self, left: Expr, right: Expr) -> str:
-        """Two sides that are numbers, in their order; empty where one is none."""
+        """How two numbers compare, in words, since a sign could be copied; empty where a side is none."""
         one, other = self._value([left]), self._value([right])
         if one is None or other is None:
             return ""
-        order = "=" if one == other else "<" if one < other else ">"
+        order = "equals" if one == other else "is below" if one < other else "is above"
         return f"{render(num(one))} {order} {render(num(other))}"
 
     def _equation(self, left: Expr, right: Expr) -> str:

@@ -1,4 +1,4 @@
-"""Drills in judging: right judgements, of sums that are wrong half of the time and verdicts that are."""
+"""Drills in judging: right judgements, of lines, sums and verdicts that are wrong about half of the time."""
 
 import re
 
@@ -41,6 +41,19 @@ def test_sums_and_verdicts_are_wrong_about_half_of_the_time(family: str) -> None
             wrong_verdicts += (verdict[1] == "true") != theorem.truth
     assert 0.4 < wrong_sums / sums < 0.6
     assert 0.4 < wrong_verdicts / verdicts < 0.6
+
+
+@pytest.mark.parametrize("family", families())
+def test_lines_are_wrong_about_as_often_as_right(family: str) -> None:
+    lines, wrong = 0, 0
+    for seed in range(100):
+        theorem = generate(family, 2, seed, "train")
+        text, judged = drill(theorem, seed)
+        lines += text.count("\n") + 1
+        wrong += len(
+            {complaint.line for complaint in parse_analysis(f"{OPENING}\n{judged}\n{CLOSING}\n\\boxed{{0}}").complaints}
+        )
+    assert 0.3 < wrong / lines < 0.6
 
 
 def test_a_drill_depends_on_its_seed_alone() -> None:

@@ -21,7 +21,7 @@ from lab.statements import read_statement
 from lab.theorem import Proposition
 from lab.walkthrough import items
 
-ORDERS = {"=": eq, "<": lt, ">": gt}
+ORDERS = {"=": eq, "equals": eq, "is below": lt, "is above": gt}
 SQUARE = "Prove or refute: x^2 + 4x + 5 >= 1 for all real x."
 BY_PRODUCT = "Prove or refute: the real solutions of x^2 - 5x + 6 = 0 are exactly x = 3 and x = 2."
 RIGHT = "Line 3: this is right."
@@ -47,9 +47,9 @@ def test_a_proof_is_gone_through_relation_by_relation() -> None:
         "Line 1: x^2 + 4x + 5 = x^2 + 4x + 4 + 1 is right.",
         "Line 1: (x + 2)^2 = x^2 + 4x + 4.",
         "Line 1: = (x + 2)^2 + 1 is right.",
-        "Line 2: 1 = 1.",
+        "Line 2: 1 equals 1.",
         "Line 2: (x + 2)^2 + 1 >= 1 is right.",
-        "Line 3: (x + 2)^2 + 1 >= 1 is found, >= 1 is claimed: it holds.",
+        "Line 3: found (x + 2)^2 + 1 >= 1, claimed >= 1: it holds.",
         RIGHT,
     ]
 
@@ -59,7 +59,7 @@ def test_before_the_verdict_what_is_found_stands_beside_the_claim(said: str, rig
     lines = body(BY_PRODUCT, "So (x - 2)(x - 3) = 0.", "Hence x = 2 or x = 3.", f"The claim is {said}.")
     assert lines[2:4] == [
         "Line 2: x = 2 or x = 3 is right.",
-        "Line 3: x = 2, x = 3 is found, x = 3, x = 2 is claimed: it holds.",
+        "Line 3: x = 2 is claimed, x = 3 is claimed: it holds.",
     ]
     assert (lines[4] == RIGHT) == right
 
@@ -78,7 +78,7 @@ def test_products_are_multiplied_out_and_solutions_divided_before_they_are_judge
 def test_values_of_both_sides_are_compared() -> None:
     two_sides = "Prove or refute: x^2 + 1 >= x^2 + x for all real x."
     lines = body(two_sides, "At x = 3: x^2 + 1 = 10 and x^2 + x = 12.", "The claim is false.")
-    assert "Line 2: 10 < 12 is found, >= x^2 + x is claimed: it fails." in lines
+    assert "Line 2: found 10 is below 12, claimed >= x^2 + x: it fails." in lines
 
 
 def test_a_false_sum_in_an_equation_is_a_wrong_step_and_loses_no_solution() -> None:
@@ -121,7 +121,7 @@ def test_what_is_worked_out_is_true(family: str) -> None:
 
 def _is_true(relation: str) -> bool:
     """Whether a relation as it is written holds, by sympy."""
-    left, order, right = re.split(" ([=<>]) ", relation)
+    left, order, right = re.split(" (=|equals|is below|is above) ", relation)
     rules = (*standard_transformations, split_symbols, implicit_multiplication, convert_xor)
     difference = expand(parse_expr(f"({left}) - ({right})", transformations=rules))
     return bool(ORDERS[order](difference, 0))
