@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from lab.analyses import judged_lines
 from lab.checker import check
+from lab.claims import Solutions
 from lab.complaints import END, complaint_of
 from lab.defects import Kind
 from lab.expressions import num
@@ -25,20 +26,43 @@ _CONTRARY = {"<": ">", "<=": ">", ">": "<", ">=": "<"}
 
 
 class Drill(NamedTuple):
-    """Lines of a proof, and each of them judged as in an analysis."""
+    """Lines of a proof, and each of them judged as in an analysis; ``given``: judgements that stand before those."""
 
     lines: str
     judged: str
+    given: str = ""
 
 
 def drill(theorem: Theorem, seed: int) -> Drill:
-    """A theorem's derivation with about half of its lines changed, each judged, whatever the others are."""
+    """A theorem's derivation with about half of its lines changed."""
     rng = Random(f"drill {theorem.id} {seed}")
-    lines = Derivation(tuple(_lines(rng, theorem))).text
+    return _judged(rng, theorem, *_lines(rng, theorem))
+
+
+def line_drills(theorem: Theorem, seed: int) -> Iterator[Drill]:
+    """Each line of a derivation by itself, after the relation that it follows from; changed half of the time."""
+    rng = Random(f"line drills {theorem.id} {seed}")
+    before = None
+    for sentence in theorem.steps.sentences:
+        total, last = is_written_sum(sentence), move_of(sentence) in VERDICTS
+        if last:
+            line = closing(rng, theorem.truth == (rng.random() < 0.5))
+        else:
+            line = (_slipped(rng, sentence) if rng.random() < 0.5 else None) or sentence
+        needed = last or (isinstance(theorem.claim, Solutions) and not total)
+        yield _judged(rng, theorem, line, known=before if needed else None)
+        before = before if total else sentence
+
+
+def _judged(rng: Random, theorem: Theorem, *sentences: Sentence, known: Sentence | None = None) -> Drill:
+    """The judgements of sentences, one a line, whatever the others are; that of a first one that is ``known`` given."""
+    lines = Derivation((known, *sentences) if known else sentences).text
     defects = [defect for defect in check(theorem, lines).defects if defect.kind in _JUDGED]
     complaints = [complaint_of(lines, defect) for defect in defects]
     shown = [complaint for complaint in complaints if complaint.line != END]
-    return Drill(lines, "\n".join(judged_lines(rng, items(theorem, lines), shown)))
+    texts = judged_lines(rng, items(theorem, lines), shown)
+    first = sum(bool(known) and text.startswith("Line 1: ") for text in texts)
+    return Drill(lines, "\n".join(texts[first:]), "".join(f"{text}\n" for text in texts[:first]))
 
 
 def _lines(rng: Random, theorem: Theorem) -> Iterator[Sentence]:

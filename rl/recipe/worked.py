@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.analyses import write_analysis
 from lab.answers import write_parts
+from lab.drills import line_drills
 from lab.reviews import write_review
 from lab.theorem import Theorem
 from lab.writer import written_sums
@@ -31,8 +32,9 @@ def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
 
 
 def on_drills(theorems: Sequence[Theorem]) -> Iterator[Example]:
-    """For each theorem the lines that take calculating or comparing, wrong half of the time, to be judged."""
-    return (drill_example(theorem, number) for number, theorem in enumerate(theorems))
+    """The lines of each theorem's derivation, each by itself and wrong half of the time, to be judged."""
+    for number, theorem in enumerate(theorems):
+        yield from (drill_example(theorem, asked) for asked in line_drills(theorem, number))
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:

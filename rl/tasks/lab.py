@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab import check
 from lab.answers import BETWEEN, write_parts
-from lab.drills import drill
+from lab.drills import Drill, drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
 from proofs.sections import split_proof
@@ -170,7 +170,8 @@ class LabDrill(LabTask):
 
     def example(self, number: int) -> Example:
         """As Task.example."""
-        return drill_example(self.stream.item(number).theorem, number)
+        theorem = self.stream.item(number).theorem
+        return drill_example(theorem, drill(theorem, number))
 
 
 def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Example:
@@ -179,10 +180,9 @@ def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Examp
     return Example(prompt, written + BETWEEN, rest=evaluation.removeprefix(BETWEEN))
 
 
-def drill_example(theorem: Theorem, seed: int) -> Example:
+def drill_example(theorem: Theorem, asked: Drill) -> Example:
     """A drill of the lab as a worked example."""
-    lines, judged = drill(theorem, seed)
-    return Example(f"{JUDGE}\n\n{theorem.statement}\n\n{lines}", judged)
+    return Example(f"{JUDGE}\n\n{theorem.statement}\n\n{asked.lines}", asked.judged, given=asked.given)
 
 
 def exact_score(case: Case, proof: str | None) -> float | None:
