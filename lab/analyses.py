@@ -140,7 +140,7 @@ def _of_line(rng: Random, line: int, judged: Iterable[Item], complaints: Iterabl
         about = [complaint for complaint in left if complaint.quote == item.quote]
         left = [complaint for complaint in left if complaint.quote != item.quote]
         yield from (write_complaint(rng, complaint) for complaint in about)
-        if not about and not (item.quote and item.working.endswith(item.quote)):
+        if not about:
             yield f"Line {line}: {item.quote or NO_QUOTE} is right."
     yield from (write_complaint(rng, complaint) for complaint in left)
 

@@ -1,4 +1,4 @@
-"""Drills in judging: derivations with about half of their lines changed, each line judged as in an analysis.
+"""Drills in judging: one line of a derivation, wrong about half of the time, judged as in an analysis.
 
 In whole proofs nearly every line is right, and an analysis ends at the first grave defect, so that one who judges them
 does well to copy what stands there instead of working it out. Here that fails half of the time.
@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
-from lab.analyses import judged_lines
+from lab.analyses import judged_lines, write_analysis
 from lab.checker import check
 from lab.claims import Solutions
 from lab.complaints import END, complaint_of
@@ -26,17 +26,25 @@ _CONTRARY = {"<": ">", "<=": ">", ">": "<", ">=": "<"}
 
 
 class Drill(NamedTuple):
-    """Lines of a proof, and each of them judged as in an analysis; ``given``: judgements that stand before those."""
+    """A proof or part of one, and the judgement of one line; ``given`` and ``rest``: of those before and after it."""
 
-    lines: str
+    proof: str
     judged: str
     given: str = ""
+    rest: str = ""
 
 
 def drill(theorem: Theorem, seed: int) -> Drill:
-    """A theorem's derivation with about half of its lines changed."""
+    """A derivation of which one line is to be judged, in the place that it has in a whole analysis."""
     rng = Random(f"drill {theorem.id} {seed}")
-    return _judged(rng, theorem, *_lines(rng, theorem))
+    sentences = theorem.steps.sentences
+    place = rng.randrange(len(sentences))
+    line = _perhaps_wrong(rng, theorem, sentences[place])
+    proof = Derivation((*sentences[:place], line, *sentences[place + 1 :])).text
+    analysis = write_analysis(theorem, proof, seed=seed)
+    start = max(analysis.find(f"\nLine {place + 1}: ") + 1, 0)
+    end = analysis.find(f"\nLine {place + 2}: ", start) + 1 or len(analysis)
+    return Drill(proof, analysis[start:end], analysis[:start], analysis[end:])
 
 
 def line_drills(theorem: Theorem, seed: int) -> Iterator[Drill]:
@@ -45,37 +53,28 @@ def line_drills(theorem: Theorem, seed: int) -> Iterator[Drill]:
     before = None
     for sentence in theorem.steps.sentences:
         total, last = is_written_sum(sentence), move_of(sentence) in VERDICTS
-        if last:
-            line = closing(rng, theorem.truth == (rng.random() < 0.5))
-        else:
-            line = (_slipped(rng, sentence) if rng.random() < 0.5 else None) or sentence
+        line = _perhaps_wrong(rng, theorem, sentence)
         needed = last or (isinstance(theorem.claim, Solutions) and not total)
-        yield _judged(rng, theorem, line, known=before if needed else None)
+        yield _judged(rng, theorem, line, before if needed else None)
         before = before if total else sentence
 
 
-def _judged(rng: Random, theorem: Theorem, *sentences: Sentence, known: Sentence | None = None) -> Drill:
-    """The judgements of sentences, one a line, whatever the others are; that of a first one that is ``known`` given."""
-    lines = Derivation((known, *sentences) if known else sentences).text
-    defects = [defect for defect in check(theorem, lines).defects if defect.kind in _JUDGED]
-    complaints = [complaint_of(lines, defect) for defect in defects]
-    shown = [complaint for complaint in complaints if complaint.line != END]
-    texts = judged_lines(rng, items(theorem, lines), shown)
-    first = sum(bool(known) and text.startswith("Line 1: ") for text in texts)
-    return Drill(lines, "\n".join(texts[first:]), "".join(f"{text}\n" for text in texts[:first]))
+def _judged(rng: Random, theorem: Theorem, line: Sentence, known: Sentence | None) -> Drill:
+    """The judgement of a line after one that is right."""
+    proof = Derivation((known, line) if known else (line,)).text
+    defects = [defect for defect in check(theorem, proof).defects if defect.kind in _JUDGED]
+    complaints = [complaint_of(proof, defect) for defect in defects]
+    texts = judged_lines(rng, items(theorem, proof), [one for one in complaints if one.line != END])
+    first = sum(known is not None and text.startswith("Line 1: ") for text in texts)
+    return Drill(proof, "\n".join(texts[first:]), "".join(f"{text}\n" for text in texts[:first]))
 
 
-def _lines(rng: Random, theorem: Theorem) -> Iterator[Sentence]:
-    """Where the last relation is changed there is no verdict: it would not be about what is shown."""
-    changed = False
-    for sentence in theorem.steps.sentences:
-        if move_of(sentence) in VERDICTS:
-            if not changed:
-                yield closing(rng, theorem.truth == (rng.random() < 0.5))
-            return
-        wrong = _slipped(rng, sentence) if rng.random() < 0.5 else None
-        changed = changed if is_written_sum(sentence) else wrong is not None
-        yield wrong or sentence
+def _perhaps_wrong(rng: Random, theorem: Theorem, sentence: Sentence) -> Sentence:
+    """A sentence of a derivation, changed half of the time."""
+    wrong = rng.random() < 0.5
+    if move_of(sentence) in VERDICTS:
+        return closing(rng, theorem.truth != wrong)
+    return (_slipped(rng, sentence) if wrong else None) or sentence
 
 
 def _slipped(rng: Random, sentence: Sentence) -> Sentence | None:

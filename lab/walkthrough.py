@@ -24,10 +24,7 @@ VERDICTS = {Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.AGREE, Move.DIFFER}
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is judged at once: a line, the quote (empty for words) and what is true and worked out before, if anything.
-
-    A ``working`` that ends with the quote confirms it.
-    """
+    """What is judged at once: a line, the quote (empty for words), and what is true and worked out before, if any."""
 
     line: int
     quote: str

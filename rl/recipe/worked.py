@@ -17,7 +17,7 @@ from lab.theorem import Theorem
 from lab.writer import written_sums
 from proofs.templates import Templates
 from rl.task import Example
-from rl.tasks.lab import drill_example, proof_example
+from rl.tasks.lab import line_example, proof_example
 from rl.tasks.tables import Case
 
 ADD = "Add."  # the user's message
@@ -34,7 +34,7 @@ def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
 def on_drills(theorems: Sequence[Theorem]) -> Iterator[Example]:
     """The lines of each theorem's derivation, each by itself and wrong half of the time, to be judged."""
     for number, theorem in enumerate(theorems):
-        yield from (drill_example(theorem, asked) for asked in line_drills(theorem, number))
+        yield from (line_example(theorem, asked) for asked in line_drills(theorem, number))
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:

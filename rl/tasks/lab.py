@@ -17,7 +17,7 @@ from rl.reward import Reward, reward_analysis, reward_proof, reward_review
 from rl.task import Answer, Example
 from rl.tasks.tables import Case, Cases
 
-JUDGE = "Judge each line."  # the user's message of a drill
+JUDGE = "Judge each line."  # the user's message of a line by itself
 
 
 @dataclass(frozen=True)
@@ -156,22 +156,27 @@ class LabMetaVerifier(LabTask):
         return with_exact(reward_review(answer.text, case.quality, quoted=quoted, truncated=answer.truncated))
 
 
-class LabDrill(LabTask):
-    """Judges lines of proofs, half of which are wrong: worked examples before all, so that no role copies unread."""
+class LabDrill(LabVerifier):
+    """Scores derivations of which one line is wrong half of the time; a worked example teaches to judge that line."""
 
     def prompt(self, number: int) -> str:
         """As Task.prompt."""
-        return self.example(number).prompt
+        return self.ask(self._case(number))
 
     def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards: 1 for the lab's own answer."""
-        right = [float(answers[-1].text.strip() == self.example(number).answer) for number, answers in tries]
-        return [Reward(score, {"score": score}) for score in right]
+        """As Task.rewards."""
+        return [self.reward(self._case(number), answers[-1]) for number, answers in tries]
 
     def example(self, number: int) -> Example:
         """As Task.example."""
         theorem = self.stream.item(number).theorem
-        return drill_example(theorem, drill(theorem, number))
+        proof, judged, given, rest = drill(theorem, number)
+        return Example(self.templates.verification(theorem.statement, proof), judged, given, rest)
+
+    def _case(self, number: int) -> Case:
+        theorem = self.stream.item(number).theorem
+        proof = drill(theorem, number).proof
+        return Case(theorem.statement, proof, check(theorem, proof).score, theorem=theorem)
 
 
 def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Example:
@@ -180,9 +185,9 @@ def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Examp
     return Example(prompt, written + BETWEEN, rest=evaluation.removeprefix(BETWEEN))
 
 
-def drill_example(theorem: Theorem, asked: Drill) -> Example:
-    """A drill of the lab as a worked example."""
-    return Example(f"{JUDGE}\n\n{theorem.statement}\n\n{asked.lines}", asked.judged, given=asked.given)
+def line_example(theorem: Theorem, asked: Drill) -> Example:
+    """A drill in a line by itself as a worked example."""
+    return Example(f"{JUDGE}\n\n{theorem.statement}\n\n{asked.proof}", asked.judged, given=asked.given)
 
 
 def exact_score(case: Case, proof: str | None) -> float | None:
