@@ -2,7 +2,7 @@
 
     Here is my evaluation of the solution:
     Line 1: x^2 - 5x + 6 - 2 = 0 is right.
-    Line 2: 6 - 2 = 4.
+    Line 2 gives 6 - 2 = 4; 4 and 3: above.
     Line 2: 6 - 2 = 3 is a wrong step.
     Based on my evaluation, the final overall score should be:
     \\boxed{0}
@@ -60,13 +60,7 @@ _CHECKED = (
     "all steps are right and the claim is settled",
     "each relation was checked, and so was the verdict",
 )
-_SIDE = r"(?:[xyz]|[a-z](?![a-z])|[-+*/^() 0-9]){1,60}"
-_RELATION = f"{_SIDE} (?:=|equals|is below|is above) {_SIDE}"
-_REMARK = re.compile(
-    r"line [0-9]{1,4}: (?:.{1,200} is right|(?:found .{1,100}, claimed |x = ).{1,100}: it (?:holds|fails)"
-    rf"|{_RELATION}(?:, {_RELATION}){{0,5}})\.",
-    re.IGNORECASE,
-)
+_REMARK = re.compile(r"line [0-9]{1,4}(?: gives .{1,200}|: .{1,200} is right)\.", re.IGNORECASE)
 
 
 class Judgement(StrEnum):
@@ -136,7 +130,7 @@ def _of_line(rng: Random, line: int, judged: Iterable[Item], complaints: Iterabl
     left = [complaint for complaint in complaints if complaint.line == line]
     for item in judged:
         if item.working:
-            yield f"Line {line}: {item.working}."
+            yield f"Line {line} gives {item.working}."
         about = [complaint for complaint in left if complaint.quote == item.quote]
         left = [complaint for complaint in left if complaint.quote != item.quote]
         yield from (write_complaint(rng, complaint) for complaint in about)

@@ -4,6 +4,7 @@ In whole proofs nearly every line is right, and an analysis ends at the first gr
 does well to copy what stands there instead of working it out. Here that fails half of the time.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
@@ -42,8 +43,7 @@ def drill(theorem: Theorem, seed: int) -> Drill:
     line = _perhaps_wrong(rng, theorem, sentences[place])
     proof = Derivation((*sentences[:place], line, *sentences[place + 1 :])).text
     analysis = write_analysis(theorem, proof, seed=seed)
-    start = max(analysis.find(f"\nLine {place + 1}: ") + 1, 0)
-    end = analysis.find(f"\nLine {place + 2}: ", start) + 1 or len(analysis)
+    start, end = (_start(analysis, number) for number in (place + 1, place + 2))
     return Drill(proof, analysis[start:end], analysis[:start], analysis[end:])
 
 
@@ -65,8 +65,15 @@ def _judged(rng: Random, theorem: Theorem, line: Sentence, known: Sentence | Non
     defects = [defect for defect in check(theorem, proof).defects if defect.kind in _JUDGED]
     complaints = [complaint_of(proof, defect) for defect in defects]
     texts = judged_lines(rng, items(theorem, proof), [one for one in complaints if one.line != END])
-    first = sum(known is not None and text.startswith("Line 1: ") for text in texts)
-    return Drill(proof, "\n".join(texts[first:]), "".join(f"{text}\n" for text in texts[:first]))
+    text = "\n".join(texts)
+    start = _start(text, 2) if known else 0
+    return Drill(proof, text[start:], text[:start])
+
+
+def _start(analysis: str, line: int) -> int:
+    """Where what is said of a line begins; the end of an analysis that does not come to it."""
+    found = re.search(rf"^Line {line}\b", analysis, re.MULTILINE)
+    return found.start() if found else len(analysis)
 
 
 def _perhaps_wrong(rng: Random, theorem: Theorem, sentence: Sentence) -> Sentence:

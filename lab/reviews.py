@@ -41,7 +41,7 @@ def _body(rng: Random, parsed: Parsed, proof: str, verdict: Verdict, workings: M
     for complaint in parsed.complaints:
         place = "At the end" if complaint.line == END else f"Line {complaint.line}"
         if working := workings.get((complaint.line, complaint.quote)):
-            yield f"{place}: {working}."
+            yield f"{place} gives {working}."
         judged = rng.choice(_WORDS[judge(complaint, proof, verdict)])
         yield f"{place}: {complaint.quote}, {judged}." if complaint.quote else f"{place}: {judged}."
     if parsed.strange:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from lab.claims import Solutions
 from lab.complaints import quotation, quote_at
-from lab.expressions import is_numeral, num, render
+from lab.expressions import Number, render
 from lab.language import read
 from lab.limits import Refused
 from lab.moves import Move, Reading, interpret
 from lab.sentences import Chain, Sentence, Span
 from lab.theorem import Proposition
-from lab.workings import Workings
+from lab.workings import Workings, listed, matched
 
 VERDICTS = {Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.AGREE, Move.DIFFER}
 
@@ -48,7 +48,7 @@ class _Reader:
         self.proof = proof
         self.workings = Workings(theorem.claim)
         self.found = "nothing"
-        self.solutions: list[str] = []
+        self.solutions: set[Number] = set()
 
     def items(self, sentences: Sequence[Sentence]) -> Iterator[Item]:
         for sentence in sentences:
@@ -60,7 +60,7 @@ class _Reader:
             elif reading and chains:
                 yield from self._relations(line, sentence, reading, chains)
                 self.found = self._shown(chains)
-                self.solutions = [chain.text for chain in chains if _names_solution(chain)]
+                self.solutions = {value for chain in chains if (value := self.workings.solution(chain)) is not None}
             else:
                 yield Item(line, quotation(self._text(*sentence.span)))
 
@@ -89,28 +89,16 @@ class _Reader:
     def _verdict(self) -> str:
         """What is found beside what is claimed; the verdict not in the proof's words, which could be copied."""
         claim, verdict = self.theorem.claim, "it holds" if self.theorem.truth else "it fails"
-        if isinstance(claim, Solutions):
-            claimed = sorted((f"x = {render(num(value))}" for value in claim.claimed), key=self.theorem.statement.rfind)
-            if self.solutions:
-                return f"{', '.join(_matched(self.solutions, claimed))}: {verdict}"
-            return f"found {self.found}, claimed {', '.join(claimed) or 'nothing'}: {verdict}"
-        return f"found {self.found}, claimed {claim.relation} {render(claim.right)}: {verdict}"
+        if not isinstance(claim, Solutions):
+            return f"found {self.found}; claimed {claim.relation} {render(claim.right)}: {verdict}"
+        names = sorted(claim.claimed)
+        if not self.solutions:
+            return f"found {self.found}; claimed {listed(names)}: {verdict}"
+        found = sorted(self.solutions)
+        return f"found {listed(found)}; claimed {listed(names)}; {'; '.join(matched(found, names))}: {verdict}"
 
     def _text(self, start: int, end: int) -> str:
         return " ".join(self.proof[start:end].split())
-
-
-def _names_solution(chain: Chain) -> bool:
-    return chain.relations == ("=",) and chain.terms[0].op == "var" and is_numeral(chain.terms[1])
-
-
-def _matched(found: Sequence[str], claimed: Sequence[str]) -> Iterator[str]:
-    """Solution by solution, whether it is both found and claimed, up to the first that is not."""
-    for solution in found:
-        yield f"{solution} is {'' if solution in claimed else 'not '}claimed"
-        if solution not in claimed:
-            return
-    yield from (f"{solution} is not found" for solution in claimed if solution not in found)
 
 
 def _span(chain: Chain, place: int) -> Span:

@@ -18,6 +18,7 @@ from lab.expressions import (
     signed_terms,
 )
 from lab.limits import Refused
+from lab.sentences import Chain
 from lab.writer import apart
 
 MOST_ADDED = 3  # numbers that are added up in one go
@@ -43,22 +44,24 @@ class Workings:
         return found if sign != "!=" else ""
 
     def compared(self, left: Expr, right: Expr) -> str:
-        """How two numbers compare, in words, since a sign could be copied; empty where a side is none."""
+        """How two numbers compare, said after both and in words that no proof has; empty where a side is none."""
         one, other = self._value([left]), self._value([right])
-        if one is None or other is None:
-            return ""
-        order = "equals" if one == other else "is below" if one < other else "is above"
-        return f"{render(num(one))} {order} {render(num(other))}"
+        return "" if one is None or other is None else comparison(one, other)
+
+    def solution(self, chain: Chain) -> Number | None:
+        """The number that x = 2 names."""
+        named = chain.relations == ("=",) and chain.terms[0].op == "var" and is_numeral(chain.terms[1])
+        return self._value([chain.terms[1]]) if named else None
 
     def _equation(self, left: Expr, right: Expr) -> str:
         if _few_numbers(left) and is_numeral(right):
             total = self._value([left])
-            return "" if total is None else f"{render(left)} = {render(num(total))}"
+            return "" if total is None else f"{render(left)} = {render(num(total))}; {self.compared(num(total), right)}"
         terms = [term for side in (*self.before, left, right) for term in signed_terms(side)]
-        found = [*self._multiplied(terms), *self._divided(left)]
+        found = [*self._multiplied(terms), *self._divided(left, right)]
         if self.solving:
             self.before = left, right
-        return ", ".join(text for text in found if len(text) <= LONGEST)
+        return "; ".join(text for text in found if len(text) <= LONGEST)
 
     def _comparison(self, left: Expr, right: Expr) -> str:
         """Of an inequality the numbers that decide it."""
@@ -71,7 +74,7 @@ class Workings:
                 values = self.algebra.value(self.algebra.terms(term))
                 yield f"{render(term)} = {render(self.algebra.expression(values))}"
 
-    def _divided(self, left: Expr) -> Iterator[str]:
+    def _divided(self, left: Expr, right: Expr) -> Iterator[str]:
         """What x is after an equation such as 6x = 4."""
         times, number = self.algebra.value(self.algebra.terms(self.before[0])), self._value([self.before[1]])
         if self.solving and left.op == "var" and len(times) == 1 and number is not None:
@@ -81,12 +84,36 @@ class Workings:
                 quotient = div(num(abs(number)), size)
                 quotient = neg(quotient) if number * divisor < 0 else quotient
                 value = self._value([quotient])
-                yield f"{render(quotient)} = {render(num(value))}" if value is not None else ""
+                if value is not None:
+                    yield f"{render(quotient)} = {render(num(value))}"
+                    yield self.compared(num(value), right)
 
     def _value(self, numbers: Sequence[Expr]) -> Number | None:
         """Their sum; None where one is no number."""
         values = self.algebra.value(self.algebra.terms(add(*numbers)))
         return None if set(values) - {_CONSTANT} else values.get(_CONSTANT, 0)
+
+
+def comparison(one: Number, other: Number) -> str:
+    """Two numbers and how they compare."""
+    order = "equal" if one == other else "below" if one < other else "above"
+    return f"{render(num(one))} and {render(num(other))}: {order}"
+
+
+def listed(numbers: Sequence[Number]) -> str:
+    """Numbers in a row."""
+    return ", ".join(render(num(number)) for number in numbers) or "nothing"
+
+
+def matched(found: Sequence[Number], claimed: Sequence[Number]) -> Iterator[str]:
+    """Numbers in their order, pair by pair up to the first that are not equal; then what has no pair."""
+    for one, other in zip(found, claimed, strict=False):
+        yield comparison(one, other)
+        if one != other:
+            return
+    count = min(len(found), len(claimed))
+    yield from (f"{listed([number])} is not claimed" for number in found[count:])
+    yield from (f"{listed([number])} is not found" for number in claimed[count:])
 
 
 def _few_numbers(expr: Expr) -> bool:

@@ -7,6 +7,7 @@ Worked examples of right proofs show a model none of the mistakes that it goes o
 places that it comes to: dataset aggregation (DAgger; Ross, Gordon and Bagnell, 2011, arXiv 1011.0686).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from lab.analyses import write_analysis
@@ -20,7 +21,8 @@ from rl.task import Example
 from rl.tasks.lab import line_example, proof_example
 from rl.tasks.tables import Case
 
-ADD = "Add."  # the user's message
+ADD, COMPARE = "Add.", "Compare."  # the user's messages
+_COMPARED = re.compile(r"(\S+ and \S+:)( equal| above| below)")
 
 
 def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
@@ -32,9 +34,12 @@ def on_sums(theorems: Sequence[Theorem]) -> Iterator[Example]:
 
 
 def on_drills(theorems: Sequence[Theorem]) -> Iterator[Example]:
-    """The lines of each theorem's derivation, each by itself and wrong half of the time, to be judged."""
+    """The lines of each theorem's derivation, each by itself and wrong half of the time, to be judged; and the numbers
+    that this takes comparing, which decides most of them."""
     for number, theorem in enumerate(theorems):
-        yield from (line_example(theorem, asked) for asked in line_drills(theorem, number))
+        for asked in line_drills(theorem, number):
+            yield line_example(theorem, asked)
+            yield from (Example(COMPARE, order, given=pair) for pair, order in _COMPARED.findall(asked.judged))
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:

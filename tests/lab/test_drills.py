@@ -71,4 +71,4 @@ def test_a_line_that_solves_comes_after_the_equation_it_follows_from() -> None:
     theorem = generate("equations", 1, 3, "train")
     second = [found for found in line_drills(theorem, 3) if found.given]
     assert second
-    assert all(found.given.startswith("Line 1: ") and found.judged.startswith("Line 2: ") for found in second)
+    assert all(found.given.startswith("Line 1") and found.judged.startswith("Line 2") for found in second)

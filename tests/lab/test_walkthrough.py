@@ -21,7 +21,7 @@ from lab.statements import read_statement
 from lab.theorem import Proposition
 from lab.walkthrough import items
 
-ORDERS = {"=": eq, "equals": eq, "is below": lt, "is above": gt}
+ORDERS = {"equal": eq, "below": lt, "above": gt}
 SQUARE = "Prove or refute: x^2 + 4x + 5 >= 1 for all real x."
 BY_PRODUCT = "Prove or refute: the real solutions of x^2 - 5x + 6 = 0 are exactly x = 3 and x = 2."
 RIGHT = "Line 3: this is right."
@@ -36,7 +36,7 @@ def body(statement: str, *proof: str) -> list[str]:
 
 def test_a_sum_is_added_up_before_it_is_judged() -> None:
     lines = body(SQUARE, "Here 5 - 4 = 2.", "So the claim is true.")
-    assert lines[0] == "Line 1: 5 - 4 = 1."
+    assert lines[0] == "Line 1 gives 5 - 4 = 1; 1 and 2: below."
     assert lines[1].startswith("Line 1: 5 - 4 = 2 is ")
     assert len(lines) == 2  # a grave defect decides the score
 
@@ -45,11 +45,11 @@ def test_a_proof_is_gone_through_relation_by_relation() -> None:
     squares = "So x^2 + 4x + 5 = x^2 + 4x + 4 + 1 = (x + 2)^2 + 1."
     assert body(SQUARE, squares, "Hence (x + 2)^2 + 1 >= 1.", "So the claim is true.")[:-1] == [
         "Line 1: x^2 + 4x + 5 = x^2 + 4x + 4 + 1 is right.",
-        "Line 1: (x + 2)^2 = x^2 + 4x + 4.",
+        "Line 1 gives (x + 2)^2 = x^2 + 4x + 4.",
         "Line 1: = (x + 2)^2 + 1 is right.",
-        "Line 2: 1 equals 1.",
+        "Line 2 gives 1 and 1: equal.",
         "Line 2: (x + 2)^2 + 1 >= 1 is right.",
-        "Line 3: found (x + 2)^2 + 1 >= 1, claimed >= 1: it holds.",
+        "Line 3 gives found (x + 2)^2 + 1 >= 1; claimed >= 1: it holds.",
         RIGHT,
     ]
 
@@ -59,26 +59,26 @@ def test_before_the_verdict_what_is_found_stands_beside_the_claim(said: str, rig
     lines = body(BY_PRODUCT, "So (x - 2)(x - 3) = 0.", "Hence x = 2 or x = 3.", f"The claim is {said}.")
     assert lines[2:4] == [
         "Line 2: x = 2 or x = 3 is right.",
-        "Line 3: x = 2 is claimed, x = 3 is claimed: it holds.",
+        "Line 3 gives found 2, 3; claimed 2, 3; 2 and 2: equal; 3 and 3: equal: it holds.",
     ]
     assert (lines[4] == RIGHT) == right
 
 
 def test_products_are_multiplied_out_and_solutions_divided_before_they_are_judged() -> None:
     lines = body(BY_PRODUCT, "So (x - 2)(x + 3) = 0.")
-    assert lines[0] == "Line 1: (x - 2)(x + 3) = x^2 + x - 6."
+    assert lines[0] == "Line 1 gives (x - 2)(x + 3) = x^2 + x - 6."
     assert lines[1].startswith("Line 1: (x - 2)(x + 3) = 0 ")
     linear = "Prove or refute: the only real solution of 2(x + 1) = -x + 8 is x = 2."
     steps = "Expand: 2x + 2 = -x + 8.", "Collect terms: 2x + x = 8 - 2.", "So -3x = -6.", "Divide: x = 2."
     lines = body(linear, *steps)
-    assert lines[0] == "Line 1: 2(x + 1) = 2x + 2."
-    assert "Line 4: 6/3 = 2." in lines
+    assert lines[0] == "Line 1 gives 2(x + 1) = 2x + 2."
+    assert "Line 4 gives 6/3 = 2; 2 and 2: equal." in lines
 
 
 def test_values_of_both_sides_are_compared() -> None:
     two_sides = "Prove or refute: x^2 + 1 >= x^2 + x for all real x."
     lines = body(two_sides, "At x = 3: x^2 + 1 = 10 and x^2 + x = 12.", "The claim is false.")
-    assert "Line 2: found 10 is below 12, claimed >= x^2 + x: it fails." in lines
+    assert "Line 2 gives found 10 and 12: below; claimed >= x^2 + x: it fails." in lines
 
 
 def test_a_false_sum_in_an_equation_is_a_wrong_step_and_loses_no_solution() -> None:
@@ -114,14 +114,33 @@ def test_what_is_worked_out_is_true(family: str) -> None:
                 if item.working.endswith((": it holds", ": it fails")):
                     assert item.working.endswith("holds") == theorem.truth
                 elif item.working:
-                    assert all(map(_is_true, item.working.split(", "))), item.working
+                    assert all(map(_is_true, item.working.split("; "))), item.working
                     compared += 1
     assert compared or family not in {"equations", "inequalities"}
 
 
-def _is_true(relation: str) -> bool:
-    """Whether a relation as it is written holds, by sympy."""
-    left, order, right = re.split(" (=|equals|is below|is above) ", relation)
+def _is_true(part: str) -> bool:
+    """Whether an equation, or how two numbers compare, is as it is written, by sympy."""
+    pair, _, order = part.partition(": ")
+    left, right = re.split(" = | and ", pair)
     rules = (*standard_transformations, split_symbols, implicit_multiplication, convert_xor)
     difference = expand(parse_expr(f"({left}) - ({right})", transformations=rules))
-    return bool(ORDERS[order](difference, 0))
+    return bool(ORDERS[order or "equal"](difference, 0))
+
+
+@pytest.mark.parametrize(
+    ("solutions", "said"),
+    [
+        ("x = 3 or x = 2", "found 2, 3; claimed 2, 3; 2 and 2: equal; 3 and 3: equal: it holds"),
+        ("x = 2 or x = -3", "found -3, 2; claimed 2, 3; -3 and 2: below: it holds"),
+        ("x = 2", "found 2; claimed 2, 3; 2 and 2: equal; 3 is not found: it holds"),
+        (
+            "x = 2 or x = 3 or x = 5",
+            "found 2, 3, 5; claimed 2, 3; 2 and 2: equal; 3 and 3: equal; 5 is not claimed: it holds",
+        ),
+    ],
+)
+def test_solutions_are_matched_in_their_order(solutions: str, said: str) -> None:
+    proposition = read_statement(BY_PRODUCT)
+    assert isinstance(proposition, Proposition)
+    assert items(proposition, f"So {solutions}.\nThe claim is true.")[-1].working == said

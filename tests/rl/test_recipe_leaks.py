@@ -62,7 +62,9 @@ class Model:
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """A run whose models are scripted, and whose settings are small."""
     monkeypatch.setattr(Workshop, "judge", lambda shop, step, purpose: Model(step))
-    return Workshop(settings("smoke", "turns=2", "fresh.samples=4", "labels.analyses=4", "generator.examples=8"), tmp_path)
+    return Workshop(
+        settings("smoke", "turns=2", "fresh.samples=4", "labels.analyses=4", "generator.examples=8"), tmp_path
+    )
 
 
 def gather(shop: Workshop) -> None:

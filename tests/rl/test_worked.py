@@ -32,6 +32,15 @@ def test_examples_of_sums_are_those_of_derivations() -> None:
         assert total == sum(Fraction(sign + number) for sign, number in numbers)
 
 
+def test_comparisons_are_true_and_of_every_outcome() -> None:
+    theorems = [Stream("prove", ("equations", "inequalities"), (1, 2)).item(number).theorem for number in NUMBERS]
+    compared = [example for example in worked.on_drills(theorems) if example.prompt == worked.COMPARE]
+    for example in compared:
+        one, other = map(Fraction, example.given.removesuffix(":").split(" and "))
+        assert example.answer == (" equal" if one == other else " below" if one < other else " above")
+    assert {example.answer for example in compared} == {" equal", " below", " above"}
+
+
 def test_examples_on_proofs_are_right_answers() -> None:
     examples = iter(worked.on_proofs(LABELLED, templates()))
     for case in LABELLED:
