@@ -19,7 +19,7 @@ from tests.processes import LONGEST, ROOT
 SMALL = [
     *("recipe=smoke", "train.threads=1", "train.validation.items=2"),
     *("train.new_model.tokenizer_examples=100", "train.stages.rl.steps=1", "train.stages.rl.groups=2"),
-    *("train.stages.rl.sampling.max_tokens=224", "prover.stages.rl.steps=1", "generator.mixed.stages.rl.steps=1"),
+    *("train.stages.rl.sampling.max_tokens=256", "prover.stages.rl.steps=1", "generator.mixed.stages.rl.steps=1"),
     *("cold_start.stages.sft.steps=270",),
     *(
         "turns=2",
@@ -31,7 +31,7 @@ SMALL = [
     *("generator.rejection=null", "generator.distill=null"),
     *(f"~generator.merges.{name}" for name in ("task_arithmetic", "ties", "dare_linear", "dare_ties", "ram")),
     *("~generator.merges.slerp_prover_verifier", "measure.validation=2", "measure.samples=1", "measure.analyses=1"),
-    *("measure.hard_problems=1", "measure.rounds=2", "measure.max_tokens=224"),
+    *("measure.hard_problems=1", "measure.rounds=2", "measure.max_tokens=256"),
 ]
 MADE = ("*.jsonl", "*.json", "*.safetensors")
 
