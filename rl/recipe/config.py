@@ -20,7 +20,7 @@ class IndexerConfig:
 
 @settings(frozen=True, config=STRICT)
 class SumsConfig:
-    """The sums that the derivations of ``theorems`` write out, learnt alone in ``train``, amid the cold start.
+    """Sums, comparisons and single lines of ``theorems`` derivations, learnt alone in ``train``, amid the cold start.
 
     They come after ``first``, in which the form of all answers is learnt: that would else be learnt over them.
     """

@@ -43,7 +43,7 @@ class Sparsify:
 
 @dataclass(frozen=True)
 class Sums:
-    """A table of worked examples: the sums of numbers in derivations, each by itself."""
+    """A table of worked examples: sums, comparisons and lines of derivations, each by itself."""
 
     name: str
 

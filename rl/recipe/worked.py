@@ -1,7 +1,7 @@
 """Worked examples that the roles' own streams do not have: sums alone, and what to do about what a model itself writes.
 
-In derivations a small model does not learn to add: the few numbers of a sum are lost among the rest. Alone, it knows
-the same sums after some thousand examples, and keeps them if it has learnt the form of all answers before.
+In derivations a small model does not learn to add or to compare: the few numbers are lost among the rest. Alone, it
+knows the same sums after some thousand examples, and keeps them if it has learnt the form of all answers before.
 
 Worked examples of right proofs show a model none of the mistakes that it goes on to make. It is shown what to do in the
 places that it comes to: dataset aggregation (DAgger; Ross, Gordon and Bagnell, 2011, arXiv 1011.0686).
