@@ -47,9 +47,8 @@ def report_command(arguments: Sequence[str]) -> int:
 def rich_table(table: Table) -> RichTable:
     """A table for the terminal, its cells as they are."""
     made = RichTable(box=None, pad_edge=False, caption=plain(table.note), caption_justify="left")
-    for place, (title, *cells) in enumerate(zip(table.header, *table.rows, strict=True)):
-        longest = max(len(word) for cell in (title, *cells) for word in cell.split() or [""])
-        made.add_column(plain(title), overflow="fold", min_width=longest, justify="right" if place else "left")
+    for place, title in enumerate(table.header):
+        made.add_column(plain(title), overflow="fold", justify="right" if place else "left")
     for row in table.rows:
         made.add_row(*(plain(cell) for cell in row))
     return made
