@@ -37,25 +37,26 @@ class Workings:
 
     def of(self, left: Expr, sign: str, right: Expr) -> str:
         """All that is worked out of ``left sign right``, true whatever the relation claims; may be empty."""
+        if sign == "!=":
+            return ""
         try:
-            found = self._equation(left, right) if sign == "=" else self._comparison(left, right)
+            return self._equation(left, right) if sign == "=" else self._comparison(left, right)
         except Refused:  # beyond what the checker computes
             return ""
-        return found if sign != "!=" else ""
 
     def compared(self, left: Expr, right: Expr) -> str:
         """How two numbers compare, said after both and in words that no proof has; empty where a side is none."""
-        one, other = self._value([left]), self._value([right])
+        one, other = self._value(left), self._value(right)
         return "" if one is None or other is None else comparison(one, other)
 
     def solution(self, chain: Chain) -> Number | None:
         """The number that x = 2 names."""
         named = chain.relations == ("=",) and chain.terms[0].op == "var" and is_numeral(chain.terms[1])
-        return self._value([chain.terms[1]]) if named else None
+        return self._value(chain.terms[1]) if named else None
 
     def _equation(self, left: Expr, right: Expr) -> str:
         if _few_numbers(left) and is_numeral(right):
-            total = self._value([left])
+            total = self._value(left)
             return "" if total is None else f"{render(left)} = {render(num(total))}; {self.compared(num(total), right)}"
         terms = [term for side in (*self.before, left, right) for term in signed_terms(side)]
         found = [*self._multiplied(terms), *self._divided(left, right)]
@@ -76,21 +77,21 @@ class Workings:
 
     def _divided(self, left: Expr, right: Expr) -> Iterator[str]:
         """What x is after an equation such as 6x = 4."""
-        times, number = self.algebra.value(self.algebra.terms(self.before[0])), self._value([self.before[1]])
+        times, number = self.algebra.value(self.algebra.terms(self.before[0])), self._value(self.before[1])
         if self.solving and left.op == "var" and len(times) == 1 and number is not None:
             ((mono, divisor),) = times.items()
             size = abs(divisor)
             if mono != _CONSTANT and isinstance(size, int) and isinstance(number, int) and number and divisor != 1:
                 quotient = div(num(abs(number)), size)
                 quotient = neg(quotient) if number * divisor < 0 else quotient
-                value = self._value([quotient])
+                value = self._value(quotient)
                 if value is not None:
                     yield f"{render(quotient)} = {render(num(value))}"
                     yield self.compared(num(value), right)
 
-    def _value(self, numbers: Sequence[Expr]) -> Number | None:
-        """Their sum; None where one is no number."""
-        values = self.algebra.value(self.algebra.terms(add(*numbers)))
+    def _value(self, expr: Expr) -> Number | None:
+        """The number that it is; None where it is none."""
+        values = self.algebra.value(self.algebra.terms(expr))
         return None if set(values) - {_CONSTANT} else values.get(_CONSTANT, 0)
 
 

@@ -5,21 +5,17 @@ from operator import eq, gt, lt
 
 import pytest
 from sympy import expand
-from sympy.parsing.sympy_parser import (
-    convert_xor,
-    implicit_multiplication,
-    parse_expr,
-    split_symbols,
-    standard_transformations,
-)
 
 from lab import LEVELS, families, generate
 from lab.analyses import right_complaints, write_analysis
+from lab.claims import Claim, Sequence
 from lab.complaints import END
+from lab.language import read_expression
 from lab.planter import labelled_proof
 from lab.statements import read_statement
 from lab.theorem import Proposition
 from lab.walkthrough import items
+from tests.lab.independent import value
 
 ORDERS = {"equal": eq, "below": lt, "above": gt}
 SQUARE = "Prove or refute: x^2 + 4x + 5 >= 1 for all real x."
@@ -114,17 +110,17 @@ def test_what_is_worked_out_is_true(family: str) -> None:
                 if item.working.endswith((": it holds", ": it fails")):
                     assert item.working.endswith("holds") == theorem.truth
                 elif item.working:
-                    assert all(map(_is_true, item.working.split("; "))), item.working
+                    sequence = theorem.claim.sequence if isinstance(theorem.claim, Claim) else None
+                    assert all(_is_true(part, sequence) for part in item.working.split("; ")), item.working
                     compared += 1
     assert compared or family not in {"equations", "inequalities"}
 
 
-def _is_true(part: str) -> bool:
+def _is_true(part: str, sequence: Sequence | None) -> bool:
     """Whether an equation, or how two numbers compare, is as it is written, by sympy."""
     pair, _, order = part.partition(": ")
     left, right = re.split(" = | and ", pair)
-    rules = (*standard_transformations, split_symbols, implicit_multiplication, convert_xor)
-    difference = expand(parse_expr(f"({left}) - ({right})", transformations=rules))
+    difference = expand(value(read_expression(left), sequence) - value(read_expression(right), sequence))
     return bool(ORDERS[order or "equal"](difference, 0))
 
 
