@@ -86,6 +86,11 @@ def holds_variable(expr: Expr) -> bool:
     return expr.op == "var" or any(holds_variable(part) for part in expr.args if isinstance(part, Expr))
 
 
+def holds_call(expr: Expr) -> bool:
+    """Whether the value of a sequence occurs."""
+    return expr.op == "call" or any(holds_call(part) for part in expr.args if isinstance(part, Expr))
+
+
 def holds_sum(expr: Expr) -> bool:
     """Whether a sum occurs, other than within the value of a sequence such as u(n + 1)."""
     if expr.op == "call":

@@ -69,12 +69,14 @@ class _Reader:
         if isinstance(self.theorem.claim, Solutions) and reading.move is Move.ALTERNATIVES:
             yield Item(line, quotation(self._text(*sentence.span)))
             return
+        point = {head.terms[0].args[0]: head.terms[1] for head in reading.heads if _names_value(head)}
         for chain in chains:
             terms = chain.terms if not chain.lead else (None, *chain.terms)
             signs = chain.relations if not chain.lead else (chain.lead, *chain.relations)
             for place, sign in enumerate(signs):
                 left, right = terms[place], terms[place + 1]
-                working = "" if left is None or right is None or chain.modulus else self.workings.of(left, sign, right)
+                known = left is not None and right is not None and not chain.modulus
+                working = self.workings.of(left, sign, right, point) if known else ""
                 yield Item(line, quote_at(self.proof, *_span(chain, place)), working)
 
     def _shown(self, chains: Sequence[Chain]) -> str:
@@ -99,6 +101,11 @@ class _Reader:
 
     def _text(self, start: int, end: int) -> str:
         return " ".join(self.proof[start:end].split())
+
+
+def _names_value(head: Chain) -> bool:
+    """Whether it says what a variable is, as in: for x = 2."""
+    return head.relations == ("=",) and head.terms[0].op == "var" and not head.modulus
 
 
 def _span(chain: Chain, place: int) -> Span:

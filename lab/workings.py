@@ -1,6 +1,8 @@
-"""What is worked out of a relation before it is judged: sums added up, numbers compared, products multiplied out."""
+"""What is worked out of a relation before it is judged: products multiplied out, sums added up, and then both sides of
+it, each in its simplest form, side by side: whether they are equal is seen without working anything out.
+"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
@@ -9,6 +11,7 @@ from lab.expressions import (
     Number,
     add,
     div,
+    holds_call,
     holds_sum,
     holds_variable,
     is_numeral,
@@ -16,13 +19,15 @@ from lab.expressions import (
     num,
     render,
     signed_terms,
+    substitute,
 )
 from lab.limits import Refused
 from lab.sentences import Chain
 from lab.writer import apart
 
-MOST_ADDED = 3  # numbers that are added up in one go
-LONGEST = 60  # characters of a working
+NOWHERE: Mapping[str, Expr] = {}  # the point of a relation that holds for all values
+LONGEST = 60  # characters of what is worked out at once
+LONGEST_LINE = 160  # characters of all that is worked out of one relation
 _CONSTANT = 0  # the monomial of a number
 
 
@@ -35,12 +40,15 @@ class Workings:
         self.before = (claim.left, claim.right)  # the equation that the next one follows from
         self.known: set[Expr] = set()
 
-    def of(self, left: Expr, sign: str, right: Expr) -> str:
-        """All that is worked out of ``left sign right``, true whatever the relation claims; may be empty."""
+    def of(self, left: Expr, sign: str, right: Expr, point: Mapping[str, Expr] = NOWHERE) -> str:
+        """All that is worked out of ``left sign right`` at ``point``, true whatever the relation claims; may be empty."""
         if sign == "!=":
             return ""
         try:
-            return self._equation(left, right) if sign == "=" else self._comparison(left, right)
+            if sign != "=":
+                return self._comparison(left, right)
+            found = self._solved(left, right) if self.solving else self._compared_sides(left, right, point)
+            return _joined([text for text in found if len(text) <= LONGEST])
         except Refused:  # beyond what the checker computes
             return ""
 
@@ -54,15 +62,52 @@ class Workings:
         named = chain.relations == ("=",) and chain.terms[0].op == "var" and is_numeral(chain.terms[1])
         return self._value(chain.terms[1]) if named else None
 
-    def _equation(self, left: Expr, right: Expr) -> str:
-        if _few_numbers(left) and is_numeral(right):
-            total = self._value(left)
-            return "" if total is None else f"{render(left)} = {render(num(total))}; {self.compared(num(total), right)}"
-        terms = [term for side in (*self.before, left, right) for term in signed_terms(side)]
-        found = [*self._multiplied(terms), *self._divided(left, right)]
-        if self.solving:
-            self.before = left, right
-        return "; ".join(text for text in found if len(text) <= LONGEST)
+    def _solved(self, left: Expr, right: Expr) -> Iterator[str]:
+        """Of an equation that the one before leads to; or of a sum of numbers."""
+        if all(map(is_numeral, (*signed_terms(left), right))):
+            yield from self._compared_sides(left, right, NOWHERE)
+            return
+        yield from self._multiplied([term for side in (*self.before, left, right) for term in signed_terms(side)])
+        yield from self._divided(left, right)
+        self.before = left, right
+
+    def _compared_sides(self, left: Expr, right: Expr, point: Mapping[str, Expr]) -> Iterator[str]:
+        """Both sides simplified: as numbers, term by term as long as they have as many, or as polynomials."""
+        sides = left, right
+        yield from self._multiplied([term for side in sides for term in signed_terms(side)])
+        if holds_call(left) or holds_call(right):  # whose values follow from what was supposed
+            return
+        numbers = [self._numbers(side, point) for side in sides]
+        if None not in numbers:
+            yield from self._compared_numbers(*(list(values) for values in numbers if values is not None))
+            return
+        for side in sides:
+            yield from _shortened(self._constants(side), 1)
+        values = [self.algebra.value(self.algebra.terms(side)) for side in sides]
+        one, other = (render(self.algebra.expression(value)) for value in values)
+        yield f"{one} and {other}: {'equal' if values[0] == values[1] else 'unequal'}"
+
+    def _compared_numbers(self, one: list[Number], other: list[Number]) -> Iterator[str]:
+        """Sums of numbers: the longer is added up until both have as many terms, both if the terms differ then."""
+        for longer, shorter in ((one, other), (other, one)):
+            yield from _shortened(longer, len(shorter))
+        if one != other and sum(one) == sum(other):
+            for numbers in (one, other):
+                yield from _shortened(numbers, 1)
+        if len(one) == 1:
+            yield comparison(one[0], other[0])
+        else:
+            yield f"{listed(one)} and {listed(other)}: {'equal' if one == other else 'unequal'}"
+
+    def _constants(self, side: Expr) -> list[Number]:
+        """The numbers that collecting the like terms of a side adds up, products multiplied out."""
+        found = (self.algebra.value(self.algebra.terms(term)).get(_CONSTANT, 0) for term in signed_terms(side))
+        return [number for number in found if number]
+
+    def _numbers(self, side: Expr, point: Mapping[str, Expr]) -> list[Number] | None:
+        """The value of each term at a point; None where one has none."""
+        found = [self._value(substitute(term, dict(point))) for term in signed_terms(side)]
+        return None if None in found else [number for number in found if number is not None]
 
     def _comparison(self, left: Expr, right: Expr) -> str:
         """Of an inequality the numbers that decide it."""
@@ -117,9 +162,21 @@ def matched(found: Sequence[Number], claimed: Sequence[Number]) -> Iterator[str]
     yield from (f"{listed([number])} is not found" for number in claimed[count:])
 
 
-def _few_numbers(expr: Expr) -> bool:
-    terms = signed_terms(expr)
-    return 1 < len(terms) <= MOST_ADDED and all(map(is_numeral, terms))
+def _joined(texts: Sequence[str]) -> str:
+    """As many of the texts as there is room for, the last first: with it the relation is decided."""
+    first, room = len(texts), LONGEST_LINE
+    while first and room >= len(texts[first - 1]):
+        first -= 1
+        room -= len(texts[first]) + len("; ")
+    return "; ".join(texts[first:])
+
+
+def _shortened(numbers: list[Number], count: int) -> Iterator[str]:
+    """The first two numbers added, and so on in place until there are ``count``."""
+    while len(numbers) > count:
+        total = numbers[0] + numbers[1]
+        yield f"{render(add(num(numbers[0]), num(numbers[1])))} = {render(num(total))}"
+        numbers[:2] = [total]
 
 
 def _is_product(term: Expr) -> bool:

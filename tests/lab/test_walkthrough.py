@@ -1,7 +1,7 @@
 """Analyses go through proofs item by item: what they work out is true, and no item is both right and wrong."""
 
 import re
-from operator import eq, gt, lt
+from operator import eq, gt, lt, ne
 
 import pytest
 from sympy import expand
@@ -17,7 +17,7 @@ from lab.theorem import Proposition
 from lab.walkthrough import items
 from tests.lab.independent import value
 
-ORDERS = {"equal": eq, "below": lt, "above": gt}
+ORDERS = {"equal": eq, "unequal": ne, "below": lt, "above": gt}
 SQUARE = "Prove or refute: x^2 + 4x + 5 >= 1 for all real x."
 BY_PRODUCT = "Prove or refute: the real solutions of x^2 - 5x + 6 = 0 are exactly x = 3 and x = 2."
 RIGHT = "Line 3: this is right."
@@ -40,8 +40,9 @@ def test_a_sum_is_added_up_before_it_is_judged() -> None:
 def test_a_proof_is_gone_through_relation_by_relation() -> None:
     squares = "So x^2 + 4x + 5 = x^2 + 4x + 4 + 1 = (x + 2)^2 + 1."
     assert body(SQUARE, squares, "Hence (x + 2)^2 + 1 >= 1.", "So the claim is true.")[:-1] == [
+        "Line 1 gives 4 + 1 = 5; x^2 + 4x + 5 and x^2 + 4x + 5: equal.",
         "Line 1: x^2 + 4x + 5 = x^2 + 4x + 4 + 1 is right.",
-        "Line 1 gives (x + 2)^2 = x^2 + 4x + 4.",
+        "Line 1 gives (x + 2)^2 = x^2 + 4x + 4; 4 + 1 = 5; 4 + 1 = 5; x^2 + 4x + 5 and x^2 + 4x + 5: equal.",
         "Line 1: = (x + 2)^2 + 1 is right.",
         "Line 2 gives 1 and 1: equal.",
         "Line 2: (x + 2)^2 + 1 >= 1 is right.",
@@ -69,6 +70,20 @@ def test_products_are_multiplied_out_and_solutions_divided_before_they_are_judge
     lines = body(linear, *steps)
     assert lines[0] == "Line 1 gives 2(x + 1) = 2x + 2."
     assert "Line 4 gives 6/3 = 2; 2 and 2: equal." in lines
+
+
+def test_a_chain_at_a_point_is_compared_term_by_term() -> None:
+    lines = body(SQUARE, "At x = -3: x^2 + 4x + 5 = 9 + 4(-3) + 5 = 9 - 12 + 6 = 3.")
+    assert lines[0] == "Line 1 gives 4(-3) = -12; 9, -12, 5 and 9, -12, 5: equal."
+    assert lines[2] == "Line 1 gives 9, -12, 5 and 9, -12, 6: unequal."
+    assert lines[3].startswith("Line 1: = 9 - 12 + 6 is ")
+    assert not lines[3].endswith("right.")
+
+
+def test_terms_in_another_order_are_added_up() -> None:
+    lines = body(SQUARE, "At x = -3: x^2 + 4x + 5 = 5 - 12 + 9.")
+    worked = "9 - 12 = -3; -3 + 5 = 2; 5 - 12 = -7; -7 + 9 = 2; 2 and 2: equal"
+    assert lines[0] == f"Line 1 gives {worked}."
 
 
 def test_values_of_both_sides_are_compared() -> None:
@@ -117,9 +132,11 @@ def test_what_is_worked_out_is_true(family: str) -> None:
 
 
 def _is_true(part: str, sequence: Sequence | None) -> bool:
-    """Whether an equation, or how two numbers compare, is as it is written, by sympy."""
+    """Whether an equation, or how two expressions or lists of numbers compare, is as it is written, by sympy."""
     pair, _, order = part.partition(": ")
     left, right = re.split(" = | and ", pair)
+    if "," in pair:
+        return (order == "equal") == (left == right)
     difference = expand(value(read_expression(left), sequence) - value(read_expression(right), sequence))
     return bool(ORDERS[order or "equal"](difference, 0))
 
