@@ -3,6 +3,7 @@
 from lab.analyses import CLOSING, score_text, write_analysis
 from lab.theorem import Theorem
 
+BEFORE = "## Solution\n"
 BETWEEN = "\n\n## Self Evaluation\n\n"
 
 
@@ -11,7 +12,7 @@ def write_answer(theorem: Theorem, proof: str, score: float | None = None, seed:
     evaluation = write_analysis(theorem, proof, seed=seed)
     if score is not None:
         evaluation = f"{evaluation.rpartition(CLOSING)[0]}{CLOSING}\n{score_text(score)}"
-    return f"## Solution\n{proof}{BETWEEN}{evaluation}"
+    return f"{BEFORE}{proof}{BETWEEN}{evaluation}"
 
 
 def write_parts(theorem: Theorem, proof: str, seed: int = 0) -> tuple[str, str]:

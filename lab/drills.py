@@ -1,18 +1,19 @@
-"""Drills in judging: one line of a derivation, wrong about half of the time, judged as in an analysis.
+"""Drills: what a proof and its analysis turn on, in its place, more often than whole ones have it.
 
 In whole proofs nearly every line is right, and an analysis ends at the first grave defect, so that one who judges them
-does well to copy what stands there instead of working it out. Here that fails half of the time.
+does well to copy what stands there instead of working it out. In drills in judging that fails half of the time.
+
+A small model that has learnt to add in exercises by themselves does not add in proofs: what it knows of one kind of
+prompt it does not use in another. So sums too are learnt in their place.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
 from lab.analyses import judged_lines, write_analysis
 from lab.checker import check
-from lab.claims import Solutions
 from lab.complaints import END, complaint_of
 from lab.defects import Kind
 from lab.expressions import num
@@ -20,14 +21,14 @@ from lab.planting.edits import body_parts, move_of, slip, with_part
 from lab.sentences import Chain, Derivation, Sentence
 from lab.theorem import Theorem
 from lab.walkthrough import VERDICTS, items
-from lab.writer import closing, is_written_sum
+from lab.writer import closing, written_sums
 
 _JUDGED = {Kind.INVALID_STEP, Kind.WRONG_CONCLUSION, Kind.MISSING_CASE}
 _CONTRARY = {"<": ">", "<=": ">", ">": "<", ">=": "<"}
 
 
 class Drill(NamedTuple):
-    """A proof or part of one, and the judgement of one line; ``given`` and ``rest``: of those before and after it."""
+    """A proof, and what is to be learnt of the answer about it; ``given`` and ``rest``: what stands before and after."""
 
     proof: str
     judged: str
@@ -47,27 +48,26 @@ def drill(theorem: Theorem, seed: int) -> Drill:
     return Drill(proof, analysis[start:end], analysis[:start], analysis[end:])
 
 
-def line_drills(theorem: Theorem, seed: int) -> Iterator[Drill]:
-    """Each line of a derivation by itself, after the relation that it follows from; changed half of the time."""
-    rng = Random(f"line drills {theorem.id} {seed}")
-    before = None
-    for sentence in theorem.steps.sentences:
-        total, last = is_written_sum(sentence), move_of(sentence) in VERDICTS
-        line = _perhaps_wrong(rng, theorem, sentence)
-        needed = last or (isinstance(theorem.claim, Solutions) and not total)
-        yield _judged(rng, theorem, line, before if needed else None)
-        before = before if total else sentence
-
-
-def _judged(rng: Random, theorem: Theorem, line: Sentence, known: Sentence | None) -> Drill:
-    """The judgement of a line after one that is right."""
-    proof = Derivation((known, line) if known else (line,)).text
+def sheet(theorem: Theorem, seed: int) -> Drill:
+    """A derivation each of whose lines is changed half of the time, and the judgements of all, one after the other."""
+    rng = Random(f"sheet {theorem.id} {seed}")
+    lines = tuple(_perhaps_wrong(rng, theorem, sentence) for sentence in theorem.steps.sentences)
+    proof = Derivation(lines).text
     defects = [defect for defect in check(theorem, proof).defects if defect.kind in _JUDGED]
     complaints = [complaint_of(proof, defect) for defect in defects]
-    texts = judged_lines(rng, items(theorem, proof), [one for one in complaints if one.line != END])
-    text = "\n".join(texts)
-    start = _start(text, 2) if known else 0
-    return Drill(proof, text[start:], text[:start])
+    judged = judged_lines(rng, items(theorem, proof), [one for one in complaints if one.line != END])
+    return Drill(proof, "\n".join(judged))
+
+
+def sum_drill(theorem: Theorem, seed: int) -> Drill | None:
+    """What a sum that a derivation writes out comes to, in its place; None where there is none."""
+    proof = theorem.derivation
+    totals = list(written_sums(theorem.steps))
+    if not totals:
+        return None
+    numbers, sign, total = Random(f"sum {theorem.id} {seed}").choice(totals).partition(" = ")
+    start = proof.index(numbers + sign) + len(numbers + sign)
+    return Drill(proof, total, proof[:start], proof[start + len(total) :])
 
 
 def _start(analysis: str, line: int) -> int:

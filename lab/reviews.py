@@ -1,11 +1,14 @@
-"""Reviews: the meta-verifier's answer about an analysis, in the format of the released weights."""
+"""Reviews: the meta-verifier's answer about an analysis, in the format of the released weights.
 
-from collections.abc import Iterator, Mapping
+What a complaint is about is judged anew, as an analysis would, and only then the complaint: both stand side by side.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from lab.analyses import Judgement, Parsed, following, judge, parse_analysis, quality, score_text
 from lab.checker import check
-from lab.complaints import END
+from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, write_complaint
 from lab.defects import Verdict
 from lab.theorem import Proposition
 from lab.walkthrough import items
@@ -15,16 +18,16 @@ Place = tuple[int, str]  # line and quote
 OPENING = 'Here is my analysis of the "solution evaluation":'
 CLOSING = 'Based on my analysis, I will rate the "solution evaluation" as:'
 _WORDS = {
-    Judgement.REAL: ("the complaint holds", "this defect is real"),
-    Judgement.MISPUT: ("there is a defect, but it is put wrongly", "the place is faulty, but not in this way"),
-    Judgement.FALSE: ("the complaint is false", "there is no such defect"),
+    Judgement.REAL: ("So the complaint holds.", "So this defect is real."),
+    Judgement.MISPUT: ("So there is a defect, but it is put wrongly.", "So the place is faulty, but not in this way."),
+    Judgement.FALSE: ("So the complaint is false.", "So there is no such defect."),
 }
 
 
 def write_review(theorem: Proposition, proof: str, analysis: str, seed: int = 0) -> str:
     """A correct review of an analysis: each complaint judged, whether the score follows, and the exact quality.
 
-    What an analysis works out of an item before it judges it (``lab.walkthrough``) stands before the complaint too.
+    What an analysis works out of an item before it judges it (``lab.walkthrough``) stands here too.
     """
     verdict = check(theorem, proof)
     parsed = parse_analysis(analysis)
@@ -38,12 +41,12 @@ def _body(rng: Random, parsed: Parsed, proof: str, verdict: Verdict, workings: M
     if parsed.score is None:
         yield "This is no evaluation: its form is wrong."
         return
+    right = [complaint_of(proof, defect) for defect in verdict.defects]
     for complaint in parsed.complaints:
-        place = "At the end" if complaint.line == END else f"Line {complaint.line}"
         if working := workings.get((complaint.line, complaint.quote)):
-            yield f"{place} gives {working}."
-        judged = rng.choice(_WORDS[judge(complaint, proof, verdict)])
-        yield f"{place}: {complaint.quote}, {judged}." if complaint.quote else f"{place}: {judged}."
+            yield f"Line {complaint.line} gives {working}."
+        yield _anew(rng, complaint, right)
+        yield rng.choice(_WORDS[judge(complaint, proof, verdict)])
     if parsed.strange:
         yield "One remark names no defect that can be checked: it is false."
     elif not parsed.complaints:
@@ -51,3 +54,13 @@ def _body(rng: Random, parsed: Parsed, proof: str, verdict: Verdict, workings: M
     wanted = following(parsed.complaints)
     follows = parsed.score == wanted
     yield "The score follows." if follows else f"The score does not follow: it would be {wanted:g}."
+
+
+def _anew(rng: Random, complaint: Complaint, right: Sequence[Complaint]) -> str:
+    """What there is to say where a complaint points to: of what it quotes, else of that line."""
+    there = [one for one in right if one.line == complaint.line]
+    if there:
+        return write_complaint(rng, next((one for one in there if one.quote == complaint.quote), there[0]))
+    if complaint.line == END:
+        return "At the end: nothing is missing."
+    return f"Line {complaint.line}: {complaint.quote or NO_QUOTE} is right."

@@ -1,7 +1,7 @@
 """Rows of the sequences that decode side by side, laid out for products on a CPU.
 
 A sequence's rows lie in pages; gathering them costs more than the attention over them. While the same sequences decode,
-each step adds one row to each lane, and nothing is gathered. Lanes end at the same place, so that all new rows go to
+each step adds one row to each lane, and nothing is gathered; when some end, the lanes of the others are kept. Lanes end at the same place, so that all new rows go to
 one column; the shorter ones begin later.
 
 Shape suffixes: L layers, B sequences, T places of a lane, D = latent + rope width, C latent width.
@@ -23,11 +23,19 @@ class Decoded(NamedTuple):
     pages: list[list[int]]
     positions: list[int]
 
-    def follows(self, before: "Decoded") -> bool:
-        """Whether these are the next tokens of the same sequences, whose pages nobody else has written since."""
-        return len(self.pages) == len(before.pages) and all(
-            now == then + 1 and row[: len(known)] == known for row, now, known, then in zip(*self, *before, strict=True)
-        )
+    def places_in(self, before: "Decoded") -> list[int] | None:
+        """Where in ``before`` each sequence stands, if these are the next tokens of sequences of it in their order,
+        whose pages nobody else has written since; None if not.
+        """
+        places: list[int] = []
+        candidates = iter(enumerate(zip(*before, strict=True)))
+        for row, now in zip(*self, strict=True):
+            found = (place for place, (known, then) in candidates if now == then + 1 and row[: len(known)] == known)
+            place = next(found, None)
+            if place is None:
+                return None
+            places.append(place)
+        return places
 
     def uses(self, pages: Iterable[int]) -> bool:
         """Whether a sequence has one of ``pages``."""
@@ -52,6 +60,16 @@ class Lanes:
         self._bias_B1T = None
         if any(position != self._end for position in positions):
             self._bias_B1T = rows_LBTD.new_zeros(places_BT.shape).masked_fill_(places_BT < 0, NEVER).unsqueeze(1)
+
+    def keep(self, places: list[int]) -> None:
+        """Go on with the sequences at ``places`` alone."""
+        if len(places) == self._values_LBTC.shape[1]:
+            return
+        kept = torch.tensor(places, device=self._values_LBTC.device)
+        self._keys_LBDT = self._keys_LBDT.index_select(1, kept)
+        self._values_LBTC = self._values_LBTC.index_select(1, kept)
+        if self._bias_B1T is not None:
+            self._bias_B1T = self._bias_B1T.index_select(0, kept)
 
     def advance(self) -> bool:
         """Go on to the next token of each sequence, where there is room for it."""

@@ -64,7 +64,10 @@ class PagedStore:
         on_cpu = self.rows_LND.device.type == "cpu" and not has_kernels(self.rows_LND)
         if not on_cpu or max(decoded.positions) >= self._topk or numbers_BT.numel() > self.rows_LND.shape[1]:
             return None
-        if before is not None and decoded.follows(before):
+        places = None if before is None else decoded.places_in(before)
+        if places is not None:
+            if lanes is not None:
+                lanes.keep(places)
             going_on = lanes is not None and lanes.advance()
             self._lanes = lanes if going_on else Lanes(self.rows_LND, self._latent, numbers_BT, decoded.positions)
         return self._lanes

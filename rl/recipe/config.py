@@ -19,18 +19,6 @@ class IndexerConfig:
 
 
 @settings(frozen=True, config=STRICT)
-class SumsConfig:
-    """Sums, comparisons and single lines of ``theorems`` derivations, learnt alone in ``train``, amid the cold start.
-
-    They come after ``first``, in which the form of all answers is learnt: that would else be learnt over them.
-    """
-
-    theorems: Positive
-    first: Changes
-    train: Changes
-
-
-@settings(frozen=True, config=STRICT)
 class OwnConfig:
     """Worked examples on ``samples`` of the model's proofs of each of ``problems`` theorems, learnt in ``train``."""
 
@@ -118,7 +106,6 @@ class CotrainConfig:
     iterations: Positive
     turns: Positive
     train: Changes
-    sums: SumsConfig | None
     cold_start: Changes
     indexer: IndexerConfig | None
     own: OwnConfig | None

@@ -42,13 +42,6 @@ class Sparsify:
 
 
 @dataclass(frozen=True)
-class Sums:
-    """A table of worked examples: sums, comparisons and lines of derivations, each by itself."""
-
-    name: str
-
-
-@dataclass(frozen=True)
 class Correct:
     """A table of worked examples on the own proofs and analyses of the model of ``start``, and as many on others."""
 
@@ -139,7 +132,7 @@ class Measure:
 
 
 TEST_PROOFS, TEST_ANALYSES = "test-proofs", "test-analyses"
-Step = Train | Sums | Sparsify | Correct | Prove | Analyse | Label | Merge | Reject | Select | Measure
+Step = Train | Sparsify | Correct | Prove | Analyse | Label | Merge | Reject | Select | Measure
 
 
 def plan(config: CotrainConfig) -> list[Step]:
@@ -155,16 +148,10 @@ def plan(config: CotrainConfig) -> list[Step]:
 def _start(config: CotrainConfig) -> Iterator[Step]:
     """The cold start, whose last model is the base of all others."""
     imitator = "base" if config.own is None else "imitator"
-    start = None
-    if config.sums is not None:
-        start = "calculator"
-        yield Train("apprentice", config.sums.first)
-        yield Sums("sums")
-        yield Train(start, config.sums.train, "apprentice", tables={"examples": "sums"})
     if config.indexer is None:
-        yield Train(imitator, config.cold_start, start)
+        yield Train(imitator, config.cold_start)
     else:
-        yield Train("cold-start", config.cold_start, start)
+        yield Train("cold-start", config.cold_start)
         yield Sparsify("sparse-start", "cold-start", config.indexer.index_topk)
         yield Train(imitator, config.indexer.train, start="sparse-start")
     if config.own is not None:

@@ -19,7 +19,7 @@ from rl.judge import Judges
 from rl.merging.merge import merge
 from rl.parallel import Parallel
 from rl.recipe import collect, measure, worked
-from rl.recipe.plan import Analyse, Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Sums, Train
+from rl.recipe.plan import Analyse, Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
 from rl.recipe.workshop import Workshop
 from rl.setup import make_trainer
 from rl.tasks.build import make_task
@@ -44,15 +44,6 @@ def _sparsify(shop: Workshop, step: Sparsify) -> None:
     sparse = empty_model(replace(dense.config, index_topk=step.index_topk), torch.float32)
     sparse.load_state_dict(dense.state_dict())
     save_pretrained(sparse, shop.model(step.name), load_tokenizer(shop.model(step.start)))
-
-
-def _sums(shop: Workshop, step: Sums) -> None:
-    wanted = shop.config.sums
-    assert wanted is not None
-    theorems = collect.theorems(shop.stream("prove", "train"), wanted.theorems)
-    examples = [*worked.on_sums(theorems), *worked.on_drills(theorems)]
-    Random(f"{shop.config.seed} {step.name}").shuffle(examples)
-    write_examples(shop.table(step.name), examples)
 
 
 def _correct(shop: Workshop, step: Correct) -> None:
@@ -206,7 +197,6 @@ def _cases(shop: Workshop, role: str, split: str, per_level: int) -> list[Case]:
 
 
 _DO: dict[type, Callable[..., None]] = {
-    Sums: _sums,
     Sparsify: _sparsify,
     Correct: _correct,
     Prove: _prove,

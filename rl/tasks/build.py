@@ -17,6 +17,8 @@ from rl.tasks.lab import (
     LabProver,
     LabRefiner,
     LabSelfEvaluator,
+    LabSheet,
+    LabSum,
     LabTask,
     LabVerifier,
     StreamCases,
@@ -64,7 +66,9 @@ KINDS: Mapping[str, Kind] = {
     "refiner": Kind(LabRefiner, "verify", "critiques", ("analysis",)),
     "verifier": Kind(LabVerifier, "verify", "proofs", ("label",)),
     "meta_verifier": Kind(LabMetaVerifier, "review", "analyses", ("analysis", "quality")),
+    "sum": Kind(LabSum, "prove"),
     "drill": Kind(LabDrill, "prove"),
+    "sheet": Kind(LabSheet, "prove"),
 }
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab import check
-from lab.answers import BETWEEN, write_parts
-from lab.drills import Drill, drill
+from lab.answers import BEFORE, BETWEEN, write_parts
+from lab.drills import drill, sheet, sum_drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
 from proofs.sections import split_proof
@@ -17,7 +17,7 @@ from rl.reward import Reward, reward_analysis, reward_proof, reward_review
 from rl.task import Answer, Example
 from rl.tasks.tables import Case, Cases
 
-JUDGE = "Judge each line."  # the user's message of a line by itself
+JUDGE = "Judge each line."  # how the user's message of a sheet begins
 
 
 @dataclass(frozen=True)
@@ -179,15 +179,32 @@ class LabDrill(LabVerifier):
         return Case(theorem.statement, proof, check(theorem, proof).score, theorem=theorem)
 
 
+class LabSheet(LabDrill):
+    """The same; but a worked example is of the judgements of all lines, each of which is wrong half of the time."""
+
+    def example(self, number: int) -> Example:
+        """As Task.example."""
+        theorem = self.stream.item(number).theorem
+        proof, judged, _, _ = sheet(theorem, number)
+        return Example(f"{JUDGE}\n\n{theorem.statement}\n\n{proof}", judged)
+
+
+class LabSum(LabProver):
+    """A prover; but a worked example is of what a sum in a proof comes to; a whole proof where there is none."""
+
+    def example(self, number: int) -> Example:
+        """As Task.example."""
+        item = self.stream.item(number)
+        found = sum_drill(item.theorem, number)
+        if found is None:
+            return self.answer(item)
+        return Example(self.ask(case_of(item)), found.judged, BEFORE + found.given, found.rest)
+
+
 def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Example:
     """A right proof to learn. Its evaluation is not: beside right proofs alone one learns to call them so unread."""
     written, evaluation = write_parts(theorem, proof, seed=seed)
     return Example(prompt, written + BETWEEN, rest=evaluation.removeprefix(BETWEEN))
-
-
-def line_example(theorem: Theorem, asked: Drill) -> Example:
-    """A drill in a line by itself as a worked example."""
-    return Example(f"{JUDGE}\n\n{theorem.statement}\n\n{asked.proof}", asked.judged, given=asked.given)
 
 
 def exact_score(case: Case, proof: str | None) -> float | None:

@@ -1,13 +1,14 @@
-"""Drills in judging: right judgements of lines, sums and verdicts that are wrong about half of the time."""
+"""Drills: right judgements of lines, sums and verdicts that are wrong about half of the time; sums in their place."""
 
 import re
+from fractions import Fraction
 
 import pytest
 
 from lab import check, families, generate
 from lab.analyses import CLOSING, OPENING, parse_analysis, write_analysis
 from lab.complaints import Complaint, line_of
-from lab.drills import drill, line_drills
+from lab.drills import drill, sheet, sum_drill
 
 SUM = re.compile(r"^[A-Z][a-z ]* (-?[0-9/]+ [-+] [0-9/]+ = -?[0-9/]+)\.$", re.MULTILINE)
 VERDICT = re.compile(r"claim is (true|false)\.$")
@@ -32,43 +33,47 @@ def test_a_drill_is_an_analysis_of_its_proof_in_three_parts(family: str) -> None
 
 
 @pytest.mark.parametrize("family", families())
-def test_what_is_called_wrong_in_a_line_the_checker_faults(family: str) -> None:
+def test_what_a_sheet_calls_wrong_the_checker_faults(family: str) -> None:
     for level in (1, 2, 3, 4):
-        for seed in range(4):
+        for seed in range(8):
             theorem = generate(family, level, seed, "train")
-            for found in line_drills(theorem, seed):
-                faulty = {line_of(found.proof, defect) for defect in check(theorem, found.proof).defects}
-                assert {complaint.line for complaint in complaints(found.judged)} <= faulty
-                verdict = VERDICT.search(found.proof)
-                if verdict and (verdict[1] == "true") != theorem.truth:
-                    assert complaints(found.judged)[-1].line == found.proof.count("\n") + 1
+            found = sheet(theorem, seed)
+            faulty = {line_of(found.proof, defect) for defect in check(theorem, found.proof).defects}
+            assert {complaint.line for complaint in complaints(found.judged)} <= faulty
+            verdict = VERDICT.search(found.proof)
+            if verdict and (verdict[1] == "true") != theorem.truth:
+                assert complaints(found.judged)[-1].line == found.proof.count("\n") + 1
 
 
 @pytest.mark.parametrize("family", ["equations", "inequalities"])
-def test_sums_and_verdicts_are_wrong_about_half_of_the_time(family: str) -> None:
+def test_sums_and_verdicts_of_sheets_are_wrong_about_half_of_the_time(family: str) -> None:
     sums, wrong_sums, verdicts, wrong_verdicts = 0, 0, 0, 0
     for seed in range(150):
         theorem = generate(family, 2, seed, "train")
-        for found in line_drills(theorem, seed):
-            for total in SUM.findall(found.proof):
-                sums += 1
-                wrong_sums += f": {total} is right" not in found.judged
-            if verdict := VERDICT.search(found.proof):
-                verdicts += 1
-                wrong_verdicts += (verdict[1] == "true") != theorem.truth
+        found = sheet(theorem, seed)
+        for total in SUM.findall(found.proof):
+            sums += 1
+            wrong_sums += f": {total} is right" not in found.judged
+        if verdict := VERDICT.search(found.proof):
+            verdicts += 1
+            wrong_verdicts += (verdict[1] == "true") != theorem.truth
     assert 0.3 < wrong_sums / sums < 0.6
     assert 0.4 < wrong_verdicts / verdicts < 0.6
 
 
+def test_a_sum_drill_is_a_sum_in_its_derivation() -> None:
+    for seed in range(60):
+        theorem = generate("equations", 1, seed, "train")
+        found = sum_drill(theorem, seed)
+        assert found is not None
+        assert found.given + found.judged + found.rest == theorem.derivation
+        numbers = re.findall(r"(-?) ?([0-9]+)", found.given.rpartition("\n")[2].rpartition(". ")[2])
+        assert sum(Fraction(sign + number) for sign, number in numbers) == Fraction(found.judged.rstrip("."))
+    assert sum_drill(generate("divisibility", 1, 1, "train"), 1) is None
+
+
 def test_drills_depend_on_their_seed_alone() -> None:
     theorem = generate("inequalities", 3, 5, "train")
-    assert drill(theorem, 1) == drill(theorem, 1)
-    assert len({drill(theorem, seed) for seed in range(12)}) > 4
-    assert list(line_drills(theorem, 1)) == list(line_drills(theorem, 1))
-
-
-def test_a_line_that_solves_comes_after_the_equation_it_follows_from() -> None:
-    theorem = generate("equations", 1, 3, "train")
-    second = [found for found in line_drills(theorem, 3) if found.given]
-    assert second
-    assert all(found.given.startswith("Line 1") and found.judged.startswith("Line 2") for found in second)
+    for made in (drill, sheet, sum_drill):
+        assert made(theorem, 1) == made(theorem, 1)
+        assert len({made(theorem, seed) for seed in range(12)}) > 2

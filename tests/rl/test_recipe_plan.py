@@ -141,25 +141,16 @@ def test_the_first_iteration_learns_from_exact_labels_beside_planted_ones() -> N
 
 def test_the_base_has_learnt_from_its_own_mistakes() -> None:
     steps = [step for step in plan(settings("laptop")) if not isinstance(step, Prove | Measure)]
-    names = ["apprentice", "sums", "calculator", "cold-start", "sparse-start", "imitator", "own-examples", "base"]
-    assert [step.name for step in steps[:8]] == names
-    assert steps[6] == Correct("own-examples", "imitator")
-    base = steps[7]
+    names = ["cold-start", "sparse-start", "imitator", "own-examples", "base"]
+    assert [step.name for step in steps[:5]] == names
+    assert steps[3] == Correct("own-examples", "imitator")
+    base = steps[4]
     assert isinstance(base, Train)
     assert (base.start, base.tables) == ("imitator", {"examples": "own-examples"})
 
 
-def test_the_cold_start_begins_with_a_model_that_knows_its_sums() -> None:
-    steps = {step.name: step for step in plan(settings("laptop"))}
-    calculator, cold_start = steps["calculator"], steps["cold-start"]
-    assert isinstance(calculator, Train)
-    assert isinstance(cold_start, Train)
-    assert (calculator.start, calculator.tables, cold_start.start) == ("apprentice", {"examples": "sums"}, "calculator")
-
-
 def test_steps_can_be_left_out() -> None:
     overrides = [
-        "sums=null",
         "indexer=null",
         "own=null",
         "generator.rejection=null",
@@ -179,7 +170,7 @@ def test_steps_can_be_left_out() -> None:
         (["+prover.data.sharse.x=1"], "step 1-prover: data.sharse: there is no such setting"),
         (["+prover.data.shares.poet=1"], "step 1-prover: data: no kind of task 'poet'"),
         (["prover.stages.rl.steps=0"], r"step 1-prover: stages\.rl\.steps=0"),
-        (["train.data.levels=[9]"], "step apprentice: data: no level 9"),
+        (["train.data.levels=[9]"], "step cold-start: data: no level 9"),
         (["measure.hard=[9]"], r"measure\.hard: no level 9"),
         (["generator.merges.ties.parameters.density=7"], r"step 1-merge-ties: parameters\.density"),
         (["+generator.merges.ram.method=rams"], "step 1-merge-ram: method='rams'"),

@@ -40,6 +40,20 @@ def test_logprobs_are_the_models_own(changes: dict[str, Any]) -> None:
             assert completion.logprobs == pytest.approx(expected, abs=1e-5)
 
 
+def test_sequences_go_on_in_their_lanes_when_others_end() -> None:
+    model = byte_model(index_topk=256)
+    running = engine(model)
+    lengths = (6, 30, 11, 19)
+    asked = [(running.encode(prompt), length) for prompt, length in zip(PROMPTS, lengths, strict=True)]
+    requests = [running.add(prompt, replace(FREE, n=1, max_tokens=length)) for prompt, length in asked]
+    while not all(request.finished for request in requests):
+        running.step()
+    for (prompt, length), request in zip(asked, requests, strict=True):
+        (completion,) = request.completions
+        assert len(completion.token_ids) == length
+        assert completion.logprobs == pytest.approx(rescored(model, prompt, completion), abs=1e-5)
+
+
 def test_new_weights_leave_nothing_stale() -> None:
     model, before = byte_model(index_topk=256), 9
     running = engine(model)
@@ -61,9 +75,10 @@ def test_new_weights_leave_nothing_stale() -> None:
 
 def test_only_the_next_tokens_of_the_same_sequences_follow() -> None:
     before = Decoded([[3, 4], [3, 5]], [9, 11])
-    assert Decoded([[3, 4], [3, 5, 6]], [10, 12]).follows(before)
-    assert not Decoded([[3, 4], [3, 5]], [10, 11]).follows(before)
-    assert not Decoded([[3, 5], [3, 4]], [10, 12]).follows(before)
-    assert not Decoded([[3, 4]], [10]).follows(before)
+    assert Decoded([[3, 4], [3, 5, 6]], [10, 12]).places_in(before) == [0, 1]
+    assert Decoded([[3, 5]], [12]).places_in(before) == [1]
+    assert Decoded([[3, 4], [3, 5]], [10, 11]).places_in(before) is None
+    assert Decoded([[3, 5], [3, 4]], [12, 10]).places_in(before) is None
+    assert Decoded([[3, 4], [3, 5], [3, 7]], [10, 12, 2]).places_in(before) is None
     assert before.uses([9, 5])
     assert not before.uses([6])
