@@ -28,7 +28,7 @@ _CONTRARY = {"<": ">", "<=": ">", ">": "<", ">=": "<"}
 
 
 class Drill(NamedTuple):
-    """A proof, and what is to be learnt of the answer about it; ``given`` and ``rest``: what stands before and after."""
+    """A proof, and what is to be learnt of the answer about it; ``given`` and ``rest`` stand before and after that."""
 
     proof: str
     judged: str

@@ -41,7 +41,7 @@ class Workings:
         self.known: set[Expr] = set()
 
     def of(self, left: Expr, sign: str, right: Expr, point: Mapping[str, Expr] = NOWHERE) -> str:
-        """All that is worked out of ``left sign right`` at ``point``, true whatever the relation claims; may be empty."""
+        """All that is worked out of ``left sign right`` at ``point``, true whatever the relation claims, or nothing."""
         if sign == "!=":
             return ""
         try:

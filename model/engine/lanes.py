@@ -1,8 +1,8 @@
 """Rows of the sequences that decode side by side, laid out for products on a CPU.
 
 A sequence's rows lie in pages; gathering them costs more than the attention over them. While the same sequences decode,
-each step adds one row to each lane, and nothing is gathered; when some end, the lanes of the others are kept. Lanes end at the same place, so that all new rows go to
-one column; the shorter ones begin later.
+each step adds one row to each lane, and nothing is gathered; when some end, the lanes of the others are kept. Lanes end
+at the same place, so that all new rows go to one column; the shorter ones begin later.
 
 Shape suffixes: L layers, B sequences, T places of a lane, D = latent + rope width, C latent width.
 """

@@ -14,6 +14,7 @@ from rl.task import Example
 from rl.tasks.lab import proof_example
 from rl.tasks.tables import Case
 
+
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
     """For each labelled proof its score and its honest self-evaluation, and for an incomplete one a complete proof."""
     for number, case in enumerate(cases):

@@ -29,7 +29,7 @@ SMALL = [
     ),
     *("fresh.problems=8", "fresh.analyses=3", "labels.analyses=2"),
     *("generator.rejection=null", "generator.distill=null"),
-    *(f"~generator.merges.{name}" for name in ("task_arithmetic", "ties", "dare_linear", "dare_ties", "ram")),
+    *(f"~generator.merges.{name}" for name in ("ties", "ram")),
     *("~generator.merges.slerp_prover_verifier", "measure.validation=2", "measure.samples=1", "measure.analyses=1"),
     *("measure.hard_problems=1", "measure.rounds=2", "measure.max_tokens=256"),
 ]

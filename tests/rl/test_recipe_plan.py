@@ -64,7 +64,7 @@ def test_every_preset_is_a_plan_whose_steps_could_begin(recipe: str, tmp_path: P
 @pytest.mark.parametrize("start", ["base", "1-generator", "2-generator"])
 def test_specialists_and_candidates_start_from_one_model(start: str) -> None:
     number = "123"[["base", "1-generator", "2-generator"].index(start)]
-    steps = {step.name: step for step in plan(replace(settings("laptop"), iterations=3))}
+    steps = {step.name: step for step in plan(replace(settings("laptop"), iterations=3, turns=3))}
     first = steps[f"{number}-verifier-alone"] if start == "base" else steps[f"{number}-verifier-turn-1"]
     trained = [first, *(steps[f"{number}-{name}"] for name in ("prover-turn-1", "rejection", "distill"))]
     assert {step.start for step in trained if isinstance(step, Train)} == {start}
@@ -83,7 +83,7 @@ def test_a_reward_of_a_prover_is_never_the_truth() -> None:
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
-    steps = plan(replace(settings("laptop"), iterations=3))
+    steps = plan(replace(settings("laptop"), iterations=3, turns=3))
     kinds = {step.name: step for step in steps}
     later = of_iteration(steps, number)
     assert all(not step.exact for step in later if isinstance(step, Prove))
@@ -110,7 +110,7 @@ def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_verifier_and_prover_take_turns(number: int) -> None:
-    steps = {step.name: step for step in plan(settings("laptop"))}
+    steps = {step.name: step for step in plan(settings("laptop", "turns=3"))}
     names = ["-turn-1", "-turn-2", ""]
     pairs = list(pairwise(names))
     for role in ("verifier", "prover"):
