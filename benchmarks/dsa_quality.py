@@ -19,6 +19,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from lab import check
+from lab.domain import read_domain
 from lab.items import Item, Stream
 from lab.prompts import templates
 from model import load_pretrained
@@ -32,7 +33,6 @@ from proofs.sections import split_proof
 
 SHOWN = (1, 2, 4, 8)
 TOP_KS = (16, 32, 64, 128)
-FAMILIES, LEVELS = ("inequalities", "equations"), (1, 2, 3)
 
 
 def main() -> None:
@@ -43,7 +43,10 @@ def main() -> None:
     trained, tokenizer = load_pretrained(folder), load_tokenizer(folder)
     ways = {str(top_k): with_top_k(trained, top_k) for top_k in TOP_KS}
     ways["dense"] = with_top_k(trained, trained.config.max_position_embeddings)
-    stream = Stream("verify", FAMILIES, LEVELS, "test", seed=0)
+    domain = read_domain(folder)
+    if domain is None:
+        raise SystemExit(f"{folder} has no domain.json, so that nobody knows which theorems it was trained on")
+    stream = Stream("verify", domain.families, domain.levels, "test", seed=0)
     items = [stream.item(number) for number in range(count * max(SHOWN))]
     chat, results = Chat(tokenizer), []
     print(f"{'shown':>5} {'tokens':>6} {'top-k':>6} {'nats':>7} {'complete':>8} {'seconds':>8}")

@@ -2,8 +2,9 @@
 
     python -m benchmarks.refinement [model folder] [problems]
 
-Theorems of the test stream, level 3 of the families. Every way is a run of `lemmata refine` with its own records;
-what is counted is read from them: the exact score of the chosen proof, whether any proof is right, and tokens by role.
+Theorems of the test stream, of the families that the model was trained on and the highest of its levels. Every way is a
+run of `lemmata refine` with its own records; what is counted is read from them: the exact score of the chosen proof,
+whether any proof is right, and tokens by role.
 """
 
 import json
@@ -16,12 +17,12 @@ from pathlib import Path
 
 from benchmarks.side_by_side import report
 from lab import check
+from lab.domain import read_domain
 from lab.items import Stream
 from lab.theorem import Theorem
 from proofs.records import Generated, Problem, Proof, Selection
 from proofs.store import Run
 
-FAMILIES, LEVELS = ("inequalities", "equations"), (3,)
 JUDGED = ["refine.judge.analyses=4", "refine.judge.reviews=1"]
 WAYS = {
     "sequential, 8 chains, 8 rounds": ["refine=sequential", "refine.proofs=8", "refine.rounds=8", *JUDGED],
@@ -35,9 +36,12 @@ WAYS = {
 
 def main() -> None:
     """Run every way and print a table."""
-    model = sys.argv[1] if len(sys.argv) > 1 else "pkg://model/shipped"
+    model = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "model" / "shipped"
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 60
-    stream = Stream("prove", FAMILIES, LEVELS, "test", seed=1)
+    domain = read_domain(model)
+    if domain is None:
+        raise SystemExit(f"{model} has no domain.json, so that nobody knows which theorems it was trained on")
+    stream = Stream("prove", domain.families, domain.levels[-1:], "test", seed=1)
     drawn = (stream.item(number).theorem for number in range(count))
     theorems = {theorem.statement: theorem for theorem in drawn}
     print(f"{'':40} {'chosen right':>14} {'accepted':>9} {'any right':>9} {'tokens, prover':>15} {'judges':>8}")
@@ -54,7 +58,7 @@ def main() -> None:
             interval = f"{found['chosen']:.3f} ±{found['half_width']:.3f}"
             tokens = f"{found['prover_tokens']:15.0f} {found['judge_tokens']:8.0f}"
             print(f"{name:40} {interval:>14} {found['accepted']:9.3f} {found['any']:9.3f} {tokens}", flush=True)
-    report("refinement", {"model": Path(model).name, "problems": len(theorems), "ways": results})
+    report("refinement", {"model": model.name, "problems": len(theorems), "ways": results})
 
 
 def figures(run: Run, theorems: dict[str, Theorem]) -> dict[str, float]:
