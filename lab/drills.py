@@ -17,10 +17,10 @@ from lab.checker import check
 from lab.complaints import END, complaint_of
 from lab.defects import Kind
 from lab.expressions import num
-from lab.planting.edits import body_parts, move_of, slip, with_part
+from lab.planting.edits import body_parts, slip, with_part
 from lab.sentences import Chain, Derivation, Sentence
 from lab.theorem import Theorem
-from lab.walkthrough import VERDICTS, items
+from lab.walkthrough import items
 from lab.writer import closing, written_sums
 
 _JUDGED = {Kind.INVALID_STEP, Kind.WRONG_CONCLUSION, Kind.MISSING_CASE}
@@ -79,7 +79,7 @@ def _start(analysis: str, line: int) -> int:
 def _perhaps_wrong(rng: Random, theorem: Theorem, sentence: Sentence) -> Sentence:
     """A sentence of a derivation, changed half of the time."""
     wrong = rng.random() < 0.5
-    if move_of(sentence) in VERDICTS:
+    if sentence is theorem.steps.sentences[-1]:
         return closing(rng, theorem.truth != wrong)
     return (_slipped(rng, sentence) if wrong else None) or sentence
 
