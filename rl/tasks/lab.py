@@ -198,7 +198,8 @@ class LabSum(LabProver):
         found = sum_drill(item.theorem, number)
         if found is None:
             return self.answer(item)
-        return Example(self.ask(case_of(item)), found.judged, BEFORE + found.given, found.rest)
+        _, evaluation = write_parts(item.theorem, found.proof, seed=item.seed)
+        return Example(self.ask(case_of(item)), found.judged, BEFORE + found.given, found.rest + evaluation)
 
 
 def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Example:

@@ -41,10 +41,30 @@ def test_worked_examples_earn_all(role: RoleName) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_problem_is_its_number_and_split(role: RoleName) -> None:
     tasks = [task_of(role, split) for split in ("train", "train", "validation")]
-    prompts = [[task.prompt(number) for number in range(30)] for task in tasks]
+    prompts = [[task.prompt(number) for number in range(45)] for task in tasks]  # some kinds ask what others ask
     assert prompts[0] == prompts[1]
     assert not set(prompts[0]) & set(prompts[2])
     assert len(set(prompts[0])) > 20
+
+
+def test_an_example_of_a_sum_is_part_of_a_complete_proof() -> None:
+    data = replace(CONFIG, families=("inequalities", "divisibility"), shares={"sum": 1})
+    task = make_task("generator", data, templates(), "train", seed=0)
+    for number in range(20):
+        example, (reward,) = task.example(number), task.rewards([(number, [Answer(task.example(number).whole)])])
+        assert example.prompt == task.prompt(number)
+        assert reward.parts["sum/proof"] == 1.0, example
+        # A family that writes no sums out has whole proofs in their place.
+        assert example.given.endswith(" = ") or not example.given
+    assert any(task.example(number).given for number in range(20))
+
+
+def test_an_example_of_a_sheet_judges_every_line() -> None:
+    task = make_task("generator", replace(CONFIG, shares={"sheet": 1}), templates(), "train", seed=0)
+    for number in range(20):
+        example = task.example(number)
+        lines = example.prompt.rpartition("\n\n")[2].split("\n")
+        assert all(f"Line {place}" in example.answer for place in range(1, 1 + len(lines))), example
 
 
 def prover_rewards(answer: str, number: int = 0) -> Reward:
@@ -99,8 +119,8 @@ def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
     for (number, _), reward in zip(tries, task.rewards(tries), strict=True):
         kind = task.place(number)[0]
         assert all(part.startswith(f"{kind}/") for part in reward.parts)
-        # An honest evaluation of a faulty proof earns less than the proof would.
-        assert reward.total == 1.0 or kind == "self_evaluator"
+        # An honest evaluation of a faulty proof earns less than the proof would; a sheet is no whole analysis.
+        assert reward.total == 1.0 or kind in {"self_evaluator", "sheet"}
 
 
 def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:
