@@ -80,8 +80,13 @@ def test_the_first_step_of_a_rollout_is_on_policy_and_later_ones_are_not() -> No
     for _ in range(3):
         ratios.append(under.step()["ratio_max"])
         descend(under, 5.0)
-    assert ratios[0] == 1.0
-    assert all(ratio > 1.0 for ratio in ratios[1:])
+    # Scored twice, once without gradients, which on some processors rounds its last bits otherwise.
+    assert ratios[0] == pytest.approx(1.0, abs=1e-12)
+    assert all(ratio > 1.0 + 1e-9 for ratio in ratios[1:])
+
+
+def test_a_rollout_that_is_learnt_from_once_is_exactly_on_policy() -> None:
+    assert stage(epochs=1).step()["ratio_max"] == 1.0
 
 
 def test_the_kl_starts_at_nothing_and_grows() -> None:
