@@ -75,8 +75,9 @@ class _Reader:
             signs = chain.relations if not chain.lead else (chain.lead, *chain.relations)
             for place, sign in enumerate(signs):
                 left, right = terms[place], terms[place + 1]
-                known = left is not None and right is not None and not chain.modulus
-                working = self.workings.of(left, sign, right, point) if known else ""
+                working = ""
+                if left is not None and right is not None and not chain.modulus:
+                    working = self.workings.of(left, sign, right, point)
                 yield Item(line, quote_at(self.proof, *_span(chain, place)), working)
 
     def _shown(self, chains: Sequence[Chain]) -> str:
