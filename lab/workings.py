@@ -77,27 +77,15 @@ class Workings:
         yield from self._multiplied([term for side in sides for term in signed_terms(side)])
         if holds_call(left) or holds_call(right):  # whose values follow from what was supposed
             return
-        numbers = [self._numbers(side, point) for side in sides]
-        if None not in numbers:
-            yield from self._compared_numbers(*(list(values) for values in numbers if values is not None))
+        first, second = (self._numbers(side, point) for side in sides)
+        if first is not None and second is not None:
+            yield from _compared_numbers(first, second)
             return
         for side in sides:
             yield from _shortened(self._constants(side), 1)
         values = [self.algebra.value(self.algebra.terms(side)) for side in sides]
         one, other = (render(self.algebra.expression(value)) for value in values)
         yield f"{one} and {other}: {'equal' if values[0] == values[1] else 'unequal'}"
-
-    def _compared_numbers(self, one: list[Number], other: list[Number]) -> Iterator[str]:
-        """Sums of numbers: the longer is added up until both have as many terms, both if the terms differ then."""
-        for longer, shorter in ((one, other), (other, one)):
-            yield from _shortened(longer, len(shorter))
-        if one != other and sum(one) == sum(other):
-            for numbers in (one, other):
-                yield from _shortened(numbers, 1)
-        if len(one) == 1:
-            yield comparison(one[0], other[0])
-        else:
-            yield f"{listed(one)} and {listed(other)}: {'equal' if one == other else 'unequal'}"
 
     def _constants(self, side: Expr) -> list[Number]:
         """The numbers that collecting the like terms of a side adds up, products multiplied out."""
@@ -160,6 +148,19 @@ def matched(found: Sequence[Number], claimed: Sequence[Number]) -> Iterator[str]
     count = min(len(found), len(claimed))
     yield from (f"{listed([number])} is not claimed" for number in found[count:])
     yield from (f"{listed([number])} is not found" for number in claimed[count:])
+
+
+def _compared_numbers(one: list[Number], other: list[Number]) -> Iterator[str]:
+    """Sums of numbers: the longer is added up until both have as many terms, both if the terms differ then."""
+    for longer, shorter in ((one, other), (other, one)):
+        yield from _shortened(longer, len(shorter))
+    if one != other and sum(one) == sum(other):
+        for numbers in (one, other):
+            yield from _shortened(numbers, 1)
+    if len(one) == 1:
+        yield comparison(one[0], other[0])
+    else:
+        yield f"{listed(one)} and {listed(other)}: {'equal' if one == other else 'unequal'}"
 
 
 def _joined(texts: Sequence[str]) -> str:
