@@ -76,10 +76,10 @@ def test_any_heads(kv_heads: int, group: int, width: int, tied: bool, tokens: in
 def test_cached_decoding(topk: int, tmp_path: Path) -> None:
     save_llama(tmp_path)
     options: dict[str, Any] = INDEX | {"index_topk": topk}
-    ours = convert_gqa(tmp_path, **options)
-    ids, cache = random_ids(2, 40), Cache.contiguous(ours.config, 2, 40, torch.zeros(()))
+    ours = convert_gqa(tmp_path, **options).double()  # in float32 the two round differently, by processor
+    ids, cache = random_ids(2, 40), Cache.contiguous(ours.config, 2, 40, torch.zeros((), dtype=torch.float64))
     parts = [ours(part, torch.full((2, 1), step), cache) for step, part in enumerate(ids.split(1, dim=1))]
-    torch.testing.assert_close(torch.cat(parts, dim=1), ours(ids), atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.cat(parts, dim=1), ours(ids), atol=1e-10, rtol=0)
 
 
 def test_the_engine_gives_the_sources_log_probabilities(tmp_path: Path) -> None:
