@@ -196,7 +196,7 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
         judges = {"verifier": verifier, "meta_verifier": meta}
         yield Train(prover, config.prover, before, tables={"critiques": critiques}, judges=judges)
     yield _measure(verifier)
-    yield _measure(prover, refine=True)
+    yield _measure(prover)
     specialists = {"prover": prover, "verifier": verifier, "meta_verifier": meta}
     # Labels of analyses are those of the first iteration, then too.
     tables = {"proofs": labels, "analyses": "1-analyses", "critiques": n + "critiques"}
