@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from kernels import dispatch
 from kernels.dispatch import IndexInputs
+from kernels.reference import DENSE_UP_TO, membership
 from model.attention import Attention
 from model.packed import Block, Packed
 from model.rope import Rotation
@@ -41,13 +42,14 @@ def attend_packed(
     ``selection_NK``: the positions that each token attends to, instead of those that the indexer would choose.
     """
     x_1NM = x_NM.unsqueeze(0)
-    longest = max(block.rows_BT.shape[1] for block in packed.blocks)
-    selects_all = stage == "off" and longest <= attention.config.index_topk and selection_NK is None
-    if selects_all and not dispatch.has_kernels(x_NM):
-        return _attend_all(attention, x_1NM, packed, turn), x_NM.new_zeros((), dtype=_at_least_fp32(x_NM))
+    longest, topk = max(block.rows_BT.shape[1] for block in packed.blocks), attention.config.index_topk
+    scores = stage != "off" or (longest > topk and selection_NK is None)
+    if not scores and longest <= DENSE_UP_TO * topk and not dispatch.has_kernels(x_NM):
+        out_NM = _attend_per_head(attention, x_1NM, packed, turn, selection_NK)
+        return out_NM, x_NM.new_zeros((), dtype=_at_least_fp32(x_NM))
     inputs = attention.project(x_1NM, turn)
     index = None
-    if stage != "off" or (longest > attention.config.index_topk and selection_NK is None):
+    if scores:
         index = attention.index(x_1NM, inputs, attention.indexer.keys(x_1NM.detach(), turn), turn)
     flat = Flat(inputs.q_BSHD[0], inputs.rows_BSD[0], index)
     outputs, kl = [], x_NM.new_zeros((), dtype=_at_least_fp32(x_NM))
@@ -62,22 +64,33 @@ def _at_least_fp32(like: Tensor) -> torch.dtype:
     return torch.promote_types(like.dtype, torch.float32)
 
 
-def _attend_all(attention: Attention, x_1NM: Tensor, packed: Packed, turn: Rotation) -> Tensor:
-    """Attention output [N, M] where every token attends to all up to its own: in MHA mode.
+def _attend_per_head(
+    attention: Attention, x_1NM: Tensor, packed: Packed, turn: Rotation, selection_NK: Tensor | None
+) -> Tensor:
+    """Attention output [N, M] in MHA mode over all up to a token's own, or over its selection, as a mask.
 
     Keys and values of each head are narrower together than the rows that all heads share, and a product of many tokens
-    makes them; over a selection, which differs between tokens, shared rows cost less.
+    makes them. A selection much smaller than the sequence costs less row by row.
     """
     q_1NHY, kv_1NHZ = attention.per_head(attention.projected(x_1NM, turn))
     outputs = []
     for block in packed.blocks:
         q_BHSY = block.of_tokens(q_1NHY[0]).transpose(1, 2)
         k_BHTY, v_BHTY = block.of_rows(kv_1NHZ[0]).transpose(1, 2).chunk(2, dim=-1)
-        mask_B1ST = block.visible_BST.unsqueeze(1)
-        out_BHSY = functional.scaled_dot_product_attention(q_BHSY, k_BHTY, v_BHTY, mask_B1ST, scale=attention.scale)
+        mask_BST = block.visible_BST if selection_NK is None else _selected(block, selection_NK)
+        out_BHSY = functional.scaled_dot_product_attention(
+            q_BHSY, k_BHTY, v_BHTY, mask_BST.unsqueeze(1), scale=attention.scale
+        )
         outputs.append(out_BHSY.transpose(1, 2))
     out_NHV = packed.joined(outputs)[..., : attention.config.v_head_dim]
     return attention.o_proj(out_NHV.flatten(1))
+
+
+def _selected(block: Block, selection_NK: Tensor) -> Tensor:
+    """mask_BST of what the tokens of a block selected. Padding sees the first row, to be of finite values."""
+    mask_BST = membership(block.of_tokens(selection_NK), block.rows_BT.shape[1])
+    mask_BST[..., 0] |= block.positions_BS < 0
+    return mask_BST
 
 
 def _attend_block(
