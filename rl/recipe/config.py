@@ -20,10 +20,14 @@ class IndexerConfig:
 
 @settings(frozen=True, config=STRICT)
 class OwnConfig:
-    """Worked examples on ``samples`` of the model's proofs of each of ``problems`` theorems, learnt in ``train``."""
+    """Worked examples on ``samples`` of the model's proofs of each of ``problems`` theorems, learnt in ``train``.
+
+    At a ``temperature`` above that of measuring there are more mistakes to learn from.
+    """
 
     problems: Positive
     samples: Positive
+    temperature: NonNegative
     train: Changes
 
 
@@ -31,12 +35,13 @@ class OwnConfig:
 class FreshConfig:
     """Proofs of the prover's own: ``samples`` of each of ``problems`` theorems, identical ones once.
 
-    ``analyses`` of each by the verifier, where they are wanted.
+    ``analyses`` of each by the verifier, where they are wanted. Both at ``temperature``.
     """
 
     problems: Positive
     samples: Positive
     analyses: Positive
+    temperature: NonNegative
 
 
 @settings(frozen=True, config=STRICT)

@@ -48,8 +48,9 @@ def _sparsify(shop: Workshop, step: Sparsify) -> None:
 
 def _correct(shop: Workshop, step: Correct) -> None:
     """Shuffled, the lab's own examples among them, so that what was learnt before is not lost."""
-    wanted, prompts, model = shop.config.own, shop.templates, shop.judge(step.start, step.name)
+    wanted, prompts = shop.config.own, shop.templates
     assert wanted is not None
+    model = shop.judge(step.start, step.name, wanted.temperature)
     proofs = collect.prove(
         model, prompts, collect.theorems(shop.stream("prove", "train"), wanted.problems), wanted.samples
     )
@@ -68,10 +69,11 @@ def _prove(shop: Workshop, step: Prove) -> None:
     fresh, measured = shop.config.fresh, shop.config.measure
     if step.split == "train":
         wanted = collect.theorems(shop.stream("prove", "train", step.iteration, step.turn), fresh.problems)
-        samples = fresh.samples
+        samples, temperature = fresh.samples, fresh.temperature
     else:
-        wanted, samples = shop.theorems(step.split, measured.problems), measured.samples
-    cases = collect.prove(shop.judge(step.prover, step.name), shop.templates, wanted, samples)
+        wanted = shop.theorems(step.split, measured.problems)
+        samples, temperature = measured.samples, measured.temperature
+    cases = collect.prove(shop.judge(step.prover, step.name, temperature), shop.templates, wanted, samples)
     if step.exact:
         cases = list(collect.label_exactly(cases))
         cases = _balanced(shop, step.name, cases, "label") if step.split == "train" else cases
@@ -81,7 +83,9 @@ def _prove(shop: Workshop, step: Prove) -> None:
 
 def _analyse(shop: Workshop, step: Analyse) -> None:
     cases = read_cases(str(shop.table(step.proofs)), ()).rows
-    analyses = collect.analyse(shop.judge(step.verifier, step.name), shop.templates, cases, shop.config.fresh.analyses)
+    fresh = shop.config.fresh
+    verifier = shop.judge(step.verifier, step.name, fresh.temperature)
+    analyses = collect.analyse(verifier, shop.templates, cases, fresh.analyses)
     found = list(collect.with_analyses(cases, analyses))
     made = write_cases(shop.table(step.name), _balanced(shop, step.name, found, "quality") if step.balance else found)
     _need(made, f"no analysis by {step.verifier} has a score")

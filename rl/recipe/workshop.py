@@ -82,14 +82,15 @@ class Workshop:
         folder = self.config.train.get("prompts")
         return Templates.load(folder) if folder else lab_templates()
 
-    def judge(self, step: str, purpose: str) -> TrainedJudge:
-        """The model of a step, sampling by seeds that differ between purposes."""
-        return self.judge_in(self.model(step), purpose)
+    def judge(self, step: str, purpose: str, temperature: float | None = None) -> TrainedJudge:
+        """The model of a step, sampling by seeds that differ between purposes. ``temperature`` None: as measured."""
+        return self.judge_in(self.model(step), purpose, temperature)
 
-    def judge_in(self, folder: Path, purpose: str) -> TrainedJudge:
+    def judge_in(self, folder: Path, purpose: str, temperature: float | None = None) -> TrainedJudge:
         """As ``judge``, of any folder."""
         measure = self.config.measure
-        settings = JudgesConfig(temperature=measure.temperature, max_tokens=measure.max_tokens)
+        chosen = measure.temperature if temperature is None else temperature
+        settings = JudgesConfig(temperature=chosen, max_tokens=measure.max_tokens)
         seed = derive_seed(self.config.seed, purpose)
         return TrainedJudge(folder, settings, seed, str(self.config.train["device"]))
 
