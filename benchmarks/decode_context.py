@@ -97,7 +97,7 @@ def token(layer: Attention, cache: ContiguousLayerCache, position: int) -> tuple
     projected = time.perf_counter()
     indices_BSK = None
     if cache.tokens > layer.config.index_topk:
-        indices_BSK = layer.select(layer.index(x_BSM, inputs, cache.keys(), turn), positions_BS)
+        indices_BSK = layer.select(layer.index(x_BSM, inputs.latent_BSQ, cache.keys(), turn), positions_BS)
     selected = time.perf_counter()
     out_BSHC = layer.attend(inputs, positions_BS, indices_BSK, cache)
     attended = time.perf_counter()

@@ -82,7 +82,7 @@ class Attention(nn.Module):
         if keys_BTI is None or (cache is not None and cache.tokens <= topk):
             # Every earlier token is selected, and no score is worth computing.
             return self.output(self.attend(inputs, positions_BS, None, cache))
-        index = self.index(x_BSM, inputs, keys_BTI if cache is None else cache.keys(), turn)
+        index = self.index(x_BSM, inputs.latent_BSQ, keys_BTI if cache is None else cache.keys(), turn)
         return self.output(self.attend(inputs, positions_BS, self.select(index, positions_BS), cache))
 
     def project(self, x_BSM: Tensor, turn: Rotation) -> AttentionInputs:
@@ -120,12 +120,12 @@ class Attention(nn.Module):
         q_BSHY = torch.cat((parts.nope_BSHG, parts.rope_BSHR, *behind_key), dim=-1)
         return q_BSHY, torch.cat((nope_BSHG, key_BSHR, *behind_key, v_BSHV, *behind_value), dim=-1)
 
-    def index(self, x_BSM: Tensor, inputs: AttentionInputs, keys_BTI: Tensor, turn: Rotation) -> IndexInputs:
+    def index(self, x_BSM: Tensor, latent_BSQ: Tensor, keys_BTI: Tensor, turn: Rotation) -> IndexInputs:
         """The indexer's queries and weights for the tokens, with the keys to score.
 
         It reads the model detached: it learns from its own loss alone (DeepSeek-V3.2-Exp report, section 2.1).
         """
-        q_BSJI, w_BSJ = self.indexer.queries(x_BSM.detach(), inputs.latent_BSQ.detach(), turn)
+        q_BSJI, w_BSJ = self.indexer.queries(x_BSM.detach(), latent_BSQ.detach(), turn)
         return IndexInputs(q_BSJI, keys_BTI, w_BSJ)
 
     def output(self, out_BSHC: Tensor) -> Tensor:

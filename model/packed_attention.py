@@ -41,23 +41,11 @@ def attend_packed(
 
     ``selection_NK``: the positions that each token attends to, instead of those that the indexer would choose.
     """
-    x_1NM = x_NM.unsqueeze(0)
-    longest, topk = max(block.rows_BT.shape[1] for block in packed.blocks), attention.config.index_topk
-    scores = stage != "off" or (longest > topk and selection_NK is None)
-    if not scores and longest <= DENSE_UP_TO * topk and not dispatch.has_kernels(x_NM):
-        out_NM = _attend_per_head(attention, x_1NM, packed, turn, selection_NK)
+    longest = max(block.rows_BT.shape[1] for block in packed.blocks)
+    if stage == "off" and longest <= DENSE_UP_TO * attention.config.index_topk and not dispatch.has_kernels(x_NM):
+        out_NM = _attend_per_head(attention, x_NM.unsqueeze(0), packed, turn, selection_NK)
         return out_NM, x_NM.new_zeros((), dtype=_at_least_fp32(x_NM))
-    inputs = attention.project(x_1NM, turn)
-    index = None
-    if scores:
-        index = attention.index(x_1NM, inputs, attention.indexer.keys(x_1NM.detach(), turn), turn)
-    flat = Flat(inputs.q_BSHD[0], inputs.rows_BSD[0], index)
-    outputs, kl = [], x_NM.new_zeros((), dtype=_at_least_fp32(x_NM))
-    for block in packed.blocks:
-        out_BSHC, block_kl = _attend_block(attention, flat, block, stage, selection_NK)
-        outputs.append(out_BSHC)
-        kl = kl if block_kl is None else kl + block_kl
-    return attention.output(packed.joined(outputs).unsqueeze(0))[0], kl
+    return _attend_rows(attention, x_NM.unsqueeze(0), packed, turn, stage, selection_NK)
 
 
 def _at_least_fp32(like: Tensor) -> torch.dtype:
@@ -67,30 +55,59 @@ def _at_least_fp32(like: Tensor) -> torch.dtype:
 def _attend_per_head(
     attention: Attention, x_1NM: Tensor, packed: Packed, turn: Rotation, selection_NK: Tensor | None
 ) -> Tensor:
-    """Attention output [N, M] in MHA mode over all up to a token's own, or over its selection, as a mask.
+    """Attention output [N, M] in MHA mode, what a token does not select being masked.
 
     Keys and values of each head are narrower together than the rows that all heads share, and a product of many tokens
     makes them. A selection much smaller than the sequence costs less row by row.
     """
-    q_1NHY, kv_1NHZ = attention.per_head(attention.projected(x_1NM, turn))
+    parts, topk = attention.projected(x_1NM, turn), attention.config.index_topk
+    q_1NHY, kv_1NHZ = attention.per_head(parts)
+    index = None
+    if selection_NK is None and any(block.rows_BT.shape[1] > topk for block in packed.blocks):
+        with torch.no_grad():
+            index = attention.index(x_1NM, parts.latent_BSQ, attention.indexer.keys(x_1NM, turn), turn)
     outputs = []
     for block in packed.blocks:
         q_BHSY = block.of_tokens(q_1NHY[0]).transpose(1, 2)
         k_BHTY, v_BHTY = block.of_rows(kv_1NHZ[0]).transpose(1, 2).chunk(2, dim=-1)
-        mask_BST = block.visible_BST if selection_NK is None else _selected(block, selection_NK)
-        out_BHSY = functional.scaled_dot_product_attention(
-            q_BHSY, k_BHTY, v_BHTY, mask_BST.unsqueeze(1), scale=attention.scale
-        )
+        mask_B1ST = _mask(attention, block, index, selection_NK).unsqueeze(1)
+        out_BHSY = functional.scaled_dot_product_attention(q_BHSY, k_BHTY, v_BHTY, mask_B1ST, scale=attention.scale)
         outputs.append(out_BHSY.transpose(1, 2))
     out_NHV = packed.joined(outputs)[..., : attention.config.v_head_dim]
     return attention.o_proj(out_NHV.flatten(1))
 
 
-def _selected(block: Block, selection_NK: Tensor) -> Tensor:
-    """mask_BST of what the tokens of a block selected. Padding sees the first row, to be of finite values."""
-    mask_BST = membership(block.of_tokens(selection_NK), block.rows_BT.shape[1])
+def _mask(attention: Attention, block: Block, index: IndexInputs | None, selection_NK: Tensor | None) -> Tensor:
+    """mask_BST of what the tokens of a block attend to. Padding sees the first row, to be of finite values."""
+    tokens = block.rows_BT.shape[1]
+    if selection_NK is None and tokens <= attention.config.index_topk:
+        return block.visible_BST
+    index = None if index is None else _index_of(index, block)
+    mask_BST = membership(_indices(attention, index, block, "off", selection_NK), tokens)
     mask_BST[..., 0] |= block.positions_BS < 0
     return mask_BST
+
+
+def _attend_rows(
+    attention: Attention,
+    x_1NM: Tensor,
+    packed: Packed,
+    turn: Rotation,
+    stage: IndexerStage,
+    selection_NK: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """As ``attend_packed``, in MQA mode over the rows that each token selects."""
+    inputs, index = attention.project(x_1NM, turn), None
+    longest = max(block.rows_BT.shape[1] for block in packed.blocks)
+    if stage != "off" or (longest > attention.config.index_topk and selection_NK is None):
+        index = attention.index(x_1NM, inputs.latent_BSQ, attention.indexer.keys(x_1NM.detach(), turn), turn)
+    flat = Flat(inputs.q_BSHD[0], inputs.rows_BSD[0], index)
+    outputs, kl = [], x_1NM.new_zeros((), dtype=_at_least_fp32(x_1NM))
+    for block in packed.blocks:
+        out_BSHC, block_kl = _attend_block(attention, flat, block, stage, selection_NK)
+        outputs.append(out_BSHC)
+        kl = kl if block_kl is None else kl + block_kl
+    return attention.output(packed.joined(outputs).unsqueeze(0))[0], kl
 
 
 def _attend_block(

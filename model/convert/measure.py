@@ -166,7 +166,7 @@ def _walk(model: DsaModel, ids_BS: Tensor, select: Select, watch: Watch | None =
         attention = layer.self_attn
         normed_BSM = layer.input_layernorm(x_BSM)
         inputs = attention.project(normed_BSM, turn)
-        index = attention.index(normed_BSM, inputs, attention.indexer.keys(normed_BSM, turn), turn)
+        index = attention.index(normed_BSM, inputs.latent_BSQ, attention.indexer.keys(normed_BSM, turn), turn)
         if watch is not None:
             watch(attention, inputs, index, positions_BS)
         attended_BSHC = attention.attend(inputs, positions_BS, select(index, positions_BS))

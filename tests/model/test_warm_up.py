@@ -127,7 +127,7 @@ def test_shares_of_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     x = attention_input(model, ids)
     turn = rotation(model.config, positions)
     inputs = attention.project(x, turn)
-    index = attention.index(x, inputs, attention.indexer.keys(x, turn), turn)
+    index = attention.index(x, inputs.latent_BSQ, attention.indexer.keys(x, turn), turn)
     logits = torch.einsum("bshd,btd->bhst", inputs.q_BSHD, inputs.rows_BSD) * attention.scale
     p = logits.masked_fill(torch.ones(40, 40).triu(1).bool(), -torch.inf).softmax(-1).mean(1)[:, 20:]
     mask = reference.membership(by_indexer(k)(index, positions), 40)[:, 20:]
