@@ -52,8 +52,8 @@ def _body(rng: Random, parsed: Parsed, proof: str, verdict: Verdict, workings: M
     elif not parsed.complaints:
         yield rng.choice(("No defect is reported.", "The evaluation reports no defect."))
     wanted = following(parsed.complaints)
-    follows = parsed.score == wanted
-    yield "The score follows." if follows else f"The score does not follow: it would be {wanted:g}."
+    follows = "it follows" if parsed.score == wanted else "it does not follow"
+    yield f"The complaints give {wanted:g}, the score is {parsed.score:g}: {follows}."
 
 
 def _anew(rng: Random, complaint: Complaint, right: Sequence[Complaint]) -> str:
