@@ -19,7 +19,8 @@ from lab.sentences import Chain, Sentence, Span
 from lab.theorem import Proposition
 from lab.workings import Workings, listed, matched
 
-VERDICTS = {Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.AGREE, Move.DIFFER}
+HOLDS = {Move.CLAIM_TRUE, Move.AGREE}
+VERDICTS = {*HOLDS, Move.CLAIM_FALSE, Move.DIFFER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class _Reader:
             reading = interpret(sentence)
             chains = tuple(chain for chain in reading.body if chain.relations or chain.lead) if reading else ()
             if reading and reading.move in VERDICTS:
-                yield Item(line, "", self._verdict())
+                yield Item(line, "", self._verdict(reading.move))
             elif reading and chains:
                 yield from self._relations(line, sentence, reading, chains)
                 self.found = self._shown(chains)
@@ -89,9 +90,10 @@ class _Reader:
                     return order
         return ", ".join(self._text(*_last(chain)) for chain in chains)
 
-    def _verdict(self) -> str:
-        """What is found beside what is claimed; the verdict not in the proof's words, which could be copied."""
-        claim, verdict = self.theorem.claim, "it holds" if self.theorem.truth else "it fails"
+    def _verdict(self, move: Move) -> str:
+        """What is found beside what is claimed, and whether it holds beside what the proof says about that."""
+        claim, said = self.theorem.claim, "hold" if move in HOLDS else "fail"
+        verdict = f"it {'holds' if self.theorem.truth else 'fails'}; said to {said}"
         if not isinstance(claim, Solutions):
             return f"found {self.found}; claimed {claim.relation} {render(claim.right)}: {verdict}"
         names = sorted(claim.claimed)
