@@ -7,26 +7,29 @@ places that it comes to: dataset aggregation (DAgger; Ross, Gordon and Bagnell, 
 from collections.abc import Iterator, Sequence
 
 from lab.analyses import write_analysis
-from lab.answers import write_parts
+from lab.drills import drill
 from lab.reviews import write_review
 from proofs.templates import Templates
 from rl.task import Example
-from rl.tasks.lab import proof_example
+from rl.tasks.lab import evaluation_example, proof_example
 from rl.tasks.tables import Case
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
-    """For each labelled proof its score and its honest self-evaluation, and for an incomplete one a complete proof."""
+    """For each labelled proof its score and its honest self-evaluation; for an incomplete one what to do with it, too.
+
+    That is a complete proof, and the evaluation of what refinement may have made of it.
+    """
     for number, case in enumerate(cases):
         theorem = case.theorem
         assert theorem is not None
         analysis = write_analysis(theorem, case.proof, seed=number)
         yield Example(templates.verification(case.statement, case.proof), analysis)
-        given, evaluation = write_parts(theorem, case.proof, seed=number)
-        yield Example(templates.proof(case.statement), evaluation, given=given)
+        yield evaluation_example(templates.proof(case.statement), theorem, case.proof, number)
         if case.label != 1:
             prompt = templates.refinement(case.statement, [(case.proof, [analysis])])
             yield proof_example(prompt, theorem, theorem.derivation, number)
+            yield evaluation_example(prompt, theorem, drill(theorem, number).proof, number)
 
 
 def on_analyses(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:

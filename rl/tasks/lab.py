@@ -109,12 +109,18 @@ class LabProver(LabTask):
 
 
 class LabSelfEvaluator(LabProver):
-    """Examples of honest evaluations: of a labelled proof that is given, as if the prover had written it."""
+    """Examples of honest evaluations of proofs that are given, as if the prover had written them.
+
+    In turn of a labelled proof, and of one as it may stand after refinement of that: a line is wrong half of the time.
+    """
 
     def answer(self, item: Item) -> Example:
         """As LabTask.answer."""
-        given, evaluation = write_parts(item.theorem, item.proof.text, seed=item.draw)
-        return Example(self.ask(case_of(item)), evaluation, given=given)
+        theorem, proof = item.theorem, item.proof.text
+        if item.draw % 2 == 0:
+            return evaluation_example(self.ask(case_of(item)), theorem, proof, item.draw)
+        prompt = self.templates.refinement(theorem.statement, [(proof, [item.answer])])
+        return evaluation_example(prompt, theorem, drill(theorem, item.draw).proof, item.draw)
 
 
 class LabRefiner(LabProver):
@@ -206,6 +212,12 @@ def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Examp
     """A right proof to learn. Its evaluation is not: beside right proofs alone one learns to call them so unread."""
     written, evaluation = write_parts(theorem, proof, seed=seed)
     return Example(prompt, written + BETWEEN, rest=evaluation.removeprefix(BETWEEN))
+
+
+def evaluation_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Example:
+    """The honest evaluation to learn of a proof that is given, right or wrong."""
+    given, evaluation = write_parts(theorem, proof, seed=seed)
+    return Example(prompt, evaluation, given=given)
 
 
 def exact_score(case: Case, proof: str | None) -> float | None:

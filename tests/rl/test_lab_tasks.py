@@ -125,13 +125,15 @@ def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
 
 def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:
     task = make_task("generator", replace(CONFIG, shares={"self_evaluator": 1}), templates(), "train", seed=0)
-    scores = set()
+    scores, refined = set(), set[bool]()
     for number in range(30):
         example = task.example(number)
+        refined.add("Improve on this:" in example.prompt)
         (reward,) = task.rewards([(number, [Answer(example.whole)])])
         assert reward.parts["self_evaluator/self_score"] == 1.0
         scores.add(reward.parts["self_evaluator/proof"])
     assert scores == {0.0, 0.5, 1.0}
+    assert refined == {True, False}  # a refined proof is evaluated, too
 
 
 def test_what_cannot_be_mixed_is_refused() -> None:

@@ -61,7 +61,7 @@ class Model:
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """A run whose models are scripted, and whose settings are small."""
-    monkeypatch.setattr(Workshop, "judge", lambda shop, step, purpose: Model(step))
+    monkeypatch.setattr(Workshop, "judge", lambda shop, step, purpose, temperature=None: Model(step))
     return Workshop(
         settings("smoke", "turns=2", "fresh.samples=4", "labels.analyses=4", "generator.examples=8"), tmp_path
     )

@@ -20,7 +20,7 @@ LABELLED = [replace(case, analysis="", quality=None) for case in ANALYSED]
 
 
 def test_examples_on_proofs_are_right_answers() -> None:
-    examples = iter(worked.on_proofs(LABELLED, templates()))
+    examples, refinements = iter(worked.on_proofs(LABELLED, templates())), set[bool]()
     for case in LABELLED:
         scored, evaluated = next(examples), next(examples)
         assert case.label is not None
@@ -36,7 +36,14 @@ def test_examples_on_proofs_are_right_answers() -> None:
             assert case.proof in mended.prompt
             assert scored.answer in mended.prompt
             assert exact_score(case, split_proof(mended.answer).body) == 1.0
+            refined = next(examples)
+            assert refined.prompt == mended.prompt
+            truth = exact_score(case, split_proof(refined.given + refined.answer).body)
+            assert truth is not None
+            assert reward_proof(refined.given + refined.answer, truth).parts["self_score"] == 1.0
+            refinements.add(truth == 1)
     assert list(examples) == []
+    assert refinements == {True, False}
     assert {case.label for case in LABELLED} == {0.0, 0.5, 1.0}
 
 
