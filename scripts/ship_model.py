@@ -7,6 +7,7 @@ STEP is the generator of the last iteration where it is not given. The figures a
 
 import argparse
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,12 @@ def _changes(own: Any, usual: Any, at: str) -> Iterator[str]:
         yield f"{at}={json.dumps(own)}"
 
 
+def _tables(report: str) -> str:
+    """A report from its explanation on, without the run's folder and plots, its headings one level down."""
+    text = report[report.index("Shares are in percent") :].partition("## Plots")[0].rstrip()
+    return re.sub("^#", "##", text, flags=re.MULTILINE)
+
+
 def with_recipe(card: str, manifest: dict[str, Any], step: str, figures: Path) -> str:
     """The card of the saved model, extended; it is then nobody's to overwrite."""
     data = manifest["config"]["train"]["data"]
@@ -90,7 +97,7 @@ def with_recipe(card: str, manifest: dict[str, Any], step: str, figures: Path) -
         "",
         "## Figures, on theorems that no training saw",
         "",
-        figures.read_text(encoding="utf-8") if figures.is_file() else "Not measured.",
+        _tables(figures.read_text(encoding="utf-8")) if figures.is_file() else "Not measured.",
     ]
     return card.replace(OURS + "\n", "").rstrip("\n") + "\n" + "\n".join(lines) + "\n"
 

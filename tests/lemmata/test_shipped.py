@@ -64,7 +64,7 @@ def test_another_policy_brings_the_full_prompts_back(lemmata: CommandLine) -> No
     shipped, other = (
         yaml.safe_load(lemmata.ok("refine", *more, "--cfg", "job").out) for more in ([], ["policy=local"])
     )
-    assert (shipped["prompts"], shipped["sampling"]["max_tokens"]) == ("lab", 256)
+    assert (shipped["prompts"], shipped["sampling"]["max_tokens"]) == ("lab", 512)
     assert (other["prompts"], other["sampling"]["max_tokens"], other["policy"]["thinking"]) == (None, None, True)
 
 
