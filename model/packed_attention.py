@@ -97,9 +97,8 @@ def _attend_rows(
     selection_NK: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """As ``attend_packed``, in MQA mode over the rows that each token selects."""
-    inputs, index = attention.project(x_1NM, turn), None
-    longest = max(block.rows_BT.shape[1] for block in packed.blocks)
-    if stage != "off" or (longest > attention.config.index_topk and selection_NK is None):
+    inputs, index, topk = attention.project(x_1NM, turn), None, attention.config.index_topk
+    if stage != "off" or (selection_NK is None and any(block.rows_BT.shape[1] > topk for block in packed.blocks)):
         index = attention.index(x_1NM, inputs.latent_BSQ, attention.indexer.keys(x_1NM.detach(), turn), turn)
     flat = Flat(inputs.q_BSHD[0], inputs.rows_BSD[0], index)
     outputs, kl = [], x_1NM.new_zeros((), dtype=_at_least_fp32(x_1NM))

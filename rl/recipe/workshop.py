@@ -84,15 +84,11 @@ class Workshop:
 
     def judge(self, step: str, purpose: str, temperature: float | None = None) -> TrainedJudge:
         """The model of a step, sampling by seeds that differ between purposes. ``temperature`` None: as measured."""
-        return self.judge_in(self.model(step), purpose, temperature)
-
-    def judge_in(self, folder: Path, purpose: str, temperature: float | None = None) -> TrainedJudge:
-        """As ``judge``, of any folder."""
         measure = self.config.measure
         chosen = measure.temperature if temperature is None else temperature
         settings = JudgesConfig(temperature=chosen, max_tokens=measure.max_tokens)
         seed = derive_seed(self.config.seed, purpose)
-        return TrainedJudge(folder, settings, seed, str(self.config.train["device"]))
+        return TrainedJudge(self.model(step), settings, seed, str(self.config.train["device"]))
 
     def stream(
         self, role: str, split: str, iteration: int = 0, turn: int = 1, levels: tuple[int, ...] | None = None

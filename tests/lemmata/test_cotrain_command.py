@@ -41,7 +41,7 @@ def command(run: Path) -> list[str]:
 
 
 def finish(run: Path) -> None:
-    done = subprocess.run(command(run), cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command(run), cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
 
 
