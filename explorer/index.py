@@ -104,12 +104,12 @@ class LogIndex:
     @property
     def stale(self) -> bool:
         """Whether the file has changed since it was read."""
-        return _stamp(self.path) != self._seen
+        return stamp_of(self.path) != self._seen
 
     @property
     def share(self) -> float:
         """How much of the file is indexed."""
-        stamp = _stamp(self.path)
+        stamp = stamp_of(self.path)
         return min(1.0, self._end / stamp[1]) if self.stale and stamp and stamp[1] else 1.0
 
     def refresh(self, deadline: float = math.inf) -> None:
@@ -117,7 +117,7 @@ class LogIndex:
 
         At ``deadline`` (of time.monotonic) it stops; the next call goes on from there.
         """
-        stamp = _stamp(self.path)
+        stamp = stamp_of(self.path)
         if stamp == self._seen:
             return
         if stamp is None:
@@ -187,7 +187,8 @@ class LogIndex:
         self.by_id[row.id] = row
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def stamp_of(path: Path) -> tuple[int, int] | None:
+    """What changes with a file: nanoseconds of its last change, and bytes. None where it is gone."""
     try:
         status = path.stat()
     except OSError:

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import filelock
 
-from explorer.figures import ProofFigures, latest_by_author, proof_figures
+from explorer.figures import latest_by_author
 from explorer.index import LogIndex, Row, children
 from proofs.errors import LemmataError
 from proofs.ids import digest
@@ -88,66 +89,26 @@ def _label(judgement: Judgement) -> Label:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A proof or an analysis in the queue, and why it stands where it stands."""
-
-    log: LogIndex
-    row: Row
-    why: str
+Scores = dict[str, dict[str, float]]  # by author and id
 
 
-def proof_queue(logs: Iterable[LogIndex], author: str) -> list[Waiting]:
-    """The proofs that ``author`` has not labelled: undecided ones first, then the largest disagreement."""
-    found = []
-    for log in logs:
-        judged = children(log)
-        for proof in proof_figures(log):
-            if proof.readable and not _labelled(judged.get(proof.row.id, ()), author):
-                undecided = proof.undecided or (proof.judged is None and proof.human is None)
-                key = (not undecided, -proof.disagreement, log.problem_id, proof.row.id)
-                found.append((key, Waiting(log, proof.row, _why(proof, undecided=undecided))))
-    return [waiting for _, waiting in sorted(found, key=lambda item: item[0])]
-
-
-def analysis_queue(logs: Iterable[LogIndex], author: str) -> list[Waiting]:
-    """The analyses that ``author`` has not labelled: those on which reviews differ first, then reported issues."""
-    found = []
-    for log in logs:
-        judged = children(log)
-        for row in log.of_kind("analysis"):
-            about = judged.get(row.id, ())
-            if row.score is None or row.about not in log.by_id or _labelled(about, author):
-                continue
-            reviews = [child.score for child in about if child.kind == "review" and child.score is not None]
-            spread = max(reviews) - min(reviews) if reviews else 0.0
-            why = "its reviews differ" if spread else "it reports an issue" if row.score < 1 else "not labelled yet"
-            found.append(((-spread, row.score, log.problem_id, row.id), Waiting(log, row, why)))
-    return [waiting for _, waiting in sorted(found, key=lambda item: item[0])]
-
-
-def _labelled(rows: Sequence[Row], author: str) -> bool:
-    return any(
-        row.kind == "label" and row.value.get("grader") == HUMAN and row.value.get("author") == author for row in rows
-    )
-
-
-def _why(proof: ProofFigures, *, undecided: bool) -> str:
-    if undecided:
-        return "undecided"
-    return f"disagreement {proof.disagreement:.2g}" if proof.disagreement else "not labelled yet"
-
-
-def scores_by_author(logs: Iterable[LogIndex], subject: Subject) -> dict[str, dict[str, float]]:
+def scores_by_author(logs: Iterable[LogIndex], subject: Subject) -> Scores:
     """The latest score that each person gave to each proof (or analysis), by author and id."""
-    scores: dict[str, dict[str, float]] = {}
+    scores: Scores = {}
     for log in logs:
-        for about, rows in children(log).items():
-            target = log.by_id.get(about)
-            if target is not None and target.kind == subject:
-                for row in latest_by_author([row for row in rows if row.kind == "label"]):
-                    if row.score is not None:
-                        scores.setdefault(str(row.value.get("author")), {})[about] = row.score
+        for author, given in log.computed(f"{subject} scores", partial(_scores_by_author, subject=subject)).items():
+            scores.setdefault(author, {}).update(given)
+    return scores
+
+
+def _scores_by_author(log: LogIndex, subject: Subject) -> Scores:
+    scores: Scores = {}
+    for about, rows in children(log).items():
+        target = log.by_id.get(about)
+        if target is not None and target.kind == subject:
+            for row in latest_by_author([row for row in rows if row.kind == "label"]):
+                if row.score is not None:
+                    scores.setdefault(str(row.value.get("author")), {})[about] = row.score
     return scores
 
 
@@ -189,16 +150,21 @@ def _export(logs: Iterable[LogIndex], subject: Subject) -> Export:
     cases: list[Case] = []
     disputed = off_rubric = 0
     for log in logs:
-        judged = children(log)
-        for row in log.of_kind(subject):
-            scores = _scores(judged.get(row.id, ()))
+        for row, scores in log.computed(f"{subject} labels", partial(_labels_of, subject=subject)):
             if len(scores) > 1:
                 disputed += 1
-            elif scores and not scores <= set(SCORES):
+            elif not scores <= set(SCORES):
                 off_rubric += 1
-            elif scores:
-                cases.append(_case(log, row, scores.pop(), judged))
+            else:
+                cases.append(_case(log, row, next(iter(scores)), children(log)))
     return Export(tuple(cases), disputed, off_rubric)
+
+
+def _labels_of(log: LogIndex, subject: Subject) -> list[tuple[Row, set[float]]]:
+    """Every proof (or analysis) that people gave scores to, with the latest of each."""
+    judged = children(log)
+    found = [(row, _scores(judged.get(row.id, ()))) for row in log.of_kind(subject)]
+    return [(row, scores) for row, scores in found if scores]
 
 
 def _scores(rows: Sequence[Row]) -> set[float]:

@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from explorer.index import LogIndex, Row
+from explorer.index import LogIndex, Row, stamp_of
 from proofs.errors import LemmataError
 from proofs.store import Run
 
@@ -79,9 +80,15 @@ def _open(root: Path, folder: Path) -> Found:
     if not (folder / "run.yaml").is_file():
         return Found(name, folder, {"config": {"command": "step"}, "created": _time_of(folder / "metrics.jsonl")})
     try:
-        return Found(name, folder, Run.read(folder).manifest)
+        return Found(name, folder, _manifest(folder, stamp_of(folder / "run.yaml")))
     except LemmataError as error:
         return Found(name, folder, {}, str(error))
+
+
+@lru_cache(maxsize=10_000)
+def _manifest(folder: Path, stamp: tuple[int, int] | None) -> Mapping[str, Any]:
+    """Parsed once for every state of the file: runs are looked for at every page, and a training's steps are many."""
+    return Run.read(folder).manifest
 
 
 def _time_of(path: Path) -> str:

@@ -9,16 +9,14 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.figures import proof_figures
+from explorer.label_queue import Waiting, analysis_queue, proof_queue
 from explorer.labels import (
     Export,
     Judgement,
     Subject,
-    Waiting,
-    analysis_queue,
     cohens_kappa,
     labelled_analyses,
     labelled_proofs,
-    proof_queue,
     scores_by_author,
     write_label,
 )  # fmt: skip
@@ -55,11 +53,12 @@ def show() -> None:
     queue = (analysis_queue if what == "analysis" else proof_queue)(logs, author)
     skipped: set[str] = st.session_state.setdefault("skipped", set())
     waiting = [item for item in queue if item.row.id not in skipped] or queue
-    asked = next((item for item in waiting if item.row.id == query("proof")), None)
+    asked = query("proof")
     if not queue:
         note(f"Nothing waits: {author} has labelled every {what} of this run that can be read.")
         return
-    _item(run, asked or waiting[0], what, author, len(queue), blind=blind)
+    item = next((item for item in waiting if item.row.id == asked), waiting[0])
+    _item(run, item, what, author, len(queue), blind=blind)
 
 
 def _user() -> str:

@@ -136,6 +136,16 @@ def test_runs_are_found_and_a_newer_schema_is_said(tmp_path: Path) -> None:
         find_runs(tmp_path / "nowhere")
 
 
+def test_a_run_whose_settings_change_is_read_anew(tmp_path: Path) -> None:
+    run_of(tmp_path, [PROBLEM])
+    path = tmp_path / "run" / "run.yaml"
+    assert [run.command for run in find_runs(tmp_path)] == ["refine"]
+    path.write_text(path.read_text().replace("command: refine", "command: contest"))
+    assert [run.command for run in find_runs(tmp_path)] == ["contest"]
+    path.write_text("schema: 99\nlemmata: 9.9.9\n")
+    assert "schema version 99" in find_runs(tmp_path)[0].trouble
+
+
 def test_a_record_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     run_of(tmp_path, [PROBLEM, PROOF, analysis("abc", 1.0), analysis("abd", 1.0)])
     index = RunIndex(tmp_path / "run")

@@ -9,13 +9,12 @@ import pytest
 
 import explorer.labels as labels_module
 from explorer.index import LogIndex
+from explorer.label_queue import analysis_queue, proof_queue
 from explorer.labels import (
     Judgement,
-    analysis_queue,
     cohens_kappa,
     labelled_analyses,
     labelled_proofs,
-    proof_queue,
     scores_by_author,
     write_label,
 )  # fmt: skip
@@ -124,12 +123,14 @@ def test_the_queue_has_undecided_proofs_then_disagreement_and_nothing_twice(tmp_
     undecided = replace(label("l", "auto", None), proof_id="open")
     run_of(tmp_path, [PROBLEM, *proofs, *said, undecided])
     run = tmp_path / "run"
-    queue = proof_queue([log_of(run)], "Ada")
+    log = log_of(run)
+    queue = proof_queue([log], "Ada")
     assert [item.row.id for item in queue] == ["open", "torn", "calm"]
     assert [item.why for item in queue] == ["undecided", "disagreement 1", "not labelled yet"]
     write_label(run, replace(ON_PROOF, proof_id="torn"))
-    assert [item.row.id for item in proof_queue([log_of(run)], "Ada")] == ["open", "calm"]
-    assert len(proof_queue([log_of(run)], "Emmy")) == 3
+    log.refresh()
+    assert [item.row.id for item in proof_queue([log], "Ada")] == ["open", "calm"]
+    assert len(proof_queue([log], "Emmy")) == 3
 
 
 def test_analyses_whose_reviews_differ_come_first(tmp_path: Path) -> None:
