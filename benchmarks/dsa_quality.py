@@ -32,7 +32,8 @@ from proofs.ids import clean_text
 from proofs.sections import split_proof
 
 SHOWN = (1, 2, 4, 8)
-TOP_KS = (16, 32, 64, 128)
+TOP_KS = (32, 64, 128, 256)
+SAMPLED = Sampling(max_tokens=256, temperature=0.6)
 
 
 def main() -> None:
@@ -95,7 +96,7 @@ def sampled(
     """Share of complete proofs among one sampled answer each, and CPU seconds of sampling them all."""
     engine = Engine(module, tokenizer, EngineConfig(cache_tokens=131072, most_sequences=64))  # pyright: ignore[reportArgumentType]
     started = time.process_time()
-    answers = engine.generate(prompts, [Sampling(max_tokens=128, seed=place) for place in range(len(prompts))])
+    answers = engine.generate(prompts, [replace(SAMPLED, seed=place) for place in range(len(prompts))])
     seconds = time.process_time() - started
     bodies = [split_proof(clean_text(completions[0].text)).body for completions in answers]
     complete = [

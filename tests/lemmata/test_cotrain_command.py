@@ -17,7 +17,7 @@ from tests.command import CommandLine
 from tests.processes import LONGEST, ROOT
 
 SMALL = [
-    *("recipe=smoke", "train.threads=1", "train.validation.items=2"),
+    *("recipe=smoke", "train.validation.items=2"),
     *("train.new_model.tokenizer_examples=100", "train.stages.rl.steps=1", "train.stages.rl.groups=2"),
     *("train.stages.rl.sampling.max_tokens=256", "prover.stages.rl.steps=1", "generator.mixed.stages.rl.steps=1"),
     *("cold_start.stages.sft.steps=270",),
