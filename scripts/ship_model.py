@@ -72,7 +72,7 @@ def _changes(own: Any, usual: Any, at: str) -> Iterator[str]:
 
 
 def _tables(report: str) -> str:
-    """A report from its explanation to its main tables, its headings one level down; the long ones stay with the run."""
+    """A report from its explanation to its main tables, its headings one level down."""
     text = report[report.index("Shares are in percent") :].partition("## Every model")[0].rstrip()
     return re.sub("^#", "##", text, flags=re.MULTILINE)
 
