@@ -89,27 +89,31 @@ def _label(judgement: Judgement) -> Label:
     )
 
 
-Scores = dict[str, dict[str, float]]  # by author and id
-
-
-def scores_by_author(logs: Iterable[LogIndex], subject: Subject) -> Scores:
+def scores_by_author(logs: Iterable[LogIndex], subject: Subject) -> dict[str, dict[str, float]]:
     """The latest score that each person gave to each proof (or analysis), by author and id."""
-    scores: Scores = {}
+    scores: dict[str, dict[str, float]] = {}
     for log in logs:
-        for author, given in log.computed(f"{subject} scores", partial(_scores_by_author, subject=subject)).items():
-            scores.setdefault(author, {}).update(given)
+        for row, given in _labelled(log, subject):
+            for author, score in given.items():
+                scores.setdefault(author, {})[row.id] = score
     return scores
 
 
-def _scores_by_author(log: LogIndex, subject: Subject) -> Scores:
-    scores: Scores = {}
-    for about, rows in children(log).items():
-        target = log.by_id.get(about)
-        if target is not None and target.kind == subject:
-            for row in latest_by_author([row for row in rows if row.kind == "label"]):
-                if row.score is not None:
-                    scores.setdefault(str(row.value.get("author")), {})[about] = row.score
-    return scores
+def _labelled(log: LogIndex, subject: Subject) -> list[tuple[Row, dict[str, float]]]:
+    """Every proof (or analysis) that people gave scores to, with the latest of each person."""
+    return log.computed(f"{subject} labels", partial(_find_labelled, subject=subject))
+
+
+def _find_labelled(log: LogIndex, subject: Subject) -> list[tuple[Row, dict[str, float]]]:
+    judged = children(log)
+    found = [(row, _scores(judged.get(row.id, ()))) for row in log.of_kind(subject)]
+    return [(row, scores) for row, scores in found if scores]
+
+
+def _scores(rows: Sequence[Row]) -> dict[str, float]:
+    """By author."""
+    labels = latest_by_author([row for row in rows if row.kind == "label"])
+    return {str(row.value.get("author")): row.score for row in labels if row.score is not None}
 
 
 def cohens_kappa(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float | None, int]:
@@ -150,26 +154,15 @@ def _export(logs: Iterable[LogIndex], subject: Subject) -> Export:
     cases: list[Case] = []
     disputed = off_rubric = 0
     for log in logs:
-        for row, scores in log.computed(f"{subject} labels", partial(_labels_of, subject=subject)):
+        for row, given in _labelled(log, subject):
+            scores = set(given.values())
             if len(scores) > 1:
                 disputed += 1
             elif not scores <= set(SCORES):
                 off_rubric += 1
             else:
-                cases.append(_case(log, row, next(iter(scores)), children(log)))
+                cases.append(_case(log, row, scores.pop(), children(log)))
     return Export(tuple(cases), disputed, off_rubric)
-
-
-def _labels_of(log: LogIndex, subject: Subject) -> list[tuple[Row, set[float]]]:
-    """Every proof (or analysis) that people gave scores to, with the latest of each."""
-    judged = children(log)
-    found = [(row, _scores(judged.get(row.id, ()))) for row in log.of_kind(subject)]
-    return [(row, scores) for row, scores in found if scores]
-
-
-def _scores(rows: Sequence[Row]) -> set[float]:
-    labels = latest_by_author([row for row in rows if row.kind == "label"])
-    return {row.score for row in labels if row.score is not None}
 
 
 def _case(log: LogIndex, row: Row, score: float, judged: Mapping[str, Sequence[Row]]) -> Case:
@@ -179,7 +172,7 @@ def _case(log: LogIndex, row: Row, score: float, judged: Mapping[str, Sequence[R
     if isinstance(record, Analysis):
         proof = log.read(log.by_id[record.proof_id])
         assert isinstance(proof, Proof)
-        of_proof = _scores(judged.get(proof.id, ()))
+        of_proof = set(_scores(judged.get(proof.id, ())).values())
         label = of_proof.pop() if len(of_proof) == 1 and of_proof <= set(SCORES) else None
         return Case(problem.statement, proof.body or proof.text, label, record.text, score)
     assert isinstance(record, Proof)
