@@ -19,19 +19,13 @@ from tests.processes import LONGEST, ROOT
 SMALL = [
     *("recipe=smoke", "train.validation.items=2"),
     *("train.new_model.tokenizer_examples=100", "train.stages.rl.steps=1", "train.stages.rl.groups=2"),
-    *("train.stages.rl.sampling.max_tokens=256", "prover.stages.rl.steps=1", "generator.mixed.stages.rl.steps=1"),
-    *("cold_start.stages.sft.steps=270",),
-    *(
-        "turns=2",
-        "verifier_meta.stages.rl.steps=1",
-        "indexer.train.stages.warmup.steps=1",
-        "indexer.train.stages.sparse.steps=1",
-    ),
-    *("fresh.problems=8", "fresh.analyses=3", "labels.analyses=2"),
+    *("cold_start.stages.sft.steps=270", "turns=2", "verifier_meta.stages.rl.steps=1"),
+    *("indexer.train.stages.warmup.steps=1", "indexer.train.stages.sparse.steps=1"),
+    *("fresh.problems=8", "labels.analyses=2"),
     *("generator.rejection=null", "generator.distill=null"),
     *(f"~generator.merges.{name}" for name in ("ties", "ram")),
-    *("~generator.merges.slerp_prover_verifier", "measure.validation=2", "measure.samples=1", "measure.analyses=1"),
-    *("measure.hard_problems=1", "measure.rounds=2", "measure.max_tokens=256"),
+    *("~generator.merges.slerp_prover_verifier", "measure.samples=1", "measure.analyses=1"),
+    *("measure.hard_problems=1", "measure.rounds=2"),
 ]
 MADE = ("*.jsonl", "*.json", "*.safetensors")
 
