@@ -17,7 +17,7 @@ from tests.command import CommandLine
 from tests.processes import LONGEST, ROOT
 
 SMALL = [
-    *("recipe=smoke", "train.validation.items=2"),
+    "recipe=smoke",
     *("train.new_model.tokenizer_examples=100", "train.stages.rl.steps=1", "train.stages.rl.groups=2"),
     *("turns=2", "verifier_meta.stages.rl.steps=1"),
     *("indexer.train.stages.warmup.steps=1", "indexer.train.stages.sparse.steps=1"),
