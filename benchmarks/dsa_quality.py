@@ -11,15 +11,14 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from benchmarks.measured_model import measured_model  # isort: skip
 from benchmarks.side_by_side import report  # isort: skip  sets variables that torch reads
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from lab import check
-from lab.domain import read_domain
 from lab.items import Item, Stream
 from lab.prompts import templates
 from model import load_pretrained
@@ -39,14 +38,11 @@ SAMPLED = Sampling(max_tokens=256, temperature=0.6)
 def main() -> None:
     """Measure every context and top-k, and print a table."""
     torch.set_num_threads(1)
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "model" / "shipped")
+    folder, domain = measured_model()
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 60
     trained, tokenizer = load_pretrained(folder), load_tokenizer(folder)
     ways = {str(top_k): with_top_k(trained, top_k) for top_k in TOP_KS}
     ways["dense"] = with_top_k(trained, trained.config.max_position_embeddings)
-    domain = read_domain(folder)
-    if domain is None:
-        raise SystemExit(f"{folder} has no domain.json, so that nobody knows which theorems it was trained on")
     stream = Stream("verify", domain.families, domain.levels, "test", seed=0)
     items = [stream.item(number) for number in range(count * max(SHOWN))]
     chat, results = Chat(tokenizer), []

@@ -15,9 +15,9 @@ from collections import Counter
 from math import sqrt
 from pathlib import Path
 
+from benchmarks.measured_model import measured_model
 from benchmarks.side_by_side import report
 from lab import check
-from lab.domain import read_domain
 from lab.items import Stream
 from lab.theorem import Theorem
 from proofs.records import Generated, Problem, Proof, Selection
@@ -36,11 +36,8 @@ WAYS = {
 
 def main() -> None:
     """Run every way and print a table."""
-    model = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "model" / "shipped"
+    model, domain = measured_model()
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 60
-    domain = read_domain(model)
-    if domain is None:
-        raise SystemExit(f"{model} has no domain.json, so that nobody knows which theorems it was trained on")
     stream = Stream("prove", domain.families, domain.levels[-1:], "test", seed=1)
     drawn = (stream.item(number).theorem for number in range(count))
     theorems = {theorem.statement: theorem for theorem in drawn}

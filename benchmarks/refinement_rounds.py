@@ -8,21 +8,20 @@ chains; DeepSeekMath-V2 shows 32 (section 4, its figure on sequential refinement
 """
 
 import sys
-from pathlib import Path
 
+from benchmarks.measured_model import measured_model  # isort: skip
 from benchmarks.side_by_side import report  # isort: skip  sets variables that torch reads
 
 import torch
 
-from lab.domain import read_domain
 from lab.generator import LEVELS
 from lab.items import Stream
 from lab.prompts import templates
+from lemmata.cotrain_tables import words
 from rl.judge import JudgesConfig
-from rl.recipe.intervals import Figure
 from rl.recipe.measure import measure_refinement
 from rl.recipe.record_files import Rows
-from rl.recipe.refinement import at, grouped, refinement_figures
+from rl.recipe.refinement import Chains, at, grouped, refinement_figures
 from rl.trained_judge import TrainedJudge
 
 ROUNDS, SEED = 8, 0
@@ -32,12 +31,9 @@ SETTINGS = JudgesConfig(temperature=0.6, max_tokens=640)
 def main() -> None:
     """Measure both levels and print a table."""
     torch.set_num_threads(1)
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "model" / "shipped")
+    folder, domain = measured_model()
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 12
     chains = int(sys.argv[3]) if len(sys.argv) > 3 else 32
-    domain = read_domain(folder)
-    if domain is None:
-        raise SystemExit(f"{folder} has no domain.json, so that nobody knows which theorems it was trained on")
     model, results = TrainedJudge(folder, SETTINGS, SEED), []
     best = f"best of {chains}"
     print(f"{'level':>5} {'round':>5} {'pass@1':>7} {'since round 1':>19} {best:>10} {'any right':>9} {'tokens':>6}")
@@ -45,8 +41,10 @@ def main() -> None:
         stream = Stream("prove", domain.families, (level,), "test", SEED)
         theorems = [item.theorem for item in stream.distinct(count)]
         records = Rows("", list(measure_refinement(model, templates(), theorems, chains, ROUNDS)))
+        chains_by_theorem = grouped(records)
         for row in refinement_figures(records, ROUNDS):
-            able, gain, ratio = any_right(records, row["round"]), points(row["since_first"]), row["ratio"]
+            able, ratio = any_right(chains_by_theorem, row["round"]), row["ratio"]
+            gain = words([row["since_first"]], "pass@1", signed=True)
             passes, chosen = row["pass@1"].value, row["best"].value
             print(
                 f"{level:5} {row['round']:5} {passes:7.3f} {gain:>19} {chosen:10.3f} {able:9.3f} {ratio:6.2f}",
@@ -57,16 +55,9 @@ def main() -> None:
     report("refinement_rounds", {"model": folder.name, "chains": chains, "rows": results})
 
 
-def any_right(records: Rows, number: int) -> float:
+def any_right(chains: Chains, number: int) -> float:
     """Share of theorems of which at least one chain has a complete proof after round ``number``."""
-    chains = grouped(records).values()
-    return sum(any(at(chain, number)["truth"] == 1 for chain in own) for own in chains) / len(chains)
-
-
-def points(gain: Figure) -> str:
-    """A difference in percent, with its interval where it has one."""
-    value, low, high = (None if part is None else 100 * part for part in (gain.value, gain.low, gain.high))
-    return f"{value:+.1f}" if low is None or high is None else f"{value:+.1f} [{low:.1f}, {high:.1f}]"
+    return sum(any(at(chain, number)["truth"] == 1 for chain in own) for own in chains.values()) / len(chains)
 
 
 if __name__ == "__main__":
