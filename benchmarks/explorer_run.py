@@ -10,6 +10,7 @@ of those before by its lowest analysis. The texts are the lab's; no model is ask
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,6 +39,8 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--problems", type=int, default=200)
     options = parser.parse_args()
+    if options.run.exists():
+        parser.error(f"{options.run} is there already: give another folder, or remove it")
     total = write_run(options.run, options.problems)
     print(f"{options.run}: {options.problems} problems, {total} records")
 
@@ -46,13 +49,22 @@ def write_run(folder: Path, problems: int) -> int:
     """Write a run of so many problems; the number of records."""
     total = 0
     with Run.start(folder, "refine", {"policy": {"model": "lab"}, "prompts": "lab", "seed": 0}) as run:
-        for number in range(problems):
-            theorem = generate(families()[number % len(families())], LEVELS[number % len(LEVELS)], number, "train")
+        for number, theorem in islice(theorems(), problems):
             problem, records = problem_of(theorem, number), list(searched(theorem, number))
             with closing(run.log(problem)) as log:
                 log.append(records)
             total += 1 + len(records)
     return total
+
+
+def theorems() -> Iterator[tuple[int, Theorem]]:
+    """Theorems of all families and levels in turn with their numbers, every statement once."""
+    seen = set()
+    for number in count():
+        theorem = generate(families()[number % len(families())], LEVELS[number % len(LEVELS)], number, "train")
+        if theorem.statement not in seen:
+            seen.add(theorem.statement)
+            yield number, theorem
 
 
 def problem_of(theorem: Theorem, number: int) -> Problem:

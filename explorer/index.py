@@ -183,6 +183,9 @@ class LogIndex:
         except (ValueError, AttributeError, TypeError, LemmataError) as error:
             self.notes.append(f"{self.path.name} is damaged at byte {self._end}: {error}. That line is left out here.")
             return
+        if row.id in self.by_id:
+            self.notes.append(f"{self.path.name}: {row.kind} {row.id} stands twice; the later line is left out here.")
+            return
         self.rows.append(row)
         self.by_id[row.id] = row
 

@@ -20,7 +20,7 @@ from explorer.ui import (
 )  # fmt: skip
 from explorer.ui.parts import href
 from explorer.ui.site import Page, query, read_only, shown
-from explorer.ui.style import CSS
+from explorer.ui.style import CSS, ICON
 from explorer.ui.turning import turn_pages
 
 # Address: (page, its name in the menu). Those without a name are reached by links.
@@ -44,7 +44,7 @@ MENU = {"Read": ("", "run", "matrix", "compare"), "Judge": ("label", "agreement"
 
 def main() -> None:
     """Show the page of the address."""
-    st.set_page_config(page_title="Lemmata", page_icon="∎", layout="wide")
+    st.set_page_config(page_title="Lemmata", page_icon=ICON, layout="wide")
     st.html(CSS)
     asked = query("page")
     with st.sidebar:

@@ -1,5 +1,10 @@
 """Colours and CSS. All of it is constant: nothing of a run ever enters a style sheet."""
 
+# The sign for the end of a proof. As a character it would be taken for the address of a picture.
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
+    "%3Cpath d='M3 1h10v14H3z' fill='%2326241f'/%3E%3C/svg%3E"
+)
 RIGHT, HALF, WRONG, NONE = "#4c7a59", "#c2913a", "#b0523d", "#a8a297"
 
 CSS = """<style>

@@ -105,6 +105,13 @@ def test_every_page_shows_what_it_is_for(looking: Looking, runs: Path) -> None:
             assert word.lower() in said, (page, word, said[:600])
 
 
+def test_the_tab_has_its_sign(looking: Looking) -> None:
+    looking.go("lab")
+    drawn = """async () => { const sign = new Image(); sign.src = document.querySelector('link[rel*=icon]').href;
+    await sign.decode(); return sign.src; }"""
+    assert looking.page.evaluate(drawn).startswith("data:image/svg+xml")
+
+
 def test_every_record_has_an_address(looking: Looking, runs: Path) -> None:
     log = min((runs / "search" / "problems").glob("*.jsonl"))
     for record in {record.kind: record for record in read_log(log)}.values():

@@ -71,6 +71,16 @@ def test_a_damaged_line_is_named_and_the_rest_is_read(tmp_path: Path, damage: by
     assert "d" in index.by_id
 
 
+def test_a_record_that_stands_twice_is_taken_once(tmp_path: Path) -> None:
+    index = index_of(tmp_path)
+    rows = list(index.rows)
+    with index.path.open("ab") as file:
+        file.write(encode(PROOF) + encode(analysis("d", 0.5)))
+    index.refresh()
+    assert f"proof {PROOF.id} stands twice" in index.messages[0]
+    assert [row.id for row in index.rows] == [*(row.id for row in rows), "d"]
+
+
 def test_a_log_that_is_gone_or_was_replaced_is_noticed(tmp_path: Path) -> None:
     index = index_of(tmp_path)
     index.path.write_bytes(encode(PROBLEM))
