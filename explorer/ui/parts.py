@@ -115,7 +115,7 @@ def folded(title: str, text: str | None) -> None:
 def dot(score: float | None, address: str, title: str, *, selected: bool) -> str:
     """A small coloured square that leads to a proof, as HTML."""
     classes = f"lm-dot {score_class(score)}{' sel' if selected else ''}"
-    return f'<a href="{escape(address)}" title="{escape(title)}"><span class="{classes}"></span></a>'
+    return f'<a class="{classes}" href="{escape(address)}" title="{escape(title)}"></a>'
 
 
 def histogram(counts: Mapping[str, tuple[int, float | None]]) -> None:

@@ -31,7 +31,7 @@ def explore_command(config: dict[str, Any]) -> int:
     )
     given = ExplorerConfig(runs=str(folder), read_only=settings.read_only, author=settings.author)
     script = _script()
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *QUIET]
+    command = [sys.executable, "-m", "explorer.server", "run", str(script), *QUIET]
     command += [f"--server.address={settings.host}", f"--server.port={settings.port}", "--", to_argument(given)]
     sys.stdout.flush()
     os.chdir(script.parent)  # where Streamlit finds its settings, .streamlit/config.toml
