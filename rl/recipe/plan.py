@@ -219,7 +219,7 @@ def _measure(model: str, *, refine: bool = False) -> Measure:
 
 
 def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, tables: Models) -> Iterator[Step]:
-    """Every way to one model, each measured; the best goes on, and where none is better, the one that was there."""
+    """Every way to one model, each measured; the best goes on, where none is as good, the one that was there."""
     planted = n == "1-"
     wanted, candidates = config.generator, []
     for name, settings in wanted.merges.items():
@@ -243,7 +243,7 @@ def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, t
     if start == "base":  # one table of all ways; later iterations choose by validation alone
         yield from map(_measure, candidates)
     chosen = n + ("selected" if wanted.mixed is not None else "generator")
-    yield Select(chosen, (start, *candidates))
+    yield Select(chosen, (*candidates, start))
     if wanted.mixed is not None:
         judges = {"verifier": specialists["verifier"], "meta_verifier": specialists["meta_verifier"]}
         data = {} if planted else {"planted": False}
