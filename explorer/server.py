@@ -1,6 +1,6 @@
 """Streamlit with the explorer's modules loaded before it listens, so that the first reader need not wait for them.
 
-    python -m explorer.server run app.py ...           # as `streamlit run app.py ...`
+python -m explorer.server run app.py ...           # as `streamlit run app.py ...`
 """
 
 from importlib import import_module
