@@ -1,6 +1,6 @@
-"""Streamlit with the explorer's modules loaded before it listens, so that the first reader need not wait for them.
+"""`python -m explorer.server run app.py ...`: as `streamlit run app.py ...`, with the explorer's modules loaded first.
 
-python -m explorer.server run app.py ...           # as `streamlit run app.py ...`
+The first reader then need not wait for them.
 """
 
 from importlib import import_module
