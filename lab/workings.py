@@ -27,7 +27,7 @@ from lab.writer import apart
 
 NOWHERE: Mapping[str, Expr] = {}  # the point of a relation that holds for all values
 LONGEST = 60  # characters of what is worked out at once
-LONGEST_LINE = 160  # characters of all that is worked out of one relation
+ROOM = 160  # characters of all that is worked out of one relation
 _CONSTANT = 0  # the monomial of a number
 
 
@@ -165,7 +165,7 @@ def _compared_numbers(one: list[Number], other: list[Number]) -> Iterator[str]:
 
 def _joined(texts: Sequence[str]) -> str:
     """As many of the texts as there is room for, the last first: with it the relation is decided."""
-    first, room = len(texts), LONGEST_LINE
+    first, room = len(texts), ROOM
     while first and room >= len(texts[first - 1]):
         first -= 1
         room -= len(texts[first]) + len("; ")

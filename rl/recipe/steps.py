@@ -24,7 +24,6 @@ from rl.recipe.workshop import Workshop
 from rl.setup import make_trainer
 from rl.tasks.build import make_task
 from rl.tasks.examples import write_examples
-from rl.tasks.lab import case_of
 from rl.tasks.tables import Case, read_cases, write_cases
 from rl.trainer import Report
 
@@ -156,11 +155,11 @@ def _measure(shop: Workshop, step: Measure) -> None:
     model = shop.judge(step.model, "measure")
     theorems = shop.theorems("test", wanted.problems)
     write_json_lines(folder / "prover.jsonl", measure.measure_prover(model, prompts, theorems, wanted.samples))
-    planted = _cases(shop, "verify", "test", wanted.problems)
+    planted = shop.cases("verify", "test", wanted.problems)
     write_json_lines(folder / "verifier.jsonl", measure.measure_verifier(model, prompts, planted, wanted.analyses))
     real = read_cases(str(shop.table(step.proofs)), ("label",)).rows
     write_json_lines(folder / "verifier-real.jsonl", measure.measure_verifier(model, prompts, real, wanted.analyses))
-    reviewed = _cases(shop, "review", "test", wanted.problems)
+    reviewed = shop.cases("review", "test", wanted.problems)
     write_json_lines(folder / "meta-verifier.jsonl", measure.measure_meta_verifier(model, prompts, reviewed))
     if step.analyses:
         analyses = read_cases(str(shop.table(step.analyses)), ("analysis", "quality")).rows
@@ -185,19 +184,14 @@ def _validate(shop: Workshop, name: str) -> dict[str, float]:
     model, prompts, count = shop.judge(name, "validation"), shop.templates, shop.config.measure.validation
     theorems = shop.theorems("validation", count)
     proofs = list(measure.measure_prover(model, prompts, theorems, 1))
-    scores = list(measure.measure_verifier(model, prompts, _cases(shop, "verify", "validation", count), 1))
-    reviewed = _cases(shop, "review", "validation", count)
+    scores = list(measure.measure_verifier(model, prompts, shop.cases("verify", "validation", count), 1))
+    reviewed = shop.cases("review", "validation", count)
     ratings = list(measure.measure_meta_verifier(model, prompts, reviewed))
     return {
         "prover": fmean(record["truth"] == 1 for record in proofs),
         "verifier": fmean(record["score"] == record["label"] for record in scores),
         "meta_verifier": fmean(record["rating"] == record["quality"] for record in ratings),
     }
-
-
-def _cases(shop: Workshop, role: str, split: str, per_level: int) -> list[Case]:
-    stream = shop.stream(role, split)
-    return [case_of(stream.item(number)) for number in range(per_level * len(stream.levels))]
 
 
 _DO: dict[type, Callable[..., None]] = {

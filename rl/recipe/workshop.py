@@ -19,6 +19,8 @@ from rl.merging.config import MergeConfig
 from rl.recipe.config import CotrainConfig
 from rl.recipe.plan import Merge, Train
 from rl.tasks.build import DataConfig
+from rl.tasks.lab import case_of
+from rl.tasks.tables import Case
 from rl.trained_judge import TrainedJudge
 
 TABLE = "table.jsonl"
@@ -105,6 +107,11 @@ class Workshop:
         stream = self.stream("prove", split, levels=levels)
         items = (item for level in stream.levels for item in replace(stream, levels=(level,)).distinct(per_level))
         return list({item.theorem.statement: item.theorem for item in items}.values())
+
+    def cases(self, role: str, split: str, per_level: int) -> list[Case]:
+        """The lab's own proofs ("verify") or analyses ("review") of a split, planted defects among them."""
+        stream = self.stream(role, split)
+        return [case_of(stream.item(number)) for number in range(per_level * len(stream.levels))]
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
