@@ -97,6 +97,8 @@ def with_recipe(card: str, manifest: dict[str, Any], step: str, figures: Path) -
         "",
         "## Figures, on theorems that no training saw",
         "",
+        f"Of all models of the run; this one is `{step}` where single models have rows.",
+        "",
         _tables(figures.read_text(encoding="utf-8")) if figures.is_file() else "Not measured.",
     ]
     return card.replace(OURS + "\n", "").rstrip("\n") + "\n" + "\n".join(lines) + "\n"
