@@ -13,12 +13,11 @@ from pathlib import Path
 from benchmarks.side_by_side import report  # isort: skip  sets variables that torch reads
 
 import torch
-import yaml
 
+from lemmata.commands.report import recorded_recipe
 from lemmata.cotrain_tables import words
-from proofs.config import read_config
+from proofs.store import Run
 from rl.recipe import measure
-from rl.recipe.config import CotrainConfig
 from rl.recipe.figures import MAIN, Items, items_of
 from rl.recipe.intervals import Item, difference, share
 from rl.recipe.record_files import Rows
@@ -38,9 +37,7 @@ def main() -> None:
     parser.add_argument("--theorems", type=int, default=125)
     parser.add_argument("--cases", type=int, default=100)
     args = parser.parse_args()
-    settings = yaml.safe_load((args.run / "run.yaml").read_text(encoding="utf-8"))["config"]
-    settings.pop("command")
-    shop = Workshop(read_config(CotrainConfig, settings, ""), args.run)
+    shop = Workshop(recorded_recipe(Run.read(args.run)), args.run)
     first: dict[str, Items] = {}
     results: list[list[str]] = []
     print("model", *(f"{figure} of {name.removesuffix('.jsonl')}" for name, figure in SHOWN), sep=" | ")

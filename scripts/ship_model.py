@@ -9,15 +9,15 @@ import argparse
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from model.card import OURS
+from proofs.store import Run
 
 TARGET = Path(__file__).parents[1] / "model" / "shipped"
 LARGEST = 16 * 10**6  # bytes in the repository
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of a run of `lemmata cotrain`")
     parser.add_argument("step", nargs="?", help="name of the step whose model is shipped")
     args = parser.parse_args()
-    manifest = yaml.safe_load((args.run / "run.yaml").read_text(encoding="utf-8"))
+    manifest = Run.read(args.run).manifest
     step = args.step or max(path.parent.name for path in (args.run / "steps").glob("*-generator/done"))
     source = args.run / "steps" / step / "model"
     size = sum(path.stat().st_size for path in source.iterdir())
@@ -77,7 +77,7 @@ def _tables(report: str) -> str:
     return re.sub("^#", "##", text, flags=re.MULTILINE)
 
 
-def with_recipe(card: str, manifest: dict[str, Any], step: str, figures: Path) -> str:
+def with_recipe(card: str, manifest: Mapping[str, Any], step: str, figures: Path) -> str:
     """The card of the saved model, extended; it is then nobody's to overwrite."""
     data = manifest["config"]["train"]["data"]
     lines = [

@@ -31,7 +31,7 @@ def report_command(arguments: Sequence[str]) -> int:
     folders = parser.parse_args(given).run
     out = _out([argument for argument in arguments if argument.startswith("out=")], folders)
     runs = [Run.read(folder) for folder in folders]
-    configs = [_config(run) for run in runs]
+    configs = [recorded_recipe(run) for run in runs]
     _one_recipe(runs)
     summaries = [summarise(config, run.folder) for config, run in zip(configs, runs, strict=True)]
     write_report(summaries, configs[0].iterations, out)
@@ -62,7 +62,8 @@ def _out(given: Sequence[str], folders: Sequence[str]) -> Path:
     return Path(folders[0]) / "report"
 
 
-def _config(run: Run) -> CotrainConfig:
+def recorded_recipe(run: Run) -> CotrainConfig:
+    """The settings of a run of `lemmata cotrain`. Raises LemmataError where it is one of another command."""
     found = run.manifest.get("config")
     config = dict(found) if isinstance(found, Mapping) else {}
     command = config.pop("command", None)
