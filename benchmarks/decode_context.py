@@ -20,7 +20,7 @@ import torch
 from model import ModelConfig
 from model.attention import Attention
 from model.cache import ContiguousLayerCache
-from model.rope import rotation
+from model.rope import rope_tables
 
 CONTEXTS = [1024, 2048, 4096, 8192, 16384, 32768]
 CONFIG = ModelConfig(
@@ -90,14 +90,14 @@ def measure(sparse: Attention, dense: Attention, context: int, repeats: int) -> 
 def token(layer: Attention, cache: ContiguousLayerCache, position: int) -> tuple[float, float, float]:
     """Seconds of one token: indexer (queries, scores, selection), attention over rows, and projections."""
     x_BSM, positions_BS = torch.randn(1, 1, CONFIG.hidden_size), torch.tensor([[position]])
-    turn = rotation(CONFIG, positions_BS)
+    rope = rope_tables(CONFIG, positions_BS)
     start = time.perf_counter()
-    inputs, keys_BSI = layer.project(x_BSM, turn), layer.indexer.keys(x_BSM, turn)
+    inputs, keys_BSI = layer.project(x_BSM, rope), layer.indexer.keys(x_BSM, rope)
     cache.store(inputs.rows_BSD, keys_BSI, positions_BS)
     projected = time.perf_counter()
     indices_BSK = None
     if cache.tokens > layer.config.index_topk:
-        indices_BSK = layer.select(layer.index(x_BSM, inputs.latent_BSQ, cache.keys(), turn), positions_BS)
+        indices_BSK = layer.select(layer.index(x_BSM, inputs.latent_BSQ, cache.keys(), rope), positions_BS)
     selected = time.perf_counter()
     out_BSHC = layer.attend(inputs, positions_BS, indices_BSK, cache)
     attended = time.perf_counter()

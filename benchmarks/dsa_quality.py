@@ -18,17 +18,17 @@ from benchmarks.side_by_side import report  # isort: skip  sets variables that t
 import torch
 from torch.nn.functional import cross_entropy
 
+from core.ids import clean_text
+from core.sections import split_proof
 from lab import check
 from lab.items import Item, Stream
 from lab.prompts import templates
 from model import load_pretrained
 from model.chat import Chat
 from model.engine import Engine, EngineConfig, Sampling
-from model.initialise import empty_model
+from model.initialize import empty_model
 from model.tokenizer import load_tokenizer
 from model.transformer import DsaModel
-from proofs.ids import clean_text
-from proofs.sections import split_proof
 
 SHOWN = (1, 2, 3, 4)  # eight would not leave room for an answer in the context of the shipped model
 TOP_KS = (32, 64, 128, 256)
@@ -90,7 +90,7 @@ def sampled(
     module: DsaModel, tokenizer: object, groups: list[list[Item]], prompts: list[Sequence[int]]
 ) -> tuple[float, float]:
     """Share of complete proofs among one sampled answer each, and CPU seconds of sampling them all."""
-    engine = Engine(module, tokenizer, EngineConfig(cache_tokens=131072, most_sequences=64))  # pyright: ignore[reportArgumentType]
+    engine = Engine(module, tokenizer, EngineConfig(cache_tokens=131072, max_sequences=64))  # pyright: ignore[reportArgumentType]
     started = time.process_time()
     answers = engine.generate(prompts, [replace(SAMPLED, seed=place) for place in range(len(prompts))])
     seconds = time.process_time() - started

@@ -16,10 +16,10 @@ from pathlib import Path
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.log import read_log
+from core.records import Proof, Review
 from explorer.config import ExplorerConfig, to_argument
 from explorer.ui.site import index_of, runs
-from proofs.log import read_log
-from proofs.records import Proof, Review
 
 SCRIPT = Path(__file__).parent.parent / "app.py"
 LONGEST = 120

@@ -15,20 +15,20 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from core.ids import digest
+from core.problems import problem_id
+from core.records import Analysis, Problem, Proof, Record, Review, Selection, Usage
+from core.rubric import Verdict, parse_verdict
+from core.store import Run, now
 from lab.analyses import analysis_quality
 from lab.answers import write_answer
-from lab.faulty import labelled_analysis
+from lab.faulty import labeled_analysis
 from lab.generator import families, generate
-from lab.planter import labelled_proof
+from lab.planter import labeled_proof
 from lab.reviews import write_review
 from lab.theorem import Theorem
-from proofs.ids import digest
-from proofs.problems import problem_id
-from proofs.records import Analysis, Problem, Proof, Record, Review, Selection, Usage
-from proofs.rubric import Verdict, parse_verdict
-from proofs.store import Run, now
 
-ROUNDS, PROOFS, ANALYSES = 4, 5, 12
+ROUNDS, PROOFS, ANALYZES = 4, 5, 12
 DRAWS = 8  # different proofs of a theorem
 LEVELS = (1, 2, 3)
 
@@ -93,7 +93,7 @@ def searched(theorem: Theorem, number: int) -> Iterator[Record]:
     assert best is not None
     yield Selection(
         id=digest("selection", name), problem_id=name, proof_id=best[1].id, rule="mean", accepted=best[0] == 1.0,
-        mean_score=best[0], verdicts=ANALYSES, self_score=best[1].self_score, rounds=ROUNDS,
+        mean_score=best[0], verdicts=ANALYZES, self_score=best[1].self_score, rounds=ROUNDS,
         reason=f"best of {ROUNDS * PROOFS} proofs by mean", created=now(),
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def judged(
 ) -> tuple[Proof, list[Analysis], list[Review]]:
     """A proof with its analyses and their reviews."""
     draw = rng.randrange(DRAWS)
-    body = labelled_proof(theorem, draw, (3 - min(round_number, 2), 1, 1 + round_number)).text
+    body = labeled_proof(theorem, draw, (3 - min(round_number, 2), 1, 1 + round_number)).text
     answer = write_answer(theorem, body, seed=draw)
     score = parse_verdict(answer, quoted=body)
     proof = Proof(
@@ -117,8 +117,8 @@ def judged(
         self_score=score.score if isinstance(score, Verdict) else None,
     )
     analyses, reviews = [], []
-    for place in range(ANALYSES):
-        text = labelled_analysis(theorem, body, place % 4).text
+    for place in range(ANALYZES):
+        text = labeled_analysis(theorem, body, place % 4).text
         verdict = parse_verdict(text, quoted=body)
         said = verdict.score if isinstance(verdict, Verdict) else None
         analysis = Analysis(

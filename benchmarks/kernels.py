@@ -112,14 +112,14 @@ def cached_index_cases() -> Iterator[Case]:
     """Scores over keys in pages and in FP8; selection fused into the scores beside scores, then selection.
 
     FP8's products count half, the units being twice as fast. The error of FP8 scores is against fp32 of what was
-    quantised; that of a fused selection is the share of indices that differ from those of scores, then selection.
+    quantized; that of a fused selection is the share of indices that differ from those of scores, then selection.
     """
     for queries, tokens in ((8192, 8192), (4096, 131072)):
         q, k, w, positions = index_inputs(queries, tokens)
         work = index_work(queries, tokens, 64, 128, configs.plain_tile("index_scores", q).columns // 64)
         eighth = replace(work, tensor=work.tensor / 2, l2=work.l2 / 2)
-        k8, scales_BT = dispatch.quantise(k)
-        q8, w8 = dispatch.quantise_queries(q, w)
+        k8, scales_BT = dispatch.quantize(k)
+        q8, w8 = dispatch.quantize_queries(q, w)
         part = slice(queries - 16, queries)
         exact = reference.index_scores(q[:, part], k, w[:, part], positions[:, part])
         finite = exact > -torch.inf
@@ -190,10 +190,10 @@ def decode_cases() -> Iterator[Case]:
 
 
 def fp8_decode_cases() -> Iterator[Case]:
-    """As ``decode_cases`` over FP8 rows, beside bf16 rows; the error is against fp32 of the unquantised rows."""
+    """As ``decode_cases`` over FP8 rows, beside bf16 rows; the error is against fp32 of the unquantized rows."""
     for batch, heads in ((1, 128), (64, 128), (64, 16)):
         q, rows, indices = decode_inputs(batch, 131072, heads)
-        stored = torch.cat([dispatch.quantise_rows(part, 512) for part in rows.split(131072)])
+        stored = torch.cat([dispatch.quantize_rows(part, 512) for part in rows.split(131072)])
         tile = configs.attention_tile("attend_fp8", heads, q).rows
         work, saved = decode_work(batch, heads, K, tile), 2 * 576 - reference_fp8.row_bytes(512, 64)
         yield Case(

@@ -20,8 +20,8 @@ from typing import Any
 
 import openai
 
-from proofs.problems import load_problems
-from proofs.templates import Templates
+from core.problems import load_problems
+from core.templates import Templates
 
 CONCURRENCY = 64
 SETTINGS = (

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from benchmarks.measured_model import measured_model
 from benchmarks.side_by_side import report
+from core.records import Generated, Problem, Proof, Selection
+from core.store import Run
 from lab import check
 from lab.items import Stream
 from lab.theorem import Theorem
-from proofs.records import Generated, Problem, Proof, Selection
-from proofs.store import Run
 
 JUDGED = ["refine.judge.analyses=4", "refine.judge.reviews=1"]
 WAYS = {

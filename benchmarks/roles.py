@@ -13,15 +13,15 @@ from pathlib import Path
 from benchmarks.side_by_side import report  # isort: skip  sets variables that torch reads
 
 import torch
+from rl.recipe.context import RecipeContext
 
+from core.store import Run
 from lemmata.commands.report import recorded_recipe
 from lemmata.cotrain_tables import words
-from proofs.store import Run
 from rl.recipe import measure
 from rl.recipe.figures import MAIN, Items, items_of
 from rl.recipe.intervals import Item, difference, share
 from rl.recipe.record_files import Rows
-from rl.recipe.workshop import Workshop
 
 SAMPLES = 2
 SHOWN = (*((name, MAIN[name]) for name in MAIN if "real" not in name), ("prover.jsonl", "honesty_gap"))
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--theorems", type=int, default=125)
     parser.add_argument("--cases", type=int, default=100)
     args = parser.parse_args()
-    shop = Workshop(recorded_recipe(Run.read(args.run)), args.run)
+    shop = RecipeContext(recorded_recipe(Run.read(args.run)), args.run)
     first: dict[str, Items] = {}
     results: list[list[str]] = []
     print("model", *(f"{figure} of {name.removesuffix('.jsonl')}" for name, figure in SHOWN), sep=" | ")
@@ -50,7 +50,7 @@ def main() -> None:
     report("roles", {**vars(args), "run": args.run.name, "samples": SAMPLES, "rows": results})
 
 
-def measured(shop: Workshop, step: str, split: str, theorems: int, cases: int) -> dict[str, Items]:
+def measured(shop: RecipeContext, step: str, split: str, theorems: int, cases: int) -> dict[str, Items]:
     """What the figures of a model are means of, by the names of its records' files."""
     model, prompts = shop.judge(step, split), shop.templates
     records = {

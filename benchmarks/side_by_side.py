@@ -31,7 +31,7 @@ def in_turns(ways: Timed, repeats: int) -> dict[str, list[float]]:
 
 
 def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
-    """How many times as fast ``fast`` is: median, lowest and highest over neighbours in time."""
+    """How many times as fast ``fast`` is: median, lowest and highest over neighbors in time."""
     ratios = [one / other for one, other in zip(slow, fast, strict=True)]
     return {
         "ratio": round(statistics.median(ratios), 2),

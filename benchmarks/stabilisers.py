@@ -1,6 +1,6 @@
-"""What each stabiliser of the policy loss does: short runs off-policy, each with one taken away.
+"""What each stabilizer of the policy loss does: short runs off-policy, each with one taken away.
 
-    python -m benchmarks.stabilisers MODEL FOLDER [rollouts] [seed]
+    python -m benchmarks.stabilizers MODEL FOLDER [rollouts] [seed]
 
 MODEL is a prover's cold start on level 1 of inequalities and equations (docs/training.md has the command). Every
 rollout is learnt from four times, tokens are cut at top-p 0.95, and a KL of 0.01 is on. Runs resume: what FOLDER holds
@@ -47,7 +47,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "lemmata", "train", *settings], check=True, stderr=subprocess.DEVNULL)
         rows[name] = summary(run)
         print(f"{name:24}", " ".join(f"{key} {value:.4g}" for key, value in rows[name].items()), flush=True)
-    print(json.dumps({"benchmark": "stabilisers", "rollouts": rollouts, "seed": seed, "results": rows}))
+    print(json.dumps({"benchmark": "stabilizers", "rollouts": rollouts, "seed": seed, "results": rows}))
 
 
 def summary(run: Path) -> dict[str, float]:

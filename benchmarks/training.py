@@ -83,7 +83,7 @@ class Theirs:
     """TRL's, in a process of its own."""
 
     def __init__(self, python: str, shape: str) -> None:
-        quiet = {"HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        quiet = {"HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "TOKENIZERS_PARALLELIZM": "false"}
         environment = {**os.environ, **quiet, "OMP_NUM_THREADS": "1"}
         command = [
             python,

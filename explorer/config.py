@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from proofs.config import STRICT, Name, read_config, settings
-from proofs.errors import LemmataError
+from core.config import STRICT, Name, read_config, settings
+from core.errors import LemmataError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 

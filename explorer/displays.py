@@ -1,4 +1,4 @@
-"""Puts a normalised text together: displays on lines of their own, inside the list or quotation that they stand in."""
+"""Puts a normalized text together: displays on lines of their own, inside the list or quotation that they stand in."""
 
 import re
 

@@ -8,7 +8,7 @@ from statistics import fmean
 from explorer.index import NO_PROOF, LogIndex, Row, children
 from verifier.aggregate import Judged, Validity, validity
 
-DISAGREEMENT = 0.5  # from here on two judgements of one proof are far apart: half a step of the rubric and more
+DISAGREEMENT = 0.5  # from here on two judgments of one proof are far apart: half a step of the rubric and more
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from proofs.errors import LemmataError
-from proofs.log import read_record
-from proofs.records import KINDS, Record
+from core.errors import LemmataError
+from core.log import read_record
+from core.records import KINDS, Record
 
 T = TypeVar("T")
 LINES_AT_ONCE = 200  # between two looks at the clock

@@ -12,23 +12,23 @@ from typing import Literal
 
 import filelock
 
+from core.errors import LemmataError
+from core.ids import digest
+from core.log import ProblemLog
+from core.records import Analysis, Label, Problem, Proof
+from core.rubric import SCORES
+from core.store import now
 from explorer.figures import latest_by_author
 from explorer.index import LogIndex, Row, children
-from proofs.errors import LemmataError
-from proofs.ids import digest
-from proofs.log import ProblemLog
-from proofs.records import Analysis, Label, Problem, Proof
-from proofs.rubric import SCORES
-from proofs.store import now
 from rl.tasks.tables import Case
 
-SECONDS_TO_WAIT = 10.0  # for another labeller, who holds the lock for a moment
+SECONDS_TO_WAIT = 10.0  # for another labeler, who holds the lock for a moment
 HUMAN = "human"
 Subject = Literal["proof", "analysis"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgment:
     """What a person says of a proof, or of an analysis of it."""
 
     problem_id: str
@@ -39,26 +39,26 @@ class Judgement:
     analysis_id: str | None = None
 
 
-def write_label(folder: Path, judgement: Judgement) -> Label:
+def write_label(folder: Path, judgment: Judgment) -> Label:
     """Append a label to the run; the label.
 
-    The run's lock is held meanwhile, as by every command that writes: two labellers wait for each other.
+    The run's lock is held meanwhile, as by every command that writes: two labelers wait for each other.
 
     Raises:
         LemmataError: no author, no score of the rubric, no such proof, or a command is writing the run.
     """
-    if not judgement.author.strip():
+    if not judgment.author.strip():
         raise LemmataError("say who labels: a label carries its author")
-    if judgement.score not in SCORES:
-        raise LemmataError(f"{judgement.score!r} is no score of the rubric: 0, 0.5 or 1")
-    path = folder / "problems" / f"{judgement.problem_id}.jsonl"
+    if judgment.score not in SCORES:
+        raise LemmataError(f"{judgment.score!r} is no score of the rubric: 0, 0.5 or 1")
+    path = folder / "problems" / f"{judgment.problem_id}.jsonl"
     with _locked(folder):
         if not path.is_file():
             raise LemmataError(f"{path.name} is missing: the log of this problem was moved or deleted")
         with closing(ProblemLog(path)) as log:
-            if judgement.proof_id not in log or (judgement.analysis_id and judgement.analysis_id not in log):
-                raise LemmataError("what is to be labelled is not in this run")
-            label = _label(judgement)
+            if judgment.proof_id not in log or (judgment.analysis_id and judgment.analysis_id not in log):
+                raise LemmataError("what is to be labeled is not in this run")
+            label = _label(judgment)
             log.append([label])
     return label
 
@@ -74,18 +74,18 @@ def _locked(folder: Path) -> Iterator[None]:
         raise LemmataError(f"the label cannot be written: {error}") from error
 
 
-def _label(judgement: Judgement) -> Label:
-    about = judgement.analysis_id or judgement.proof_id
+def _label(judgment: Judgment) -> Label:
+    about = judgment.analysis_id or judgment.proof_id
     return Label(
-        id=digest("label", HUMAN, about, judgement.author, time.time_ns(), os.getpid()),
-        problem_id=judgement.problem_id,
-        proof_id=judgement.proof_id,
+        id=digest("label", HUMAN, about, judgment.author, time.time_ns(), os.getpid()),
+        problem_id=judgment.problem_id,
+        proof_id=judgment.proof_id,
         grader=HUMAN,
-        author=judgement.author.strip(),
-        score=judgement.score,
-        reason=judgement.reason.strip(),
+        author=judgment.author.strip(),
+        score=judgment.score,
+        reason=judgment.reason.strip(),
         created=now(),
-        analysis_id=judgement.analysis_id,
+        analysis_id=judgment.analysis_id,
     )
 
 
@@ -93,18 +93,18 @@ def scores_by_author(logs: Iterable[LogIndex], subject: Subject) -> dict[str, di
     """The latest score that each person gave to each proof (or analysis), by author and id."""
     scores: dict[str, dict[str, float]] = {}
     for log in logs:
-        for row, given in _labelled(log, subject):
+        for row, given in _labeled(log, subject):
             for author, score in given.items():
                 scores.setdefault(author, {})[row.id] = score
     return scores
 
 
-def _labelled(log: LogIndex, subject: Subject) -> list[tuple[Row, dict[str, float]]]:
+def _labeled(log: LogIndex, subject: Subject) -> list[tuple[Row, dict[str, float]]]:
     """Every proof (or analysis) that people gave scores to, with the latest of each person."""
-    return log.computed(f"{subject} labels", partial(_find_labelled, subject=subject))
+    return log.computed(f"{subject} labels", partial(_find_labeled, subject=subject))
 
 
-def _find_labelled(log: LogIndex, subject: Subject) -> list[tuple[Row, dict[str, float]]]:
+def _find_labeled(log: LogIndex, subject: Subject) -> list[tuple[Row, dict[str, float]]]:
     judged = children(log)
     found = [(row, _scores(judged.get(row.id, ()))) for row in log.of_kind(subject)]
     return [(row, scores) for row, scores in found if scores]
@@ -117,7 +117,7 @@ def _scores(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def cohens_kappa(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float | None, int]:
-    """Cohen's kappa of two people on what both labelled, and how much that is (Cohen 1960).
+    """Cohen's kappa of two people on what both labeled, and how much that is (Cohen 1960).
 
     None where nothing is common, or where both give one and the same score to everything: chance agrees then too.
     """
@@ -140,13 +140,13 @@ class Export:
     off_rubric: int
 
 
-def labelled_proofs(logs: Iterable[LogIndex]) -> Export:
-    """D_v: proofs with the score on which all their labellers agree."""
+def labeled_proofs(logs: Iterable[LogIndex]) -> Export:
+    """D_v: proofs with the score on which all their labelers agree."""
     return _export(logs, "proof")
 
 
-def labelled_analyses(logs: Iterable[LogIndex]) -> Export:
-    """D_mv: analyses with the quality on which all their labellers agree, and the proof's label where there is one."""
+def labeled_analyses(logs: Iterable[LogIndex]) -> Export:
+    """D_mv: analyses with the quality on which all their labelers agree, and the proof's label where there is one."""
     return _export(logs, "analysis")
 
 
@@ -154,7 +154,7 @@ def _export(logs: Iterable[LogIndex], subject: Subject) -> Export:
     cases: list[Case] = []
     disputed = off_rubric = 0
     for log in logs:
-        for row, given in _labelled(log, subject):
+        for row, given in _labeled(log, subject):
             scores = set(given.values())
             if len(scores) > 1:
                 disputed += 1

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import LemmataError
 from lab.checker import check
 from lab.defects import Defect, Verdict
 from lab.language import read
 from lab.limits import Refused
 from lab.statements import Unsupported, read_statement
 from policy.local_config import model_folder
-from proofs.errors import LemmataError
 
 SHIPPED = "pkg://model/shipped"
 WEIGHTS = ("*.safetensors",)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from explorer.figures import ProofFigures
 from explorer.index import LogIndex, Row
 
-MOST_NODES = 160
+MAX_NODES = 160
 LONGEST_DIFF = 60_000  # characters of a proof that are compared word by word
 _WORDS = re.compile(r"\s+|[^\s\\]+|\\[A-Za-z]+|\\\S?")
 
@@ -50,23 +50,23 @@ def chain(log: LogIndex, proof_id: str) -> list[Edge]:
 
 def shown_nodes(proofs: Sequence[ProofFigures], log: LogIndex, target: str | None) -> list[ProofFigures]:
     """The proofs of the graph: all of them if few, else those that lead to the target or were refined."""
-    if len(proofs) <= MOST_NODES:
+    if len(proofs) <= MAX_NODES:
         return list(proofs)
     wanted = {name for edge in (chain(log, target) if target else []) for name in (edge.old, edge.new)} | {target}
     wanted |= {edge.old for edge in edges(log)}
-    return [proof for proof in proofs if proof.row.id in wanted][:MOST_NODES]
+    return [proof for proof in proofs if proof.row.id in wanted][:MAX_NODES]
 
 
 def graph(
     proofs: Sequence[ProofFigures],
     log: LogIndex,
-    colours: Mapping[str, str],
+    colors: Mapping[str, str],
     addresses: Mapping[str, str],
     target: str | None,
 ) -> str:
     """The lineage in Graphviz's language: rounds from left to right, the way to ``target`` in bold.
 
-    Only ids, numbers and the given colours and addresses enter it, quoted.
+    Only ids, numbers and the given colors and addresses enter it, quoted.
     """
     path = {(edge.old, edge.new) for edge in (chain(log, target) if target else [])}
     shown = {proof.row.id for proof in proofs}
@@ -81,7 +81,7 @@ def graph(
         judged = "–" if proof.judged is None else f"{proof.judged:.2g}"
         border = ', penwidth=2.5, color="#26241f"' if name == target else ""
         lines.append(
-            f"{_quoted(name)} [label={_quoted(f'{name[:6]}  {judged}')}, fillcolor={_quoted(colours[name])}, "
+            f"{_quoted(name)} [label={_quoted(f'{name[:6]}  {judged}')}, fillcolor={_quoted(colors[name])}, "
             f"URL={_quoted(addresses[name])}, tooltip={_quoted(f'round {proof.row.round}')}{border}];"
         )
     for edge in edges(log):

@@ -5,7 +5,7 @@ lists, quotations, tables and code keep their meaning. HTML, links, images, foot
 (``:red[...]``), icons and emoji lose theirs: an invisible word joiner takes apart the two characters that begin
 them, so that every one of them is read as it was written.
 
-``normalise`` is idempotent: its result means to it what it means to the page.
+``normalize`` is idempotent: its result means to it what it means to the page.
 """
 
 import re
@@ -49,17 +49,17 @@ _ACTIVE = re.compile(rf"(?:(?<=:)(?=[^\s{JOINER}])|(?<=<)(?=[A-Za-z/!?])|(?<=&)(
 # A sentence that ends with its line: the next one begins a line of its own, as it was written.
 _LINE_END = re.compile(r"([.:;!?])\n(?=[^\s|#>*+\-=\d`~_:]|\Z)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
-_MOST = 400_000  # characters; a page that showed more would not be read
+_MAX = 400_000  # characters; a page that showed more would not be read
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """``text``, of whatever origin, as safe Markdown with its mathematics."""
-    text = _CONTROL.sub("", text[:_MOST].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    "))
+    text = _CONTROL.sub("", text[:_MAX].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    "))
     return "".join(part for part in _parts(_without_stray_indents(text)))
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Fenced code as it is, the rest normalised."""
+    """Fenced code as it is, the rest normalized."""
     lines, start, position = text.split("\n"), 0, 0
     while position < len(lines):
         end = _fence_end(lines, position)
@@ -111,7 +111,7 @@ class _Scan:
         self.out = Lines()
 
     def run(self) -> str:
-        """The normalised text."""
+        """The normalized text."""
         while self.position < len(self.text):
             char = self.text[self.position]
             step = _STEPS.get(char)

@@ -5,7 +5,7 @@ from html import escape
 
 from explorer.training import Curve
 
-COLOURS = ("#2f5d62", "#b0523d", "#c2913a", "#4c7a59", "#6f5a8a", "#8a8375", "#3f78a8")
+COLORS = ("#2f5d62", "#b0523d", "#c2913a", "#4c7a59", "#6f5a8a", "#8a8375", "#3f78a8")
 WIDTH, HEIGHT = 600, 240
 LEFT, RIGHT, TOP, BOTTOM = 66, 158, 14, 28
 
@@ -25,16 +25,16 @@ def line_plot(curves: Sequence[Curve], *, low: float | None = None, high: float 
 
     parts = [_axis(bottom, top, first, last)]
     taken: list[float] = []
-    for curve, colour in zip(curves, COLOURS, strict=False):
+    for curve, color in zip(curves, COLORS, strict=False):
         points = [place(step, value) for step, value in curve.points if abs(value) < float("inf")]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8" stroke-linejoin="round"/>'
+            f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.8" stroke-linejoin="round"/>'
         )
         y = _free(points[-1][1], taken)
         words = f"{curve.name.rpartition('/')[2]} {curve.points[-1][1]:.3g}"
         parts.append(
-            f'<text x="{WIDTH - RIGHT + 8}" y="{y + 4:.1f}" fill="{colour}" font-size="12">{escape(words)}</text>'
+            f'<text x="{WIDTH - RIGHT + 8}" y="{y + 4:.1f}" fill="{color}" font-size="12">{escape(words)}</text>'
         )
     box = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="Helvetica, Arial, sans-serif">'

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.errors import LemmataError
+from core.records import Analysis, Generated, Problem, Proof, Review
+from core.sections import answer_part
+from core.templates import Templates
 from explorer.index import LogIndex
 from lab.prompts import templates as lab_templates
 from policy.interface import user_prompt
-from proofs.errors import LemmataError
-from proofs.records import Analysis, Generated, Problem, Proof, Review
-from proofs.sections import answer_part
-from proofs.templates import Templates
 
 LAB_PROMPTS = "lab"
 

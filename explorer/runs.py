@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.errors import LemmataError
+from core.store import Run
 from explorer.index import LogIndex, Row, stamp_of
-from proofs.errors import LemmataError
-from proofs.store import Run
 
 DEEPEST = 4  # folders below the root in which runs are looked for
 NOT_RUNS = frozenset(["problems", "checkpoints", "rollouts", "model", "labels", "__pycache__"])

@@ -18,7 +18,7 @@ from torch import Tensor
 from kernels import reference, reference_cache, reference_fp8, reference_kl
 from kernels.reference import causal_indices
 from kernels.reference_cache import IndexKeys, as_keys
-from kernels.reference_fp8 import quantise, quantise_queries, quantise_rows
+from kernels.reference_fp8 import quantize, quantize_queries, quantize_rows
 from kernels.reference_kl import IndexInputs
 
 __all__ = [
@@ -31,9 +31,9 @@ __all__ = [
     "index_topk",
     "indexer_kl",
     "preferring",
-    "quantise",
-    "quantise_queries",
-    "quantise_rows",
+    "quantize",
+    "quantize_queries",
+    "quantize_rows",
     "select_topk",
     "sparse_mla",
     "sparse_mla_decode",
@@ -157,7 +157,7 @@ def sparse_mla_decode(
 def sparse_mla_decode_fp8(
     q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int, *, impl: Impl = "auto"
 ) -> Tensor:
-    """As ``reference_fp8.sparse_mla_decode_fp8``, over rows that ``quantise_rows`` made. The kernel has no gradient."""
+    """As ``reference_fp8.sparse_mla_decode_fp8``, over rows that ``quantize_rows`` made. The kernel has no gradient."""
     served = latent <= LARGEST_LATENT and not _learns(q_BHD)
     module = _implementation(impl, q_BHD, served=served, specification=reference_fp8)
     return module.sparse_mla_decode_fp8(q_BHD, rows_NX, indices_BK, scale, latent)

@@ -15,7 +15,7 @@ class IndexKeys(NamedTuple):
     """Keys of the indexer. A plain tensor k_BTI is the same as ``IndexKeys(k_BTI)``.
 
     ``rows`` is k_BTI or, with a table, a pool k_GZI; ``scales`` [B, T] or [G, Z] in fp32 go with rows in e4m3
-    (``reference_fp8.quantise``); ``table_BP`` holds the pages of each sequence in order: token t of sequence b is row
+    (``reference_fp8.quantize``); ``table_BP`` holds the pages of each sequence in order: token t of sequence b is row
     t % Z of page table[b, t // Z]. Pages outside [0, G) are not read; their tokens score -inf.
     """
 
@@ -40,7 +40,7 @@ def as_keys(keys: Tensor | IndexKeys) -> IndexKeys:
 def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
     """As ``reference.index_scores`` over any keys, scores_BST.
 
-    With FP8 keys the queries are in e4m3 too, their scales within the weights (``reference_fp8.quantise_queries``);
+    With FP8 keys the queries are in e4m3 too, their scales within the weights (``reference_fp8.quantize_queries``);
     the key's scale multiplies the sum over heads.
     """
     keys = as_keys(keys)

@@ -30,7 +30,7 @@ class Fields(NamedTuple):
     rope: Tensor
 
 
-def quantise(x: Tensor) -> tuple[Tensor, Tensor]:
+def quantize(x: Tensor) -> tuple[Tensor, Tensor]:
     """Rows [..., I] as e4m3 numbers and one fp32 scale a row: x is about numbers * scale, the largest being 448.
 
     Not a number or infinity anywhere in a row is kept by its scale alone: no e4m3 number is NaN.
@@ -42,9 +42,9 @@ def quantise(x: Tensor) -> tuple[Tensor, Tensor]:
     return numbers.to(torch.float8_e4m3fn), scale
 
 
-def quantise_queries(q_BSJI: Tensor, w_BSJ: Tensor) -> tuple[Tensor, Tensor]:
+def quantize_queries(q_BSJI: Tensor, w_BSJ: Tensor) -> tuple[Tensor, Tensor]:
     """The indexer's queries in e4m3, and its weights with their scales: relu(s q.k) is s relu(q.k)."""
-    numbers, scale_BSJ = quantise(q_BSJI)
+    numbers, scale_BSJ = quantize(q_BSJI)
     return numbers, w_BSJ.detach().float() * scale_BSJ
 
 
@@ -67,21 +67,21 @@ def fields(rows_NX: Tensor, latent: int, rope: int) -> Fields:
     )
 
 
-def quantise_rows(rows_ND: Tensor, latent: int) -> Tensor:
+def quantize_rows(rows_ND: Tensor, latent: int) -> Tensor:
     """Rows [latent | rope] as FP8 rows_NX in uint8."""
     rope = rows_ND.shape[-1] - latent
     rows_NX = torch.zeros(*rows_ND.shape[:-1], row_bytes(latent, rope), dtype=torch.uint8, device=rows_ND.device)
     into = fields(rows_NX, latent, rope)
     into.rope.copy_(rows_ND[..., latent:])
     for group, part in enumerate(rows_ND[..., :latent].split(GROUP, -1)):
-        numbers, scale = quantise(part)
+        numbers, scale = quantize(part)
         first = group * GROUP
         into.values.view(torch.uint8)[..., first : first + part.shape[-1]] = numbers.view(torch.uint8)
         into.scales[..., group] = scale
     return rows_NX
 
 
-def dequantise_rows(rows_NX: Tensor, latent: int, rope: int) -> Tensor:
+def dequantize_rows(rows_NX: Tensor, latent: int, rope: int) -> Tensor:
     """Rows [latent | rope] in fp32 of FP8 rows_NX."""
     values_NC, scales_NG, rope_NR = fields(rows_NX, latent, rope)
     scales_NC = scales_NG.repeat_interleave(GROUP, -1)[..., :latent]
@@ -89,13 +89,13 @@ def dequantise_rows(rows_NX: Tensor, latent: int, rope: int) -> Tensor:
 
 
 def sparse_mla_decode_fp8(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
-    """``reference.sparse_mla_decode`` over the dequantised rows of an FP8 cache, of which only those named are read.
+    """``reference.sparse_mla_decode`` over the dequantized rows of an FP8 cache, of which only those named are read.
 
     An index outside [0, N) is padding. No gradient to the rows.
     """
     valid_BK = (indices_BK >= 0) & (indices_BK < rows_NX.shape[0])
     named_X = torch.where(valid_BK, indices_BK, 0).flatten()
-    rows_ND = dequantise_rows(rows_NX.index_select(0, named_X), latent, q_BHD.shape[-1] - latent)
+    rows_ND = dequantize_rows(rows_NX.index_select(0, named_X), latent, q_BHD.shape[-1] - latent)
     places_BK = torch.arange(len(named_X), device=named_X.device).view_as(indices_BK).masked_fill(~valid_BK, -1)
     return reference.sparse_mla_decode(q_BHD, rows_ND, places_BK, scale, latent)
 

@@ -1,6 +1,6 @@
 """The indexer's loss: KL of its distribution from that of the attention it serves (DeepSeek-V3.2-Exp report, sec. 2.1).
 
-For query t, p_t is the sum over heads of the attention's softmax, L1-normalised, a constant; the loss is the sum over t
+For query t, p_t is the sum over heads of the attention's softmax, L1-normalized, a constant; the loss is the sum over t
 of KL(p_t || softmax(I_t)), over all earlier tokens in the warm-up (equation 3), over the selected ones in the sparse
 stage (equation 4). dKL/dI = softmax(I) - p is at hand with the loss, so gradients are computed block by block in the
 forward pass and no L x L matrix outlives its block.
@@ -105,7 +105,7 @@ def _index_scores(index: IndexInputs, positions_Bs: Tensor, indices_BsK: Tensor 
 
 
 def _attention(q_BsHD: Tensor, kv_BTD: Tensor, excluded_BsX: Tensor, indices_BsK: Tensor | None) -> Tensor:
-    """p: the mean over heads of each query's softmax, which is their sum L1-normalised; zeros for want of tokens."""
+    """p: the mean over heads of each query's softmax, which is their sum L1-normalized; zeros for want of tokens."""
     dtype = torch.promote_types(q_BsHD.dtype, torch.float32)
     if indices_BsK is None:  # all queries share the rows: as one matrix, since broadcasting them would copy them each
         flat_BXT = q_BsHD.to(dtype).flatten(1, 2) @ kv_BTD.to(dtype).transpose(1, 2)

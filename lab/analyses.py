@@ -34,19 +34,19 @@ from enum import StrEnum
 from itertools import groupby
 from random import Random
 
+from core.rubric import Verdict as Score
+from core.rubric import answer_part, parse_verdict, phrase_pattern
 from lab.checker import check
 from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, line_of, read_complaint, write_complaint
-from lab.defects import MOST_MINOR, Verdict
+from lab.defects import MAX_MINOR, Verdict
 from lab.theorem import Proposition
 from lab.walkthrough import Item, items
-from proofs.rubric import Verdict as Score
-from proofs.rubric import answer_part, parse_verdict, phrase_pattern
 
 OPENING = "Here is my evaluation of the solution:"
 CLOSING = "Based on my evaluation, the final overall score should be:"
-MOST_COMPLAINTS = 5
+MAX_COMPLAINTS = 5
 LONGEST_ANALYSIS = 8_000
-MOST_LINES = 120
+MAX_LINES = 120
 
 _OPENING = phrase_pattern("here is my evaluation of the solution")
 _CLOSING = phrase_pattern("based on my evaluation the final overall? score should be")
@@ -63,7 +63,7 @@ _CHECKED = (
 _REMARK = re.compile(r"line [0-9]{1,4}(?: gives .{1,200}|: .{1,200} is right)\.", re.IGNORECASE)
 
 
-class Judgement(StrEnum):
+class Judgment(StrEnum):
     """What a complaint is worth."""
 
     REAL = "real"
@@ -94,13 +94,13 @@ def write_analysis(theorem: Proposition, proof: str, verdict: Verdict | None = N
 
 def right_complaints(proof: str, verdict: Verdict) -> tuple[Complaint, ...]:
     """What there is to report: the defects up to the first grave one, which decides the score; at most
-    ``MOST_COMPLAINTS``."""
+    ``MAX_COMPLAINTS``."""
     found = []
     for defect in verdict.defects:
         found.append(complaint_of(proof, defect))
         if not defect.minor:
             break
-    return tuple(dict.fromkeys(found))[:MOST_COMPLAINTS]
+    return tuple(dict.fromkeys(found))[:MAX_COMPLAINTS]
 
 
 def compose(rng: Random, judged: Sequence[Item], complaints: Sequence[Complaint], score: float) -> str:
@@ -158,9 +158,9 @@ def parse_analysis(text: str) -> Parsed:
 
 def _read(lines: tuple[str, ...], score: float) -> Parsed:
     complaints: list[Complaint] = []
-    strange = list(lines[MOST_LINES:])
+    strange = list(lines[MAX_LINES:])
     clean = ""
-    for line in lines[:MOST_LINES]:
+    for line in lines[:MAX_LINES]:
         if line.startswith(_NO_DEFECT):
             clean = line
         elif not _REMARK.fullmatch(line):
@@ -174,14 +174,14 @@ def _read(lines: tuple[str, ...], score: float) -> Parsed:
     return Parsed(tuple(dict.fromkeys(complaints)), score, tuple(strange))
 
 
-def judge(complaint: Complaint, proof: str, verdict: Verdict) -> Judgement:
+def judge(complaint: Complaint, proof: str, verdict: Verdict) -> Judgment:
     """A complaint about a proof, by the checker's verdict of it."""
     there = [defect for defect in verdict.defects if line_of(proof, defect) == complaint.line]
     if not there:
-        return Judgement.FALSE
+        return Judgment.FALSE
     right = [complaint_of(proof, defect) for defect in there]
     bare = [Complaint(found.line, found.kind, found.minor) for found in right if found.line != END]
-    return Judgement.REAL if complaint in right + bare else Judgement.MISPUT
+    return Judgment.REAL if complaint in right + bare else Judgment.MISPUT
 
 
 def following(complaints: Iterable[Complaint]) -> float:
@@ -189,7 +189,7 @@ def following(complaints: Iterable[Complaint]) -> float:
     grave = [not complaint.minor for complaint in complaints]
     if not grave:
         return 1.0
-    return 0.0 if any(grave) or len(grave) > MOST_MINOR else 0.5
+    return 0.0 if any(grave) or len(grave) > MAX_MINOR else 0.5
 
 
 def analysis_quality(theorem: Proposition, proof: str, analysis: str) -> float:
@@ -202,8 +202,8 @@ def quality(parsed: Parsed, proof: str, verdict: Verdict) -> float:
     if parsed.score is None:
         return 0.0
     judged = [judge(complaint, proof, verdict) for complaint in parsed.complaints]
-    judged += [Judgement.FALSE] * len(parsed.strange)
-    if judged and all(found is Judgement.FALSE for found in judged):
+    judged += [Judgment.FALSE] * len(parsed.strange)
+    if judged and all(found is Judgment.FALSE for found in judged):
         return 0.0
-    sound = all(found is Judgement.REAL for found in judged)
+    sound = all(found is Judgment.REAL for found in judged)
     return 1.0 if sound and parsed.score == following(parsed.complaints) else 0.5

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-MOST_MINOR = 2
+MAX_MINOR = 2
 
 
 class Kind(StrEnum):
@@ -49,8 +49,8 @@ class Verdict:
 
 
 def verdict(defects: Iterable[Defect]) -> Verdict:
-    """1 without defects, 0.5 with at most ``MOST_MINOR`` minor ones and no other, else 0."""
+    """1 without defects, 0.5 with at most ``MAX_MINOR`` minor ones and no other, else 0."""
     found = tuple(sorted(defects, key=lambda defect: (defect.place.start, defect.place.end)))
     if not found:
         return Verdict(1.0, ())
-    return Verdict(0.5 if len(found) <= MOST_MINOR and all(defect.minor for defect in found) else 0.0, found)
+    return Verdict(0.5 if len(found) <= MAX_MINOR and all(defect.minor for defect in found) else 0.0, found)

@@ -11,13 +11,13 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from core.config import STRICT, Name, read_config, settings
+from core.errors import LemmataError
 from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
 from lab.families import FAMILIES
 from lab.generator import LEVELS
 from lab.statements import Unsupported, read_statement
-from proofs.config import STRICT, Name, read_config, settings
-from proofs.errors import LemmataError
 
 FILE = "domain.json"
 DRAWS = 200  # of each family and level, to see how large their statements are

@@ -49,7 +49,7 @@ def drill(theorem: Theorem, seed: int) -> Drill:
 
 
 def sheet(theorem: Theorem, seed: int) -> Drill:
-    """A derivation each of whose lines is changed half of the time, and the judgements of all, one after the other."""
+    """A derivation each of whose lines is changed half of the time, and the judgments of all, one after the other."""
     rng = Random(f"sheet {theorem.id} {seed}")
     lines = tuple(_perhaps_wrong(rng, theorem, sentence) for sentence in theorem.steps.sentences)
     proof = Derivation(lines).text

@@ -1,4 +1,4 @@
-"""Labelled analyses: right ones, and ones with planted faults, each with its exact quality.
+"""Labeled analyses: right ones, and ones with planted faults, each with its exact quality.
 
 | fault | what is done | quality, as a rule |
 |---|---|---|
@@ -24,7 +24,7 @@ from lab.theorem import Theorem
 from lab.walkthrough import Item, items
 
 SCORES = (0.0, 0.5, 1.0)
-MOST_TRIES = 20
+MAX_TRIES = 20
 
 
 class Fault(StrEnum):
@@ -38,7 +38,7 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledAnalysis:
+class LabeledAnalysis:
     """An analysis, its exact quality, and the fault that was planted (None: a right one)."""
 
     text: str
@@ -67,7 +67,7 @@ _LINE_KINDS = (
 _END_KINDS = ((Kind.MISSING_CONCLUSION, True), (Kind.MISSING_CONCLUSION, False), (Kind.NOT_ADDRESSING, False))
 
 
-def plant_analysis(theorem: Theorem, proof: str, seed: int, kind: Fault | None = None) -> LabelledAnalysis | None:
+def plant_analysis(theorem: Theorem, proof: str, seed: int, kind: Fault | None = None) -> LabeledAnalysis | None:
     """An analysis of the proof with a planted fault; None where the proof leaves no place for one of this kind."""
     rng = Random(f"fault {theorem.id} {proof} {seed} {kind}")
     subject = _subject(theorem, proof)
@@ -78,17 +78,17 @@ def plant_analysis(theorem: Theorem, proof: str, seed: int, kind: Fault | None =
     return None
 
 
-def labelled_analysis(theorem: Theorem, proof: str, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabelledAnalysis:
+def labeled_analysis(theorem: Theorem, proof: str, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabeledAnalysis:
     """An analysis whose quality is drawn from 0, 0.5 and 1, in these shares (as far as the proof allows it)."""
     rng = Random(f"labelled analysis {theorem.id} {proof} {seed}")
     (wanted,) = rng.choices(SCORES, shares)
     subject = _subject(theorem, proof)
-    for _ in range(MOST_TRIES if wanted < 1 or rng.random() < 0.2 else 0):
+    for _ in range(MAX_TRIES if wanted < 1 or rng.random() < 0.2 else 0):
         found = _planted(rng, subject, rng.choice(list(Fault)))
         if found is not None and found.quality == wanted:
             return found
     text = write_analysis(theorem, proof, subject.verdict, seed)
-    return LabelledAnalysis(text, quality(parse_analysis(text), proof, subject.verdict), None)
+    return LabeledAnalysis(text, quality(parse_analysis(text), proof, subject.verdict), None)
 
 
 def _subject(theorem: Theorem, proof: str) -> Subject:
@@ -96,14 +96,14 @@ def _subject(theorem: Theorem, proof: str) -> Subject:
     return Subject(proof, verdict, right_complaints(proof, verdict), items(theorem, proof))
 
 
-def _planted(rng: Random, subject: Subject, fault: Fault) -> LabelledAnalysis | None:
+def _planted(rng: Random, subject: Subject, fault: Fault) -> LabeledAnalysis | None:
     planted = _FAULTS[fault](rng, subject)
     if planted is None:
         return None
     complaints, score = planted
     order = sorted(dict.fromkeys(complaints), key=lambda complaint: complaint.line or len(subject.proof))
     text = compose(rng, subject.items, order, score)
-    return LabelledAnalysis(text, quality(parse_analysis(text), subject.proof, subject.verdict), fault)
+    return LabeledAnalysis(text, quality(parse_analysis(text), subject.proof, subject.verdict), fault)
 
 
 def _false_complaint(rng: Random, subject: Subject) -> Planted | None:

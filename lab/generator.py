@@ -3,7 +3,7 @@
 A theorem belongs to one split, decided by a hash of its left side: eight parts in ten train, one validation and one
 test. A draw that belongs elsewhere is drawn again, so whatever the seeds are, no left side of one stream stands in
 another: otherwise the numbers of a proof could be remembered from other claims about it. The highest level has no
-training stream: it is kept to measure generalisation.
+training stream: it is kept to measure generalization.
 """
 
 from hashlib import sha256
@@ -39,7 +39,7 @@ def generate(family: str, level: int, seed: int, split: str = "train") -> Theore
     if level not in LEVELS or split not in SPLITS:
         raise ValueError(f"no level {level} in split {split!r}; levels are {LEVELS}, splits {SPLITS}")
     if level == HELD_OUT_LEVEL and split == "train":
-        raise ValueError(f"level {HELD_OUT_LEVEL} is kept for generalisation and has no training stream")
+        raise ValueError(f"level {HELD_OUT_LEVEL} is kept for generalization and has no training stream")
     for attempt in range(_MOST_DRAWS):
         draft = FAMILIES[family](Random(_number(f"{family}/{level}/{split}/{seed}/{attempt}")), level)
         if split_of(draft) == split:

@@ -1,34 +1,34 @@
 """Items: a prompt of one of the three roles, drawn again from a compact string, with its reference answer and score.
 
 The string is the ground truth of other libraries' data sets: ``prove/identities/3/17/train``, and with the number of
-the draw of the labelled proof (and analysis), ``verify/identities/3/17/train/5``, ``review/identities/3/17/train/5``.
+the draw of the labeled proof (and analysis), ``verify/identities/3/17/train/5``, ``review/identities/3/17/train/5``.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from core.rubric import Verdict, parse_verdict
+from core.sections import analysis_faults, split_proof
 from lab.analyses import analysis_quality, write_analysis
 from lab.answers import write_answer
 from lab.checker import check
-from lab.faulty import LabelledAnalysis, labelled_analysis
+from lab.faulty import LabeledAnalysis, labeled_analysis
 from lab.generator import HELD_OUT_LEVEL, LEVELS, SPLITS, families, generate
-from lab.planter import LabelledProof, labelled_proof
+from lab.planter import LabeledProof, labeled_proof
 from lab.prompts import templates
 from lab.reviews import write_review
 from lab.theorem import Theorem
 from meta_verifier.reward import meta_verifier_reward
-from proofs.rubric import Verdict, parse_verdict
-from proofs.sections import analysis_faults, split_proof
 from verifier.reward import verifier_reward
 
 ROLES = ("prove", "verify", "review")
-MOST_DRAWS = 20  # for every distinct item wanted
+MAX_DRAWS = 20  # for every distinct item wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Coordinates of an item; ``draw`` numbers the labelled proof and analysis of the theorem."""
+    """Coordinates of an item; ``draw`` numbers the labeled proof and analysis of the theorem."""
 
     role: str
     family: str
@@ -49,14 +49,14 @@ class Item:
         return _theorem(self.family, self.level, self.seed, self.split)
 
     @property
-    def proof(self) -> LabelledProof:
+    def proof(self) -> LabeledProof:
         """The proof to be verified."""
         return _proof(self.family, self.level, self.seed, self.split, self.draw)
 
     @property
-    def analysis(self) -> LabelledAnalysis:
+    def analysis(self) -> LabeledAnalysis:
         """The analysis to be reviewed."""
-        return labelled_analysis(self.theorem, self.proof.text, self.draw)
+        return labeled_analysis(self.theorem, self.proof.text, self.draw)
 
     @property
     def prompt(self) -> str:
@@ -134,7 +134,7 @@ class Stream:
         if unknown := [level for level in self.levels if level not in LEVELS]:
             raise ValueError(f"no level {unknown[0]}; there are {LEVELS}")
         if self.split == "train" and HELD_OUT_LEVEL in self.levels:
-            raise ValueError(f"level {HELD_OUT_LEVEL} is kept for generalisation: it has no training split")
+            raise ValueError(f"level {HELD_OUT_LEVEL} is kept for generalization: it has no training split")
         if not self.families or not self.levels:
             raise ValueError("at least one family and one level are needed")
 
@@ -148,7 +148,7 @@ class Stream:
     def distinct(self, count: int) -> Iterator[Item]:
         """The first ``count`` items with a statement of their own; fewer where the lowest levels have no more."""
         seen: set[str] = set()
-        for number in range(MOST_DRAWS * count):
+        for number in range(MAX_DRAWS * count):
             item = self.item(number)
             if item.theorem.statement not in seen:
                 seen.add(item.theorem.statement)
@@ -163,5 +163,5 @@ def _theorem(family: str, level: int, seed: int, split: str) -> Theorem:
 
 
 @lru_cache(maxsize=4096)
-def _proof(family: str, level: int, seed: int, split: str, draw: int) -> LabelledProof:
-    return labelled_proof(_theorem(family, level, seed, split), draw)
+def _proof(family: str, level: int, seed: int, split: str, draw: int) -> LabeledProof:
+    return labeled_proof(_theorem(family, level, seed, split), draw)

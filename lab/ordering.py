@@ -4,9 +4,9 @@ from fractions import Fraction
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.expressions import Expr, Number
-from lab.steps import cancelled
+from lab.steps import canceled
 
-MOST_NAMES = 8
+MAX_NAMES = 8
 
 
 def plainly_at_least(algebra: Algebra, large: Terms, small: Terms, strict: bool) -> bool:
@@ -15,7 +15,7 @@ def plainly_at_least(algebra: Algebra, large: Terms, small: Terms, strict: bool)
     Strict needs a positive number.
     """
     spare: Number = 0
-    for terms, side in zip(cancelled(large, small), (1, -1), strict=True):
+    for terms, side in zip(canceled(large, small), (1, -1), strict=True):
         for sign, factors in terms:
             if all(atom[0] == "n" for atom, _ in factors):
                 spare += side * algebra.expand((sign, factors))[0][0][1]
@@ -26,13 +26,13 @@ def plainly_at_least(algebra: Algebra, large: Terms, small: Terms, strict: bool)
 
 def holds_everywhere(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, strict: bool = False) -> bool:
     """Whether a polynomial of degree two at most is never negative (never zero, if strict). False for other degrees
-    and for more than ``MOST_NAMES`` indeterminates.
+    and for more than ``MAX_NAMES`` indeterminates.
 
-    The quadratic form of the homogenised polynomial is diagonalised; with the constant last, its pivots decide.
+    The quadratic form of the homogenized polynomial is diagonalized; with the constant last, its pivots decide.
     """
     found = algebra.value(algebra.terms(expr, values))
     names = sorted({atom for mono in found for atom in algebra.exponents(mono)})
-    if len(names) > MOST_NAMES:
+    if len(names) > MAX_NAMES:
         return False
     matrix: list[list[Fraction]] = [[Fraction(0)] * (len(names) + 1) for _ in range(len(names) + 1)]
     for mono, value in found.items():

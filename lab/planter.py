@@ -1,4 +1,4 @@
-"""Labelled proofs: derivations with planted defects, labelled by the checker.
+"""Labeled proofs: derivations with planted defects, labeled by the checker.
 
 | kind of defect | planted by |
 |---|---|
@@ -28,14 +28,14 @@ from lab.planting.variations import vary
 from lab.theorem import Theorem
 
 LABELS = (0.0, 0.5, 1.0)
-MOST_KINDS = 6
-MOST_TRIES = 8
+MAX_KINDS = 6
+MAX_TRIES = 8
 
 Op = Callable[[Random, Theorem, Sentences], Edit | None]
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledProof:
+class LabeledProof:
     """A proof with the checker's verdict of it; ``planted`` is the kind that was wanted, None for a right proof.
 
     ``source``: the right proof that it was planted in, with nothing to fault.
@@ -63,7 +63,7 @@ def another_theorem(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit
 
 
 OPS: dict[Kind, tuple[Op, ...]] = {
-    Kind.INVALID_STEP: (slips.careless_slip, slips.careless_slip, slips.cancelling_slip, slips.extra_solution),
+    Kind.INVALID_STEP: (slips.careless_slip, slips.careless_slip, slips.canceling_slip, slips.extra_solution),
     Kind.GAP: (omissions.skipped_work,),
     Kind.MISSING_CASE: (omissions.dropped_case, omissions.wrong_base, division.zero_division),
     Kind.UNSUPPORTED_CITATION: (citations.citation,),
@@ -90,14 +90,14 @@ WEIGHTS: dict[float, dict[Kind, int]] = {
 }
 
 
-def plant(theorem: Theorem, seed: int, kind: Kind | None = None) -> LabelledProof | None:
+def plant(theorem: Theorem, seed: int, kind: Kind | None = None) -> LabeledProof | None:
     """A proof of the theorem with a planted defect; None where no place for one of this kind was found."""
     rng = Random(f"plant {theorem.id} {seed} {kind}")
     kinds = [kind] if kind else list(Kind)
     return _planted(rng, theorem, kinds, [1] * len(kinds), LABELS[:2])
 
 
-def labelled_proof(theorem: Theorem, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabelledProof:
+def labeled_proof(theorem: Theorem, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabeledProof:
     """A proof with a label drawn from 0, 0.5 and 1, in these shares (as far as the theorem allows it)."""
     rng = Random(f"proof {theorem.id} {seed}")
     (label,) = rng.choices(LABELS, shares)
@@ -109,30 +109,30 @@ def labelled_proof(theorem: Theorem, seed: int, shares: Sequence[float] = (1, 1,
     return right_proof(rng, theorem)
 
 
-def right_proof(rng: Random, theorem: Theorem) -> LabelledProof:
+def right_proof(rng: Random, theorem: Theorem) -> LabeledProof:
     """The derivation in other words, or with steps joined, as far as the checker has nothing against it."""
     for _ in range(4):
         text = written(vary(rng, theorem.steps.sentences), 0).text
         verdict = check(theorem, text)
         if not verdict.defects:
-            return LabelledProof(text, verdict, None, text)
-    return LabelledProof(theorem.derivation, check(theorem, theorem.derivation), None, theorem.derivation)
+            return LabeledProof(text, verdict, None, text)
+    return LabeledProof(theorem.derivation, check(theorem, theorem.derivation), None, theorem.derivation)
 
 
 def _planted(
     rng: Random, theorem: Theorem, kinds: Sequence[Kind], weights: Sequence[int], labels: Sequence[float]
-) -> LabelledProof | None:
+) -> LabeledProof | None:
     """Draws kinds, and places for each, until the checker finds that defect there and gives a wanted label."""
-    for _ in range(MOST_KINDS):
+    for _ in range(MAX_KINDS):
         (kind,) = rng.choices(kinds, weights)
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             found = _tried(rng, theorem, kind)
             if found is not None and found.label in labels:
                 return found
     return None
 
 
-def _tried(rng: Random, theorem: Theorem, kind: Kind) -> LabelledProof | None:
+def _tried(rng: Random, theorem: Theorem, kind: Kind) -> LabeledProof | None:
     """One try at one place; None where there is no such place, or what was planted is no such defect."""
     op = rng.choice(OPS[kind])
     sentences = vary(rng, theorem.steps.sentences)
@@ -147,7 +147,7 @@ def _tried(rng: Random, theorem: Theorem, kind: Kind) -> LabelledProof | None:
         return None
     right = written(sentences, 0).text
     source = theorem.derivation if check(theorem, right).defects else right
-    return LabelledProof(edit.text, verdict, kind, source, op.__name__.replace("_", " "))
+    return LabeledProof(edit.text, verdict, kind, source, op.__name__.replace("_", " "))
 
 
 def _found(edit: Edit, verdict: Verdict, kind: Kind) -> bool:

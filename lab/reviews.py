@@ -6,7 +6,7 @@ What a complaint is about is judged anew, as an analysis would, and only then th
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from lab.analyses import Judgement, Parsed, following, judge, parse_analysis, quality, score_text
+from lab.analyses import Judgment, Parsed, following, judge, parse_analysis, quality, score_text
 from lab.checker import check
 from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, write_complaint
 from lab.defects import Verdict
@@ -18,9 +18,9 @@ Place = tuple[int, str]  # line and quote
 OPENING = 'Here is my analysis of the "solution evaluation":'
 CLOSING = 'Based on my analysis, I will rate the "solution evaluation" as:'
 _WORDS = {
-    Judgement.REAL: ("So the complaint holds.", "So this defect is real."),
-    Judgement.MISPUT: ("So there is a defect, but it is put wrongly.", "So the place is faulty, but not in this way."),
-    Judgement.FALSE: ("So the complaint is false.", "So there is no such defect."),
+    Judgment.REAL: ("So the complaint holds.", "So this defect is real."),
+    Judgment.MISPUT: ("So there is a defect, but it is put wrongly.", "So the place is faulty, but not in this way."),
+    Judgment.FALSE: ("So the complaint is false.", "So there is no such defect."),
 }
 
 

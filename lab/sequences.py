@@ -7,7 +7,7 @@ from lab.claims import Sequence
 from lab.expressions import Expr, add, num, substitute
 from lab.steps import Rewriting
 
-MOST_SUMMANDS = 8
+MAX_SUMMANDS = 8
 
 
 def close(expr: Expr, sequence: Sequence | None) -> Expr:
@@ -43,7 +43,7 @@ def _meanings(algebra: Algebra, sequence: Sequence, argument: Expr) -> Sequenced
     if offset < 0:
         return []
     found = [sequence.initial[offset]] if offset < sequence.order else [_by_rule(sequence, num(shift - sequence.order))]
-    if sequence.summand is not None and offset < MOST_SUMMANDS:
+    if sequence.summand is not None and offset < MAX_SUMMANDS:
         found.append(add(*(substitute(sequence.summand, {"n": num(sequence.first + i)}) for i in range(offset + 1))))
     return found
 

@@ -31,7 +31,7 @@ _OPENING = re.compile(r"(?:(?:prove or refute|prove|show)(?: that)? (?:: )?)?")
 _LIST = r"#(?:(?: , #)* and #)?"
 _SUM = re.compile(r"\s*let S\(n\) be the sum of ([^.]{1,500}?) over i = 1, \.\.\., n\.(.*)", re.DOTALL | re.IGNORECASE)
 _INDEX = re.compile(r"(?<![A-Za-z])i(?![A-Za-z])")
-MOST_POWERS = 4  # a polynomial summand has a degree below this
+MAX_POWERS = 4  # a polynomial summand has a degree below this
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +143,14 @@ def _sum(summand_text: str, rest: str) -> Proposition:
 def _closed(summand: Expr) -> Expr:
     """The closed form of the sum of a cubic polynomial in n at most and a power of a number."""
     algebra = Algebra()
-    coefficients: list[Number] = [0] * MOST_POWERS
+    coefficients: list[Number] = [0] * MAX_POWERS
     base = 0
     for mono, value in algebra.value(algebra.terms(summand)).items():
         exponents = algebra.exponents(mono)
         if any(atom[-1] != "n" or atom[0] == "c" for atom in exponents):
             raise Refused("a summand is in i alone")
         degree = exponents.get(("v", "n"), 0)
-        if len(exponents) == (1 if degree else 0) and degree < MOST_POWERS:
+        if len(exponents) == (1 if degree else 0) and degree < MAX_POWERS:
             coefficients[degree] = value
         elif not degree and not base and value == 1:
             base = _base(exponents)

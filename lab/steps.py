@@ -17,14 +17,14 @@ from lab.algebra import Algebra, Atom, Number, Terms
 
 STEP = 6
 LEAP = 2 * STEP  # above this, a true step is a critical gap
-MOST_FOLDS = 3
+MAX_FOLDS = 3
 
 Rewriting = tuple[Terms, Terms]  # what an equation allows: its left side, its right side
 
 
 def work(algebra: Algebra, left: Terms, right: Terms, modulus: int = 0) -> int | None:
     """Operations between two sums; None where they are not equal (modulo ``modulus``, if any, term by term)."""
-    left, right = cancelled(left, right)
+    left, right = canceled(left, right)
     if not left and not right:
         return 0
     algebra.spend(len(left) + len(right))
@@ -47,7 +47,7 @@ def _simpler(left: Terms, right: Terms) -> Iterator[tuple[Terms, Terms]]:
     if shared:
         yield _divided(left, shared), _divided(right, shared)
     sums = dict.fromkeys(atom for _, factors in left + right for atom, _ in factors if atom[0] == "s")
-    for atom in list(sums)[:MOST_FOLDS]:
+    for atom in list(sums)[:MAX_FOLDS]:
         one, other = _folded(left, atom), _folded(right, atom)
         if (one, other) != (left, right) and atom in _shared_factors(one + other):
             yield _divided(one, {atom: 1}), _divided(other, {atom: 1})
@@ -56,7 +56,7 @@ def _simpler(left: Terms, right: Terms) -> Iterator[tuple[Terms, Terms]]:
 def _folded(terms: Terms, atom: Atom) -> Terms:
     """The terms with a + b written as the sum (a + b) again, where all terms of that sum stand, with one sign."""
     for sign in (1, -1):
-        kept, missing = cancelled(terms, tuple((sign * inner, factors) for inner, factors in atom[1]))
+        kept, missing = canceled(terms, tuple((sign * inner, factors) for inner, factors in atom[1]))
         if not missing:
             return (*kept, (sign, ((atom, 1),)))
     return terms
@@ -109,7 +109,7 @@ def _pairs(
     yield from product(lefts, rights)
 
 
-def cancelled(left: Terms, right: Terms) -> tuple[Terms, Terms]:
+def canceled(left: Terms, right: Terms) -> tuple[Terms, Terms]:
     """Both sides without the terms that they share."""
     if not left or not right:
         return left, right
@@ -213,7 +213,7 @@ def rewritten(algebra: Algebra, terms: Terms, rules: Sequence[Rewriting]) -> Ter
         if all(atom in present for atom, _ in pattern[1]):
             changed = _replace_product(changed, pattern, right)
         if len(left) > 1 and left[0] in changed:
-            kept, missing = cancelled(changed, left)
+            kept, missing = canceled(changed, left)
             changed = changed if missing else kept + right
         if changed is not terms:
             algebra.spend(len(changed))

@@ -1,4 +1,4 @@
-"""Tables of theorems, labelled proofs and labelled analyses: as JSONL, parquet, or a folder of Hugging Face `datasets`.
+"""Tables of theorems, labeled proofs and labeled analyses: as JSONL, parquet, or a folder of Hugging Face `datasets`.
 
 Columns of every table:
 
@@ -29,9 +29,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.errors import LemmataError
 from lab.analyses import parse_analysis
 from lab.items import Item, Stream
-from proofs.errors import LemmataError
 
 Row = dict[str, Any]
 WHAT = {"theorems": "prove", "proofs": "verify", "analyses": "review"}

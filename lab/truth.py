@@ -8,7 +8,7 @@ from lab.claims import Claim
 from lab.congruence import LARGEST_MODULUS, residues
 from lab.expressions import Expr, Number, sub
 from lab.limits import Refused
-from lab.ordering import MOST_NAMES, holds_everywhere
+from lab.ordering import MAX_NAMES, holds_everywhere
 from lab.rules.roots import has_real_root, rational_roots
 
 
@@ -27,7 +27,7 @@ def holds(claim: Claim) -> bool:
     if claim.relation not in {">=", ">"}:
         raise Refused(f"claims with {claim.relation} are not decided here")
     degree = max((sum(algebra.exponents(mono).values()) for mono in values), default=0)
-    if degree > 2 or len(claim.variables) > MOST_NAMES:
+    if degree > 2 or len(claim.variables) > MAX_NAMES:
         raise Refused("an inequality of a degree above 2 is not decided here")
     return holds_everywhere(algebra, sub(claim.left, claim.right), strict=claim.relation == ">")
 

@@ -1,6 +1,6 @@
 """Going through a proof as an analysis does: what is to be judged, in its order, and what is worked out before.
 
-To work something out before it is judged is what makes a judgement more than a guess: a sum is added up again, two
+To work something out before it is judged is what makes a judgment more than a guess: a sum is added up again, two
 numbers are compared, a product is multiplied out (``lab.workings``), and before the verdict what was found is put
 beside what is claimed.
 """

@@ -10,7 +10,7 @@ from lab.expressions import Expr, Number, add, div, holds_variable, mul, neg, nu
 from lab.sentences import Chain, Derivation, Part, Sentence, equation, say
 from lab.steps import STEP, work
 
-MOST_REDUCTIONS = 200
+MAX_REDUCTIONS = 200
 LONGEST_LINE = 90
 FARTHEST = 24  # no later stop is tried once one is this far
 ELEMENTARY = 1  # operations of the smallest step
@@ -23,7 +23,7 @@ def simplification(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, lim
     """The expression, then permitted steps of at most ``limit`` operations to its normal form at ``values``."""
     path = [expr]
     now: Expr | None = substitute(expr, dict(values))
-    while now is not None and len(path) < MOST_REDUCTIONS:
+    while now is not None and len(path) < MAX_REDUCTIONS:
         if now != path[-1]:
             path.append(now)
         now = _reduced(algebra, now)

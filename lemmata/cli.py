@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from core.errors import LemmataError
 from lemmata.terminal import plain
-from proofs.errors import LemmataError
 
 Command = Callable[[dict[str, Any]], int]
 
@@ -33,23 +33,23 @@ COMMANDS = {
     "cotrain": ("lemmata.commands.cotrain", "the three roles trained together, and one generator made of them"),
     "merge": ("lemmata.commands.merge", "merge models of one base by their weights"),
     "serve": ("lemmata.commands.serve", "serve a model of ours to OpenAI-compatible clients"),
-    "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labelled proofs and analyses"),
-    "contest": (
-        "lemmata.commands.contest",
-        "problems x attempts x models, graded; contest report: figures; contest marks: people",
+    "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labeled proofs and analyses"),
+    "evaluate": (
+        "lemmata.commands.evaluate",
+        "problems x attempts x models, graded; evaluate report: figures; evaluate human-grades: people",
     ),
     "report": ("lemmata.commands.report", "tables and plots of a run of cotrain: lemmata report RUN [RUN ...]"),
     "explore": ("lemmata.commands.explore", "read runs and label proofs in a browser"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
-TAKE_PROBLEMS = ("refine", "prove", "contest")
+TAKE_PROBLEMS = ("refine", "prove", "evaluate")
 POSITIONAL = ("report", "show")  # read a run; nothing of theirs is a setting
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
 # Commands that a second word makes another one, with a module and settings of their own.
 VARIANTS: dict[tuple[str, ...], str] = {
-    ("contest", "report"): "lemmata.commands.contest_report",
-    ("contest", "champ"): "lemmata.commands.contest_champ",
-    ("contest", "marks"): "lemmata.commands.contest_marks",
+    ("evaluate", "report"): "lemmata.commands.evaluate_report",
+    ("evaluate", "champ"): "lemmata.commands.evaluate_champ",
+    ("evaluate", "human-grades"): "lemmata.commands.evaluate_human_grades",
 }
 
 
@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> NoReturn:
     if command not in COMMANDS:
         fail(f"unknown command {command!r}; known: {', '.join(COMMANDS)}")
     if variant := VARIANTS.get(tuple(arguments[:2])):
-        name = "_".join(arguments[:2])
+        name = "_".join(arguments[:2]).replace("-", "_")
         sys.argv = [f"lemmata {' '.join(arguments[:2])}", *arguments[2:]]
         sys.exit(with_hydra(name, getattr(import_module(variant), f"{name}_command")))
     function = getattr(import_module(COMMANDS[command][0]), f"{command}_command")
@@ -122,7 +122,7 @@ def with_hydra(command: str, function: Command) -> int:
             value["problem"] = statement
         codes.append(guarded(checked, value))
 
-    hydra.main(version_base="1.3", config_path="pkg://conf", config_name=command)(task)()
+    hydra.main(version_base="1.3", config_path="pkg://lemmata.conf", config_name=command)(task)()
     return max(codes)
 
 

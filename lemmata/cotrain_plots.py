@@ -5,15 +5,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from core.errors import LemmataError
 from lemmata.cotrain_tables import TITLES
-from proofs.errors import LemmataError
 from rl.recipe.figures import MAIN
 from rl.recipe.intervals import Figure
 from rl.recipe.summary import ROLES, Summary, specialists
 
 Axes = Any  # matplotlib's, imported only where something is drawn
 Curve = Sequence[tuple[int, float]]
-COLOURS = ("#1f5fa8", "#d1602b", "#2e8b57", "#8a4fa3", "#7a7a7a")
+COLORS = ("#1f5fa8", "#d1602b", "#2e8b57", "#8a4fa3", "#7a7a7a")
 GREY = "#8c8c8c"
 STYLE = {
     "font.size": 9,
@@ -88,8 +88,8 @@ def iterations(run: Summary) -> Any:
             (x + 0.04 * (place - 2), one) for x, one in enumerate(figures) if one is not None and one.value is not None
         ]
         dashed = name.endswith("-real.jsonl")
-        colour = COLOURS[list(dict.fromkeys(ROLES.values())).index(ROLES[name])]
-        _dots(axes, points, colour, f"{TITLES[name]}: {MAIN[name]}", "--" if dashed else "-")
+        color = COLORS[list(dict.fromkeys(ROLES.values())).index(ROLES[name])]
+        _dots(axes, points, color, f"{TITLES[name]}: {MAIN[name]}", "--" if dashed else "-")
     axes.set_xticks(range(len(models)), ["cold start" if model == "base" else model for model in models])
     _percent(axes)
     axes.set_title("From the cold start to each generator, with 95 % intervals", loc="left")
@@ -105,8 +105,8 @@ def refinement(run: Summary) -> Any:
     for axes, model in zip(panels, models, strict=False):
         entries = run.refinement[model]
         count = entries[0]["chains"] if entries else 0
-        _band(axes, [(e["round"], e["pass@1"]) for e in entries], COLOURS[0], "refined: pass@1", "o-")
-        _band(axes, [(e["round"], e["best"]) for e in entries], COLOURS[1], f"refined: best of {count}", "s-")
+        _band(axes, [(e["round"], e["pass@1"]) for e in entries], COLORS[0], "refined: pass@1", "o-")
+        _band(axes, [(e["round"], e["best"]) for e in entries], COLORS[1], f"refined: best of {count}", "s-")
         rivals = [(e["round"], e["independent"]) for e in entries if e["independent"] is not None]
         _band(axes, rivals, GREY, "same tokens, independent", "--", alpha=0.12)
         axes.set_xticks([entry["round"] for entry in entries])
@@ -129,11 +129,11 @@ def generators(run: Summary, number: int, models: Sequence[str]) -> Any:
         own = specialists(number)[ROLES[name]]
         for place, model in enumerate(models):
             if (one := _main(run, model, name)) and one.value is not None:
-                colour = COLOURS[1] if model == own else COLOURS[0]
-                axes.errorbar(100 * one.value, place, xerr=_errors(one), fmt="o", ms=4, color=colour, lw=1.2)
+                color = COLORS[1] if model == own else COLORS[0]
+                axes.errorbar(100 * one.value, place, xerr=_errors(one), fmt="o", ms=4, color=color, lw=1.2)
         best = _main(run, own, name)
         if best and best.value is not None:
-            axes.axvline(100 * best.value, color=COLOURS[1], lw=1, ls=":")
+            axes.axvline(100 * best.value, color=COLORS[1], lw=1, ls=":")
         title = TITLES[name].replace(", ", ",\n")
         axes.set_title(f"{title}:\n{MAIN[name]}", fontsize=9)
         axes.set_xlabel("%")
@@ -144,15 +144,15 @@ def generators(run: Summary, number: int, models: Sequence[str]) -> Any:
 
 
 def labels(step: str, found: Mapping[str, Any]) -> Any:
-    """Share labelled and accuracy over n, a line for each k, at the recipe's m."""
+    """Share labeled and accuracy over n, a line for each k, at the recipe's m."""
     figure, panels = _panels(1, 2, 3.9, 3.1)
     chosen = found["chosen"]
     own = [one for one in found["curve"] if one["m"] == chosen["m"]]
-    for axes, key, title in zip(panels, ("share", "accuracy"), ("share labelled", "accuracy of labels"), strict=True):
+    for axes, key, title in zip(panels, ("share", "accuracy"), ("share labeled", "accuracy of labels"), strict=True):
         for place, k in enumerate(sorted({one["k"] for one in own})):
             points = [(one["n"], one[key]) for one in own if one["k"] == k]
-            colour = COLOURS[place % len(COLOURS)]
-            _band(axes, points, colour, f"k={k}", "o-", alpha=0.15 if k == chosen["k"] else 0.0)
+            color = COLORS[place % len(COLORS)]
+            _band(axes, points, color, f"k={k}", "o-", alpha=0.15 if k == chosen["k"] else 0.0)
         if chosen[key].value is not None:
             axes.plot([chosen["n"]], [100 * chosen[key].value], "o", ms=10, mfc="none", mec="black", label="chosen")
         axes.set_title(title)
@@ -173,7 +173,7 @@ def training_plot(step: str, curves: Mapping[str, Curve]) -> Any:
     for axes, (title, names) in zip(panels, panels_of, strict=False):
         for place, (name, label) in enumerate(names.items()):
             validation = name.startswith("validation/")
-            _curve(axes, curves[name], COLOURS[place % len(COLOURS)], label, raw=validation)
+            _curve(axes, curves[name], COLORS[place % len(COLORS)], label, raw=validation)
         axes.set_title(title)
         axes.set_xlabel("step")
         if len(names) > 1 or title in ("KL", AGAINST_TRUTH):
@@ -206,31 +206,31 @@ def _training_panels(curves: Mapping[str, Curve]) -> Iterator[tuple[str, dict[st
     yield "answers: share cut off", known(truncated="truncated")
 
 
-def _curve(axes: Axes, curve: Curve, colour: str, label: str, *, raw: bool) -> None:
+def _curve(axes: Axes, curve: Curve, color: str, label: str, *, raw: bool) -> None:
     steps, values = [step for step, _ in curve], [value for _, value in curve]
     width = 1 if raw else max(1, len(values) // WINDOWS)
     if width > 1:
-        axes.plot(steps, values, color=colour, lw=0.6, alpha=0.3)
+        axes.plot(steps, values, color=color, lw=0.6, alpha=0.3)
     # Each point is the mean of the steps before it: nothing is told before it happened.
     smooth = [sum(part) / len(part) for end in range(1, len(values) + 1) if (part := values[max(0, end - width) : end])]
-    axes.plot(steps, smooth, "o-" if raw or len(values) < 10 else "-", ms=3, color=colour, label=label)
+    axes.plot(steps, smooth, "o-" if raw or len(values) < 10 else "-", ms=3, color=color, label=label)
 
 
 def _band(
-    axes: Axes, points: Sequence[tuple[float, Figure]], colour: str, label: str, style: str, alpha: float = 0.18
+    axes: Axes, points: Sequence[tuple[float, Figure]], color: str, label: str, style: str, alpha: float = 0.18
 ) -> None:
     known = [(x, one.value, one.low, one.high) for x, one in points if one.value is not None]
-    axes.plot([x for x, *_ in known], [100 * value for _, value, *_ in known], style, ms=3.5, color=colour, label=label)
+    axes.plot([x for x, *_ in known], [100 * value for _, value, *_ in known], style, ms=3.5, color=color, label=label)
     bands = [(x, 100 * low, 100 * high) for x, _, low, high in known if low is not None and high is not None]
     if alpha and bands:
         xs, lows, highs = zip(*bands, strict=True)
-        axes.fill_between(xs, lows, highs, color=colour, alpha=alpha, lw=0)
+        axes.fill_between(xs, lows, highs, color=color, alpha=alpha, lw=0)
 
 
-def _dots(axes: Axes, points: Sequence[tuple[float, Figure]], colour: str, label: str, style: str) -> None:
+def _dots(axes: Axes, points: Sequence[tuple[float, Figure]], color: str, label: str, style: str) -> None:
     xs, values = [x for x, _ in points], [100 * (one.value or 0.0) for _, one in points]
     errors = list(zip(*([edge[0] for edge in _errors(one)] for _, one in points), strict=True))
-    axes.errorbar(xs, values, yerr=errors or None, fmt="o", ls=style, ms=4, lw=1.4, color=colour, label=label)
+    axes.errorbar(xs, values, yerr=errors or None, fmt="o", ls=style, ms=4, lw=1.4, color=color, label=label)
 
 
 def _errors(one: Figure) -> list[list[float]]:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from core.errors import LemmataError
 from lemmata import cotrain_tables as tables
 from lemmata.cotrain_plots import draw
 from lemmata.cotrain_tables import Table
-from proofs.errors import LemmataError
 from rl.recipe.figures import MAIN
 from rl.recipe.intervals import RESAMPLES, SEED
 from rl.recipe.summary import Summary
@@ -68,7 +68,7 @@ def sections(runs: Sequence[Summary], iterations: int) -> Iterator[tuple[str, li
     yield "Refinement", [tables.refinement_table(runs, model) for model in models], OF_REFINEMENT
     yield "R_meta", [_r_meta(runs, name) for name in ("verifier.jsonl", "verifier-real.jsonl")], ""
     yield "Labels", [tables.labels_table(runs)], "The curve over n, m and k is in figures.json."
-    yield "Over-optimisation", [tables.judges_table(runs)], ""
+    yield "Over-optimization", [tables.judges_table(runs)], ""
     yield "Every model", [tables.models_table(runs, name) for name in MAIN], ""
     yield (
         "Differences to the cold start",

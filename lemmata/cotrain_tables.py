@@ -201,7 +201,7 @@ def labels_table(runs: Sequence[Summary]) -> Table:
         rows.append([step, settings, *shown])
     return Table(
         "Labels without truth",
-        ["step", "settings", "share labelled", "accuracy"],
+        ["step", "settings", "share labeled", "accuracy"],
         rows,
         "From steps/STEP/examined.jsonl",
     )

@@ -5,11 +5,11 @@ from typing import Any
 
 from rich.console import Console
 
+from core.records import Problem
 from lab.domain import ModelDomain, outside, read_domain
 from lemmata.policies import named_policies
 from lemmata.terminal import plain
 from policy.local_config import model_folder
-from proofs.records import Problem
 
 SHIPPED = "pkg://model/shipped"
 SERVER = "policy=endpoint policy.base_url=http://localhost:8000/v1 policy.model=MODEL"

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from core.config import STRICT, Positive, read_config, settings
+from core.errors import LemmataError
 from policy.endpoint import Endpoint, EndpointConfig
 from policy.guard import Guard
 from policy.interface import Sampling
@@ -13,8 +15,6 @@ from policy.local_config import LocalConfig, model_folder, weights_digest
 from policy.meters import Meters
 from policy.replay import Replay, ReplayConfig
 from policy.throttle import Throttle
-from proofs.config import STRICT, Positive, read_config, settings
-from proofs.errors import LemmataError
 
 ROLES = ("prover", "verifier", "meta_verifier")
 GRADER = "grader"  # a role of contests alone

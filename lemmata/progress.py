@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from core.store import Run
 from lemmata.terminal import plain
 from policy.meters import Meters
-from proofs.store import Run
 
 
 class Progress:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
+from core.store import Run
 from lemmata.terminal import plain
-from proofs.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
-from proofs.store import Run
 
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 
 
 @dataclass
@@ -46,9 +46,9 @@ def report(run: Run) -> None:
     names: dict[str, str] = {}
     for record in run.records():
         totals.add(record)
-        if isinstance(record, Problem) and len(rows) < MOST_PROBLEMS:
+        if isinstance(record, Problem) and len(rows) < MAX_PROBLEMS:
             names = {record.id: record.name or record.id}
-        if isinstance(record, Selection) and len(rows) < MOST_PROBLEMS:
+        if isinstance(record, Selection) and len(rows) < MAX_PROBLEMS:
             rows.append((names.get(record.problem_id, record.problem_id), record))
     console = Console(highlight=False)
     for line in totals_lines(totals, searched=searched):

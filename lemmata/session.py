@@ -9,6 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, StrictInt
 
+from core.config import STRICT, Name, read_config, read_part, settings
+from core.ids import digest
+from core.log import ProblemLog
+from core.records import Generated, Problem, Usage
+from core.store import Run, flatten, matches
+from core.templates import Templates
 from lab.prompts import templates as lab_templates
 from lemmata.policies import Policies, build_policies, weights_of
 from lemmata.progress import Progress
@@ -16,12 +22,6 @@ from meta_verifier.role import MetaVerifier
 from policy.guard import BudgetConfig, Guard
 from policy.meters import Meters
 from policy.recorder import Recorder
-from proofs.config import STRICT, Name, read_config, read_part, settings
-from proofs.ids import digest
-from proofs.log import ProblemLog
-from proofs.records import Generated, Problem, Usage
-from proofs.store import Run, flatten, matches
-from proofs.templates import Templates
 from prover.role import Prover
 from refine.assess import Judge, JudgeConfig
 from refine.schedule import T, Work, run_problems
@@ -33,8 +33,8 @@ _HOW_SERVED = (
     "api_key_env",
     "concurrency",
     "samples_per_request",
-    "seconds_per_request",
-    "seconds_to_connect",
+    "request_timeout",
+    "connect_timeout",
     "headers",
     "prices",
     "retry",

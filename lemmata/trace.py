@@ -7,17 +7,17 @@ from itertools import islice
 from rich.console import Console
 from rich.tree import Tree
 
+from core.log import read_log
+from core.records import Analysis, Problem, Proof, Record, Refusal, Review, Selection
+from core.store import Run
 from lab.checker import check
 from lab.complaints import END, line_of, quotation
 from lab.defects import Defect
 from lab.statements import Unsupported, read_statement
 from lemmata.commands.show import headline
 from lemmata.terminal import plain
-from proofs.log import read_log
-from proofs.records import Analysis, Problem, Proof, Record, Refusal, Review, Selection
-from proofs.store import Run
 
-MOST_PROOFS = 100  # a longer search is read with `lemmata show`
+MAX_PROOFS = 100  # a longer search is read with `lemmata show`
 
 
 def trace(run: Run) -> None:
@@ -28,7 +28,7 @@ def trace(run: Run) -> None:
     if problem is None:
         return
     console = Console(highlight=False)
-    if sum(isinstance(record, Proof) for record in records) <= MOST_PROOFS:
+    if sum(isinstance(record, Proof) for record in records) <= MAX_PROOFS:
         console.print(rounds_tree(problem, records))
     chosen = next((record.proof_id for record in records if isinstance(record, Selection)), None)
     proof = next((record for record in records if isinstance(record, Proof) and record.id == chosen), None)

@@ -10,10 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
+from core.errors import LemmataError
+from core.ids import digest
+from core.store import flatten, matches
 from lemmata.terminal import plain
-from proofs.errors import LemmataError
-from proofs.ids import digest
-from proofs.store import flatten, matches
 
 NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
 # Where a run is, how often it reports, and how far it goes: nothing that changes a step.

@@ -1,7 +1,7 @@
 """Reward of the meta-verifier in RL (DeepSeekMath-V2, section 2.1)."""
 
-from proofs.rubric import score_reward
-from proofs.sections import analysis_faults
+from core.rubric import score_reward
+from core.sections import analysis_faults
 
 
 def format_reward(text: str) -> float:

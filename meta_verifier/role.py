@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from policy.judgment import read_judgment
+
+from core.records import Analysis, Proof, Review
+from core.sections import answer_part
+from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
-from policy.judgement import read_judgement
 from policy.recorder import Call, Recorder, Then
-from proofs.records import Analysis, Proof, Review
-from proofs.sections import answer_part
-from proofs.templates import Templates
 
 T = TypeVar("T")
 
@@ -44,4 +45,4 @@ class MetaVerifier:
 
 def build_review(common: dict[str, Any], completion: Completion, *, analysis_id: str, quoted: str) -> Review:
     """The record of a meta-verifier's answer about the proof and the analysis in ``quoted``."""
-    return Review(**common, analysis_id=analysis_id, **read_judgement(completion, quoted))
+    return Review(**common, analysis_id=analysis_id, **read_judgment(completion, quoted))

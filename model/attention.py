@@ -16,7 +16,7 @@ from model.cache import LaneRows, LayerCache
 from model.config import ModelConfig
 from model.indexer import Indexer
 from model.layers import Linear, RMSNorm
-from model.rope import Rotation, rotate_interleaved, softmax_scale
+from model.rope import RopeTables, rotate_interleaved, softmax_scale
 
 FEW_QUERIES = 4  # of a sequence, up to which each gathers its own rows; beyond, the sequence's rows are gathered once
 
@@ -40,7 +40,7 @@ class AttentionInputs(NamedTuple):
 
 
 class Selection(nn.Module):
-    """The tokens that each query attends to. A module of its own, so that it can be watched (``model.watch``)."""
+    """The tokens that each query attends to. A module of its own, so that it can be captured."""
 
     def __init__(self, topk: int) -> None:
         super().__init__()
@@ -72,27 +72,27 @@ class Attention(nn.Module):
         self.indexer = Indexer(config)
         self.select = Selection(config.index_topk)
 
-    def forward(self, x_BSM: Tensor, positions_BS: Tensor, turn: Rotation, cache: LayerCache | None) -> Tensor:
+    def forward(self, x_BSM: Tensor, positions_BS: Tensor, rope: RopeTables, cache: LayerCache | None) -> Tensor:
         """Attention output [B, S, M]. Without a cache, row s of the batch must be the token at position s."""
-        inputs, topk = self.project(x_BSM, turn), self.config.index_topk
+        inputs, topk = self.project(x_BSM, rope), self.config.index_topk
         longest = x_BSM.shape[1] if cache is None else cache.limit
-        keys_BTI = self.indexer.keys(x_BSM.detach(), turn) if longest > topk else None
+        keys_BTI = self.indexer.keys(x_BSM.detach(), rope) if longest > topk else None
         if cache is not None:
             cache.store(inputs.rows_BSD, keys_BTI, positions_BS)
         if keys_BTI is None or (cache is not None and cache.tokens <= topk):
             # Every earlier token is selected, and no score is worth computing.
             return self.output(self.attend(inputs, positions_BS, None, cache))
-        index = self.index(x_BSM, inputs.latent_BSQ, keys_BTI if cache is None else cache.keys(), turn)
+        index = self.index(x_BSM, inputs.latent_BSQ, keys_BTI if cache is None else cache.keys(), rope)
         return self.output(self.attend(inputs, positions_BS, self.select(index, positions_BS), cache))
 
-    def project(self, x_BSM: Tensor, turn: Rotation) -> AttentionInputs:
+    def project(self, x_BSM: Tensor, rope: RopeTables) -> AttentionInputs:
         """Queries and rows of the tokens ``x_BSM``."""
-        parts = self.projected(x_BSM, turn)
+        parts = self.projected(x_BSM, rope)
         absorbed_BSHC = _per_head(parts.nope_BSHG, self._up_projection[:, : self.config.qk_nope_head_dim])
         q_BSHD = torch.cat((absorbed_BSHC, parts.rope_BSHR), dim=-1)
         return AttentionInputs(q_BSHD, torch.cat((parts.c_BSC, parts.key_BSR), dim=-1), parts.latent_BSQ)
 
-    def projected(self, x_BSM: Tensor, turn: Rotation) -> Projected:
+    def projected(self, x_BSM: Tensor, rope: RopeTables) -> Projected:
         """What both modes begin with: absorbed queries over shared rows, or keys and values of each head."""
         config = self.config
         latent_BSQ = x_BSM if config.q_lora_rank is None else self.q_a_layernorm(self.q_a_proj(x_BSM))
@@ -101,8 +101,8 @@ class Attention(nn.Module):
         # split, not indexing: its backward joins the gradients instead of adding them in zeros.
         nope_BSHG, rope_BSHR = q_BSHX.split([config.qk_nope_head_dim, config.qk_rope_head_dim], dim=-1)
         c_BSC, key_BSR = self.kv_a_proj_with_mqa(x_BSM).split([config.kv_lora_rank, config.qk_rope_head_dim], dim=-1)
-        turned = rotate_interleaved(torch.cat((rope_BSHR, key_BSR.unsqueeze(2)), dim=2), turn)
-        rope_BSHR, key_BS1R = turned.split([config.num_attention_heads, 1], dim=2)
+        rotated = rotate_interleaved(torch.cat((rope_BSHR, key_BSR.unsqueeze(2)), dim=2), rope)
+        rope_BSHR, key_BS1R = rotated.split([config.num_attention_heads, 1], dim=2)
         return Projected(nope_BSHG, rope_BSHR, self.kv_a_layernorm(c_BSC), key_BS1R.squeeze(2), latent_BSQ)
 
     def per_head(self, parts: Projected) -> tuple[Tensor, Tensor]:
@@ -120,12 +120,12 @@ class Attention(nn.Module):
         q_BSHY = torch.cat((parts.nope_BSHG, parts.rope_BSHR, *behind_key), dim=-1)
         return q_BSHY, torch.cat((nope_BSHG, key_BSHR, *behind_key, v_BSHV, *behind_value), dim=-1)
 
-    def index(self, x_BSM: Tensor, latent_BSQ: Tensor, keys_BTI: Tensor, turn: Rotation) -> IndexInputs:
+    def index(self, x_BSM: Tensor, latent_BSQ: Tensor, keys_BTI: Tensor, rope: RopeTables) -> IndexInputs:
         """The indexer's queries and weights for the tokens, with the keys to score.
 
         It reads the model detached: it learns from its own loss alone (DeepSeek-V3.2-Exp report, section 2.1).
         """
-        q_BSJI, w_BSJ = self.indexer.queries(x_BSM.detach(), latent_BSQ.detach(), turn)
+        q_BSJI, w_BSJ = self.indexer.queries(x_BSM.detach(), latent_BSQ.detach(), rope)
         return IndexInputs(q_BSJI, keys_BTI, w_BSJ)
 
     def output(self, out_BSHC: Tensor) -> Tensor:

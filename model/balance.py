@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from model.watch import gates, hear_gates
+from model.router_capture import capture_routing, gates
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def count_load(model: nn.Module) -> Iterator[dict[str, Tensor]]:
         counts_E = torch.bincount(experts_NA.flatten(), minlength=experts[name])
         loads[name] = loads[name] + counts_E if name in loads else counts_E
 
-    with hear_gates(model, count):
+    with capture_routing(model, count):
         yield loads
 
 

@@ -16,8 +16,8 @@ from model.card import CARD, keeps_card, model_card
 from model.config import ModelConfig
 from model.config_json import config_to_json, read_config
 from model.errors import ModelError
-from model.fp8 import BLOCK, dequantise, scale_shape
-from model.initialise import empty_model
+from model.fp8 import BLOCK, dequantize, scale_shape
+from model.initialize import empty_model
 from model.names import checkpoint_tensors, copies
 from model.shards import INDEX, Entry, listed, read_headers, read_tensors, write_tensors
 from model.transformer import DsaModel
@@ -35,7 +35,7 @@ SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
 def load_pretrained(folder: str | Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> DsaModel:
-    """The model in a Hugging Face folder of a DeepSeek-V3.2 checkpoint. FP8 weights are dequantised.
+    """The model in a Hugging Face folder of a DeepSeek-V3.2 checkpoint. FP8 weights are dequantized.
 
     Memory stays near the model's size: weights are allocated once in ``dtype`` and filled one tensor at a time.
     Raises ModelError that lists every unknown, missing and mis-shaped tensor, before any weight is read.
@@ -53,9 +53,9 @@ def fill(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[str, str
     """
     entries = open_weights(folder, targets, repeated)
     for name, tensor in read_tensors(entries, targets):
-        targets[name].copy_(_dequantised(name, tensor, entries))
+        targets[name].copy_(_dequantized(name, tensor, entries))
     for name, tensor in read_tensors(entries, repeated.keys() & entries.keys()):
-        if not torch.equal(_dequantised(name, tensor, entries).to(targets[repeated[name]]), targets[repeated[name]]):
+        if not torch.equal(_dequantized(name, tensor, entries).to(targets[repeated[name]]), targets[repeated[name]]):
             raise ModelError(f"{folder}: {name} differs from {repeated[name]}, which it must repeat")
 
 
@@ -70,9 +70,9 @@ def open_weights(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[
 
 
 def read_weight(entries: Mapping[str, Entry], name: str) -> Tensor:
-    """One tensor of a checkpoint, dequantised."""
+    """One tensor of a checkpoint, dequantized."""
     ((_, tensor),) = read_tensors(entries, [name])
-    return _dequantised(name, tensor, entries)
+    return _dequantized(name, tensor, entries)
 
 
 def save_pretrained(
@@ -195,8 +195,8 @@ def _check_entries(
     """Raise ModelError with all that is wrong with the checkpoint's tensors."""
     shapes = {name: tuple(tensor.shape) for name, tensor in targets.items()}
     shapes |= {name: shapes[own] for name, own in repeated.items() if name in entries}
-    quantised = {name for name in shapes if name in entries and entries[name].dtype == FP8_DTYPE}
-    shapes |= {name + SCALE_SUFFIX: scale_shape(shapes[name]) for name in quantised}
+    quantized = {name for name in shapes if name in entries and entries[name].dtype == FP8_DTYPE}
+    shapes |= {name + SCALE_SUFFIX: scale_shape(shapes[name]) for name in quantized}
     present = [name for name in shapes if name in entries]
     problems = {
         "unknown": entries.keys() - shapes.keys(),
@@ -209,15 +209,15 @@ def _check_entries(
         "of a type that is no weight": [
             f"{name} {entries[name].dtype}"
             for name in present
-            if entries[name].dtype not in WEIGHT_DTYPES and not (name in quantised and len(shapes[name]) == 2)
+            if entries[name].dtype not in WEIGHT_DTYPES and not (name in quantized and len(shapes[name]) == 2)
         ],
     }
     if found := [f"{kind}: {listed(names)}" for kind, names in problems.items() if names]:
         raise ModelError(f"the weights in {folder} do not fit its config.json. " + "; ".join(found))
 
 
-def _dequantised(name: str, tensor: Tensor, entries: Mapping[str, Entry]) -> Tensor:
+def _dequantized(name: str, tensor: Tensor, entries: Mapping[str, Entry]) -> Tensor:
     if entries[name].dtype != FP8_DTYPE:
         return tensor
     scale = name + SCALE_SUFFIX
-    return dequantise(tensor, dict(read_tensors(entries, [scale]))[scale], BLOCK)
+    return dequantize(tensor, dict(read_tensors(entries, [scale]))[scale], BLOCK)

@@ -33,7 +33,7 @@ FIXED: Json = {
 OWN_TYPE: Json = {"architectures": ["LemmataDsaForCausalLM"], "model_type": "lemmata_dsa"}
 OWN_KEYS: Json = {"latent_norm": True, "rope_groups": 1}
 FIXED_IF_PRESENT: Json = {"mlp_bias": False, "rope_interleave": True, "attention_dropout": 0.0}
-QUANTISATION: Json = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK]}
+QUANTIZATION: Json = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK]}
 SAYS_NOTHING = frozenset({
     *("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version", "ep_size", "pretraining_tp"),
     *("use_cache", "output_attentions", "output_hidden_states", "output_router_logits", "return_dict"),
@@ -116,7 +116,7 @@ def _check_fixed(present: Json) -> bool:
             "model.convert` makes of a Llama model) can be loaded"
         )
     check_same(present, {**FIXED, **FIXED_IF_PRESENT, **(OWN_TYPE if kind == ours else {})})
-    check_same(present.get("quantization_config", {}), QUANTISATION)
+    check_same(present.get("quantization_config", {}), QUANTIZATION)
     return kind == ours
 
 

@@ -15,12 +15,12 @@ def scale_shape(shape: tuple[int, ...], block: int = BLOCK) -> tuple[int, ...]:
     return tuple(-(-size // block) for size in shape)
 
 
-def dequantise(weight: Tensor, scale_inv: Tensor, block: int = BLOCK) -> Tensor:
+def dequantize(weight: Tensor, scale_inv: Tensor, block: int = BLOCK) -> Tensor:
     """The matrix in fp32: each entry times the scale of its block."""
     return weight.float() * _spread(scale_inv.float(), weight.shape, block)
 
 
-def quantise(weight: Tensor, block: int = BLOCK) -> tuple[Tensor, Tensor]:
+def quantize(weight: Tensor, block: int = BLOCK) -> tuple[Tensor, Tensor]:
     """FP8 entries and scales of a matrix: the largest entry of each block becomes the largest FP8 number."""
     rows, columns = weight.shape
     padded = torch.zeros(*(size * block for size in scale_shape((rows, columns), block)))

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from model.config import ModelConfig
 from model.layers import LayerNorm, Linear
-from model.rope import Rotation, rotate_first_half_split
+from model.rope import RopeTables, rotate_first_half_split
 
 
 class Indexer(nn.Module):
@@ -27,13 +27,13 @@ class Indexer(nn.Module):
         self.k_norm = LayerNorm(self.width)
         self.weights_proj = Linear(config.hidden_size, self.heads)
 
-    def keys(self, x_BSM: Tensor, turn: Rotation) -> Tensor:
+    def keys(self, x_BSM: Tensor, rope: RopeTables) -> Tensor:
         """Keys k_BSI of the tokens, their first entries turned by position."""
-        return rotate_first_half_split(self.k_norm(self.wk(x_BSM)), turn)
+        return rotate_first_half_split(self.k_norm(self.wk(x_BSM)), rope)
 
-    def queries(self, x_BSM: Tensor, latent_BSQ: Tensor, turn: Rotation) -> tuple[Tensor, Tensor]:
+    def queries(self, x_BSM: Tensor, latent_BSQ: Tensor, rope: RopeTables) -> tuple[Tensor, Tensor]:
         """Queries q_BSJI turned likewise, and their weights w_BSJ in fp32 with J^-1/2 I^-1/2 included."""
         q_BSJI = self.wq_b(latent_BSQ).unflatten(-1, (self.heads, self.width))
         dtype = torch.promote_types(x_BSM.dtype, torch.float32)
         w_BSJ = functional.linear(x_BSM.to(dtype), self.weights_proj.weight.to(dtype))
-        return rotate_first_half_split(q_BSJI, turn), w_BSJ * (self.heads * self.width) ** -0.5
+        return rotate_first_half_split(q_BSJI, rope), w_BSJ * (self.heads * self.width) ** -0.5

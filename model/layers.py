@@ -1,4 +1,4 @@
-"""Building blocks. Weights are allocated and left unset: a checkpoint or ``model.initialise`` fills them.
+"""Building blocks. Weights are allocated and left unset: a checkpoint or ``model.initialize`` fills them.
 
 Shape suffixes: B batch, S tokens, M model width, F inner width.
 """

@@ -9,7 +9,7 @@ from model.chat import Chat
 from model.checkpoint import load_pretrained, open_weights
 from model.config_json import read_config
 from model.errors import ModelError
-from model.initialise import outline
+from model.initialize import outline
 from model.names import checkpoint_tensors, copies
 from model.tokenizer import load_tokenizer
 from model.transformer import DsaModel

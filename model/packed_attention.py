@@ -14,7 +14,7 @@ from kernels.dispatch import IndexInputs
 from kernels.reference import DENSE_UP_TO, membership
 from model.attention import Attention
 from model.packed import Block, Packed
-from model.rope import Rotation
+from model.rope import RopeTables
 
 # What the indexers learn: nothing; from dense attention (warm-up); from attention over what they select (sparse stage).
 IndexerStage = Literal["off", "dense", "sparse"]
@@ -33,7 +33,7 @@ def attend_packed(
     attention: Attention,
     x_NM: Tensor,
     packed: Packed,
-    turn: Rotation,
+    rope: RopeTables,
     stage: IndexerStage,
     selection_NK: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -43,9 +43,9 @@ def attend_packed(
     """
     longest = max(block.rows_BT.shape[1] for block in packed.blocks)
     if stage == "off" and longest <= DENSE_UP_TO * attention.config.index_topk and not dispatch.has_kernels(x_NM):
-        out_NM = _attend_per_head(attention, x_NM.unsqueeze(0), packed, turn, selection_NK)
+        out_NM = _attend_per_head(attention, x_NM.unsqueeze(0), packed, rope, selection_NK)
         return out_NM, x_NM.new_zeros((), dtype=_at_least_fp32(x_NM))
-    return _attend_rows(attention, x_NM.unsqueeze(0), packed, turn, stage, selection_NK)
+    return _attend_rows(attention, x_NM.unsqueeze(0), packed, rope, stage, selection_NK)
 
 
 def _at_least_fp32(like: Tensor) -> torch.dtype:
@@ -53,19 +53,19 @@ def _at_least_fp32(like: Tensor) -> torch.dtype:
 
 
 def _attend_per_head(
-    attention: Attention, x_1NM: Tensor, packed: Packed, turn: Rotation, selection_NK: Tensor | None
+    attention: Attention, x_1NM: Tensor, packed: Packed, rope: RopeTables, selection_NK: Tensor | None
 ) -> Tensor:
     """Attention output [N, M] in MHA mode, what a token does not select being masked.
 
     Keys and values of each head are narrower together than the rows that all heads share, and a product of many tokens
     makes them. A selection much smaller than the sequence costs less row by row.
     """
-    parts, topk = attention.projected(x_1NM, turn), attention.config.index_topk
+    parts, topk = attention.projected(x_1NM, rope), attention.config.index_topk
     q_1NHY, kv_1NHZ = attention.per_head(parts)
     index = None
     if selection_NK is None and any(block.rows_BT.shape[1] > topk for block in packed.blocks):
         with torch.no_grad():
-            index = attention.index(x_1NM, parts.latent_BSQ, attention.indexer.keys(x_1NM, turn), turn)
+            index = attention.index(x_1NM, parts.latent_BSQ, attention.indexer.keys(x_1NM, rope), rope)
     outputs = []
     for block in packed.blocks:
         q_BHSY = block.of_tokens(q_1NHY[0]).transpose(1, 2)
@@ -92,14 +92,14 @@ def _attend_rows(
     attention: Attention,
     x_1NM: Tensor,
     packed: Packed,
-    turn: Rotation,
+    rope: RopeTables,
     stage: IndexerStage,
     selection_NK: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """As ``attend_packed``, in MQA mode over the rows that each token selects."""
-    inputs, index, topk = attention.project(x_1NM, turn), None, attention.config.index_topk
+    inputs, index, topk = attention.project(x_1NM, rope), None, attention.config.index_topk
     if stage != "off" or (selection_NK is None and any(block.rows_BT.shape[1] > topk for block in packed.blocks)):
-        index = attention.index(x_1NM, inputs.latent_BSQ, attention.indexer.keys(x_1NM.detach(), turn), turn)
+        index = attention.index(x_1NM, inputs.latent_BSQ, attention.indexer.keys(x_1NM.detach(), rope), rope)
     flat = Flat(inputs.q_BSHD[0], inputs.rows_BSD[0], index)
     outputs, kl = [], x_1NM.new_zeros((), dtype=_at_least_fp32(x_1NM))
     for block in packed.blocks:

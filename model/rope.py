@@ -1,6 +1,6 @@
 """Rotary position embeddings with YaRN, in the two layouts of DeepSeek-V3.2.
 
-MLA turns neighbouring pairs (x0, x1), (x2, x3), ...; the indexer turns (x0, x_n/2), (x1, x_n/2+1), ... of the *first*
+MLA turns neighboring pairs (x0, x1), (x2, x3), ...; the indexer turns (x0, x_n/2), (x1, x_n/2+1), ... of the *first*
 n = R entries. Both by the same angles. Where a model's rope key is several groups side by side, R is the width of one.
 
 Shape suffixes: B batch, S tokens, R rope width, P = R / 2 pairs, X any further axes (heads, or none), G groups.
@@ -16,40 +16,40 @@ from torch import Tensor
 from model.config import ModelConfig, Yarn
 
 
-class Rotation(NamedTuple):
+class RopeTables(NamedTuple):
     """Cosines and sines of every token's angles, each [B, S, P] in fp32, times YaRN's attention factor.
 
-    ``turn`` holds both as complex numbers, [B, S, 1, 1, P].
+    ``rotations`` holds both as complex numbers, [B, S, 1, 1, P].
     """
 
     cos: Tensor
     sin: Tensor
-    turn: Tensor
+    rotations: Tensor
 
 
-def rotation(config: ModelConfig, positions_BS: Tensor) -> Rotation:
+def rope_tables(config: ModelConfig, positions_BS: Tensor) -> RopeTables:
     """The rotation of tokens at ``positions_BS``."""
     frequencies_P = _frequencies(config.rope_width, config.rope_theta, config.yarn).to(positions_BS.device)
     angles_BSP = positions_BS.unsqueeze(-1).float() * frequencies_P
     factor = _attention_factor(config.yarn)
     cos_BSP, sin_BSP = angles_BSP.cos() * factor, angles_BSP.sin() * factor
-    return Rotation(cos_BSP, sin_BSP, torch.complex(cos_BSP, sin_BSP)[:, :, None, None])
+    return RopeTables(cos_BSP, sin_BSP, torch.complex(cos_BSP, sin_BSP)[:, :, None, None])
 
 
-def rotate_interleaved(x: Tensor, turn: Rotation) -> Tensor:
-    """Turn the pairs of neighbours, MLA's layout, in each of the groups that [B, S, X, G * R] holds."""
+def rotate_interleaved(x: Tensor, rope: RopeTables) -> Tensor:
+    """Turn the pairs of neighbors, MLA's layout, in each of the groups that [B, S, X, G * R] holds."""
     # Pairs as complex numbers: a turn is one product, instead of six calls.
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    pairs_BSXGP = torch.view_as_complex(wide.view(*x.shape[:-1], -1, turn.cos.shape[-1], 2))
-    return torch.view_as_real(pairs_BSXGP * turn.turn).view(x.shape).to(x.dtype)
+    pairs_BSXGP = torch.view_as_complex(wide.view(*x.shape[:-1], -1, rope.cos.shape[-1], 2))
+    return torch.view_as_real(pairs_BSXGP * rope.rotations).view(x.shape).to(x.dtype)
 
 
-def rotate_first_half_split(x_BSXI: Tensor, turn: Rotation) -> Tensor:
+def rotate_first_half_split(x_BSXI: Tensor, rope: RopeTables) -> Tensor:
     """Turn the first R of the last axis, entry i with entry i + R/2, and leave the rest: the indexer's layout."""
-    pairs = turn.cos.shape[-1]
+    pairs = rope.cos.shape[-1]
     first, second, rest = x_BSXI.split([pairs, pairs, x_BSXI.shape[-1] - 2 * pairs], dim=-1)
-    turned = torch.cat(_turned(first, second, turn), dim=-1).to(x_BSXI.dtype)
-    return torch.cat((turned, rest), dim=-1)
+    rotated = torch.cat(_rotated(first, second, rope), dim=-1).to(x_BSXI.dtype)
+    return torch.cat((rotated, rest), dim=-1)
 
 
 def softmax_scale(config: ModelConfig) -> float:
@@ -62,9 +62,9 @@ def softmax_scale(config: ModelConfig) -> float:
     return (config.qk_nope_head_dim + config.rope_width) ** -0.5 * m * m
 
 
-def _turned(x: Tensor, y: Tensor, turn: Rotation) -> tuple[Tensor, Tensor]:
-    shape = (*turn.cos.shape[:2], *[1] * (x.dim() - 3), turn.cos.shape[-1])
-    cos, sin = turn.cos.view(shape), turn.sin.view(shape)
+def _rotated(x: Tensor, y: Tensor, rope: RopeTables) -> tuple[Tensor, Tensor]:
+    shape = (*rope.cos.shape[:2], *[1] * (x.dim() - 3), rope.cos.shape[-1])
+    cos, sin = rope.cos.view(shape), rope.sin.view(shape)
     return x * cos - y * sin, y * cos + x * sin
 
 

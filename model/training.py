@@ -64,7 +64,7 @@ def mtp_losses(model: DsaModel, input_ids_BS: Tensor) -> tuple[Tensor, Tensor]:
         raise ModelError(f"{len(model.mtp)} MTP layers learn from sequences of at least {len(model.mtp) + 2} tokens")
     hidden_BSM = model.hidden(input_ids_BS)
     main = _cross_entropy(model.logits(hidden_BSM), input_ids_BS, ahead=1)
-    further = model.further_logits(input_ids_BS, hidden_BSM)
+    further = model.mtp_logits(input_ids_BS, hidden_BSM)
     return main, torch.stack([_cross_entropy(logits, input_ids_BS, ahead=d + 2) for d, logits in enumerate(further)])
 
 

@@ -15,7 +15,7 @@ from model.layers import Embedding, FeedForward, Linear, RMSNorm
 from model.moe import MixtureOfExperts
 from model.packed import Packed, Replay
 from model.packed_attention import IndexerStage, attend_packed
-from model.rope import Rotation, rotation
+from model.rope import RopeTables, rope_tables
 
 
 class DecoderLayer(nn.Module):
@@ -28,16 +28,16 @@ class DecoderLayer(nn.Module):
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.mlp = FeedForward(config.hidden_size, config.intermediate_size) if dense else MixtureOfExperts(config)
 
-    def forward(self, x_BSM: Tensor, positions_BS: Tensor, turn: Rotation, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x_BSM: Tensor, positions_BS: Tensor, rope: RopeTables, cache: LayerCache | None = None) -> Tensor:
         """[B, S, M] to [B, S, M]."""
-        return self.finish(x_BSM, self.self_attn(self.input_layernorm(x_BSM), positions_BS, turn, cache))
+        return self.finish(x_BSM, self.self_attn(self.input_layernorm(x_BSM), positions_BS, rope, cache))
 
     def packed(
-        self, x_NM: Tensor, packed: Packed, turn: Rotation, stage: IndexerStage, replay: Replay
+        self, x_NM: Tensor, packed: Packed, rope: RopeTables, stage: IndexerStage, replay: Replay
     ) -> tuple[Tensor, Tensor]:
         """``forward`` of packed sequences, [N, M] to [N, M], with the indexer's KL summed over the tokens."""
         normed_NM = self.input_layernorm(x_NM)
-        attended_NM, kl = attend_packed(self.self_attn, normed_NM, packed, turn, stage, replay.selection())
+        attended_NM, kl = attend_packed(self.self_attn, normed_NM, packed, rope, stage, replay.selection())
         with torch.set_grad_enabled(torch.is_grad_enabled() and stage != "dense"):  # in the warm-up nothing else learns
             experts_NA = replay.experts() if isinstance(self.mlp, MixtureOfExperts) else None
             return self.finish(x_NM.unsqueeze(0), attended_NM.unsqueeze(0), experts_NA)[0], kl
@@ -54,7 +54,7 @@ class DecoderLayer(nn.Module):
         return x_BSM + self.mlp(normed_BSM)
 
 
-class NextTokenLayer(nn.Module):
+class MTPLayer(nn.Module):
     """One MTP layer: h'_i = layer(W [enorm(emb(t_i+1)) ; hnorm(h_i)]), for t_i+2 (DeepSeek-V3, section 2.2).
 
     ``h`` is the hidden state after the norm before it (the model's final norm for the first), as the released weights
@@ -70,11 +70,11 @@ class NextTokenLayer(nn.Module):
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
     def forward(
-        self, h_BSM: Tensor, next_BSM: Tensor, positions_BS: Tensor, turn: Rotation, cache: LayerCache | None = None
+        self, h_BSM: Tensor, next_BSM: Tensor, positions_BS: Tensor, rope: RopeTables, cache: LayerCache | None = None
     ) -> Tensor:
         """Normed hidden states [B, S, M] of tokens i from ``h_BSM`` and the embeddings ``next_BSM`` of tokens i + 1."""
         x_BSM = self.eh_proj(torch.cat((self.enorm(next_BSM), self.hnorm(h_BSM)), dim=-1))
-        return self.norm(self.layer(x_BSM, positions_BS, turn, cache))
+        return self.norm(self.layer(x_BSM, positions_BS, rope, cache))
 
 
 class Decoder(nn.Module):
@@ -90,11 +90,11 @@ class Decoder(nn.Module):
 
     def forward(self, input_ids_BS: Tensor, positions_BS: Tensor, cache: Cache | None = None) -> Tensor:
         """Normed hidden states [B, S, M]."""
-        turn = rotation(self.config, positions_BS)
+        rope = rope_tables(self.config, positions_BS)
         x_BSM = self.embed_tokens(input_ids_BS)
         caches = [None] * len(self.layers) if cache is None else cache.layers
         for layer, layer_cache in zip(self.layers, caches, strict=True):
-            x_BSM = layer(x_BSM, positions_BS, turn, layer_cache)
+            x_BSM = layer(x_BSM, positions_BS, rope, layer_cache)
         return self.norm(x_BSM)
 
 
@@ -106,7 +106,7 @@ class DsaModel(nn.Module):
         self.config = config
         self.model = Decoder(config)
         self.lm_head = None if config.tie_word_embeddings else Linear(config.hidden_size, config.vocab_size)
-        self.mtp = nn.ModuleList(NextTokenLayer(config) for _ in range(config.num_nextn_predict_layers))
+        self.mtp = nn.ModuleList(MTPLayer(config) for _ in range(config.num_nextn_predict_layers))
 
     def forward(self, input_ids_BS: Tensor, positions_BS: Tensor | None = None, cache: Cache | None = None) -> Tensor:
         """Logits [B, S, V] in fp32 at least.
@@ -135,12 +135,12 @@ class DsaModel(nn.Module):
         Raises ModelError where ``replay`` holds more or less than one pass takes.
         """
         replay = replay or Replay()
-        turn = rotation(self.config, packed.positions_N.unsqueeze(0))
+        rope = rope_tables(self.config, packed.positions_N.unsqueeze(0))
         x_NM = self.model.embed_tokens(packed.ids_N)
         losses = []
         for layer in self.model.layers:
             assert isinstance(layer, DecoderLayer)
-            x_NM, kl = layer.packed(x_NM, packed, turn, stage, replay)
+            x_NM, kl = layer.packed(x_NM, packed, rope, stage, replay)
             losses.append(kl)
         replay.finish()
         return self.model.norm(x_NM), torch.stack(losses)
@@ -151,7 +151,7 @@ class DsaModel(nn.Module):
         logits_BSV = functional.linear(hidden_BSM, head.weight)
         return logits_BSV.to(torch.promote_types(logits_BSV.dtype, torch.float32))
 
-    def further_logits(self, input_ids_BS: Tensor, hidden_BSM: Tensor) -> list[Tensor]:
+    def mtp_logits(self, input_ids_BS: Tensor, hidden_BSM: Tensor) -> list[Tensor]:
         """Per MTP layer d = 0, 1, ... logits [B, S - d - 1, V] of whole sequences; row i is for token i + d + 2.
 
         ``hidden_BSM`` are the sequences' states from ``hidden``. The last row of layer d has no token to compare with.
@@ -163,8 +163,8 @@ class DsaModel(nn.Module):
         for depth, layer in enumerate(self.mtp, start=1):
             next_BSM = self.model.embed_tokens(input_ids_BS[:, depth:])
             positions_BS = _from_start(input_ids_BS[:, depth:])
-            turn = rotation(self.config, positions_BS)
-            hidden_BSM = layer(hidden_BSM[:, : next_BSM.shape[1]], next_BSM, positions_BS, turn)
+            rope = rope_tables(self.config, positions_BS)
+            hidden_BSM = layer(hidden_BSM[:, : next_BSM.shape[1]], next_BSM, positions_BS, rope)
             predictions.append(self.logits(hidden_BSM))
         return predictions
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from core.config import STRICT, settings
+from core.ids import clean_text
+from core.records import Usage
 from policy.interface import Completion
 from policy.retry import MalformedAnswer
-from proofs.config import STRICT, settings
-from proofs.ids import clean_text
-from proofs.records import Usage
 
 _PARTS = ("prompt", "completion")
 

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 import openai
 
+from core.config import STRICT, Positive, settings
+from core.errors import LemmataError
 from policy.answer import Prices, read_answer
 from policy.guard import Guard
 from policy.interface import Completion, PolicyUnavailable, Prompt, PromptRefused, Sampling, gather_all, user_prompt
 from policy.meters import Meters
 from policy.pool import Pool, Server
 from policy.retry import Backoff, MalformedAnswer, RetryConfig, message_of, raise_if_final
-from proofs.config import STRICT, Positive, settings
-from proofs.errors import LemmataError
 
 # By name: which HTTP library the client stands on differs between its versions.
 NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError")
@@ -31,7 +31,7 @@ class EndpointConfig:
 
     The key is read from the environment variable ``api_key_env`` and never stored. ``samples_per_request`` is the
     largest ``n`` sent; a server that gives fewer, or refuses n > 1, is noticed and asked for what it can.
-    ``seconds_per_request`` bounds one try, ``seconds_to_connect`` its first step. ``extra_body`` is merged into the
+    ``request_timeout`` bounds one try, ``connect_timeout`` its first step. ``extra_body`` is merged into the
     request as it is.
     """
 
@@ -40,8 +40,8 @@ class EndpointConfig:
     api_key_env: str = "OPENAI_API_KEY"
     concurrency: Positive = 64
     samples_per_request: Positive = 8
-    seconds_per_request: float = 3600.0
-    seconds_to_connect: float = 20.0
+    request_timeout: float = 3600.0
+    connect_timeout: float = 20.0
     token_limit_name: str = "max_tokens"
     send_seed: bool = True
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Endpoint:
         self._guard = guard
         self._meters = meters
         self._backoff = Backoff(config.retry)
-        self._most_samples = config.samples_per_request
+        self._max_samples = config.samples_per_request
         self._has_answered = False
         key = os.environ.get(config.api_key_env) or "none"
         if not config.addresses:
@@ -77,14 +77,14 @@ class Endpoint:
     @property
     def samples_per_request(self) -> int:
         """The largest ``n`` this server has been found to serve."""
-        return self._most_samples
+        return self._max_samples
 
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
         """As Policy.sample: one request per prompt."""
         return await gather_all(self._ask(prompt, sampling) for prompt in prompts)
 
     async def _ask(self, prompt: Prompt, sampling: Sampling) -> list[Completion]:
-        wanted = min(sampling.n, self._most_samples)
+        wanted = min(sampling.n, self._max_samples)
         try:
             completions = await self._persist(self._body(prompt, sampling, wanted))
         except PromptRefused:
@@ -93,9 +93,9 @@ class Endpoint:
                 raise
             # Some servers refuse n > 1. If the same prompt passes alone, it was that.
             completions = await self._persist(self._body(prompt, sampling, 1))
-            self._most_samples = 1
+            self._max_samples = 1
         if len(completions) < wanted:
-            self._most_samples = len(completions)
+            self._max_samples = len(completions)
         return completions[:wanted]
 
     async def _check_settings(self, sampling: Sampling) -> None:
@@ -145,7 +145,7 @@ class Endpoint:
                         f"{server.url}: no answer after {attempt} tries: {message_of(error)}"
                     ) from error
                 self._meters.retries += 1
-                self._pool.put_aside(server, error)
+                self._pool.quarantine(server, error)
                 if self._pool.all_aside:
                     await self._guard.sleep(self._backoff.wait(attempt, error))
                 else:
@@ -155,11 +155,11 @@ class Endpoint:
         started = time.monotonic()
         try:
             # The client's own timeout starts anew with every byte; a server that trickles must end too.
-            async with asyncio.timeout(self.config.seconds_per_request):
+            async with asyncio.timeout(self.config.request_timeout):
                 # The typed method spends 1.5 ms of CPU on holding each request against its own schema.
                 value = await client.post("/chat/completions", cast_to=object, body=body)
         except TimeoutError as error:
-            raise MalformedAnswer(f"no answer within {self.config.seconds_per_request:g} seconds") from error
+            raise MalformedAnswer(f"no answer within {self.config.request_timeout:g} seconds") from error
         except (ValueError, RecursionError) as error:
             raise MalformedAnswer(f"the answer is not JSON: {error}") from error
         return read_answer(_parsed(value), time.monotonic() - started, self.config.prices)
@@ -182,7 +182,7 @@ def _client(config: EndpointConfig, url: str, key: str) -> openai.AsyncOpenAI:
         base_url=url,
         api_key=key,
         max_retries=0,
-        timeout=openai.Timeout(config.seconds_per_request, connect=config.seconds_to_connect),
+        timeout=openai.Timeout(config.request_timeout, connect=config.connect_timeout),
         default_headers=dict(config.headers),
     )
 

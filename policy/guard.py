@@ -4,9 +4,9 @@ import asyncio
 import time
 from contextlib import suppress
 
+from core.config import STRICT, settings
+from core.records import Usage
 from policy.interface import RunStopped
-from proofs.config import STRICT, settings
-from proofs.records import Usage
 
 
 @settings(frozen=True, config=STRICT)

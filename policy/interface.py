@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from proofs.errors import LemmataError
-from proofs.ids import digest
-from proofs.records import Usage
+from core.errors import LemmataError
+from core.ids import digest
+from core.records import Usage
 
 if TYPE_CHECKING:  # the engine loads torch, which no other policy needs
     from model.engine import Completion as TokenRecord

@@ -8,6 +8,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from core.errors import LemmataError
+from core.ids import clean_text
+from core.records import Usage
 from model.chat import Chat, split_thinking
 from model.engine import Engine, EngineConfig, EngineService, Request
 from model.engine import Sampling as EngineSampling
@@ -16,9 +19,6 @@ from model.loading import load_model
 from model.transformer import DsaModel
 from policy.interface import Completion, Prompt, PromptRefused, Sampled, Sampling
 from policy.local_config import LocalConfig
-from proofs.errors import LemmataError
-from proofs.ids import clean_text
-from proofs.records import Usage
 
 
 class Local:

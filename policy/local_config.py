@@ -6,9 +6,9 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Literal
 
-from proofs.config import STRICT, Name, Positive, settings
-from proofs.errors import LemmataError
-from proofs.ids import digest
+from core.config import STRICT, Name, Positive, settings
+from core.errors import LemmataError
+from core.ids import digest
 
 PACKAGED = "pkg://"
 EDGE = 1 << 16  # bytes
@@ -22,7 +22,7 @@ class EngineSettings:
 
     cache_tokens: Positive = 65536
     page_size: Positive = 64
-    most_sequences: Positive = 64
+    max_sequences: Positive = 64
     prefill_tokens: Positive = 2048
     keep_routing: bool = False
     speculate: bool = False

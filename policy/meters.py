@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from proofs.records import Usage
+from core.records import Usage
 
 
 @dataclass

@@ -56,7 +56,7 @@ class Pool:
         finally:
             server.in_flight -= 1
 
-    def put_aside(self, server: Server, error: Exception) -> None:
+    def quarantine(self, server: Server, error: Exception) -> None:
         """Pass ``server`` over for a while. Calls that fail together count as one failure."""
         now = time.monotonic()
         if server.free_at <= now:

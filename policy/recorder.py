@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from core.errors import LemmataError
+from core.ids import derive_seed, digest
+from core.log import ProblemLog
+from core.records import Analysis, Grading, Problem, Proof, Record, Refusal, Review
+from core.store import now
 from policy.guard import Guard
 from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampling, gather_all
 from policy.meters import Meters
-from proofs.errors import LemmataError
-from proofs.ids import derive_seed, digest
-from proofs.log import ProblemLog
-from proofs.records import Analysis, Grading, Problem, Proof, Record, Refusal, Review
-from proofs.store import now
 
 R = TypeVar("R", Proof, Analysis, Review, Grading)
 T = TypeVar("T")

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.config import STRICT, Name, Positive, settings
+from core.errors import LemmataError
+from core.log import read_record, record_places
+from core.records import Generated, Refusal
+from core.store import Run
 from policy.interface import Completion, Prompt, PromptRefused, Sampling
-from proofs.config import STRICT, Name, Positive, settings
-from proofs.errors import LemmataError
-from proofs.log import read_record, record_places
-from proofs.records import Generated, Refusal
-from proofs.store import Run
 
 Place = tuple[Path, int, int]
 

@@ -6,10 +6,10 @@ from email.utils import parsedate_to_datetime
 
 import openai
 
+from core.config import STRICT, Positive, settings
+from core.errors import LemmataError
+from core.ids import clean_text
 from policy.interface import PromptRefused
-from proofs.config import STRICT, Positive, settings
-from proofs.errors import LemmataError
-from proofs.ids import clean_text
 
 
 class MalformedAnswer(Exception):
@@ -18,16 +18,16 @@ class MalformedAnswer(Exception):
 
 @settings(frozen=True, config=STRICT)
 class RetryConfig:
-    """``attempts`` tries of a call in all; waits double from ``first_wait`` to ``longest_wait`` seconds, with jitter.
+    """``attempts`` tries of a call in all; waits double from ``first_wait`` to ``max_backoff`` seconds, with jitter.
 
-    A server's Retry-After is honoured up to ``longest_retry_after`` seconds. Until a server has answered at all, a
+    A server's Retry-After is honored up to ``longest_retry_after`` seconds. Until a server has answered at all, a
     refused connection is tried ``attempts_to_connect`` times only, so that a wrong address is reported at once.
     """
 
     attempts: Positive = 8
     attempts_to_connect: Positive = 3
     first_wait: float = 1.0
-    longest_wait: float = 60.0
+    max_backoff: float = 60.0
     longest_retry_after: float = 600.0
 
 
@@ -43,7 +43,7 @@ class Backoff:
         asked = retry_after(error)
         if asked is not None:
             return min(asked, self.config.longest_retry_after) + self._random.uniform(0, 0.1)
-        longest = min(self.config.longest_wait, self.config.first_wait * 2 ** (attempt - 1))
+        longest = min(self.config.max_backoff, self.config.first_wait * 2 ** (attempt - 1))
         return self._random.uniform(0.5, 1.0) * longest
 
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
+from core.records import Usage
 from policy.guard import Guard
 from policy.interface import Completion, Policy, PolicyUnavailable, Prompt, PromptRefused, Sampling
 from policy.meters import Meters
-from proofs.records import Usage
 
 
 class Throttle:

@@ -1,7 +1,7 @@
 """Reward of the prover in RL (DeepSeekMath-V2, section 2.2)."""
 
-from proofs.rubric import ParseFailure, score_reward
-from proofs.sections import self_score, split_proof
+from core.rubric import ParseFailure, score_reward
+from core.sections import self_score, split_proof
 
 ALPHA = 0.76
 BETA = 0.24

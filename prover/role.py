@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from core.records import Proof
+from core.rubric import Verdict
+from core.sections import self_score, split_proof
+from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
 from policy.loops import find_loop
 from policy.recorder import Call, Recorder, Then
-from proofs.records import Proof
-from proofs.rubric import Verdict
-from proofs.sections import self_score, split_proof
-from proofs.templates import Templates
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from core.config import STRICT, Count, settings
+from core.records import Analysis, Proof, Review
 from meta_verifier.role import MetaVerifier
 from policy.recorder import Recorder
-from proofs.config import STRICT, Count, settings
-from proofs.records import Analysis, Proof, Review
 from verifier.aggregate import AggregateConfig, Judged, Tally, tally
 from verifier.role import Verifier
 
@@ -61,7 +61,7 @@ class Judge:
             async def follow(analysis: Analysis) -> Judged:
                 return await self.review(recorder, proof, analysis)
 
-            judged = await self.verifier.analyse(recorder, follow, proof=proof, indices=range(self.config.analyses))
+            judged = await self.verifier.analyze(recorder, follow, proof=proof, indices=range(self.config.analyses))
         return Assessed(
             proof_id=proof.id,
             text_digest=None if body is None else hashlib.sha256(body.encode()).hexdigest()[:16],

@@ -3,7 +3,7 @@
 from dataclasses import field
 from typing import Literal
 
-from proofs.config import STRICT, Positive, settings
+from core.config import STRICT, Positive, settings
 from refine.assess import JudgeConfig
 from refine.select import Rule
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from core.ids import digest
+from core.records import Selection
+from core.store import now
 from policy.recorder import Recorder
-from proofs.ids import digest
-from proofs.records import Selection
-from proofs.store import now
 from prover.role import Prover
 from refine.assess import Judge, Outcome
 from refine.config import RefineConfig

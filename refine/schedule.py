@@ -30,7 +30,7 @@ async def run_problems(
     """Run ``work`` on every problem; returns what kept problems unfinished, one line each.
 
     A problem whose calls failed after all retries stays unfinished while the others go on. An error that no call can
-    work around stops the run; calls in flight are finished and kept. Only cancelling drops them.
+    work around stops the run; calls in flight are finished and kept. Only canceling drops them.
 
     Raises:
         LemmataError: such an error, or one of reading ``problems``.

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from core.ids import derive_seed
+from core.records import Analysis, Proof
+from core.sections import answer_part
 from policy.interface import gather_all
 from policy.recorder import Recorder
-from proofs.ids import derive_seed
-from proofs.records import Analysis, Proof
-from proofs.sections import answer_part
 from prover.role import Prover
 from refine.assess import Assessed, Judge, Outcome
 from refine.config import RefineConfig

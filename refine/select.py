@@ -35,9 +35,9 @@ def _by_lower_bound(entry: Assessed) -> Key:
     if mean is None or not n:
         return (-1.0, _number(entry.self_score))
     z = 1.96
-    centre = mean + z * z / (2 * n)
+    center = mean + z * z / (2 * n)
     margin = z * sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
-    return ((centre - margin) / (1 + z * z / n), _number(entry.self_score))
+    return ((center - margin) / (1 + z * z / n), _number(entry.self_score))
 
 
 def _by_self_score(entry: Assessed) -> Key:

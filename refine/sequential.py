@@ -1,7 +1,7 @@
 """Sequential refinement: prove, evaluate yourself, refine with that, until content or out of rounds."""
 
+from core.records import Proof
 from policy.recorder import Recorder
-from proofs.records import Proof
 from prover.role import Prover
 from refine.assess import Assessed, Judge, Outcome
 from refine.config import RefineConfig

@@ -31,7 +31,7 @@ class GroupAdvantages:
     spread: float
 
     def missing(self, wanted: int) -> int:
-        """How many more groups a batch of ``wanted`` groups needs (active sampling: the trainer refills it)."""
+        """How many more groups a batch of ``wanted`` groups needs (active sampling: the trainer max_resamples it)."""
         return max(0, wanted - self.kept_groups)
 
 
@@ -65,13 +65,13 @@ def group_advantages(rewards: Sequence[float], groups: Sequence[Hashable], confi
         equal += same
         for place, advantage in zip(places, _centred(own, spreads[-1], config), strict=True):
             advantages[place] = 0.0 if same else advantage  # rounding of the mean is no advantage
-            keep[place] = not (same and config.drop_equal_groups)
+            keep[place] = not (same and config.drop_zero_variance_groups)
     return GroupAdvantages(
         advantages_S=torch.tensor(advantages, dtype=torch.float64),
         keep_S=torch.tensor(keep, dtype=torch.bool),
         groups=len(members),
         equal_groups=equal,
-        kept_groups=len(members) - (equal if config.drop_equal_groups else 0),
+        kept_groups=len(members) - (equal if config.drop_zero_variance_groups else 0),
         mean=fmean(rewards) if len(rewards) else 0.0,
         spread=fmean(spreads) if spreads else 0.0,
     )

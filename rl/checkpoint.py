@@ -1,7 +1,7 @@
 """Checkpoints that a training run resumes from exactly: each a folder that appears whole or not at all.
 
 RUN/checkpoints/step-00000120/model/       the model as a Hugging Face folder
-RUN/checkpoints/step-00000120/state.pt     step, stage, optimiser
+RUN/checkpoints/step-00000120/state.pt     step, stage, optimizer
 RUN/checkpoints/step-00000120/stage-0.pt   of each process: data position, what is left of its rollout, reference
 
 There is no generator whose state must be kept: every random number follows from the run's seed and from where it is
@@ -20,11 +20,11 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 from transformers import PreTrainedTokenizerFast
 
+from core.errors import LemmataError
 from model.checkpoint import fill, save_pretrained
-from model.initialise import empty_model
+from model.initialize import empty_model
 from model.names import checkpoint_tensors, copies
 from model.transformer import DsaModel
-from proofs.errors import LemmataError
 from rl.parallel import Parallel, whole
 
 
@@ -97,7 +97,7 @@ class Checkpoints:
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
-    """The optimiser's state with every tensor whole; all processes must ask for it together."""
+    """The optimizer's state with every tensor whole; all processes must ask for it together."""
     state = optimizer.state_dict()
     of_weights = {
         number: {name: whole(value) if isinstance(value, Tensor) else value for name, value in own.items()}

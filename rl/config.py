@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from proofs.config import STRICT, Count, Name, Positive, Share, settings
+from core.config import STRICT, Count, Name, Positive, Share, settings
 from rl.presets import Above, AlgorithmConfig, NonNegative
 from rl.reward_shape import ShapeConfig
 
@@ -21,7 +21,7 @@ class OptimizerConfig:
     """AdamW, or Muon for matrices (`rl.muon`) and AdamW for the rest.
 
     The rate climbs for ``warmup_steps``, then stays or falls to ``final_share`` of it at the stage's end.
-    ``indexer_lr``: another rate for the indexers. ``clip_norm``: of all gradients together. ``balance_speed`` moves
+    ``indexer_lr``: another rate for the indexers. ``clip_norm``: of all gradients together. ``bias_update_speed`` moves
     the gates' biases by load after every step (`model.balance`).
     """
 
@@ -35,7 +35,7 @@ class OptimizerConfig:
     warmup_steps: Count = 0
     decay: Literal["constant", "linear", "cosine"] = "constant"
     final_share: Share = 0.1
-    balance_speed: NonNegative = 0.0
+    bias_update_speed: NonNegative = 0.0
 
 
 @settings(frozen=True, config=STRICT)
@@ -97,12 +97,12 @@ class RolloutConfig:
 class PolicyConfig(RolloutConfig):
     """A stage of reinforcement learning.
 
-    ``refills``: how often others are sampled in place of groups that the algorithm drops. ``keep_selection``: attend to
-    the tokens that the rollout attended to. ``reference_every``: steps after which the policy becomes the reference of
+    ``max_resamples``: how often other groups are sampled in place of dropped ones. ``keep_selection``: attend to the
+    tokens that the rollout attended to. ``reference_every``: steps after which the policy becomes the reference of
     its KL (None: the stage's first).
     """
 
-    refills: Count = 4
+    max_resamples: Count = 4
     keep_selection: bool = False
     reference_every: Positive | None = None
 

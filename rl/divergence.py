@@ -32,7 +32,7 @@ def divergence(student: Tensor, teacher: Tensor, name: DivergenceName = "reverse
 
     ``reverse``: KL(p || q); ``forward``: KL(q || p); ``js``: (KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2. The
     gradient goes to the student's logits alone, and is exactly 0 where the logits are equal: rounding would otherwise
-    be learnt from, as an optimiser scales small gradients up. Of the vocabulary one [P, V] is kept for the backward
+    be learnt from, as an optimizer scales small gradients up. Of the vocabulary one [P, V] is kept for the backward
     pass. No second derivatives.
 
     Args:

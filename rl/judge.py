@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from proofs.config import STRICT, Name, Positive, settings
+from core.config import STRICT, Name, Positive, settings
 from rl.presets import NonNegative
 from rl.task import Answer
 

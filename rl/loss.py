@@ -1,4 +1,4 @@
-"""The policy loss of GRPO as DeepSeek-V3.2 runs it, with its neighbours' options. Tensors in, loss and parts out.
+"""The policy loss of GRPO as DeepSeek-V3.2 runs it, with its neighbors' options. Tensors in, loss and parts out.
 
 Shape suffixes: S sequences, T tokens (padded; a mask says which count).
 """
@@ -59,7 +59,7 @@ def count(mask_ST: Tensor) -> Denominator:
 
 
 def policy_loss(inputs: LossInputs, config: LossConfig, denominator: Denominator | None = None) -> PolicyLoss:
-    """-sum_it w_it [ min(r_t A_i, clip(r_t, 1 - low, 1 + high) A_i) M_i - beta KL_t ], to be minimised.
+    """-sum_it w_it [ min(r_t A_i, clip(r_t, 1 - low, 1 + high) A_i) M_i - beta KL_t ], to be minimized.
 
     DeepSeek-V3.2 report, section 3.1: r_t = new/old, M_i = 0 where A_i < 0 and mean_t log(sampler/new) > delta, and
     KL_t = r_t (reference/new - log(reference/new) - 1) with gradient through r_t. M_i masks the surrogate alone.

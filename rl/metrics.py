@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from proofs.errors import LemmataError
+from core.errors import LemmataError
 from rl.json_lines import write_json_lines
 
 

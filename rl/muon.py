@@ -1,4 +1,4 @@
-"""Muon for matrices, AdamW for the rest, as one optimiser.
+"""Muon for matrices, AdamW for the rest, as one optimizer.
 
 Muon moves a matrix along its momentum made orthogonal, U V^T of its singular value decomposition, by five steps of a
 Newton-Schulz iteration (Jordan et al., 2024, kellerjordan.github.io/posts/muon). The step is scaled to the size of

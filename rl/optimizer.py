@@ -1,4 +1,4 @@
-"""The optimiser of a stage with the schedule of its rate, and the norm of gradients."""
+"""The optimizer of a stage with the schedule of its rate, and the norm of gradients."""
 
 import math
 from collections.abc import Iterable

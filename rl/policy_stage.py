@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.errors import LemmataError
 from model.transformer import DsaModel
-from proofs.errors import LemmataError
 from rl.advantage import GroupAdvantages, group_advantages
 from rl.config import PolicyConfig
 from rl.learner import Learner
@@ -70,7 +70,7 @@ class PolicyStage(RolloutStage):
             self.reference.load_state_dict(state["reference"])
 
     def _collect(self) -> dict[str, float]:
-        tries, groups, refills = self._sample_tries()
+        tries, groups, max_resamples = self._sample_tries()
         self.rollout += 1
         self.write_rollout(self.rollout, tries)
         rewarded = [one for one in tries if one.reward.total is not None]
@@ -87,22 +87,22 @@ class PolicyStage(RolloutStage):
             )
         self._score_fixed()
         self.pending = self._minibatches()
-        return rollout_parts(tries, self.learner.parallel) | self._group_parts(groups, refills)
+        return rollout_parts(tries, self.learner.parallel) | self._group_parts(groups, max_resamples)
 
     def _sample_tries(self) -> tuple[list[Try], GroupAdvantages, int]:
         """Tries of as many groups as wanted, others in place of those that the algorithm drops; how often refilled."""
         parallel = self.learner.parallel
         wanted = missing = self._own_groups
         tries: list[Try] = []
-        refills = -1
+        max_resamples = -1
         while True:
             tries += self._ask(missing)
-            refills += 1
+            max_resamples += 1
             rewarded = [(one.reward.total, one.number) for one in tries if one.reward.total is not None]
             groups = group_advantages(*_transposed(rewarded), self.algorithm.advantage)
             missing = groups.missing(wanted)
-            if refills == self.config.refills or not parallel.largest(missing):
-                return tries, groups, refills
+            if max_resamples == self.config.max_resamples or not parallel.largest(missing):
+                return tries, groups, max_resamples
 
     def _samples(self, one: Try, advantage: float) -> list[Sample]:
         return [
@@ -160,7 +160,7 @@ class PolicyStage(RolloutStage):
             loss, logged["indexer_kl"] = loss + weight * kl, kl.item()
         return loss, {**logged, "loss": loss.item()}
 
-    def _group_parts(self, groups: GroupAdvantages, refills: int) -> dict[str, float]:
+    def _group_parts(self, groups: GroupAdvantages, max_resamples: int) -> dict[str, float]:
         sums = self.learner.parallel.sum(
             {"groups": groups.groups, "equal": groups.equal_groups, "spread": groups.spread * groups.groups}
         )
@@ -168,7 +168,7 @@ class PolicyStage(RolloutStage):
             "groups": sums["groups"],
             "equal_groups": sums["equal"] / sums["groups"],
             "group_spread": sums["spread"] / sums["groups"],
-            "refills": refills,
+            "max_resamples": max_resamples,
         }
 
 

@@ -1,6 +1,6 @@
 """Settings of an algorithm: how rewards become advantages, and advantages a loss. Imports no torch.
 
-The presets are what the papers and their released code use; conf/algorithm/*.yaml says where each value comes from.
+The presets are what the papers and their released code use; lemmata/conf/algorithm/*.yaml cites each value's source.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from proofs.config import STRICT, Positive, Share, settings
+from core.config import STRICT, Positive, Share, settings
 
 NonNegative = Annotated[float, Field(ge=0)]
 AtLeastOne = Annotated[float, Field(ge=1)]
@@ -20,13 +20,13 @@ Above = Annotated[float, Field(gt=0)]
 class AdvantageConfig:
     """How `rl.advantage.group_advantages` turns rewards into advantages.
 
-    ``divide_by_std``: by the group's standard deviation plus ``std_eps``. ``drop_equal_groups``: groups whose rewards
-    are all equal teach nothing; leave them out of the batch, and let the trainer sample others in their place.
+    ``divide_by_std``: by the group's standard deviation plus ``std_eps``. ``drop_zero_variance_groups``: leave
+    groups whose rewards are all equal out of the batch (they teach nothing), and sample others in their place.
     """
 
     divide_by_std: bool = False
     std_eps: Above = 1e-4
-    drop_equal_groups: bool = False
+    drop_zero_variance_groups: bool = False
 
 
 @settings(frozen=True, config=STRICT)
@@ -95,14 +95,14 @@ PRESETS: Mapping[str, AlgorithmConfig] = {
         loss=LossConfig(kl="k3", beta=0.04),
     ),
     "dapo": AlgorithmConfig(
-        advantage=AdvantageConfig(divide_by_std=True, drop_equal_groups=True),
+        advantage=AdvantageConfig(divide_by_std=True, drop_zero_variance_groups=True),
         loss=LossConfig(clip_high=0.28, aggregation="token", kl="none"),
     ),
     "dr_grpo": AlgorithmConfig(
         loss=LossConfig(aggregation="constant", constant_length=3000, kl="none"),
     ),
     "olmo3": AlgorithmConfig(
-        advantage=AdvantageConfig(drop_equal_groups=True),
+        advantage=AdvantageConfig(drop_zero_variance_groups=True),
         loss=LossConfig(clip_high=0.272, aggregation="token", kl="none", importance_cap=2.0),
     ),
 }

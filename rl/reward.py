@@ -6,10 +6,10 @@ A part that no judge could give is None, never 0: then the reward is None, and t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.rubric import Verdict, parse_verdict, score_reward
+from core.sections import analysis_faults, self_score, split_proof
 from meta_verifier.reward import meta_verifier_reward
 from policy.loops import find_loop
-from proofs.rubric import Verdict, parse_verdict, score_reward
-from proofs.sections import analysis_faults, self_score, split_proof
 from prover.reward import ALPHA, BETA, prover_reward
 from verifier.reward import verifier_reward
 

@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
-from proofs.config import STRICT, Positive, settings
-from proofs.errors import LemmataError
-from proofs.rubric import answer_part
+from core.config import STRICT, Positive, settings
+from core.errors import LemmataError
+from core.rubric import answer_part
 from rl.presets import Above
 
 WORKER = Path(__file__).with_name("reward_answer_worker.py")

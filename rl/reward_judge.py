@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from policy.judgment import read_judgment
+
+from core.ids import digest
+from core.rubric import answer_part
+from core.templates import fill, make_fence
 from policy.interface import Completion, Policy, Prompt, Sampling, user_prompt
-from policy.judgement import read_judgement
-from proofs.ids import digest
-from proofs.rubric import answer_part
-from proofs.templates import fill, make_fence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ def rubric_prompt(task: str, answer: str, rubric: str) -> Prompt:
 
 def read_gradings(gradings: Sequence[Completion], quoted: str) -> RubricScore:
     """The score of several gradings of the answer ``quoted``; those that cannot be read are left out, and said."""
-    judgements = [read_judgement(grading, quoted) for grading in gradings]
-    scores = [judgement["score"] for judgement in judgements if judgement["score"] is not None]
-    faults = tuple(judgement["fault"] for judgement in judgements if judgement["fault"] is not None)
+    judgments = [read_judgment(grading, quoted) for grading in gradings]
+    scores = [judgment["score"] for judgment in judgments if judgment["score"] is not None]
+    faults = tuple(judgment["fault"] for judgment in judgments if judgment["fault"] is not None)
     return RubricScore(sum(scores) / len(scores) if scores else None, tuple(gradings), faults, _identity())
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from proofs.config import STRICT, Count, Positive, settings
+from core.config import STRICT, Count, Positive, settings
 from rl.reward import Reward, add_parts
 
 Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "pt", "ru", "th", "zh"]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from core.ids import clean_text, derive_seed
 from model.engine import Completion, Engine, Sampling
-from proofs.ids import clean_text, derive_seed
 from rl.reward import Reward
 from rl.reward_shape import ShapeConfig, shape
 from rl.task import Answer, Task

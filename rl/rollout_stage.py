@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
+from core.ids import derive_seed
 from model.engine import Engine, EngineConfig, Sampling
-from model.initialise import empty_model
+from model.initialize import empty_model
 from model.transformer import DsaModel
-from proofs.ids import derive_seed
 from rl.config import RolloutConfig
 from rl.learner import Learner
 from rl.reward_shape import ShapeConfig
@@ -68,7 +68,7 @@ class RolloutStage:
         return rollout_parts(tries, parallel)
 
     def weights_changed(self) -> None:
-        """After an optimiser's step: the engine goes on with the new weights."""
+        """After an optimizer's step: the engine goes on with the new weights."""
         if self.engine.module is not self.learner.module:
             self.engine.load_weights(self.learner.parallel.whole_weights(self.learner.module))
         else:
@@ -103,7 +103,7 @@ class RolloutStage:
         alone = self.learner.parallel.world == 1
         config = EngineConfig(
             cache_tokens=self.settings.cache_tokens,
-            most_sequences=self.settings.sequences,
+            max_sequences=self.settings.sequences,
             keep_routing=self.keep.routing,
             keep_selection=self.keep.selection,
         )
@@ -124,7 +124,7 @@ class RolloutStage:
             top_k=sampling.top_k,
             max_tokens=sampling.max_tokens,
             seed=derive_seed(self.learner.seed, *purpose),
-            keep_masks=self.keep.sampling_mask,
+            record_sampling_masks=self.keep.sampling_mask,
         )
 
     @property

@@ -74,7 +74,7 @@ def by_prompt(samples: Sequence[Sample]) -> list[list[int]]:
 def micro_batches(samples: Sequence[Sample], tokens: int) -> Iterator[list[int]]:
     """The samples' numbers in batches of at most ``tokens`` computed tokens; a prompt's samples stay together.
 
-    Long answers come first, so that neighbours are of similar length. A single prompt with its samples may exceed it.
+    Long answers come first, so that neighbors are of similar length. A single prompt with its samples may exceed it.
     """
     batch: list[int] = []
     total = 0
@@ -129,7 +129,7 @@ def answer_logits(
 ) -> tuple[Tensor, Tensor]:
     """The logits [P, V] that predict the answers' tokens, one answer after the other, and the indexers' mean KL.
 
-    Samples of the same prompt are neighbours in ``ordered`` (`by_prompt`). Raises as `score`.
+    Samples of the same prompt are neighbors in ``ordered`` (`by_prompt`). Raises as `score`.
     """
     device = module.model.embed_tokens.weight.device
     packed, groups = _packed(ordered, device)
@@ -157,7 +157,7 @@ def _predicting(packed: Packed, ordered: Sequence[Sample]) -> Tensor:
 
 def _masks(sample: Sample) -> list[Tensor | None]:
     if sample.masks is None:
-        raise ValueError("the sampling mask is to be kept, and the rollout recorded none: sample with keep_masks")
+        raise ValueError("no sampling mask was recorded by the rollout: sample with record_sampling_masks")
     return sample.masks
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from core.config import read_config
+from core.errors import LemmataError
+from core.templates import Templates
 from lab.prompts import SYMBOLS
 from lab.prompts import templates as lab_templates
 from model.config import ModelConfig
 from model.errors import ModelError
-from model.initialise import new_model
+from model.initialize import new_model
 from model.loading import load_model
 from model.tokenizer import train_tokenizer
 from model.transformer import DsaModel
-from proofs.config import read_config
-from proofs.errors import LemmataError
-from proofs.templates import Templates
 from rl.checkpoint import Checkpoints
 from rl.config import RoleName, TrainConfig
 from rl.judge import Judges

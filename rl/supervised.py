@@ -127,7 +127,7 @@ def encode(learner: Learner, example: Example, learn_prompt: bool = False) -> En
 
 
 def micro_batches(batch: Sequence[Encoded], tokens: int) -> Iterator[list[Encoded]]:
-    """The examples in parts of at most ``tokens``, neighbours of similar length; a longer one stands alone."""
+    """The examples in parts of at most ``tokens``, neighbors of similar length; a longer one stands alone."""
     part: list[Encoded] = []
     total = 0
     for one in sorted(batch, key=lambda one: -len(one.ids)):

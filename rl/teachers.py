@@ -7,11 +7,11 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
+from core.errors import LemmataError
 from model.errors import ModelError
 from model.loading import load_model
 from model.tokenizer import load_tokenizer
 from model.transformer import DsaModel
-from proofs.errors import LemmataError
 from rl.learner import Learner
 from rl.task import Task
 from rl.tasks.mixed import MixedTask

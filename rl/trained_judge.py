@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.errors import LemmataError
+from core.ids import clean_text, derive_seed, digest
 from model.chat import Chat
 from model.engine import Completion, Engine, EngineConfig, Sampling
 from model.errors import ModelError
 from model.loading import load_model
-from proofs.errors import LemmataError
-from proofs.ids import clean_text, derive_seed, digest
 from rl.judge import JudgesConfig
 from rl.task import Answer
 
@@ -28,7 +28,7 @@ class TrainedJudge:
         self.engine = Engine(
             module.requires_grad_(False),
             tokenizer,
-            EngineConfig(cache_tokens=CACHE_TOKENS, most_sequences=SEQUENCES),
+            EngineConfig(cache_tokens=CACHE_TOKENS, max_sequences=SEQUENCES),
         )
 
     def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from core.errors import LemmataError
 from model.balance import move_biases
-from proofs.errors import LemmataError
 from rl.checkpoint import Checkpoints, load_optimizer, optimizer_state
 from rl.config import OptimizerConfig, TrainConfig
 from rl.distill_stage import DistillStage
@@ -124,9 +124,9 @@ class Trainer:
         norm = clip_gradients(weights, settings.clip_norm) if weights else 0.0
         self._check(stage, {"gradient_norm": norm})
         optimizer.step()
-        if settings.balance_speed:
+        if settings.bias_update_speed:
             self.learner.parallel.sum_tensors(self.learner.loads)
-            move_biases(self.learner.module.model, self.learner.loads, settings.balance_speed)
+            move_biases(self.learner.module.model, self.learner.loads, settings.bias_update_speed)
         stage.weights_changed()
         self.step += 1
         values = {**values, "gradient_norm": norm, "learning_rate": rate}

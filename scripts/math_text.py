@@ -2,7 +2,7 @@
 
 Reads the evaluation data as it lies in one folder (`deepseek_math_v2`, `imobench`, `proof_problems`). A problem's hash
 decides the side on which all texts about it fall, so that no proof of a held-out problem is trained on. The same
-problem in other words is not recognised.
+problem in other words is not recognized.
 """
 
 import argparse

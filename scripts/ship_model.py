@@ -16,8 +16,8 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
+from core.store import Run
 from model.card import OURS
-from proofs.store import Run
 
 TARGET = Path(__file__).parents[1] / "model" / "shipped"
 LARGEST = 16 * 10**6  # bytes in the repository
@@ -57,7 +57,7 @@ def main() -> None:
 
 def command(config: dict[str, Any]) -> str:
     """The command that makes a run with these settings: where they differ from those that it has by itself."""
-    with initialize_config_module("conf", version_base="1.3"):
+    with initialize_config_module("lemmata.conf", version_base="1.3"):
         usual = OmegaConf.to_container(compose("cotrain"), resolve=True)
     own = {key: value for key, value in config.items() if key not in {"command", "run", "seed"}}
     return " ".join(["lemmata cotrain", f"seed={config['seed']}", *_changes(own, usual, "")])

@@ -1,11 +1,11 @@
-"""Settings of ``lemmata serve``; conf/serve.yaml comments every key. Imports no torch."""
+"""Settings of ``lemmata serve``; lemmata/conf/serve.yaml comments every key. Imports no torch."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from core.config import STRICT, Name, Positive, settings
 from policy.local_config import Dtype, EngineSettings
-from proofs.config import STRICT, Name, Positive, settings
 
 Seconds = Annotated[float, Field(gt=0)]
 

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, ValidationError
 from serving.errors import ApiError
 from serving.messages import ChatMessage, Strict, Tool
 
-MOST_SAID, MOST_LISTED = 3, 1000  # errors named in one answer; a million are not worth the memory to count them
+MAX_SAID, MAX_LISTED = 3, 1000  # errors named in one answer; a million are not worth the memory to count them
 _VARIANT = re.compile(r"str|constrained-str|list\[.*\]")  # how pydantic names the types of a field that has several
-MOST_STOPS, LONGEST_STOP = 16, 256
+MAX_STOPS, LONGEST_STOP = 16, 256
 
 
 def _off(value: Any) -> Any:
@@ -55,7 +55,7 @@ class Asked(Strict):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=-1, lt=2**31)] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**64)] | None = None
-    stop: StopString | Annotated[list[StopString], Field(max_length=MOST_STOPS)] | None = None
+    stop: StopString | Annotated[list[StopString], Field(max_length=MAX_STOPS)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     ignore_eos: bool | None = None
     # Of no effect on what is generated.
@@ -143,11 +143,11 @@ def read_request(kind: type[R], body: bytes) -> R:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        if error.error_count() > MOST_LISTED:
-            raise ApiError(400, f"more than {MOST_LISTED} fields of the request are unknown or wrong") from None
+        if error.error_count() > MAX_LISTED:
+            raise ApiError(400, f"more than {MAX_LISTED} fields of the request are unknown or wrong") from None
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        said = [_explain(dict(item)) for item in found[:MOST_SAID]]
-        more = [f"and {len(found) - MOST_SAID} more"] if len(found) > MOST_SAID else []
+        said = [_explain(dict(item)) for item in found[:MAX_SAID]]
+        more = [f"and {len(found) - MAX_SAID} more"] if len(found) > MAX_SAID else []
         field = found[0]["loc"][0] if found[0]["loc"] else None
         raise ApiError(400, "; ".join(said + more), param=None if field is None else str(field)[:100]) from None
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
+from core.errors import LemmataError
 from model.engine import EngineConfig
 from model.errors import ModelError
 from model.loading import check_model
-from proofs.errors import LemmataError
 from serving.config import ServeConfig
 from serving.replica import Replica
 from serving.server import LAST_RESORT, address_of, listening_socket, read_key

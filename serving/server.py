@@ -10,11 +10,11 @@ from pathlib import Path
 
 import uvicorn
 
+from core.errors import LemmataError
 from model.chat import Chat
 from model.engine import Engine, EngineConfig, EngineService
 from model.errors import ModelError
 from model.loading import load_model
-from proofs.errors import LemmataError
 from serving.app import make_app
 from serving.backend import Backend
 from serving.config import ServeConfig

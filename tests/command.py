@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lemmata.cli import main
-from tests.fake_server import Behaviour, FakeServer, role_of, well_behaved
+from tests.fake_server import Behavior, FakeServer, role_of, well_behaved
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class Served:
 
 
 @contextmanager
-def serving(behaviour: Behaviour = well_behaved) -> Iterator[Served]:
+def serving(behavior: Behavior = well_behaved) -> Iterator[Served]:
     """A fake server in a thread, while the block runs."""
-    server = FakeServer(behaviour)
+    server = FakeServer(behavior)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -9,10 +9,10 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from proofs.config import read_config
-from proofs.store import Run
+from core.config import read_config
+from core.store import Run
 from rl.recipe.config import CotrainConfig
-from rl.recipe.plan import TEST_ANALYSES, Label, Measure, Select, Train, plan
+from rl.recipe.plan import TEST_ANALYZES, Label, Measure, Select, Train, plan
 
 Record = dict[str, Any]
 SCORES = (0.0, 0.5, 1.0)
@@ -20,7 +20,7 @@ SCORES = (0.0, 0.5, 1.0)
 
 def smoke_config(*overrides: str) -> Record:
     """Settings of the smallest recipe, as the command line would give them."""
-    with initialize_config_module("conf", version_base="1.3"):
+    with initialize_config_module("lemmata.conf", version_base="1.3"):
         config = compose("cotrain", ["recipe=smoke", *overrides])
     value = OmegaConf.to_container(config, resolve=True)
     assert isinstance(value, dict)
@@ -85,7 +85,7 @@ def measured(
                 rated = {"label": label, "score": score, "quality": float(chance.random() < skill), "tokens": 30}
                 rows.append({**coordinates(number), "case": number, **rated})
         yield name, rows
-    for name in ("meta-verifier.jsonl", *(["meta-verifier-real.jsonl"] if step.analyses == TEST_ANALYSES else [])):
+    for name in ("meta-verifier.jsonl", *(["meta-verifier-real.jsonl"] if step.analyses == TEST_ANALYZES else [])):
         rows = []
         for number in numbers:
             quality = SCORES[chance.randrange(3)]

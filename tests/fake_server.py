@@ -19,7 +19,7 @@ PHRASE = "Based on my evaluation, the final overall score should be:"
 META_PHRASE = 'Based on my analysis, I will rate the "solution evaluation" as:'
 
 Reply = tuple[int, Mapping[str, str], bytes] | None
-Behaviour = Callable[[Mapping[str, Any], "FakeServer"], Awaitable[Reply]]
+Behavior = Callable[[Mapping[str, Any], "FakeServer"], Awaitable[Reply]]
 
 
 def role_of(prompt: str) -> str:
@@ -73,7 +73,7 @@ async def well_behaved(body: Mapping[str, Any], server: "FakeServer") -> Reply:
     return json_reply(completion(body, texts))
 
 
-def with_faults(share: float, seed: int) -> Behaviour:
+def with_faults(share: float, seed: int) -> Behavior:
     """A share of requests fails in one of the ways real servers do; the same request passes on another try."""
     generator = random.Random(seed)
 
@@ -101,7 +101,7 @@ FAULTS: list[Reply] = [
 class FakeServer:
     """Serves chat completions on a port of 127.0.0.1. ``served`` lists (seed, n) of completed answers in order."""
 
-    behaviour: Behaviour = well_behaved
+    behavior: Behavior = well_behaved
     delay: float = 0.0
     log: Path | None = None
     faults: int = 0
@@ -133,7 +133,7 @@ class FakeServer:
             self.requests.append(body)
         if self.delay:
             await asyncio.sleep(self.delay)
-        reply = await self.behaviour(body, self)
+        reply = await self.behavior(body, self)
         if reply is None:
             return False
         status, headers, content = reply
@@ -163,8 +163,8 @@ def main() -> None:
     options = parser.parse_args()
 
     async def serve() -> None:
-        behaviour = with_faults(options.faults, options.seed) if options.faults else well_behaved
-        server = FakeServer(behaviour, options.delay, options.log, keep_requests=False)
+        behavior = with_faults(options.faults, options.seed) if options.faults else well_behaved
+        server = FakeServer(behavior, options.delay, options.log, keep_requests=False)
         print(await server.start(options.port), flush=True)
         await asyncio.Event().wait()
 

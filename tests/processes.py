@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proofs.log import read_log
-from proofs.records import to_json
+from core.log import read_log
+from core.records import to_json
 
 ROOT = Path(__file__).parents[1]
 LONGEST = 120.0  # seconds; only ever reached by a hang

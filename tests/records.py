@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from proofs.records import Analysis, Label, Problem, Proof, Record, Review, Selection, Usage
-from proofs.store import Run
+from core.records import Analysis, Label, Problem, Proof, Record, Review, Selection, Usage
+from core.store import Run
 from tests.scripted import analysis_text, proof_text, review_text
 
 PROBLEM = Problem(id="p", statement="Prove A.", name="one", source="here")

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from core.ids import digest
+from core.log import ProblemLog, read_log
+from core.problems import single_problem
+from core.records import Generated, Problem, Record, Selection, Usage
+from core.templates import Templates
 from meta_verifier.role import MetaVerifier
 from policy.guard import BudgetConfig, Guard
 from policy.interface import Completion, Policy, Prompt, Sampling
 from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
-from proofs.ids import digest
-from proofs.log import ProblemLog, read_log
-from proofs.problems import single_problem
-from proofs.records import Generated, Problem, Record, Selection, Usage
-from proofs.templates import Templates
 from prover.role import Prover
 from refine.assess import Judge
 from refine.config import RefineConfig

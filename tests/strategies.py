@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from proofs.records import Analysis, Grading, Label, Problem, Proof, Record, Refusal, Review, Selection, Usage
+from core.records import Analysis, Grading, Label, Problem, Proof, Record, Refusal, Review, Selection, Usage
 
 # Any text that UTF-8 can hold: NUL, separators that some readers take for line ends, right-to-left marks, emoji.
 text = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(

@@ -10,17 +10,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"conf"},
+    {"core"},
     {"kernels"},
     {"model"},
-    {"proofs"},
     {"policy"},
     {"serving"},
     {"prover", "verifier", "meta_verifier"},
     {"refine"},
     {"lab"},
     {"rl"},
-    {"contest", "explorer"},
+    {"evaluation", "explorer"},
     {"lemmata"},
 ]
 LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
@@ -59,7 +58,7 @@ def test_imports_point_down() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["proofs", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "contest", "lemmata"]
+    "package", ["core", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "evaluation", "lemmata"]
 )
 def test_the_loop_imports_nothing_heavy(package: str) -> None:
     for path, tree in sources():

@@ -22,8 +22,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_configs_and_prompts_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert "conf/refine/paper.yaml" in names
-    assert "proofs/prompts/proof_verification.txt" in names
+    assert "lemmata/conf/refine/paper.yaml" in names
+    assert "core/prompts/proof_verification.txt" in names
     assert "lab/prompts/proof_verification.txt" in names
     assert "model/chat_template.jinja" in names
     assert "model/shipped/domain.json" in names

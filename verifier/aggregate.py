@@ -1,11 +1,11 @@
-"""From n analyses with m reviews each to one judgement of a proof. Pure functions."""
+"""From n analyses with m reviews each to one judgment of a proof. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import pstdev
 from typing import Literal
 
-from proofs.config import STRICT, Positive, Share, settings
+from core.config import STRICT, Positive, Share, settings
 
 Validity = Literal["confirmed", "refuted", "open"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from proofs.config import STRICT, Positive, Share, settings
+from core.config import STRICT, Positive, Share, settings
 from verifier.aggregate import Judged, validity
 
 

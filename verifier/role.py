@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from policy.judgment import read_judgment
+
+from core.records import Analysis, Proof
+from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
-from policy.judgement import read_judgement
 from policy.recorder import Call, Recorder, Then
-from proofs.records import Analysis, Proof
-from proofs.templates import Templates
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ class Verifier:
     templates: Templates
     sampling: Sampling
 
-    async def analyse(
+    async def analyze(
         self, recorder: Recorder, then: Then[Analysis, T], *, proof: Proof, indices: Sequence[int]
     ) -> list[T]:
         """Independent analyses number ``indices`` of one proof; ``then`` runs on each as soon as it is written.
@@ -46,4 +47,4 @@ class Verifier:
 
 def build_analysis(common: dict[str, Any], completion: Completion, *, proof_id: str, quoted: str) -> Analysis:
     """The record of a verifier's answer about the proof ``quoted``."""
-    return Analysis(**common, proof_id=proof_id, **read_judgement(completion, quoted))
+    return Analysis(**common, proof_id=proof_id, **read_judgment(completion, quoted))

@@ -4,11 +4,11 @@ from html import escape
 
 import streamlit as st
 
+from core.records import Analysis, Proof
 from explorer.figures import proof_figures
 from explorer.lineage import critique_rows, differences, edges
 from explorer.ui.parts import badge, crumbs, link, model_text, note
 from explorer.ui.site import chosen_log, chosen_run, record_row
-from proofs.records import Analysis, Proof
 
 
 def show() -> None:

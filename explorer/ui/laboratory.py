@@ -4,6 +4,7 @@ from html import escape
 
 import streamlit as st
 
+from core.records import Analysis, Proof
 from explorer.index import LogIndex
 from explorer.laboratory import SHIPPED, Live, at_the_end, exact, steps, weights_in
 from explorer.runs import RunIndex
@@ -11,7 +12,6 @@ from explorer.ui.parts import badge, model_text, note
 from explorer.ui.site import query
 from lab.defects import Verdict
 from lab.generator import LEVELS, families, generate
-from proofs.records import Analysis, Proof
 
 HEIGHT = 120
 
@@ -55,7 +55,7 @@ def checked(statement: str, body: str) -> None:
         note(f"The lab cannot decide this statement: {verdict}")
         return
     st.html(f"{badge(verdict.score)} &nbsp; {_words(verdict)}")
-    st.html(f'<pre class="lm-steps">{_coloured(body, verdict)}</pre>')
+    st.html(f'<pre class="lm-steps">{_colored(body, verdict)}</pre>')
     for defect in at_the_end(body, verdict):
         st.html(f'<span class="lm-small">at the end: <b>{escape(defect.kind)}</b>: {escape(defect.message)}</span>')
 
@@ -64,7 +64,7 @@ def _words(verdict: Verdict) -> str:
     return "no defect" if not verdict.defects else f"{len(verdict.defects)} defect{'s' * (len(verdict.defects) > 1)}"
 
 
-def _coloured(body: str, verdict: Verdict) -> str:
+def _colored(body: str, verdict: Verdict) -> str:
     """The steps of a proof as HTML: green where they hold, red or ochre where they do not, with the reason."""
     parts = []
     for step in steps(body, verdict):

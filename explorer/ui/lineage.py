@@ -11,7 +11,7 @@ from explorer.runs import Found
 from explorer.ui.parts import badge, href, link, note, notes, number, table
 from explorer.ui.problem import crumbs_below, problem_of, title_of
 from explorer.ui.site import chosen_log, chosen_run, query
-from explorer.ui.style import score_colour
+from explorer.ui.style import score_color
 
 
 def show() -> None:
@@ -36,8 +36,8 @@ def show() -> None:
     addresses = {
         proof.row.id: href("proof", run=run.name, problem=log.problem_id, proof=proof.row.id) for proof in shown
     }
-    colours = {proof.row.id: score_colour(proof.judged) for proof in shown}
-    st.graphviz_chart(graph(shown, log, colours, addresses, target))
+    colors = {proof.row.id: score_color(proof.judged) for proof in shown}
+    st.graphviz_chart(graph(shown, log, colors, addresses, target))
     st.caption("Each box is a proof with its judges' mean, rounds from left to right; the chosen proof has a frame.")
     _steps(run, log, {proof.row.id: proof for proof in proofs}, target)
 

@@ -9,7 +9,7 @@ from explorer.runs import Found
 from explorer.ui.parts import badge, href, note, number, paged, table
 from explorer.ui.site import indexed, query, runs
 
-MOST_RUNS = 8
+MAX_RUNS = 8
 
 
 def show() -> None:
@@ -18,7 +18,7 @@ def show() -> None:
     usable = [run for run in runs() if not run.trouble and not run.trains]
     asked = [name for name in query("runs").split(",") if name in {run.name for run in usable}]
     names = st.multiselect("Runs", [run.name for run in usable], default=asked or [run.name for run in usable[:3]])
-    chosen = [run for run in usable if run.name in names][:MOST_RUNS]
+    chosen = [run for run in usable if run.name in names][:MAX_RUNS]
     if not chosen:
         note("Choose one run or more.")
         return

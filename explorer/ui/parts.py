@@ -1,4 +1,4 @@
-"""Parts of pages. Whatever comes from a run goes through ``escape`` into HTML, or through `normalise` into Markdown."""
+"""Parts of pages. Whatever comes from a run goes through ``escape`` into HTML, or through `normalize` into Markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from explorer.maths import normalise
+from explorer.maths import normalize
 from explorer.ui.style import score_class
 
 PER_PAGE = 50
@@ -37,7 +37,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def badge(score: float | None, words: str | None = None, title: str = "") -> str:
-    """A score on its colour, as HTML."""
+    """A score on its color, as HTML."""
     shown = escape(words if words is not None else number(score))
     return f'<span class="lm-badge {score_class(score)}" title="{escape(title)}">{shown}</span>'
 
@@ -97,7 +97,7 @@ def crumbs(*parts: str) -> None:
 def model_text(text: str, key: str) -> None:
     """A text that a model or a data file wrote, with its mathematics."""
     with st.container(key=f"text-{key}"):
-        st.markdown(normalise(text), anchors=False)
+        st.markdown(normalize(text), anchors=False)
 
 
 def raw(text: str) -> None:
@@ -113,13 +113,13 @@ def folded(title: str, text: str | None) -> None:
 
 
 def dot(score: float | None, address: str, title: str, *, selected: bool) -> str:
-    """A small coloured square that leads to a proof, as HTML."""
+    """A small colored square that leads to a proof, as HTML."""
     classes = f"lm-dot {score_class(score)}{' sel' if selected else ''}"
     return f'<a class="{classes}" href="{escape(address)}" title="{escape(title)}"></a>'
 
 
 def histogram(counts: Mapping[str, tuple[int, float | None]]) -> None:
-    """Bars by name: how many, and the score that colours them."""
+    """Bars by name: how many, and the score that colors them."""
     most = max([count for count, _ in counts.values()] or [1]) or 1
     bars = "".join(
         f'<div class="{score_class(score) or "lm-dot"}" style="height:{100 * count / most:.1f}%">'

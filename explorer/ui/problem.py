@@ -4,6 +4,7 @@ from html import escape
 
 import streamlit as st
 
+from core.records import Problem
 from explorer.figures import ProofFigures, proof_figures
 from explorer.index import LogIndex
 from explorer.runs import Found
@@ -23,7 +24,6 @@ from explorer.ui.parts import (
 )
 from explorer.ui.run import dots
 from explorer.ui.site import chosen_log, chosen_run
-from proofs.records import Problem
 
 
 def show() -> None:

@@ -5,6 +5,7 @@ from html import escape
 
 import streamlit as st
 
+from core.records import Analysis, Generated, Problem, Proof, Review
 from explorer.figures import ProofFigures, proof_figures, review_validity
 from explorer.index import LogIndex, Row, children
 from explorer.laboratory import exact
@@ -29,9 +30,8 @@ from explorer.ui.parts import (
 from explorer.ui.problem import crumbs_below, problem_of, title_of
 from explorer.ui.site import chosen_log, chosen_run, query, record_row
 from lab.defects import Verdict
-from proofs.records import Analysis, Generated, Problem, Proof, Review
 
-ANALYSES_PER_PAGE = 8
+ANALYZES_PER_PAGE = 8
 VALIDITY = {"confirmed": ("valid", 1.0), "refuted": ("invalid", 0.0), "open": ("open", None)}
 
 
@@ -139,7 +139,7 @@ def _analyses(run: Found, log: LogIndex, row: Row, figures: ProofFigures) -> Non
     asked = query("analysis")
     if asked in log.by_id:
         analyses.sort(key=lambda child: child.id != asked)
-    for place, child in enumerate(paged(analyses, "analyses", ANALYSES_PER_PAGE)):
+    for place, child in enumerate(paged(analyses, "analyses", ANALYZES_PER_PAGE)):
         _analysis(run, log, child, judged, opened=child.id == asked or (not asked and place == 0))
 
 

@@ -5,11 +5,11 @@ from html import escape
 
 import streamlit as st
 
+from core.errors import LemmataError
+from core.records import to_json
 from explorer.index import LogIndex, Row
 from explorer.ui.parts import crumbs, link, raw
 from explorer.ui.site import chosen_run, index_of, query
-from proofs.errors import LemmataError
-from proofs.records import to_json
 
 
 def show() -> None:

@@ -1,4 +1,4 @@
-"""One run: its totals and its problems, each with its attempts as coloured squares."""
+"""One run: its totals and its problems, each with its attempts as colored squares."""
 
 from html import escape
 
@@ -18,7 +18,7 @@ SHOWN = {
     "over": "Over-accepted",
     "unjudged": "No verdict",
 }
-MOST_DOTS = 128
+MAX_DOTS = 128
 
 
 def show() -> None:
@@ -94,7 +94,7 @@ def _row(run: Found, log: LogIndex, figure: ProblemFigures) -> list[str]:
 
 
 def dots(run: Found, problem_id: str, proofs: list[ProofFigures]) -> str:
-    """The attempts at a problem, coloured by what judges say, as HTML."""
+    """The attempts at a problem, colored by what judges say, as HTML."""
     squares = [
         dot(
             proof.judged,
@@ -102,7 +102,7 @@ def dots(run: Found, problem_id: str, proofs: list[ProofFigures]) -> str:
             f"round {proof.row.round}: judged {number(proof.judged)}, self {number(proof.self_score)}",
             selected=proof.selected,
         )
-        for proof in proofs[:MOST_DOTS]
+        for proof in proofs[:MAX_DOTS]
     ]
-    more = f'<span class="lm-soft lm-small">+{len(proofs) - MOST_DOTS}</span>' if len(proofs) > MOST_DOTS else ""
+    more = f'<span class="lm-soft lm-small">+{len(proofs) - MAX_DOTS}</span>' if len(proofs) > MAX_DOTS else ""
     return f'<div class="lm-dots">{"".join(squares)}{more}</div>'

@@ -7,11 +7,11 @@ from typing import Protocol
 
 import streamlit as st
 
+from core.errors import LemmataError
 from explorer.config import ExplorerConfig, from_arguments
 from explorer.index import LogIndex, Row
 from explorer.runs import Found, RunIndex, find_runs
 from explorer.ui.parts import note
-from proofs.errors import LemmataError
 
 
 class Page(Protocol):

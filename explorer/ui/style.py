@@ -1,4 +1,4 @@
-"""Colours and CSS. All of it is constant: nothing of a run ever enters a style sheet."""
+"""Colors and CSS. All of it is constant: nothing of a run ever enters a style sheet."""
 
 # The sign for the end of a proof. As a character it would be taken for the address of a picture.
 ICON = (
@@ -79,6 +79,6 @@ def score_class(score: float | None) -> str:
     return "lm-right" if score >= 0.995 else "lm-wrong" if score < 0.25 else "lm-half"
 
 
-def score_colour(score: float | None) -> str:
-    """The same as a colour."""
+def score_color(score: float | None) -> str:
+    """The same as a color."""
     return {"": NONE, "lm-right": RIGHT, "lm-half": HALF, "lm-wrong": WRONG}[score_class(score)]

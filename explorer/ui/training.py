@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.errors import LemmataError
 from explorer.plots import line_plot
 from explorer.runs import Found
 from explorer.training import Curve, curves, extremes, read_lines, rollout_files, smoothed, spreads, stages
 from explorer.ui.parts import badge, crumbs, facts, folded, link, model_text, note, number, table
 from explorer.ui.runs import progress_words, settings_text
 from explorer.ui.site import query, run_named, runs
-from proofs.errors import LemmataError
 
 # Plots by title: names of metrics (a final * stands for any rest), and the ends of the axis where they are known.
 PLOTS: dict[str, tuple[tuple[str, ...], float | None, float | None]] = {

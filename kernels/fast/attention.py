@@ -52,7 +52,7 @@ def decode_kernel(
     C: tl.constexpr, R: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, HALVES: tl.constexpr,
     BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr, BRANCH: tl.constexpr,
 ):  # fmt: skip
-    """part_BNHC, normalised within its split, and lse_BNH of one sequence, one split of its list, and BH heads."""
+    """part_BNHC, normalized within its split, and lse_BNH of one sequence, one split of its list, and BH heads."""
     sequence, split, splits = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.num_programs(1)
     head = tl.program_id(2) * BH + tl.arange(0, BH)
     in_head = head < heads

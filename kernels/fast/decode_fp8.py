@@ -125,7 +125,7 @@ def decode_kernel(
     C: tl.constexpr, R: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, GROUPS: tl.constexpr,
     BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """part_BNHC, normalised within its split, and lse_BNH of one sequence, one split of its list, and BH heads.
+    """part_BNHC, normalized within its split, and lse_BNH of one sequence, one split of its list, and BH heads.
 
     Rows lie ``units`` times 16 bytes apart: so Triton knows that each field may be loaded 16 bytes at a time.
     """

@@ -106,7 +106,7 @@ def attend(
 ):  # fmt: skip
     """Softmax attention of BH heads over entries [begin, end) of a list.
 
-    Returns the maximum and the sum of the softmax, base 2, and the unnormalised latents [BH, BC] twice.
+    Returns the maximum and the sum of the softmax, base 2, and the unnormalized latents [BH, BC] twice.
     """
     top = tl.full((BH,), NO_LOGIT, tl.float32)
     total = tl.zeros((BH,), tl.float32)

@@ -82,7 +82,7 @@ def with_term(sentences: Sentences, spot: Spot, expr: Expr) -> Sentences:
 
 
 def without_term(sentences: Sentences, spot: Spot) -> Sentences | None:
-    """The derivation without an expression, its neighbours joined; None where they are not joined by =."""
+    """The derivation without an expression, its neighbors joined; None where they are not joined by =."""
     chain = chain_at(sentences, spot.sentence, spot.part)
     terms, relations = list(chain.terms), list(chain.relations)
     if len(terms) == 1:

@@ -60,7 +60,7 @@ def _carried(sentences: Sentences, path: list[Spot], at: int, wrong: Expr) -> Se
     return sentences
 
 
-def cancelling_slip(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit | None:
+def canceling_slip(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit | None:
     """A slip that is undone one or two steps later, so that the result is right."""
     found = [path for path in paths(sentences) if len(path) > 2]
     if not found:

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib import resources
 
-from proofs.templates import REQUIRED, Templates
+from core.templates import REQUIRED, Templates
 
 # What a tokenizer of the lab's texts keeps apart: digits, variables, names of sequences, signs with their spaces, and
 # ends of lines: a token that held the last words of a proof and the verdict on it would decide both at once.

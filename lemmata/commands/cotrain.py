@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from core.config import read_config
+from core.errors import LemmataError
+from core.store import Run
 from lemmata.training import MAY_CHANGE as OF_TRAINING
 from lemmata.training import TrainingReport, asked_to_stop, library, say, settings_digest
-from proofs.config import read_config
-from proofs.errors import LemmataError
-from proofs.store import Run
 from rl.recipe.config import CotrainConfig
 
 # Steps of training are no such thing here: what follows a step rests on how far it went.

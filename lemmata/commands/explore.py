@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 
 import explorer
+from core.config import read_part
+from core.errors import LemmataError
 from explorer.config import ExplorerConfig, to_argument
 from lemmata.terminal import plain
-from proofs.config import read_part
-from proofs.errors import LemmataError
 
 QUIET = ("--server.headless=true", "--browser.gatherUsageStats=false", "--server.fileWatcherType=none")
 

@@ -5,16 +5,16 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from core.columns import Columns
+from core.config import STRICT, Count, Name, Positive, read_config, read_part, settings
+from core.errors import LemmataError
+from core.problems import load_problems, single_problem
+from core.records import Problem, Proof, Selection
 from lab.generator import generate
 from lemmata.domain import SHIPPED, prover_model, with_warning
 from lemmata.report import report
 from lemmata.session import Session, open_session
 from lemmata.trace import trace
-from proofs.columns import Columns
-from proofs.config import STRICT, Count, Name, Positive, read_config, read_part, settings
-from proofs.errors import LemmataError
-from proofs.problems import load_problems, single_problem
-from proofs.records import Problem, Proof, Selection
 from refine.config import RefineConfig
 from refine.loop import Loop, selection_id
 

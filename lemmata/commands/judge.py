@@ -4,17 +4,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+from core.config import read_config, read_part
+from core.errors import LemmataError
+from core.ids import digest
+from core.log import read_log
+from core.records import Analysis, Label, Problem, Proof, Record
+from core.store import Run, now
 from lemmata.commands.transfer import SourceConfig, transfer
 from lemmata.report import report
 from lemmata.session import Session, open_session
 from policy.interface import gather_all
 from policy.recorder import Recorder
-from proofs.config import read_config, read_part
-from proofs.errors import LemmataError
-from proofs.ids import digest
-from proofs.log import read_log
-from proofs.records import Analysis, Label, Problem, Proof, Record
-from proofs.store import Run, now
 from refine.assess import Judge, JudgeConfig
 from verifier.aggregate import is_accepted
 from verifier.autolabel import LabelConfig, auto_label
@@ -54,14 +54,14 @@ def review_command(config: dict[str, Any]) -> int:
 def label_command(config: dict[str, Any]) -> int:
     """Automatic labels of every proof of the source."""
     source, settings = read_part(SourceConfig, config), _judge_settings(config)
-    labelling = read_config(LabelConfig, config["label"], "label")
+    labeling = read_config(LabelConfig, config["label"], "label")
     with open_session("label", config) as session:
         judge = session.judge(settings)
 
         async def label(recorder: Recorder, proof: Proof) -> None:
             name = digest("label", "auto", proof.id)
             if name not in recorder.log and proof.body is not None:
-                recorder.log.append([await _label(judge, recorder, proof, labelling, name)])
+                recorder.log.append([await _label(judge, recorder, proof, labeling, name)])
 
         return _judge_all(session, source, label, _is_no_auto_label)
 

@@ -1,16 +1,16 @@
-"""``lemmata lab generate``: theorems with exact truth, labelled proofs and labelled analyses, as a table."""
+"""``lemmata lab generate``: theorems with exact truth, labeled proofs and labeled analyses, as a table."""
 
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
 
+from core.config import STRICT, Count, Name, Positive, read_part, settings
+from core.errors import LemmataError
 from lab.generator import HELD_OUT_LEVEL, LEVELS, families
 from lab.items import Stream
 from lab.table import WHAT, rows, write_table
 from lemmata.terminal import plain
-from proofs.config import STRICT, Count, Name, Positive, read_part, settings
-from proofs.errors import LemmataError
 
 
 @settings(frozen=True, config=STRICT)

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
+from core.config import read_part
+from core.errors import LemmataError
 from lemmata.terminal import plain
-from proofs.config import read_part
-from proofs.errors import LemmataError
 from rl.merging.config import MergeConfig
 
 NEEDS = ("torch", "transformers", "safetensors", "tokenizers")

@@ -7,14 +7,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from core.config import read_config
+from core.errors import LemmataError
+from core.store import Run, difference
 from lemmata.cotrain_report import unfinished, write_report
 from lemmata.cotrain_tables import Table, headlines
 from lemmata.terminal import plain
-from proofs.config import read_config
-from proofs.errors import LemmataError
-from proofs.store import Run, difference
 from rl.recipe.config import CotrainConfig
-from rl.recipe.summary import summarise
+from rl.recipe.summary import summarize
 
 # What runs of one recipe may differ in: nothing that changes what is learnt, but for the seed.
 MAY_DIFFER = ("run", "seed", "train.threads", "train.loggers", "train.rollouts_every", "train.checkpoint")
@@ -33,7 +33,7 @@ def report_command(arguments: Sequence[str]) -> int:
     runs = [Run.read(folder) for folder in folders]
     configs = [recorded_recipe(run) for run in runs]
     _one_recipe(runs)
-    summaries = [summarise(config, run.folder) for config, run in zip(configs, runs, strict=True)]
+    summaries = [summarize(config, run.folder) for config, run in zip(configs, runs, strict=True)]
     write_report(summaries, configs[0].iterations, out)
     console = Console(highlight=False)
     console.print(rich_table(headlines(summaries, configs[0].iterations)))

@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
+from core.config import read_part
+from core.errors import LemmataError
 from lemmata.terminal import plain
-from proofs.config import read_part
-from proofs.errors import LemmataError
 from serving.config import ServeConfig
 
 NEEDS = ("torch", "transformers", "fastapi", "uvicorn")

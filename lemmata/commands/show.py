@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.tree import Tree
 
-from lemmata.report import report, score_words
-from lemmata.terminal import plain
-from proofs.errors import LemmataError
-from proofs.log import read_log
-from proofs.records import (
+from core.errors import LemmataError
+from core.log import read_log
+from core.records import (
     Analysis,
     Generated,
     Grading,
@@ -25,9 +23,11 @@ from proofs.records import (
     Selection,
     to_json,
 )
-from proofs.store import Run
+from core.store import Run
+from lemmata.report import report, score_words
+from lemmata.terminal import plain
 
-MOST_LISTED = 5
+MAX_LISTED = 5
 
 
 def show_command(arguments: Sequence[str]) -> int:
@@ -70,10 +70,10 @@ def find(run: Run, name: str) -> tuple[Record, list[Record]]:
     for path in run.log_paths():
         records = list(read_log(path))
         exact += [(r, records) for r in records if r.id == name or (isinstance(r, Problem) and r.name == name)]
-        begin += [(r, records) for r in records if r.id.startswith(name)][: MOST_LISTED - len(begin)]
+        begin += [(r, records) for r in records if r.id.startswith(name)][: MAX_LISTED - len(begin)]
     matches = exact or begin  # a problem called "1" is found by its name
     if len(matches) > 1:
-        listed = ", ".join(f"{record.kind} {record.id}" for record, _ in matches[:MOST_LISTED])
+        listed = ", ".join(f"{record.kind} {record.id}" for record, _ in matches[:MAX_LISTED])
         raise LemmataError(f"{name!r} names several records: {listed}. Give more of the id.")
     if not matches:
         raise LemmataError(f"{run.folder} holds no record {name!r}. `lemmata show {run.folder}` lists its problems.")

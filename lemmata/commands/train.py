@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.config import read_config
+from core.store import Run
 from lemmata.training import MAY_CHANGE, TrainingReport, asked_to_stop, library, say, settings_digest, silent
-from proofs.config import read_config
-from proofs.store import Run
 from rl.config import TrainConfig
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from rich.console import Console
 
+from core.columns import ProofColumns
+from core.config import STRICT, Name, read_part, settings
+from core.export import export_table
+from core.imported import is_released, records_of_released, records_of_run, records_of_table
+from core.log import ProblemLog
+from core.records import Problem, Record, Selection
+from core.store import Run
 from lemmata.report import report
 from lemmata.terminal import plain
-from proofs.columns import ProofColumns
-from proofs.config import STRICT, Name, read_part, settings
-from proofs.export import export_table
-from proofs.imported import is_released, records_of_released, records_of_run, records_of_table
-from proofs.log import ProblemLog
-from proofs.records import Problem, Record, Selection
-from proofs.store import Run
 
 
 @settings(frozen=True, config=STRICT)

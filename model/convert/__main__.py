@@ -14,7 +14,7 @@ from torch import Tensor
 from model.checkpoint import load_pretrained, save_pretrained
 from model.convert.gqa import convert_gqa
 from model.convert.measure import FIRST, measure
-from model.convert.text import fingerprint, read_documents, stream, tokenise, windows
+from model.convert.text import fingerprint, read_documents, stream, tokenize, windows
 from model.convert.warm_up import WarmUp, warm_up
 from model.errors import ModelError
 from model.tokenizer import load_tokenizer
@@ -33,7 +33,7 @@ def llama(args: argparse.Namespace) -> None:
 def warm_up_indexers(args: argparse.Namespace) -> None:
     """Train the indexers, or go on with it, and write the model."""
     model = load_pretrained(args.source, device=args.device)
-    documents = tokenise(args.source, read_documents(args.text))
+    documents = tokenize(args.source, read_documents(args.text))
     names = ("steps", "batch", "tokens", "lr", "seed", "save_every")
     settings = WarmUp(fingerprint(args.text), **{name: getattr(args, name) for name in names})
     start = time.perf_counter()
@@ -48,7 +48,7 @@ def warm_up_indexers(args: argparse.Namespace) -> None:
 def measure_selections(args: argparse.Namespace) -> None:
     """Print a table, and write it with what it was measured on as JSON."""
     model = load_pretrained(args.model, device=args.device)
-    text = windows(tokenise(args.model, read_documents(args.text)), args.tokens, args.windows)
+    text = windows(tokenize(args.model, read_documents(args.text)), args.tokens, args.windows)
     check_ks(args.top_k, text)
     perplexity, measured = measure(model, text, args.top_k, args.batch)
     machine = torch.cuda.get_device_name() if args.device == "cuda" else platform.processor() or platform.machine()

@@ -19,7 +19,7 @@ from model.checkpoint import fill
 from model.config import ModelConfig
 from model.convert.llama import Llama, read_llama
 from model.errors import ModelError
-from model.initialise import empty_model, initialise
+from model.initialize import empty_model, initialize
 from model.names import checkpoint_tensors, copies
 from model.transformer import DsaModel
 
@@ -51,7 +51,7 @@ def convert_gqa(
     folder = Path(folder)
     source = read_llama(folder)
     config = _config(source, index_n_heads, index_head_dim, index_topk)
-    model = initialise(empty_model(config, dtype, device), seed)
+    model = initialize(empty_model(config, dtype, device), seed)
     weights = checkpoint_tensors(model)
     targets = {name: weight for name, weight in weights.items() if not any(part in name for part in REPLACED)}
     for layer in range(config.num_hidden_layers):
@@ -94,7 +94,7 @@ def _config(source: Llama, index_n_heads: int, index_head_dim: int, index_topk: 
 
 
 def _in_pairs(weight: Tensor, source: Llama) -> Tensor:
-    """Rows of heads from Llama's order of pairs (i, i + d/2) to MLA's neighbours: [heads * d, M] to [heads, d, M]."""
+    """Rows of heads from Llama's order of pairs (i, i + d/2) to MLA's neighbors: [heads * d, M] to [heads, d, M]."""
     weight_h2PM = weight.unflatten(0, (-1, 2, source.head_dim // 2))
     return weight_h2PM.transpose(1, 2).flatten(1, 2)
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from kernels import dispatch
 from model.attention import Attention, AttentionInputs
-from model.rope import rotation
+from model.rope import rope_tables
 from model.transformer import DecoderLayer, DsaModel
 
 Select = Callable[[dispatch.IndexInputs, Tensor], Tensor]  # (indexer's part, positions_BS) to indices_BSK, -1 pads
@@ -159,14 +159,14 @@ def _attention(inputs: AttentionInputs, positions_BS: Tensor, scale: float, part
 def _walk(model: DsaModel, ids_BS: Tensor, select: Select, watch: Watch | None = None) -> Tensor:
     """Normed hidden states [B, S, M] of whole sequences under another selection; ``watch`` sees every layer."""
     positions_BS = torch.arange(ids_BS.shape[1], device=ids_BS.device).expand_as(ids_BS)
-    turn = rotation(model.config, positions_BS)
+    rope = rope_tables(model.config, positions_BS)
     x_BSM = model.model.embed_tokens(ids_BS)
     for layer in model.model.layers:
         assert isinstance(layer, DecoderLayer)
         attention = layer.self_attn
         normed_BSM = layer.input_layernorm(x_BSM)
-        inputs = attention.project(normed_BSM, turn)
-        index = attention.index(normed_BSM, inputs.latent_BSQ, attention.indexer.keys(normed_BSM, turn), turn)
+        inputs = attention.project(normed_BSM, rope)
+        index = attention.index(normed_BSM, inputs.latent_BSQ, attention.indexer.keys(normed_BSM, rope), rope)
         if watch is not None:
             watch(attention, inputs, index, positions_BS)
         attended_BSHC = attention.attend(inputs, positions_BS, select(index, positions_BS))

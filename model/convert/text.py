@@ -31,7 +31,7 @@ def read_documents(path: Path) -> list[str]:
     return documents
 
 
-def tokenise(folder: Path, documents: list[str]) -> list[list[int]]:
+def tokenize(folder: Path, documents: list[str]) -> list[list[int]]:
     """Token ids of each document by the tokenizer.json in a model's folder. Raises ModelError where there is none."""
     path = folder / "tokenizer.json"
     if not path.is_file():

@@ -20,7 +20,7 @@ from model.engine.runner import Runner
 from model.engine.sampler import draw
 from model.engine.scheduler import Scheduler
 from model.engine.sequence import Sequence
-from model.engine.store import PagedStore
+from model.engine.store import PagedKVCache
 from model.engine.text import TextStream, end_tokens, fast_tokenizer
 from model.errors import ModelError
 from model.shards import listed
@@ -33,21 +33,21 @@ Prompt = str | Rows[int]
 class EngineConfig:
     """``cache_tokens`` is the room for all sequences together, in pages of ``page_size``.
 
-    ``most_sequences`` decode side by side; a step takes up ``prefill_tokens`` of waiting prompts. ``keep_routing``
+    ``max_sequences`` decode side by side; a step takes up ``prefill_tokens`` of waiting prompts. ``keep_routing``
     records the experts of every token, ``keep_selection`` the tokens that it attended to. ``speculate`` drafts a token
     with the model's MTP layer in every step.
     """
 
     cache_tokens: int = 65536
     page_size: int = 64
-    most_sequences: int = 64
+    max_sequences: int = 64
     prefill_tokens: int = 2048
     keep_routing: bool = False
     keep_selection: bool = False
     speculate: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("cache_tokens", "page_size", "most_sequences", "prefill_tokens"):
+        for name in ("cache_tokens", "page_size", "max_sequences", "prefill_tokens"):
             if getattr(self, name) < 1:
                 raise ModelError(f"{name}={getattr(self, name)} must be at least 1")
         if self.cache_tokens < self.page_size:
@@ -69,7 +69,7 @@ class Engine:
 
     Same seed, same random numbers, whatever runs beside a request. Its logits can still differ in their last bits: a
     matrix product of another batch size, or a prompt in other chunks, rounds otherwise, and a token whose probability
-    ends within that error of its random number may then fall to its neighbour.
+    ends within that error of its random number may then fall to its neighbor.
     """
 
     def __init__(
@@ -87,10 +87,10 @@ class Engine:
         like = module.model.embed_tokens.weight.detach()
         limit = min(module.config.max_position_embeddings, pages.count * size)
         kept = {"routing": self.config.keep_routing, "selection": self.config.keep_selection}
-        self._store = PagedStore(module.config, layers, pages.count, size, limit, like, **kept)
+        self._store = PagedKVCache(module.config, layers, pages.count, size, limit, like, **kept)
         self._runner = Runner(module, self._store)
         self._drafter = Drafter(self._runner) if self.config.speculate else None
-        self._scheduler = Scheduler(pages, self.config.most_sequences, self.config.prefill_tokens)
+        self._scheduler = Scheduler(pages, self.config.max_sequences, self.config.prefill_tokens)
         self._requests: dict[int, Request] = {}
         self._ids = count()
 
@@ -191,7 +191,7 @@ class Engine:
         Raises ModelError where the new weights are not finite.
         """
         for sequence in reversed(list(self._scheduler.running)):
-            self._scheduler.set_back(sequence)
+            self._scheduler.preempt(sequence)
         self._scheduler.pages.forget()
         check_weights(self.module)
 
@@ -234,7 +234,7 @@ class Engine:
         lasts: list[Tensor] = []
         for place, (sequence, length) in enumerate(chunks):
             self._scheduler.advance(sequence, sequence.cached + length)
-            if not sequence.owed:
+            if not sequence.num_uncached_tokens:
                 group = [sequence, *self._fork(sequence)]
                 ready += group
                 lasts += [hidden_BSM[place, length - 1]] * len(group)

@@ -52,7 +52,7 @@ class Pages:
                 else:
                     self._free.append(page)
 
-    def contents(self, tokens: Sequence[int], known: Sequence[bytes] = ()) -> list[bytes]:
+    def hash_pages(self, tokens: Sequence[int], known: Sequence[bytes] = ()) -> list[bytes]:
         """What names the full pages of ``tokens``, given the first names."""
         names = list(known)
         for start in range(len(names) * self.size, len(tokens) - self.size + 1, self.size):
@@ -71,7 +71,7 @@ class Pages:
             found.append(page)
         return found
 
-    def publish(self, page: int, name: bytes) -> None:
+    def register(self, page: int, name: bytes) -> None:
         """Make a full page known by its content, unless another is."""
         if name not in self._page_of and page not in self._content_of:
             self._page_of[name] = page

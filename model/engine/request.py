@@ -18,7 +18,7 @@ class Sampling:
     first. ``max_tokens`` None: up to the context's end. A completion ends before the first of the ``stop`` strings, or
     with an end-of-text token unless ``ignore_eos``. Completion i draws by ``seed`` + i, so that n completions of one
     request are those of n requests with successive seeds; None: a seed from the system. ``top_logprobs`` likeliest
-    tokens are reported beside each sampled one. ``keep_masks``: report which tokens were left to choose from.
+    tokens are reported beside each sampled one. ``record_sampling_masks``: report which tokens could be drawn.
     Raises ModelError where a number is out of its range.
     """
 
@@ -31,7 +31,7 @@ class Sampling:
     ignore_eos: bool = False
     seed: int | None = None
     top_logprobs: int = 0
-    keep_masks: bool = False
+    record_sampling_masks: bool = False
 
     def __post_init__(self) -> None:
         problems = {

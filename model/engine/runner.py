@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from model.engine.sequence import Sequence
-from model.engine.store import PagedBatch, PagedStore
-from model.rope import rotation
+from model.engine.store import PagedBatch, PagedKVCache
+from model.rope import rope_tables
+from model.router_capture import selections, watch_gates, watch_selections
 from model.transformer import DsaModel
-from model.watch import selections, watch_gates, watch_selections
 
 PADDING = -1
 
@@ -20,7 +20,7 @@ PADDING = -1
 class Runner:
     """Runs ``model`` on chunks of sequences. The store keeps what it has room for of routing and selection."""
 
-    def __init__(self, model: DsaModel, store: PagedStore) -> None:
+    def __init__(self, model: DsaModel, store: PagedKVCache) -> None:
         self.model, self.store = model, store
         self._selections = list(selections(model.model))
 
@@ -46,9 +46,9 @@ class Runner:
         """MTP states [B, S, M] of tokens from rows ``first`` on, whose hidden states and next tokens ``chunks`` are."""
         batch, next_BS = self._batch(sequences, first, chunks, decodes=False)
         next_BSM = self.model.model.embed_tokens(next_BS)
-        turn = rotation(self.model.config, batch.positions_BS)
+        rope = rope_tables(self.model.config, batch.positions_BS)
         layer_cache = batch.cache(self.model.config.num_hidden_layers, 1).layers[0]
-        return self.model.mtp[0](hidden_BSM, next_BSM, batch.positions_BS, turn, layer_cache)
+        return self.model.mtp[0](hidden_BSM, next_BSM, batch.positions_BS, rope, layer_cache)
 
     def _batch(
         self, sequences: Rows[Sequence], first: Rows[int], chunks: Rows[Rows[int]], *, decodes: bool

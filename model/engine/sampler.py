@@ -82,7 +82,7 @@ def draw(logits_NV: Tensor, settings: Sequence[Sampling], uniforms: Sequence[flo
     tokens_N1 = invert_cdf(logprobs_NV, uniforms)
     logprobs = logprobs_NV.gather(1, tokens_N1).flatten().tolist()
     most = max(row.top_logprobs for row in settings)
-    keeps_masks = any(row.keep_masks for row in settings)
+    keeps_masks = any(row.record_sampling_masks for row in settings)
     return Drawn(
         tokens=tokens_N1.flatten().tolist(),
         logprobs=logprobs,

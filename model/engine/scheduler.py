@@ -12,14 +12,14 @@ from model.engine.sequence import Sequence
 
 
 class Scheduler:
-    """``most_sequences`` run at a time; a step takes up ``prefill_tokens`` of prompts, padding included.
+    """``max_sequences`` run at a time; a step takes up ``prefill_tokens`` of prompts, padding included.
 
     A sequence must not grow beyond what all pages hold; then the oldest can always go on.
     """
 
-    def __init__(self, pages: Pages, most_sequences: int, prefill_tokens: int) -> None:
+    def __init__(self, pages: Pages, max_sequences: int, prefill_tokens: int) -> None:
         self.pages = pages
-        self.most_sequences, self.prefill_tokens = most_sequences, prefill_tokens
+        self.max_sequences, self.prefill_tokens = max_sequences, prefill_tokens
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
 
@@ -40,14 +40,14 @@ class Scheduler:
         chunks: list[tuple[Sequence, int]] = []
         for sequence in [sequence for sequence in self.running if not sequence.decodes]:
             if sequence in self.running and self._fits(chunks, sequence):
-                tokens = min(sequence.owed, self.prefill_tokens)
+                tokens = min(sequence.num_uncached_tokens, self.prefill_tokens)
                 self._make_room(sequence, sequence.cached + tokens)
                 chunks.append((sequence, tokens))
         chunks = [(sequence, tokens) for sequence, tokens in chunks if sequence in self.running]
-        while self.waiting and len(self.running) < self.most_sequences:
+        while self.waiting and len(self.running) < self.max_sequences:
             sequence = self.waiting[0]
             self._take_known_prefix(sequence)
-            tokens = min(sequence.owed, self.prefill_tokens)
+            tokens = min(sequence.num_uncached_tokens, self.prefill_tokens)
             if not self._fits(chunks, sequence) or not self._extend(sequence, sequence.cached + tokens):
                 self._drop(sequence)  # who waits holds no pages
                 break
@@ -57,12 +57,12 @@ class Scheduler:
 
     def _fits(self, chunks: list[tuple[Sequence, int]], sequence: Sequence) -> bool:
         """Whether the next chunk of ``sequence`` fits beside ``chunks``, all padded to the longest."""
-        lengths = [tokens for _, tokens in chunks] + [sequence.owed]
+        lengths = [tokens for _, tokens in chunks] + [sequence.num_uncached_tokens]
         return not chunks or max(lengths) * len(lengths) <= self.prefill_tokens
 
     def _take_known_prefix(self, sequence: Sequence) -> None:
         """Start from the pages that hold the beginning of its tokens; the last token is always computed."""
-        sequence.names = self.pages.contents(sequence.tokens[:-1])
+        sequence.names = self.pages.hash_pages(sequence.tokens[:-1])
         sequence.pages = self.pages.find(sequence.names)
         sequence.published = len(sequence.pages)
         sequence.cached = sequence.published * self.pages.size
@@ -77,7 +77,7 @@ class Scheduler:
         joined, left = [], leader.siblings
         leader.siblings = []
         shared = leader.pages[: (leader.cached - 1) // self.pages.size]
-        while left and self.pages.available and len(self.running) < self.most_sequences:
+        while left and self.pages.available and len(self.running) < self.max_sequences:
             sibling, *left = left
             for page in shared:
                 self.pages.share(page)
@@ -95,7 +95,7 @@ class Scheduler:
         """Pages for ``tokens`` of a running sequence, taken from the youngest where none is left."""
         while not self._extend(sequence, tokens):
             youngest = self.running[-1]
-            self.set_back(youngest)
+            self.preempt(youngest)
             if youngest is sequence:
                 return
 
@@ -107,7 +107,7 @@ class Scheduler:
         sequence.pages.extend(self.pages.take() for _ in range(missing))
         return True
 
-    def set_back(self, sequence: Sequence) -> None:
+    def preempt(self, sequence: Sequence) -> None:
         """A running sequence gives up its pages and waits, first in line, to be computed again."""
         self.running.remove(sequence)
         self._drop(sequence)
@@ -118,13 +118,13 @@ class Scheduler:
         sequence.cached = tokens
         full = tokens // self.pages.size
         if full > sequence.published:
-            sequence.names = self.pages.contents(sequence.tokens[:tokens], sequence.names[:full])
+            sequence.names = self.pages.hash_pages(sequence.tokens[:tokens], sequence.names[:full])
             for place in range(sequence.published, full):
-                self.pages.publish(sequence.pages[place], sequence.names[place])
+                self.pages.register(sequence.pages[place], sequence.names[place])
             sequence.published = full
 
     def finish(self, sequence: Sequence) -> None:
-        """A sequence leaves, done or cancelled."""
+        """A sequence leaves, done or canceled."""
         (self.running if sequence in self.running else self.waiting).remove(sequence)
         self._drop(sequence)
 

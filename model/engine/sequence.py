@@ -28,14 +28,14 @@ class Sequence:
         self.cached = 0
 
     @property
-    def owed(self) -> int:
+    def num_uncached_tokens(self) -> int:
         """Tokens whose rows are yet to be computed."""
         return len(self.tokens) - self.cached
 
     @property
     def decodes(self) -> bool:
         """Whether only the last token's row is to be computed, and that token is no prompt's: its siblings wait."""
-        return self.owed == 1 and self.generated > 0
+        return self.num_uncached_tokens == 1 and self.generated > 0
 
     @property
     def generated(self) -> int:
@@ -56,7 +56,7 @@ class Sequence:
         completion.model_logprobs.append(drawn.model_logprob)
         if sampling.top_logprobs:
             completion.top_logprobs.append(drawn.likeliest[: sampling.top_logprobs])
-        if sampling.keep_masks:
+        if sampling.record_sampling_masks:
             completion.masks.append(drawn.kept)
         ended = drawn.token in ends and not sampling.ignore_eos
         if not ended:

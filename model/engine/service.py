@@ -1,6 +1,6 @@
 """The engine in a thread of its own, for callers in asyncio: a local policy, a server.
 
-One step after the other runs in the thread; requests come in and are cancelled between steps.
+One step after the other runs in the thread; requests come in and are canceled between steps.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class EngineService:
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Request, None]:
         """The request each time that its completions have grown, at last when all are finished.
 
-        A caller that stops listening (closes the iterator, is cancelled) cancels the request.
+        A caller that stops listening (closes the iterator, is canceled) cancels the request.
         Raises ModelError where the prompt cannot be taken, and what the engine raised where a step failed.
         """
         ids = await asyncio.to_thread(self.engine.encode, prompt)

@@ -17,7 +17,7 @@ from model.config import ModelConfig
 from model.engine.lanes import Decoded, Lanes
 
 
-class PagedStore:
+class PagedKVCache:
     """Room for ``pages`` pages of ``size`` tokens in ``layers`` layers; dtype and device are those of ``like``.
 
     No sequence may have more than ``limit`` tokens. Where all of those are selected anyway, no indexer key is kept.
@@ -124,7 +124,7 @@ class PagedBatch:
     """
 
     def __init__(
-        self, store: PagedStore, pages: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], *, decodes: bool
+        self, store: PagedKVCache, pages: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], *, decodes: bool
     ) -> None:
         device = store.rows_LND.device
         self.store = store

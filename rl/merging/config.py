@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from proofs.config import STRICT, Count, Name, Positive, Share, settings
-from proofs.errors import LemmataError
+from core.config import STRICT, Count, Name, Positive, Share, settings
+from core.errors import LemmataError
 
 MethodName = Literal["linear", "task_arithmetic", "slerp", "ties", "dare_linear", "dare_ties", "ram"]
 DType = Literal["float32", "bfloat16", "float16", "float64"]

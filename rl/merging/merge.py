@@ -9,6 +9,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from core.errors import LemmataError
+from core.ids import derive_seed
 from model.card import CARD, model_card
 from model.checkpoint import (
     FP8_DTYPE,
@@ -22,11 +24,9 @@ from model.checkpoint import (
 from model.config import ModelConfig
 from model.config_json import config_to_json, read_config
 from model.errors import ModelError
-from model.initialise import outline
+from model.initialize import outline
 from model.names import checkpoint_tensors, copies
 from model.shards import Entry
-from proofs.errors import LemmataError
-from proofs.ids import derive_seed
 from rl.merging.config import WITHOUT_BASE, MergeConfig
 from rl.merging.methods import merged
 from rl.merging.origin import origin
@@ -38,7 +38,7 @@ DTYPES = {
     "F32": torch.float32,
     "F16": torch.float16,
     "BF16": torch.bfloat16,
-    FP8_DTYPE: torch.bfloat16,  # embeddings are not quantised in any release
+    FP8_DTYPE: torch.bfloat16,  # embeddings are not quantized in any release
 }
 
 

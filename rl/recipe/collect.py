@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
+from core.sections import split_proof
+from core.templates import Templates
 from lab import check
 from lab.analyses import analysis_quality
 from lab.items import Stream
 from lab.theorem import Theorem
-from proofs.sections import split_proof
-from proofs.templates import Templates
 from rl.judge import Judge
 from rl.recipe.config import LabelsConfig
 from rl.task import Answer, Example, Task
@@ -82,7 +82,7 @@ def balanced(cases: Sequence[Case], value: Callable[[Case], float | None], seed:
     return [case for place, case in enumerate(cases) if value(case) != common or place in kept]
 
 
-def analyse(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> list[list[Examined]]:
+def analyze(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> list[list[Examined]]:
     """``count`` analyses of each proof; what was cut off has no score."""
     answers = verifier.ask([templates.verification(case.statement, case.proof) for case in cases], count)
     return [

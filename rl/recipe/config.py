@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from proofs.config import STRICT, Name, Positive, Share, settings
+from core.config import STRICT, Name, Positive, Share, settings
 from rl.presets import NonNegative
 from verifier.autolabel import LabelConfig
 

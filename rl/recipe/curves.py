@@ -34,7 +34,7 @@ def judged_kinds(found: Mapping[str, Curve]) -> list[str]:
     return [start.removeprefix("reward/").rstrip("/") for start in starts if f"{start}truth" in found]
 
 
-def over_optimisation(rows: Rows) -> list[dict[str, Any]]:
+def over_optimization(rows: Rows) -> list[dict[str, Any]]:
     """For each kind of judged proofs: mean ``judge`` score, ``truth`` and their ``gap`` in the first and last fifth.
 
     Means over steps that have both; the judge's is over answers in the right format, the truth's over all.

@@ -52,10 +52,10 @@ def wilson(successes: float, count: float, z: float = Z) -> tuple[float, float]:
     if count < 1:
         raise ValueError("a share of nothing has no interval")
     share = successes / count
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    center = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
     # At 0 and 1 rounding would leave the share itself outside by an ulp.
-    return min(max(0.0, centre - half), share), max(min(1.0, centre + half), share)
+    return min(max(0.0, center - half), share), max(min(1.0, center + half), share)
 
 
 def share(items: Iterable[Item], source: str, seed: int = SEED) -> Figure:

@@ -9,7 +9,7 @@ from rl.recipe.record_files import Row, Rows, theorem
 from verifier.aggregate import Judged
 from verifier.autolabel import LabelConfig, auto_label
 
-MOST_K = 4
+MAX_K = 4
 
 
 def label_figures(rows: Rows, wanted: LabelsConfig) -> dict[str, Any]:
@@ -17,12 +17,12 @@ def label_figures(rows: Rows, wanted: LabelsConfig) -> dict[str, Any]:
 
     The first n analyses of a proof are taken, and of each the first m reviews.
     """
-    chosen = labelled(rows, wanted.analyses, wanted.reviews, wanted.rule)
+    chosen = labeled(rows, wanted.analyses, wanted.reviews, wanted.rule)
     counts = {str(score): sum(row["truth"] == score for row in rows.rows) for score in (0.0, 0.5, 1.0)}
     return {"chosen": chosen, "truths": counts, "curve": list(_curve(rows, wanted))}
 
 
-def labelled(rows: Rows, analyses: int, reviews: int, rule: LabelConfig) -> dict[str, Any]:
+def labeled(rows: Rows, analyses: int, reviews: int, rule: LabelConfig) -> dict[str, Any]:
     """The ``share`` of proofs that get a label by n ``analyses`` and m ``reviews``, and the labels' ``accuracy``."""
     found = [
         (theorem(row, place), row["truth"], _label(row, analyses, reviews, rule)) for place, row in enumerate(rows.rows)
@@ -41,10 +41,10 @@ def _accuracy(found: list[tuple[Any, float, float | None]], source: str) -> Figu
 
 
 def _curve(rows: Rows, wanted: LabelsConfig) -> Iterator[dict[str, Any]]:
-    for k in range(1, max(MOST_K, wanted.rule.k) + 1):
+    for k in range(1, max(MAX_K, wanted.rule.k) + 1):
         for analyses in range(k, wanted.analyses + 1):
             for reviews in range(1, wanted.reviews + 1):
-                yield labelled(rows, analyses, reviews, LabelConfig(k, wanted.rule.confirm_at))
+                yield labeled(rows, analyses, reviews, LabelConfig(k, wanted.rule.confirm_at))
 
 
 def _label(row: Row, analyses: int, reviews: int, rule: LabelConfig) -> float | None:

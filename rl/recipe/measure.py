@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from core.rubric import Verdict
+from core.sections import self_score, split_proof
+from core.templates import Templates
 from lab import check
 from lab.analyses import analysis_quality
 from lab.theorem import Theorem
-from proofs.rubric import Verdict
-from proofs.sections import self_score, split_proof
-from proofs.templates import Templates
 from rl.judge import Judge
 from rl.task import Answer
 from rl.tasks.judged import read_score
@@ -35,7 +35,7 @@ def measure_prover(prover: Judge, templates: Templates, wanted: Sequence[Theorem
 
 
 def measure_verifier(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> Iterator[Record]:
-    """``count`` analyses of each labelled proof: label, score, and the analysis' exact quality."""
+    """``count`` analyses of each labeled proof: label, score, and the analysis' exact quality."""
     groups = _ask(verifier, [templates.verification(case.statement, case.proof) for case in cases], count)
     for place, (case, group) in enumerate(zip(cases, groups, strict=True)):
         for answer in group:

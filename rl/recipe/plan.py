@@ -1,6 +1,6 @@
 """The recipe as a list of steps, each of which knows the folders it reads and the one it makes. Pure.
 
-DeepSeekMath-V2, section 2: a cold start; the verifier by format and score; the meta-verifier on labelled analyses; the
+DeepSeekMath-V2, section 2: a cold start; the verifier by format and score; the meta-verifier on labeled analyses; the
 verifier again with R_meta; the prover by the trained verifier; then all over again from the consolidated model, with
 labels that the models make themselves. All specialists of an iteration start from one model, so that their weights can
 be merged.
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from proofs.errors import LemmataError
+from core.errors import LemmataError
 from rl.recipe.config import Changes, CotrainConfig
 
 Models = Mapping[str, str]  # role: the step whose model plays it
@@ -51,7 +51,7 @@ class Correct:
 
 @dataclass(frozen=True)
 class Prove:
-    """A table of ``prover``'s own proofs on a ``split``, labelled by the truth, or not at all (``exact`` False).
+    """A table of ``prover``'s own proofs on a ``split``, labeled by the truth, or not at all (``exact`` False).
 
     Each ``iteration`` has theorems of its own, and each ``turn`` of it.
     """
@@ -65,7 +65,7 @@ class Prove:
 
 
 @dataclass(frozen=True)
-class Analyse:
+class Analyze:
     """A table of ``verifier``'s analyses of the proofs of a step, with their exact quality.
 
     ``balance``: at most half of them of one quality.
@@ -131,8 +131,8 @@ class Measure:
     refine: bool = False
 
 
-TEST_PROOFS, TEST_ANALYSES = "test-proofs", "test-analyses"
-Step = Train | Sparsify | Correct | Prove | Analyse | Label | Merge | Reject | Select | Measure
+TEST_PROOFS, TEST_ANALYZES = "test-proofs", "test-analyses"
+Step = Train | Sparsify | Correct | Prove | Analyze | Label | Merge | Reject | Select | Measure
 
 
 def plan(config: CotrainConfig) -> list[Step]:
@@ -191,7 +191,7 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
         before, verifier = verifier, n + "verifier" + mark
         yield Train(verifier, config.verifier_meta, before, tables=tables, judges={"meta_verifier": meta}, data=data)
         critiques = n + "critiques" + mark
-        yield Analyse(critiques, verifier, proofs)
+        yield Analyze(critiques, verifier, proofs)
         before, prover = prover, n + "prover" + mark
         judges = {"verifier": verifier, "meta_verifier": meta}
         yield Train(prover, config.prover, before, tables={"critiques": critiques}, judges=judges)
@@ -207,15 +207,15 @@ def _first_judges(config: CotrainConfig, n: str, start: str, labels: str) -> Ite
     """The verifier without R_meta, and the meta-verifier that its analyses teach."""
     alone, meta = n + "verifier-alone", n + "meta-verifier"
     yield Train(alone, config.verifier, start, tables={"proofs": labels})
-    yield Analyse(TEST_ANALYSES, alone, TEST_PROOFS)
+    yield Analyze(TEST_ANALYZES, alone, TEST_PROOFS)
     yield _measure(alone)
-    yield Analyse(n + "analyses", alone, labels, balance=True)
+    yield Analyze(n + "analyses", alone, labels, balance=True)
     yield Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"})
     yield _measure(meta)
 
 
 def _measure(model: str, *, refine: bool = False) -> Measure:
-    return Measure(f"measure-{model}", model, TEST_PROOFS, TEST_ANALYSES, refine)
+    return Measure(f"measure-{model}", model, TEST_PROOFS, TEST_ANALYZES, refine)
 
 
 def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, tables: Models) -> Iterator[Step]:

@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from proofs.errors import LemmataError
+from core.errors import LemmataError
 
 Row = Mapping[str, Any]
 Check = Callable[[Any], bool]

@@ -87,7 +87,7 @@ def best_of_k(samples: Sequence[tuple[float | None, float]], k: float) -> float:
 
     Exact, over all subsets: sorted from best to worst, sample i of n is chosen by comb(n - 1 - i, k - 1) of the
     comb(n, k) subsets (the unbiased estimator of pass@k in Chen et al. 2021, for a choice in place of any success). A
-    fractional k is interpolated linearly between its neighbours. Raises ValueError for k below 1 or above the number of
+    fractional k is interpolated linearly between its neighbors. Raises ValueError for k below 1 or above the number of
     samples.
     """
     count = len(samples)

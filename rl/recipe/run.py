@@ -13,12 +13,12 @@ from pathlib import Path
 
 import torch
 
-from proofs.errors import LemmataError
+from core.errors import LemmataError
 from rl.parallel import Parallel
 from rl.recipe.config import CotrainConfig
+from rl.recipe.context import RecipeContext
 from rl.recipe.plan import Merge, Step, Train, plan
-from rl.recipe.steps import carry_out
-from rl.recipe.workshop import Workshop
+from rl.recipe.steps import run_step
 from rl.setup import task_of
 from rl.trainer import Report
 
@@ -39,7 +39,7 @@ def cotrain(
     ``say`` is told of every step of the recipe, ``report`` of every step of training. Raises LemmataError, before any
     work, where the settings of a step are wrong, and where something cannot be written.
     """
-    shop, steps = Workshop(config, folder), plan(config)
+    shop, steps = RecipeContext(config, folder), plan(config)
     check_settings(shop, steps)
     # Before any step: a resumed run may begin with one that is no training, and must sum as training does.
     torch.set_num_threads(shop.threads)
@@ -52,14 +52,14 @@ def cotrain(
         say(f"step {number} of {len(steps)}: {step.name}")
         started = time.monotonic()
         with _naming(step.name):
-            if not carry_out(shop, step, parallel, report, stopping):
+            if not run_step(shop, step, parallel, report, stopping):
                 return False
             done.parent.mkdir(parents=True, exist_ok=True)
             done.write_text(json.dumps({"seconds": round(time.monotonic() - started, 1)}) + "\n", encoding="utf-8")
     return True
 
 
-def check_settings(shop: Workshop, steps: Iterable[Step]) -> None:
+def check_settings(shop: RecipeContext, steps: Iterable[Step]) -> None:
     """Raises LemmataError, which names the step, where one of ``steps`` could not begin by its settings."""
     for step in steps:
         with _naming(step.name):

@@ -9,18 +9,18 @@ from statistics import fmean
 
 import torch
 
+from core.errors import LemmataError
+from core.ids import derive_seed
 from model.checkpoint import load_pretrained, save_pretrained
-from model.initialise import empty_model
+from model.initialize import empty_model
 from model.tokenizer import load_tokenizer
-from proofs.errors import LemmataError
-from proofs.ids import derive_seed
 from rl.json_lines import write_json_lines
 from rl.judge import Judges
 from rl.merging.merge import merge
 from rl.parallel import Parallel
 from rl.recipe import collect, measure, worked
-from rl.recipe.plan import Analyse, Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
-from rl.recipe.workshop import Workshop
+from rl.recipe.context import RecipeContext
+from rl.recipe.plan import Analyze, Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
 from rl.setup import make_trainer
 from rl.tasks.build import make_task
 from rl.tasks.examples import write_examples
@@ -28,16 +28,16 @@ from rl.tasks.tables import Case, read_cases, write_cases
 from rl.trainer import Report
 
 
-def carry_out(shop: Workshop, step: Step, parallel: Parallel, report: Report, stopping: Callable[[], bool]) -> bool:
+def run_step(shop: RecipeContext, step: Step, parallel: Parallel, report: Report, stopping: Callable[[], bool]) -> bool:
     """Do a step; False where training was told to stop before its end."""
     if isinstance(step, Train):
         settings = shop.training(step)
         return make_trainer(settings, shop.at(step.name), parallel, report, stopping).run()
-    _DO[type(step)](shop, step)
+    HANDLERS[type(step)](shop, step)
     return True
 
 
-def _sparsify(shop: Workshop, step: Sparsify) -> None:
+def _sparsify(shop: RecipeContext, step: Sparsify) -> None:
     """The same weights; only the number of tokens that attention is over changes."""
     dense = load_pretrained(shop.model(step.start))
     sparse = empty_model(replace(dense.config, index_topk=step.index_topk), torch.float32)
@@ -45,7 +45,7 @@ def _sparsify(shop: Workshop, step: Sparsify) -> None:
     save_pretrained(sparse, shop.model(step.name), load_tokenizer(shop.model(step.start)))
 
 
-def _correct(shop: Workshop, step: Correct) -> None:
+def _correct(shop: RecipeContext, step: Correct) -> None:
     """Shuffled, the lab's own examples among them, so that what was learnt before is not lost."""
     wanted, prompts = shop.config.own, shop.templates
     assert wanted is not None
@@ -53,18 +53,18 @@ def _correct(shop: Workshop, step: Correct) -> None:
     proofs = collect.prove(
         model, prompts, collect.theorems(shop.stream("prove", "train"), wanted.problems), wanted.samples
     )
-    labelled = _balanced(shop, step.name, list(collect.label_exactly(proofs)), "label")
-    analyses = collect.with_analyses(labelled, collect.analyse(model, prompts, labelled, 1))
+    labeled = _balanced(shop, step.name, list(collect.label_exactly(proofs)), "label")
+    analyses = collect.with_analyses(labeled, collect.analyze(model, prompts, labeled, 1))
     rated = _balanced(shop, step.name, list(analyses), "quality")
-    examples = [*worked.on_proofs(labelled, prompts), *worked.on_analyses(rated, prompts)]
+    examples = [*worked.on_proofs(labeled, prompts), *worked.on_analyses(rated, prompts)]
     others = make_task("generator", shop.data, prompts, "train", derive_seed(shop.config.seed, step.name))
     examples += [others.example(number) for number in range(len(examples))]
     Random(f"{shop.config.seed} {step.name}").shuffle(examples)
     made = write_examples(shop.table(step.name), examples)
-    _need(made, f"no proof by {step.start} ended within measure.max_tokens")
+    require_rows(made, f"no proof by {step.start} ended within measure.max_tokens")
 
 
-def _prove(shop: Workshop, step: Prove) -> None:
+def _prove(shop: RecipeContext, step: Prove) -> None:
     fresh, measured = shop.config.fresh, shop.config.measure
     if step.split == "train":
         wanted = collect.theorems(shop.stream("prove", "train", step.iteration, step.turn), fresh.problems)
@@ -77,24 +77,24 @@ def _prove(shop: Workshop, step: Prove) -> None:
         cases = list(collect.label_exactly(cases))
         cases = _balanced(shop, step.name, cases, "label") if step.split == "train" else cases
     made = write_cases(shop.table(step.name), cases)
-    _need(made, f"no proof by {step.prover} ended within measure.max_tokens")
+    require_rows(made, f"no proof by {step.prover} ended within measure.max_tokens")
 
 
-def _analyse(shop: Workshop, step: Analyse) -> None:
+def _analyze(shop: RecipeContext, step: Analyze) -> None:
     cases = read_cases(str(shop.table(step.proofs)), ()).rows
     fresh = shop.config.fresh
     verifier = shop.judge(step.verifier, step.name, fresh.temperature)
-    analyses = collect.analyse(verifier, shop.templates, cases, fresh.analyses)
+    analyses = collect.analyze(verifier, shop.templates, cases, fresh.analyses)
     found = list(collect.with_analyses(cases, analyses))
     made = write_cases(shop.table(step.name), _balanced(shop, step.name, found, "quality") if step.balance else found)
-    _need(made, f"no analysis by {step.verifier} has a score")
+    require_rows(made, f"no analysis by {step.verifier} has a score")
 
 
-def _label(shop: Workshop, step: Label) -> None:
-    """All that labelling rests on is kept beside the table: the curve over n, m and k is made of it."""
+def _label(shop: RecipeContext, step: Label) -> None:
+    """All that labeling rests on is kept beside the table: the curve over n, m and k is made of it."""
     wanted = shop.config.labels
     cases = read_cases(str(shop.table(step.proofs)), ()).rows
-    found = collect.analyse(shop.judge(step.verifier, step.name), shop.templates, cases, wanted.analyses)
+    found = collect.analyze(shop.judge(step.verifier, step.name), shop.templates, cases, wanted.analyses)
     meta = shop.judge(step.meta_verifier, step.name)
     examined = collect.review(meta, shop.templates, cases, found, wanted.reviews)
     exact = collect.label_exactly(cases)
@@ -109,24 +109,24 @@ def _label(shop: Workshop, step: Label) -> None:
             for case, group in zip(exact, examined, strict=True)
         ),
     )
-    labelled = [replace(case, label=collect.label(group, wanted)) for case, group in zip(cases, examined, strict=True)]
-    decided = [case for case in labelled if case.label is not None]
+    labeled = [replace(case, label=collect.label(group, wanted)) for case, group in zip(cases, examined, strict=True)]
+    decided = [case for case in labeled if case.label is not None]
     made = write_cases(shop.table(step.name), _balanced(shop, step.name, decided, "label"))
-    _need(made, f"no proof got a label by labels.rule; {step.name}/examined.jsonl has the analyses and reviews")
+    require_rows(made, f"no proof got a label by labels.rule; {step.name}/examined.jsonl has the analyses and reviews")
 
 
-def _balanced(shop: Workshop, step: str, cases: Sequence[Case], column: str) -> list[Case]:
+def _balanced(shop: RecipeContext, step: str, cases: Sequence[Case], column: str) -> list[Case]:
     return collect.balanced(cases, lambda case: getattr(case, column), f"{shop.config.seed} {step}")
 
 
-def _merge(shop: Workshop, step: Merge) -> None:
+def _merge(shop: RecipeContext, step: Merge) -> None:
     out = shop.model(step.name)
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     merge(shop.merging(step))
 
 
-def _reject(shop: Workshop, step: Reject) -> None:
+def _reject(shop: RecipeContext, step: Reject) -> None:
     """Answers of the specialists that the judges, or the labels, find good; no exact truth beyond the labels."""
     count, judged = shop.config.generator.examples, shop.data.judges
     verifier, meta = (shop.judge(step.specialists[role], step.name) for role in ("verifier", "meta_verifier"))
@@ -141,16 +141,16 @@ def _reject(shop: Workshop, step: Reject) -> None:
         examples += collect.best_answers(writer, task, range(count), 4, shop.config.generator.least)
     Random(f"{shop.config.seed} {step.name}").shuffle(examples)
     made = write_examples(shop.table(step.name), examples)
-    _need(made, "no answer was rewarded with generator.least or more")
+    require_rows(made, "no answer was rewarded with generator.least or more")
 
 
-def _need(made: int, why: str) -> None:
+def require_rows(made: int, why: str) -> None:
     """Raises LemmataError where a table is empty: later steps could not learn from it."""
     if not made:
         raise LemmataError(f"{why}: train longer before this step, or gather more, in another run=FOLDER")
 
 
-def _measure(shop: Workshop, step: Measure) -> None:
+def _measure(shop: RecipeContext, step: Measure) -> None:
     wanted, folder, prompts = shop.config.measure, shop.at(step.name), shop.templates
     model = shop.judge(step.model, "measure")
     theorems = shop.theorems("test", wanted.problems)
@@ -170,7 +170,7 @@ def _measure(shop: Workshop, step: Measure) -> None:
         write_json_lines(folder / "refinement.jsonl", records)
 
 
-def _select(shop: Workshop, step: Select) -> None:
+def _select(shop: RecipeContext, step: Select) -> None:
     """By the mean of three accuracies on the validation stream: proofs, scores of proofs, ratings of analyses."""
     scores = {name: _validate(shop, name) for name in step.candidates}
     best = max(scores, key=lambda name: sum(scores[name].values()))
@@ -180,7 +180,7 @@ def _select(shop: Workshop, step: Select) -> None:
     (shop.at(step.name) / "choice.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _validate(shop: Workshop, name: str) -> dict[str, float]:
+def _validate(shop: RecipeContext, name: str) -> dict[str, float]:
     model, prompts, count = shop.judge(name, "validation"), shop.templates, shop.config.measure.validation
     theorems = shop.theorems("validation", count)
     proofs = list(measure.measure_prover(model, prompts, theorems, 1))
@@ -194,11 +194,11 @@ def _validate(shop: Workshop, name: str) -> dict[str, float]:
     }
 
 
-_DO: dict[type, Callable[..., None]] = {
+HANDLERS: dict[type, Callable[..., None]] = {
     Sparsify: _sparsify,
     Correct: _correct,
     Prove: _prove,
-    Analyse: _analyse,
+    Analyze: _analyze,
     Label: _label,
     Merge: _merge,
     Reject: _reject,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.recipe.config import CotrainConfig
-from rl.recipe.curves import curves, over_optimisation, training_cost, written_tokens
+from rl.recipe.curves import curves, over_optimization, training_cost, written_tokens
 from rl.recipe.figures import MAIN, Figures, Items, figures_of, items_of
 from rl.recipe.intervals import Figure, difference
 from rl.recipe.labels import label_figures
@@ -69,7 +69,7 @@ class Summary:
         return [model for model in ("base", *self.since_before) if model in self.models]
 
 
-def summarise(config: CotrainConfig, run: Path) -> Summary:
+def summarize(config: CotrainConfig, run: Path) -> Summary:
     """Read a run. Raises LemmataError where a file is damaged."""
     steps = plan(config)
     made = Summary(str(run), config.seed)
@@ -126,7 +126,7 @@ def _read_training(made: Summary, cost: dict[str, Any], run: Path, name: str) ->
     rows = read_rows(run, name, "metrics.jsonl")
     if rows is None or not rows.rows:
         return
-    made.training[name] = {"source": rows.source, "curves": curves(rows), "judges": over_optimisation(rows)}
+    made.training[name] = {"source": rows.source, "curves": curves(rows), "judges": over_optimization(rows)}
     # `done` knows the last session alone; the metrics know all steps, however often they were interrupted.
     cost |= training_cost(rows)
 

@@ -6,17 +6,17 @@ places that it comes to: dataset aggregation (DAgger; Ross, Gordon and Bagnell, 
 
 from collections.abc import Iterator, Sequence
 
+from core.templates import Templates
 from lab.analyses import write_analysis
 from lab.drills import drill
 from lab.reviews import write_review
-from proofs.templates import Templates
 from rl.task import Example
 from rl.tasks.lab import evaluation_example, proof_example
 from rl.tasks.tables import Case
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
-    """For each labelled proof its score and its honest self-evaluation; for an incomplete one what to do with it, too.
+    """For each labeled proof its score and its honest self-evaluation; for an incomplete one what to do with it, too.
 
     That is a complete proof, and the evaluation of what refinement may have made of it.
     """

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from core.config import STRICT, Name, Positive, settings
+from core.templates import Templates
 from lab.items import Stream
-from proofs.config import STRICT, Name, Positive, settings
-from proofs.templates import Templates
 from rl.config import RoleName
 from rl.judge import Judges, JudgesConfig
 from rl.task import Task
@@ -32,8 +32,8 @@ class DataConfig:
     """What a role learns from: theorems of these families and levels in turn, and tables.
 
     ``rounds`` of a prover's try: after the first it refines its own proof by its own evaluation. ``shares`` of each
-    kind of task among the generator's. ``proofs``: a table of labelled proofs for the verifier, in turn with planted
-    ones; ``analyses``: one of labelled analyses for the meta-verifier, likewise; ``critiques``: one of proofs with
+    kind of task among the generator's. ``proofs``: a table of labeled proofs for the verifier, in turn with planted
+    ones; ``analyses``: one of labeled analyses for the meta-verifier, likewise; ``critiques``: one of proofs with
     analyses for the refiner. Without ``planted`` tables stand alone. ``examples``: a table that takes the place of the
     lab's worked examples. ``judges``: trained models that reward in place of the truth.
     """
@@ -95,7 +95,7 @@ def _part(kind: Kind, data: DataConfig, templates: Templates, split: str, seed: 
     cases: Cases = StreamCases(stream)
     table = getattr(data, kind.table) if kind.table and split == "train" else None
     if table is not None:
-        # Labelled proofs and analyses join the planted ones, so that no kind of defect is lost; critiques replace them.
+        # Labeled proofs and analyses join the planted ones, so that no kind of defect is lost; critiques replace them.
         own = read_cases(table, kind.columns)
         cases = InTurn([cases, own]) if data.planted and kind.table != "critiques" else own
     task = kind.task(stream, cases, templates, data.rounds)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from proofs.errors import LemmataError
-from proofs.tables import open_table
+from core.errors import LemmataError
+from core.tables import open_table
 from rl.json_lines import write_json_lines
 from rl.task import Example
 from rl.tasks.wrapped import WrappedTask

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from core.rubric import Verdict, parse_verdict
+from core.sections import ProofSections, split_proof
+from core.templates import Templates
 from lab.analyses import analysis_quality
-from proofs.rubric import Verdict, parse_verdict
-from proofs.sections import ProofSections, split_proof
-from proofs.templates import Templates
 from rl.judge import Judge, Judges
 from rl.reward import Reward, reward_analysis, reward_proof
 from rl.task import Answer

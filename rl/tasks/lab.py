@@ -6,13 +6,13 @@ What a role is asked about are cases: of the lab's stream, or of tables. Worked 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.sections import split_proof
+from core.templates import Templates
 from lab import check
 from lab.answers import BEFORE, BETWEEN, write_parts
 from lab.drills import drill, sheet, sum_drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
-from proofs.sections import split_proof
-from proofs.templates import Templates
 from rl.reward import Reward, reward_analysis, reward_proof, reward_review
 from rl.task import Answer, Example
 from rl.tasks.tables import Case, Cases
@@ -111,7 +111,7 @@ class LabProver(LabTask):
 class LabSelfEvaluator(LabProver):
     """Examples of honest evaluations of proofs that are given, as if the prover had written them.
 
-    In turn of a labelled proof, and of one as it may stand after refinement of that: a line is wrong half of the time.
+    In turn of a labeled proof, and of one as it may stand after refinement of that: a line is wrong half of the time.
     """
 
     def answer(self, item: Item) -> Example:
@@ -186,7 +186,7 @@ class LabDrill(LabVerifier):
 
 
 class LabSheet(LabDrill):
-    """The same; but a worked example is of the judgements of all lines, each of which is wrong half of the time."""
+    """The same; but a worked example is of the judgments of all lines, each of which is wrong half of the time."""
 
     def example(self, number: int) -> Example:
         """As Task.example."""

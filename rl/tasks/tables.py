@@ -1,4 +1,4 @@
-"""Tables that roles learn from: labelled proofs (D_v), labelled analyses (D_mv), and proofs with critiques to refine.
+"""Tables that roles learn from: labeled proofs (D_v), labeled analyses (D_mv), and proofs with critiques to refine.
 
 A row has ``statement`` and ``proof``, and as its use wants ``label``, ``analysis`` and ``quality``. With the columns
 ``family, level, seed, split`` it is a theorem of the lab, whose truth is then known to the log.
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from core.errors import LemmataError
+from core.rubric import SCORES
+from core.tables import open_table
 from lab import generate
 from lab.theorem import Theorem
-from proofs.errors import LemmataError
-from proofs.rubric import SCORES
-from proofs.tables import open_table
 from rl.json_lines import write_json_lines
 
 COORDINATES = ("family", "level", "seed", "split")

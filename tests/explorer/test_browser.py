@@ -10,9 +10,9 @@ from typing import TypeVar
 import pytest
 
 from benchmarks.explorer_run import write_run
-from proofs.log import read_log
-from proofs.records import Label, Proof, Review
-from proofs.store import Run
+from core.log import read_log
+from core.records import Label, Proof, Review
+from core.store import Run
 from rl.tasks.tables import read_cases
 from tests.explorer.site import FLAGS, Looking, explored, needed_browser
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of
@@ -21,7 +21,7 @@ R = TypeVar("R")
 TRAPS = r"""# A proof of \(x<y\)
 <script>alert("script")</script> <img src=x onerror=alert(1)> <b>bold?</b>
 [a link](javascript:alert(2)) ![picture](http://127.0.0.1:9/x.png) http://example.org www.example.org me@example.org
-:red[coloured] :material/bolt: :smile: &lt;i&gt; &#58;smile&#58; [^1]: note
+:red[colored] :material/bolt: :smile: &lt;i&gt; &#58;smile&#58; [^1]: note
 It costs $5 and $6.
 \[ \begin{aligned} a &= b \\[4mm] c &= d \end{aligned} \tag{7} \]
 1. In a list
@@ -158,13 +158,13 @@ def test_what_models_write_is_never_more_than_text_and_mathematics(looking: Look
             "b >> text=bold?",
             "a[href^='javascript']",
             "a[href*='example.org']",
-            "span >> text='coloured'",
+            "span >> text='colored'",
         ):
             assert main.locator(active).count() == 0, (page, active)
         assert main.locator(".katex-error").count() == 0
     looking.go("proof", **where, proof="hostile", id="hostile")
     said = looking.text().replace("\u2060", "")
-    for words in ("<script>alert(\"script\")</script>", "[a link](javascript:alert(2))", ":red[coloured]", ":smile:",
+    for words in ("<script>alert(\"script\")</script>", "[a link](javascript:alert(2))", ":red[colored]", ":smile:",
                   ":material/bolt:", "&lt;i&gt;", "It costs $5 and $6.", "me@example.org", "<i>Eve</i>"):  # fmt: skip
         assert words in said, words
     tab = looking.page.locator("[role=tabpanel]").first
@@ -222,7 +222,7 @@ def test_damage_is_said_on_the_page(looking: Looking, runs: Path) -> None:
     assert "missing" in looking.text() or "no problem" in looking.text()
 
 
-def test_a_proof_in_the_laboratory_is_coloured_step_by_step(looking: Looking) -> None:
+def test_a_proof_in_the_laboratory_is_colored_step_by_step(looking: Looking) -> None:
     proof = "Complete the square: x^2 - 8x + 18 = (x - 4)^2 + 3.\nTherefore the claim is true."
     looking.go("lab", statement="Prove or refute: x^2 - 8x + 18 >= 1 for all real x.", proof=proof)
     assert looking.page.locator(".lm-steps .fault").count() == 1

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import LemmataError
+from core.log import encode
+from core.records import Analysis
+from core.store import Run
 from explorer.figures import problem_figures, proof_figures
 from explorer.index import LINES_AT_ONCE, LogIndex
 from explorer.runs import RunIndex, find_runs, is_running
-from proofs.errors import LemmataError
-from proofs.log import encode
-from proofs.records import Analysis
-from proofs.store import Run
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of, selection
 
 RECORDS = [PROOF, analysis("a", 0.0), analysis("b", 1.0), analysis("c", None), review("r", 1.0, "a"), selection()]
@@ -150,8 +150,8 @@ def test_a_run_whose_settings_change_is_read_anew(tmp_path: Path) -> None:
     run_of(tmp_path, [PROBLEM])
     path = tmp_path / "run" / "run.yaml"
     assert [run.command for run in find_runs(tmp_path)] == ["refine"]
-    path.write_text(path.read_text().replace("command: refine", "command: contest"))
-    assert [run.command for run in find_runs(tmp_path)] == ["contest"]
+    path.write_text(path.read_text().replace("command: refine", "command: evaluate"))
+    assert [run.command for run in find_runs(tmp_path)] == ["evaluate"]
     path.write_text("schema: 99\nlemmata: 9.9.9\n")
     assert "schema version 99" in find_runs(tmp_path)[0].trouble
 

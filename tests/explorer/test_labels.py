@@ -8,27 +8,27 @@ from pathlib import Path
 import pytest
 
 import explorer.labels as labels_module
+from core.errors import LemmataError
+from core.log import encode, read_log
+from core.records import Label
+from core.store import Run
+from core.summary import proof_rows
 from explorer.index import LogIndex
 from explorer.label_queue import analysis_queue, proof_queue
 from explorer.labels import (
-    Judgement,
+    Judgment,
     cohens_kappa,
-    labelled_analyses,
-    labelled_proofs,
+    labeled_analyses,
+    labeled_proofs,
     scores_by_author,
     write_label,
 )  # fmt: skip
-from proofs.errors import LemmataError
-from proofs.log import encode, read_log
-from proofs.records import Label
-from proofs.store import Run
-from proofs.summary import proof_rows
 from rl.tasks.tables import read_cases, write_cases
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of
 
 ROOT = Path(__file__).parents[2]
-ON_PROOF = Judgement(problem_id="p", proof_id="y", author="Ada", score=0.5, reason="a gap")
-ON_ANALYSIS = Judgement(problem_id="p", proof_id="y", author="Ada", score=1.0, analysis_id="a")
+ON_PROOF = Judgment(problem_id="p", proof_id="y", author="Ada", score=0.5, reason="a gap")
+ON_ANALYSIS = Judgment(problem_id="p", proof_id="y", author="Ada", score=1.0, analysis_id="a")
 
 
 def made(folder: Path) -> Path:
@@ -88,12 +88,12 @@ def test_a_run_that_a_command_writes_takes_no_labels(tmp_path: Path, monkeypatch
     assert written(run) == []
 
 
-def test_two_labellers_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_two_labelers_at_once_lose_nothing(tmp_path: Path) -> None:
     run, each = made(tmp_path), 40
     code = (
-        "import sys; from pathlib import Path; from explorer.labels import Judgement, write_label\n"
+        "import sys; from pathlib import Path; from explorer.labels import Judgment, write_label\n"
         "for n in range(int(sys.argv[3])):\n"
-        "    write_label(Path(sys.argv[1]), Judgement('p', 'y', sys.argv[2], (0.0, 0.5, 1.0)[n % 3], f'label {n}'))\n"
+        "    write_label(Path(sys.argv[1]), Judgment('p', 'y', sys.argv[2], (0.0, 0.5, 1.0)[n % 3], f'label {n}'))\n"
     )
     both = [
         subprocess.Popen([sys.executable, "-c", code, str(run), author, str(each)], cwd=ROOT, stderr=subprocess.PIPE)
@@ -126,7 +126,7 @@ def test_the_queue_has_undecided_proofs_then_disagreement_and_nothing_twice(tmp_
     log = log_of(run)
     queue = proof_queue([log], "Ada")
     assert [item.row.id for item in queue] == ["open", "torn", "calm"]
-    assert [item.why for item in queue] == ["undecided", "disagreement 1", "not labelled yet"]
+    assert [item.why for item in queue] == ["undecided", "disagreement 1", "not labeled yet"]
     write_label(run, replace(ON_PROOF, proof_id="torn"))
     log.refresh()
     assert [item.row.id for item in proof_queue([log], "Ada")] == ["open", "calm"]
@@ -135,7 +135,7 @@ def test_the_queue_has_undecided_proofs_then_disagreement_and_nothing_twice(tmp_
 
 def test_analyses_whose_reviews_differ_come_first(tmp_path: Path) -> None:
     queue = analysis_queue([log_of(made(tmp_path))], "Ada")
-    assert [(item.row.id, item.why) for item in queue] == [("a", "its reviews differ"), ("b", "not labelled yet")]
+    assert [(item.row.id, item.why) for item in queue] == [("a", "its reviews differ"), ("b", "not labeled yet")]
 
 
 def test_kappa_is_cohens() -> None:
@@ -154,7 +154,7 @@ def test_exports_are_tables_that_training_reads(tmp_path: Path) -> None:
     run = made(tmp_path)
     write_label(run, ON_PROOF)
     write_label(run, ON_ANALYSIS)
-    proofs, analyses = labelled_proofs([log_of(run)]), labelled_analyses([log_of(run)])
+    proofs, analyses = labeled_proofs([log_of(run)]), labeled_analyses([log_of(run)])
     write_cases(tmp_path / "d_v.jsonl", proofs.cases)
     write_cases(tmp_path / "d_mv.jsonl", analyses.cases)
     [case] = read_cases(str(tmp_path / "d_v.jsonl"), ["label"]).rows
@@ -168,10 +168,10 @@ def test_disputed_labels_and_scores_off_the_rubric_are_left_out(tmp_path: Path) 
     run = made(tmp_path)
     write_label(run, ON_PROOF)
     write_label(run, replace(ON_PROOF, author="Emmy", score=1.0))
-    export = labelled_proofs([log_of(run)])
+    export = labeled_proofs([log_of(run)])
     assert (export.cases, export.disputed, export.off_rubric) == ((), 1, 0)
     write_label(run, replace(ON_PROOF, author="Emmy"))
-    assert len(labelled_proofs([log_of(run)]).cases) == 1
+    assert len(labeled_proofs([log_of(run)]).cases) == 1
     other = tmp_path / "other"
     run_of(other, [PROBLEM, PROOF, label("l", "human", 6 / 7, 6, 7)])
-    assert labelled_proofs([log_of(other / "run")]).off_rubric == 1
+    assert labeled_proofs([log_of(other / "run")]).off_rubric == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from explorer.maths import JOINER, normalise
+from explorer.maths import JOINER, normalize
 from tests.shared import shared
 
 MATHS = re.compile(r"\$\$\n(.*?)\n *\$\$|(?<![\\$])\$(?!\$)((?:[^$])+?)\$", re.DOTALL)
@@ -56,7 +56,7 @@ def visible(text: str) -> str:
     ],
 )
 def test_mathematics_becomes_what_katex_reads(written: str, expected: str) -> None:
-    assert normalise(written) == expected
+    assert normalize(written) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_mathematics_becomes_what_katex_reads(written: str, expected: str) -> No
     ],
 )
 def test_text_that_is_no_mathematics_stays_text(text: str) -> None:
-    assert visible(normalise(text)) == text
-    assert not MATHS.search(normalise(text))
+    assert visible(normalize(text)) == text
+    assert not MATHS.search(normalize(text))
 
 
 def assert_inert(text: str) -> None:
@@ -92,14 +92,14 @@ def assert_inert(text: str) -> None:
     "trap", [*SNIPPETS, "[a](http://b)", "[a]: http://b\n\n[a]", "&#58;smile&#58;", "<http://a.b>"]
 )
 def test_traps_are_inert(trap: str) -> None:
-    assert_inert(normalise(trap))
+    assert_inert(normalize(trap))
 
 
 @given(st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=4), max_size=14).map("".join))
 def test_whatever_is_written_is_inert_and_a_second_pass_changes_nothing(text: str) -> None:
-    once = normalise(text)
+    once = normalize(text)
     assert_inert(once)
-    assert normalise(once) == once
+    assert normalize(once) == once
 
 
 @given(
@@ -108,7 +108,7 @@ def test_whatever_is_written_is_inert_and_a_second_pass_changes_nothing(text: st
     )
 )
 def test_plain_words_are_left_alone(text: str) -> None:
-    assert normalise(text) == text
+    assert normalize(text) == text
 
 
 def test_the_released_proofs_keep_all_their_displays() -> None:
@@ -117,8 +117,8 @@ def test_the_released_proofs_keep_all_their_displays() -> None:
     assert len(rows) == 84
     for row in rows:
         for text in (row["question"], row["model_prediction"]["proof"]):
-            once = normalise(text)
-            assert normalise(once) == once
+            once = normalize(text)
+            assert normalize(once) == once
             assert_inert(once)
             displays = len(re.findall(r"(?<!\\)\\\[", text)) + text.count("$$") // 2
             assert len(re.findall(r"^[ >]*(?:[-*+] |\d+\. )?\$\$$", once, re.MULTILINE)) >= 2 * displays

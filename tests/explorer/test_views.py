@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.records import Generated
+from core.store import Run
 from explorer.comparison import pairs, sign_test
 from explorer.figures import problem_figures, proof_figures
 from explorer.index import LogIndex
 from explorer.laboratory import at_the_end, exact, steps
-from explorer.lineage import MOST_NODES, chain, differences, edges, graph, shown_nodes
+from explorer.lineage import MAX_NODES, chain, differences, edges, graph, shown_nodes
 from explorer.plots import line_plot
 from explorer.prompts import prompt_of
 from explorer.training import Curve, curves, extremes, last_line, read_lines, smoothed, spreads, stages
 from lab.defects import Verdict
 from lab.generator import families, generate
-from lab.planter import labelled_proof
-from proofs.records import Generated
-from proofs.store import Run
+from lab.planter import labeled_proof
 from tests.command import CommandLine, serving
 from tests.records import PROBLEM, PROOF, analysis, run_of
 
@@ -48,11 +48,11 @@ def test_the_lineage_leads_from_the_first_proof_to_the_last(tmp_path: Path) -> N
 
 
 def test_a_graph_too_large_keeps_the_way_to_the_chosen_proof(tmp_path: Path) -> None:
-    many = [replace(PROOF, id=f"n{number}") for number in range(MOST_NODES + 40)]
-    last = replace(PROOF, id="last", round=1, parents=(f"n{MOST_NODES + 30}",))
+    many = [replace(PROOF, id=f"n{number}") for number in range(MAX_NODES + 40)]
+    last = replace(PROOF, id="last", round=1, parents=(f"n{MAX_NODES + 30}",))
     log = logged(tmp_path, *many, last)
     shown = {proof.row.id for proof in shown_nodes(proof_figures(log), log, "last")}
-    assert shown == {"last", f"n{MOST_NODES + 30}"}
+    assert shown == {"last", f"n{MAX_NODES + 30}"}
 
 
 @given(st.text("ab \n\\x", max_size=60), st.text("ab \n\\x", max_size=60))
@@ -108,7 +108,7 @@ def test_steps_are_the_whole_proof_and_carry_the_checkers_defects(family: str) -
     seen = 0
     for seed in range(12):
         theorem = generate(family, 2, seed)
-        body = labelled_proof(theorem, seed, (1, 0, 0)).text
+        body = labeled_proof(theorem, seed, (1, 0, 0)).text
         verdict = exact(theorem.statement, body)
         if not isinstance(verdict, Verdict):
             continue  # the statements of some families are not read

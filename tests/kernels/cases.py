@@ -119,8 +119,8 @@ def error_ratio(out: Tensor, expected: Tensor) -> float:
 
 def fp8_case(case: IndexerCase) -> tuple[Tensor, IndexKeys, Tensor]:
     """The case's queries, keys and weights in FP8; NaN keys become keys whose scale is NaN."""
-    q, w = dispatch.quantise_queries(case.q_BSJI, case.w_BSJ)
-    return q, IndexKeys(*dispatch.quantise(case.k_BTI)), w
+    q, w = dispatch.quantize_queries(case.q_BSJI, case.w_BSJ)
+    return q, IndexKeys(*dispatch.quantize(case.k_BTI)), w
 
 
 def paged(keys: IndexKeys, size: int) -> IndexKeys:

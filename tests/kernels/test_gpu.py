@@ -146,7 +146,7 @@ def test_fused_selection_is_the_reference_exactly(tokens: int, k: int) -> None:
 @pytest.mark.parametrize("shape", [*SHAPES, *LARGE])
 def test_decode_over_fp8_rows(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     case = attention_case(shape, dtype, "cuda")
-    rows, query = dispatch.quantise_rows(case.poisoned_BTD[0], case.latent), case.q_BSHD[:1, 0]
+    rows, query = dispatch.quantize_rows(case.poisoned_BTD[0], case.latent), case.q_BSHD[:1, 0]
     for chosen in (case.indices_BSK[:1, 0], case.indices_BSK[:1, 1]):
         out = dispatch.sparse_mla_decode_fp8(query, rows, chosen, *case[4:])
         exact = dispatch.sparse_mla_decode_fp8(query.float(), rows, chosen, *case[4:], impl="reference")

@@ -1,4 +1,4 @@
-"""FP8 and paged keys, and FP8 rows, in the reference: layout, rules at the edges, and what the quantisation costs."""
+"""FP8 and paged keys, and FP8 rows, in the reference: layout, rules at the edges, and what the quantization costs."""
 
 import math
 
@@ -24,7 +24,7 @@ def one_thread() -> None:
 def test_the_row_of_deepseek() -> None:
     """512 e4m3 numbers, four fp32 scales, 64 bf16 numbers: 656 bytes."""
     rows = torch.randn(3, 576, generator=torch.Generator().manual_seed(0))
-    stored = reference_fp8.quantise_rows(rows, 512)
+    stored = reference_fp8.quantize_rows(rows, 512)
     assert stored.shape == (3, 656)
     scales = stored[:, 512:528].contiguous().view(torch.float32)
     torch.testing.assert_close(scales, rows[:, :512].unflatten(1, (4, 128)).abs().amax(-1) / 448)
@@ -36,9 +36,9 @@ def test_the_row_of_deepseek() -> None:
 @pytest.mark.parametrize(("latent", "rope", "size"), [(192, 32, 192 + 16 + 64), (64, 16, 64 + 16 + 32), (24, 10, 80)])
 def test_rows_of_other_widths(latent: int, rope: int, size: int) -> None:
     rows = torch.randn(2, 5, latent + rope, generator=torch.Generator().manual_seed(latent))
-    stored = reference_fp8.quantise_rows(rows, latent)
+    stored = reference_fp8.quantize_rows(rows, latent)
     assert stored.shape == (2, 5, size)
-    back = reference_fp8.dequantise_rows(stored, latent, rope)
+    back = reference_fp8.dequantize_rows(stored, latent, rope)
     assert torch.equal(back[..., latent:], rows[..., latent:].bfloat16().float())
     groups = rows[..., :latent].split(128, -1)
     for part, restored in zip(groups, back[..., :latent].split(128, -1), strict=True):
@@ -48,10 +48,10 @@ def test_rows_of_other_widths(latent: int, rope: int, size: int) -> None:
 
 
 def test_extreme_rows_keep_their_scale() -> None:
-    numbers, scale = reference_fp8.quantise(torch.tensor([[x, x / 2] for x in EXTREMES]))
+    numbers, scale = reference_fp8.quantize(torch.tensor([[x, x / 2] for x in EXTREMES]))
     restored = numbers.float() * scale.unsqueeze(-1)
     torch.testing.assert_close(restored, torch.tensor([[x, x / 2] for x in EXTREMES]), rtol=1e-6, atol=0.0)
-    numbers, scale = reference_fp8.quantise(torch.tensor([[1.0, math.nan], [math.inf, 1.0]]))
+    numbers, scale = reference_fp8.quantize(torch.tensor([[1.0, math.nan], [math.inf, 1.0]]))
     assert scale.isnan().all()
     assert not numbers.float().isnan().any()
 
@@ -95,7 +95,7 @@ def test_scores_of_fp8_are_those_of_the_numbers_that_it_holds() -> None:
 
 
 def test_what_fp8_costs() -> None:
-    """Errors against fp64 of the unquantised inputs, beside bf16's: normal numbers, DeepSeek's widths."""
+    """Errors against fp64 of the unquantized inputs, beside bf16's: normal numbers, DeepSeek's widths."""
     case = indexer_case((1, 5, 64, 300, 128))
     exact = reference.index_scores(case.q_BSJI.double(), case.k_BTI.double(), case.w_BSJ.double(), case.positions_BS)
     finite = exact > -math.inf
@@ -106,7 +106,7 @@ def test_what_fp8_costs() -> None:
     query, rows, chosen = case.q_BSHD[:, 0], case.clean_BTD[0], case.indices_BSK[:, 0]
     exact = reference.sparse_mla_decode(query.double(), rows.double(), chosen, case.scale, 512)
     half = reference.sparse_mla_decode(query, rows.bfloat16(), chosen, case.scale, 512)
-    eighth = dispatch.sparse_mla_decode_fp8(query, dispatch.quantise_rows(rows, 512), chosen, case.scale, 512)
+    eighth = dispatch.sparse_mla_decode_fp8(query, dispatch.quantize_rows(rows, 512), chosen, case.scale, 512)
     errors["decode"] = error_ratio(half, exact), error_ratio(eighth, exact)
     for name, (bf16, fp8) in errors.items():
         print(f"{name}: error {bf16:.2e} in bf16, {fp8:.2e} in FP8")
@@ -116,8 +116,8 @@ def test_what_fp8_costs() -> None:
 
 def test_decoding_reads_named_rows_alone() -> None:
     case = attention_case((2, 2, 9, 50, 33, 192, 32))
-    stored = dispatch.quantise_rows(case.poisoned_BTD, 192)
-    exact = reference_fp8.dequantise_rows(stored, 192, 32)
+    stored = dispatch.quantize_rows(case.poisoned_BTD, 192)
+    exact = reference_fp8.dequantize_rows(stored, 192, 32)
     for b in range(2):
         query, chosen = case.q_BSHD[b : b + 1, 0], case.indices_BSK[b : b + 1, 0].clone()
         expected = reference.sparse_mla_decode(query, exact[b], chosen, case.scale, 192)

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.rubric import Verdict as Score
+from core.rubric import parse_verdict
+from core.sections import analysis_faults, self_score, split_proof
 from lab import LEVELS, Defect, Kind, Place, Verdict, check, families, generate
 from lab.analyses import (
     CLOSING,
     OPENING,
-    Judgement,
+    Judgment,
     analysis_quality,
     compose,
     following,
@@ -22,14 +25,11 @@ from lab.analyses import (
 )
 from lab.answers import write_answer
 from lab.complaints import END, END_PHRASES, PHRASES, Complaint, complaint_of, quotation, read_complaint
-from lab.faulty import Fault, labelled_analysis, plant_analysis
-from lab.planter import LabelledProof, labelled_proof
+from lab.faulty import Fault, labeled_analysis, plant_analysis
+from lab.planter import LabeledProof, labeled_proof
 from lab.prompts import templates
 from lab.reviews import write_review
 from lab.theorem import Theorem
-from proofs.rubric import Verdict as Score
-from proofs.rubric import parse_verdict
-from proofs.sections import analysis_faults, self_score, split_proof
 
 PROOF = "x = x + 1.\nx + x = 2x.\nThe claim is true."
 FAULTY = Verdict(0.0, (Defect(Kind.INVALID_STEP, Place(0, 0, 9), "the two sides are not equal"),))
@@ -45,20 +45,20 @@ def analysis(*lines: str, score: str) -> str:
     return "\n".join([OPENING, *lines, CLOSING, f"\\boxed{{{score}}}"])
 
 
-def proofs() -> list[tuple[Theorem, LabelledProof]]:
-    """Labelled proofs of every family and level."""
+def proofs() -> list[tuple[Theorem, LabeledProof]]:
+    """Labeled proofs of every family and level."""
     theorems = [generate(family, level, seed, "test") for family in families() for level in LEVELS for seed in range(6)]
-    return [(theorem, labelled_proof(theorem, number)) for number, theorem in enumerate(theorems)]
+    return [(theorem, labeled_proof(theorem, number)) for number, theorem in enumerate(theorems)]
 
 
 @pytest.fixture(scope="module")
-def labelled() -> list[tuple[Theorem, LabelledProof]]:
+def labeled() -> list[tuple[Theorem, LabeledProof]]:
     """Those proofs."""
     return proofs()
 
 
-def test_right_analyses_have_quality_1_and_read_back(labelled: list[tuple[Theorem, LabelledProof]]) -> None:
-    for number, (theorem, proof) in enumerate(labelled):
+def test_right_analyses_have_quality_1_and_read_back(labeled: list[tuple[Theorem, LabeledProof]]) -> None:
+    for number, (theorem, proof) in enumerate(labeled):
         text = write_analysis(theorem, proof.text, proof.verdict, number)
         parsed = parse_analysis(text)
         assert analysis_quality(theorem, proof.text, text) == 1
@@ -188,9 +188,9 @@ def test_the_score_that_follows(complaints: list[bool], score: float) -> None:
     assert following([Complaint(1, Kind.GAP, minor) for minor in complaints]) == score
 
 
-def test_planted_faults_have_the_expected_quality(labelled: list[tuple[Theorem, LabelledProof]]) -> None:
+def test_planted_faults_have_the_expected_quality(labeled: list[tuple[Theorem, LabeledProof]]) -> None:
     found: Counter[tuple[Fault, float]] = Counter()
-    for number, (theorem, proof) in enumerate(labelled):
+    for number, (theorem, proof) in enumerate(labeled):
         for fault in Fault:
             planted = plant_analysis(theorem, proof.text, number, fault)
             if planted is not None:
@@ -205,21 +205,21 @@ def test_planted_faults_have_the_expected_quality(labelled: list[tuple[Theorem, 
     assert all(sum(count for (fault, _), count in found.items() if fault is kind) > 20 for kind in Fault)
 
 
-def test_labelled_analyses_are_balanced_and_reviewed(labelled: list[tuple[Theorem, LabelledProof]]) -> None:
+def test_labeled_analyses_are_balanced_and_reviewed(labeled: list[tuple[Theorem, LabeledProof]]) -> None:
     qualities: Counter[float] = Counter()
-    for number, (theorem, proof) in enumerate(labelled):
-        drawn = labelled_analysis(theorem, proof.text, number)
+    for number, (theorem, proof) in enumerate(labeled):
+        drawn = labeled_analysis(theorem, proof.text, number)
         assert drawn.quality == analysis_quality(theorem, proof.text, drawn.text)
         qualities[drawn.quality] += 1
         review = write_review(theorem, proof.text, drawn.text, number)
         quoted = f"{proof.text}\n{drawn.text}"
         assert not analysis_faults(review, review=True, quoted=quoted)
         assert parse_verdict(review, quoted=quoted) == Score(drawn.quality)
-    assert all(0.2 < count / len(labelled) < 0.47 for count in qualities.values()), qualities
+    assert all(0.2 < count / len(labeled) < 0.47 for count in qualities.values()), qualities
 
 
-def test_answers_are_provers_answers(labelled: list[tuple[Theorem, LabelledProof]]) -> None:
-    for theorem, proof in labelled:
+def test_answers_are_provers_answers(labeled: list[tuple[Theorem, LabeledProof]]) -> None:
+    for theorem, proof in labeled:
         sections = split_proof(write_answer(theorem, proof.text))
         assert (sections.body, sections.faults) == (proof.text, ())
         assert self_score(sections) == Score(proof.label)
@@ -227,7 +227,7 @@ def test_answers_are_provers_answers(labelled: list[tuple[Theorem, LabelledProof
         assert self_score(split_proof(write_answer(theorem, proof.text, 0.5))) == Score(0.5)
 
 
-def test_hostile_proofs_can_be_analysed() -> None:
+def test_hostile_proofs_can_be_analyzed() -> None:
     theorem = generate("identities", 1, 0)
     for proof in (
         "",
@@ -243,15 +243,15 @@ def test_hostile_proofs_can_be_analysed() -> None:
         text = write_analysis(theorem, proof)
         assert analysis_quality(theorem, proof, text) == 1
         assert parse_analysis(text).score == check(theorem, proof).score == 0
-        labelled = labelled_analysis(theorem, proof, 1)
-        assert labelled.quality == analysis_quality(theorem, proof, labelled.text)
+        labeled = labeled_analysis(theorem, proof, 1)
+        assert labeled.quality == analysis_quality(theorem, proof, labeled.text)
 
 
-def test_a_judgement_names_line_kind_and_quote() -> None:
-    assert judge(Complaint(1, Kind.INVALID_STEP, quote="x = x + 1"), PROOF, FAULTY) is Judgement.REAL
-    assert judge(Complaint(1, Kind.INVALID_STEP), PROOF, FAULTY) is Judgement.REAL
-    assert judge(Complaint(1, Kind.CIRCULAR), PROOF, FAULTY) is Judgement.MISPUT
-    assert judge(Complaint(2, Kind.INVALID_STEP), PROOF, FAULTY) is Judgement.FALSE
+def test_a_judgment_names_line_kind_and_quote() -> None:
+    assert judge(Complaint(1, Kind.INVALID_STEP, quote="x = x + 1"), PROOF, FAULTY) is Judgment.REAL
+    assert judge(Complaint(1, Kind.INVALID_STEP), PROOF, FAULTY) is Judgment.REAL
+    assert judge(Complaint(1, Kind.CIRCULAR), PROOF, FAULTY) is Judgment.MISPUT
+    assert judge(Complaint(2, Kind.INVALID_STEP), PROOF, FAULTY) is Judgment.FALSE
 
 
 def test_the_prompts_are_short_and_complete() -> None:

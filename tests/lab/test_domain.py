@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import LemmataError
 from lab import generate
 from lab.domain import FILE, ModelDomain, outside, read_domain
-from proofs.errors import LemmataError
 
 DOMAIN = ModelDomain(families=("inequalities", "equations"), levels=(1, 2, 3), prompts="lab")
 

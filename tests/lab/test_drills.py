@@ -1,4 +1,4 @@
-"""Drills: right judgements of lines, sums and verdicts that are wrong about half of the time; sums in their place."""
+"""Drills: right judgments of lines, sums and verdicts that are wrong about half of the time; sums in their place."""
 
 import re
 from fractions import Fraction

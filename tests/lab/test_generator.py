@@ -52,7 +52,7 @@ def test_a_level_has_many_theorems_true_and_false(family: str) -> None:
 
 
 def test_the_held_out_level_has_no_training_stream() -> None:
-    with pytest.raises(ValueError, match="generalisation"):
+    with pytest.raises(ValueError, match="generalization"):
         generate("identities", HELD_OUT_LEVEL, 0, "train")
 
 

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_from_disk
 
+from core.errors import LemmataError
+from core.problems import load_problems, load_proofs
 from lab.items import read_item
 from lab.table import write_table
-from proofs.errors import LemmataError
-from proofs.problems import load_problems, load_proofs
 from tests.command import CommandLine, serving
 
 
@@ -74,7 +74,7 @@ def test_statements_and_proofs_arrive_as_they_are(lemmata: CommandLine) -> None:
         (["generate", "out=there.jsonl"], "there.jsonl exists already"),
         (["generate", "out=there.jsonl/t.jsonl"], "can't be written"),
         (["generate", "out=t", "families=[none]"], "no family 'none'"),
-        (["generate", "out=t", "levels=[6]"], "level 6 is kept for generalisation"),
+        (["generate", "out=t", "levels=[6]"], "level 6 is kept for generalization"),
         (["generate", "out=t", "levels=[9]"], "no level 9"),
         (["generate", "out=t", "what=poems"], "what='poems': input should be 'theorems', 'proofs'"),
         (["generate", "out=t", "count=0"], "count=0"),

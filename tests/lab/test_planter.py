@@ -8,7 +8,7 @@ import pytest
 
 from lab import LEVELS, Kind, Theorem, check, families, generate
 from lab.complaints import END, line_of
-from lab.planter import LABELS, OPS, LabelledProof, labelled_proof, plant
+from lab.planter import LABELS, OPS, LabeledProof, labeled_proof, plant
 
 # Kinds that a family has no place for.
 IMPOSSIBLE = {
@@ -27,7 +27,7 @@ def drawn(family: str, level: int, count: int = 12) -> list[Theorem]:
 def test_labels_are_the_checkers(family: str) -> None:
     for level in LEVELS:
         for seed, theorem in enumerate(drawn(family, level)):
-            proof = labelled_proof(theorem, seed)
+            proof = labeled_proof(theorem, seed)
             assert proof.verdict == check(theorem, proof.text)
             assert proof.label == proof.verdict.score
             assert (proof.planted is None) == (proof.label == 1)
@@ -36,7 +36,7 @@ def test_labels_are_the_checkers(family: str) -> None:
 @pytest.mark.parametrize("family", families())
 def test_labels_are_balanced(family: str) -> None:
     labels = Counter(
-        labelled_proof(theorem, seed).label
+        labeled_proof(theorem, seed).label
         for level in LEVELS[:4]
         for seed, theorem in enumerate(drawn(family, level, 40))
     )
@@ -46,7 +46,7 @@ def test_labels_are_balanced(family: str) -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("family", families())
 def test_every_kind_is_produced_where_it_says(family: str, kind: Kind) -> None:
-    found: list[LabelledProof] = []
+    found: list[LabeledProof] = []
     for theorem in (theorem for level in (2, 4) for theorem in drawn(family, level)):
         proof = plant(theorem, 1, kind)
         if proof is not None:
@@ -71,7 +71,7 @@ def test_a_slip_that_cancels_is_found_and_the_end_is_right() -> None:
     found = [
         (theorem, proof)
         for seed, theorem in enumerate(drawn("identities", 3, 60))
-        if (proof := plant(theorem, seed, Kind.INVALID_STEP)) and proof.how == "cancelling slip"
+        if (proof := plant(theorem, seed, Kind.INVALID_STEP)) and proof.how == "canceling slip"
     ]
     assert found
     for theorem, proof in found:
@@ -83,15 +83,15 @@ def test_a_slip_that_cancels_is_found_and_the_end_is_right() -> None:
 
 def test_right_proofs_differ_from_the_written_ones() -> None:
     theorems = [theorem for family in families() for theorem in drawn(family, 3, 20)]
-    right = [(theorem, labelled_proof(theorem, 0, (0, 0, 1))) for theorem in theorems]
+    right = [(theorem, labeled_proof(theorem, 0, (0, 0, 1))) for theorem in theorems]
     assert all(proof.label == 1 for _, proof in right)
     assert sum(proof.text != theorem.derivation for theorem, proof in right) > len(right) / 8
 
 
 def test_another_process_plants_the_same() -> None:
     code = (
-        "from lab import *; from lab.planter import labelled_proof; from hashlib import sha256;"
-        "print(sha256(repr([labelled_proof(generate(f, 2, s, 'test'), s) for f in families() for s in range(4)])"
+        "from lab import *; from lab.planter import labeled_proof; from hashlib import sha256;"
+        "print(sha256(repr([labeled_proof(generate(f, 2, s, 'test'), s) for f in families() for s in range(4)])"
         ".encode()).hexdigest())"
     )
     said = {

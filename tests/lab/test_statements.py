@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lab import LEVELS, Theorem, check, families, generate
 from lab.claims import Solutions
-from lab.planter import labelled_proof
+from lab.planter import labeled_proof
 from lab.rules.roots import rational_roots
 from lab.statements import Unsupported, read_statement
 from lab.theorem import Proposition
@@ -44,7 +44,7 @@ def test_proofs_get_the_same_verdicts(family: str) -> None:
         for seed in range(3):
             drawn = generate(family, level, seed, "test")
             found = supported(drawn.statement)
-            for text in (drawn.derivation, labelled_proof(drawn, seed).text, _changed(drawn, seed)):
+            for text in (drawn.derivation, labeled_proof(drawn, seed).text, _changed(drawn, seed)):
                 assert check(found, text) == check(drawn, text)
             assert check(found, drawn.derivation).score == 1
 

@@ -11,7 +11,7 @@ from lab.analyses import right_complaints, write_analysis
 from lab.claims import Claim, Sequence
 from lab.complaints import END
 from lab.language import read_expression
-from lab.planter import labelled_proof
+from lab.planter import labeled_proof
 from lab.statements import read_statement
 from lab.theorem import Proposition
 from lab.walkthrough import items
@@ -103,7 +103,7 @@ def test_complaints_of_planted_proofs_stand_in_the_place_of_their_item(family: s
     for level in LEVELS:
         for seed in range(10):
             theorem = generate(family, level, seed, "test")
-            proof = labelled_proof(theorem, seed, (1, 1, 0))
+            proof = labeled_proof(theorem, seed, (1, 1, 0))
             places = {(item.line, item.quote) for item in items(theorem, proof.text)}
             text = write_analysis(theorem, proof.text, proof.verdict, seed)
             for complaint in right_complaints(proof.text, proof.verdict):
@@ -121,7 +121,7 @@ def test_what_is_worked_out_is_true(family: str) -> None:
     for level in LEVELS:
         for seed in range(10):
             theorem = generate(family, level, seed, "test")
-            for item in items(theorem, labelled_proof(theorem, seed, (1, 0, 0)).text):
+            for item in items(theorem, labeled_proof(theorem, seed, (1, 0, 0)).text):
                 if said := re.search(r": it (holds|fails); said to (?:hold|fail)$", item.working):
                     assert (said[1] == "holds") == theorem.truth
                 elif item.working:

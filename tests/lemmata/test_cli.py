@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from core.records import Analysis, Generated, Label, Problem, Proof, Record, Review, Selection
+from core.store import Run
 from lemmata.cli import COMMANDS, POSITIONAL
-from proofs.records import Analysis, Generated, Label, Problem, Proof, Record, Review, Selection
-from proofs.store import Run
 from tests.command import CommandLine, Served, serving
 from tests.shared import shared
 
@@ -149,12 +149,12 @@ def test_from_proofs_to_labels_and_a_table(lemmata: CommandLine, served: Served)
     lemmata.ok("review", "source=verified", "judge.review=all", "judge.reviews=2", "run=reviewed", *policy)
     counts = Counter(record.kind for record in records("reviewed"))
     assert counts == {"problem": 2, "proof": 6, "analysis": 24, "review": 48}
-    said = lemmata.ok("label", "source=reviewed", "run=labelled", *policy).out
+    said = lemmata.ok("label", "source=reviewed", "run=labeled", *policy).out
     assert "6 labels by auto: " in said
-    labels = of("labelled", Label)
+    labels = of("labeled", Label)
     assert {label.proof_id for label in labels} == {proof.id for proof in of("proved", Proof)}
     assert all(label.reason for label in labels)
-    said = lemmata.ok("export", "run=labelled", "out=deep/proofs.parquet").out
+    said = lemmata.ok("export", "run=labeled", "out=deep/proofs.parquet").out
     assert said == "deep/proofs.parquet: 6 rows of table proofs\n"
     rows = pq.read_table("deep/proofs.parquet").to_pylist()
     assert {row["proof_id"]: row["auto_label"] for row in rows} == {label.proof_id: label.score for label in labels}

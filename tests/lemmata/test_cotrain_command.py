@@ -70,12 +70,12 @@ def test_every_step_is_done_and_leaves_what_it_makes(undisturbed: Path) -> None:
     assert expected <= made.keys()
     assert made["steps/base/model/model.safetensors"] != made["steps/cold-start/model/model.safetensors"]
     assert all(made[name] for name in expected)
-    labelled = [json.loads(line) for line in made["steps/2-labels/table.jsonl"].splitlines()]
+    labeled = [json.loads(line) for line in made["steps/2-labels/table.jsonl"].splitlines()]
     proofs = [json.loads(line) for line in made["steps/2-proofs/table.jsonl"].splitlines()]
     # The second iteration's proofs come without the truth, and get labels afterwards.
     assert all(row["label"] is None for row in proofs)
-    assert labelled
-    assert all({**row, "label": None} in proofs for row in labelled)
+    assert labeled
+    assert all({**row, "label": None} in proofs for row in labeled)
 
 
 def test_a_run_that_ended_does_nothing_again(undisturbed: Path, lemmata: CommandLine) -> None:

@@ -6,10 +6,10 @@ import pytest
 
 pytest.importorskip("torch")
 
+from core.records import Proof
+from core.store import Run
 from model import save_pretrained
 from model.tokenizer import byte_tokenizer
-from proofs.records import Proof
-from proofs.store import Run
 from tests.command import CommandLine
 from tests.model.tiny import byte_model
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from core.config import read_config
+from core.store import Run
 from lemmata.cotrain_report import markdown
-from proofs.config import read_config
-from proofs.store import Run
 from rl.recipe.config import CotrainConfig
-from rl.recipe.summary import Summary, summarise
+from rl.recipe.summary import Summary, summarize
 from tests.command import CommandLine
 from tests.cotrain_run import smoke_config, write_run
 
@@ -34,7 +34,7 @@ def run(finished: Path, lemmata: CommandLine) -> Path:
 def summary(folder: Path) -> Summary:
     config = dict(Run.read(folder).manifest["config"])
     del config["command"]
-    return summarise(read_config(CotrainConfig, config, ""), folder)
+    return summarize(read_config(CotrainConfig, config, ""), folder)
 
 
 def test_the_report_of_a_run(run: Path, lemmata: CommandLine) -> None:
@@ -48,7 +48,7 @@ def test_the_report_of_a_run(run: Path, lemmata: CommandLine) -> None:
     assert (figure["value"], figure["items"]) == (right / len(records), len(records))
     assert figure["source"] == "steps/measure-base/prover.jsonl"
     text = (run / "report/report.md").read_text()
-    for heading in ("Gains by iteration", "Refinement", "Labels", "Over-optimisation", "Cost", "R_meta"):
+    for heading in ("Gains by iteration", "Refinement", "Labels", "Over-optimization", "Cost", "R_meta"):
         assert f"## {heading}\n" in text
     plots = {path.name for path in (run / "report").glob("*.png")}
     assert {"refinement.png", "generators-2.png", "labels-2-labels.png", "training-1-prover.png"} <= plots

@@ -7,11 +7,11 @@ import yaml
 
 pytest.importorskip("torch")
 
+from core.records import Problem
+from core.store import Run
 from model import save_pretrained
 from model.tokenizer import byte_tokenizer
 from policy.local_config import model_folder
-from proofs.records import Problem
-from proofs.store import Run
 from tests.command import CommandLine
 from tests.model.tiny import byte_model
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from proofs.records import Problem, Proof, Record
+from core.records import Problem, Proof, Record
 from tests.command import CommandLine
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of, selection
 from tests.scripted import proof_text

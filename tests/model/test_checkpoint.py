@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from model import ModelError, load_pretrained, save_pretrained
-from model.fp8 import quantise
+from model.fp8 import quantize
 from model.names import checkpoint_tensors
 from model.shards import read_headers, read_tensors, write_tensors
 from tests.model.tiny import random_ids, tiny_model
@@ -251,13 +251,13 @@ def test_a_tree_is_never_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [32, 200])
-def test_fp8_weights_are_dequantised(width: int, tmp_path: Path) -> None:
+def test_fp8_weights_are_dequantized(width: int, tmp_path: Path) -> None:
     save_pretrained(tiny_model(hidden_size=width), tmp_path)
     file = tmp_path / "model.safetensors"
     weights = load_file(file)
-    quantised = [name for name in weights if name.endswith("_proj.weight") and "indexer" not in name]
-    for name in quantised:
-        weights[name], weights[f"{name}_scale_inv"] = quantise(weights[name])
+    quantized = [name for name in weights if name.endswith("_proj.weight") and "indexer" not in name]
+    for name in quantized:
+        weights[name], weights[f"{name}_scale_inv"] = quantize(weights[name])
     save_file(weights, file)
     config = json.loads((tmp_path / "config.json").read_text())
     config["quantization_config"] = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}
@@ -265,7 +265,7 @@ def test_fp8_weights_are_dequantised(width: int, tmp_path: Path) -> None:
     ours = checkpoint_tensors(load_pretrained(tmp_path))
     original = checkpoint_tensors(tiny_model(hidden_size=width))
     for name, tensor in original.items():
-        if name in quantised:
+        if name in quantized:
             assert ((ours[name] - tensor).abs() <= tensor.abs() / 16 + tensor.abs().max() * 2e-5).all(), name
         else:
             assert torch.equal(ours[name], tensor)

@@ -11,8 +11,8 @@ import torch
 from model import ModelError
 from model.engine import Engine, EngineConfig, Sampling
 from model.packed import Packed, Replay, pack, pack_groups
+from model.router_capture import watch_gates, watch_selections
 from model.transformer import DsaModel
-from model.watch import watch_gates, watch_selections
 from tests.model.tiny import byte_model, byte_tokenizer, random_ids, tiny_model
 
 LENGTHS = (13, 3, 40, 12, 1)

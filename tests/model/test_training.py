@@ -172,7 +172,7 @@ def test_losses_of_mtp_layers() -> None:
     model, ids = tiny_model(dtype=torch.float64, num_nextn_predict_layers=2), random_ids(2, 12)
     main, further = mtp_losses(model, ids)
     torch.testing.assert_close(main, cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten()))
-    for depth, logits in enumerate(model.further_logits(ids, model.hidden(ids))):
+    for depth, logits in enumerate(model.mtp_logits(ids, model.hidden(ids))):
         rows = 12 - depth - 2  # those whose token stands in the sequence
         expected = cross_entropy(logits[:, :rows].flatten(0, 1), ids[:, depth + 2 :].flatten())
         torch.testing.assert_close(further[depth], expected)

@@ -1,4 +1,4 @@
-"""What holds of the model as a whole: initialisation, causality, heads, MTP, rotations."""
+"""What holds of the model as a whole: initialization, causality, heads, MTP, rotations."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ from torch.nn.functional import cross_entropy
 
 from model import ModelError, new_model
 from model.cache import Cache
-from model.rope import rotate_first_half_split, rotate_interleaved, rotation
+from model.rope import rope_tables, rotate_first_half_split, rotate_interleaved
 from model.training import mtp_losses
 from tests.model.tiny import TINY, random_ids, tiny_model
 
 
-def test_initialisation_is_seeded_and_of_the_right_size() -> None:
+def test_initialization_is_seeded_and_of_the_right_size() -> None:
     one, same, other = (new_model(TINY, seed) for seed in (1, 1, 2))
     for name, weight in one.named_parameters():
         assert torch.equal(weight, same.get_parameter(name)), name
@@ -79,17 +79,17 @@ def test_a_tied_head_is_the_embedding() -> None:
 def test_mtp_layers_see_one_token_further_each_and_no_more() -> None:
     model, ids = tiny_model(num_nextn_predict_layers=2, dtype=torch.float64), random_ids(1, 20)
     with torch.no_grad():
-        before = model.further_logits(ids, model.hidden(ids))
+        before = model.mtp_logits(ids, model.hidden(ids))
         assert [logits.shape[1] for logits in before] == [19, 18]
         changed = ids.clone()
         changed[0, 11] = (changed[0, 11] + 1) % TINY.vocab_size
-        after = model.further_logits(changed, model.hidden(changed))
+        after = model.mtp_logits(changed, model.hidden(changed))
     for depth in (0, 1):  # row i of layer d reads tokens up to i + d + 1
         first = 11 - depth - 1
         torch.testing.assert_close(before[depth][:, :first], after[depth][:, :first])
         assert not torch.allclose(before[depth][:, first], after[depth][:, first])
     with pytest.raises(ModelError, match="at least 3 tokens"):
-        model.further_logits(ids[:, :2], model.hidden(ids[:, :2]))
+        model.mtp_logits(ids[:, :2], model.hidden(ids[:, :2]))
 
 
 def test_the_mtp_layer_learns_the_token_after_next() -> None:
@@ -107,12 +107,12 @@ def test_the_mtp_layer_learns_the_token_after_next() -> None:
 def test_an_mtp_layer_decodes_with_a_cache() -> None:
     model, ids = tiny_model(num_nextn_predict_layers=1, dtype=torch.float64), random_ids(1, 30)
     hidden, layer = model.hidden(ids), model.mtp[0]
-    (whole,) = model.further_logits(ids, hidden)
+    (whole,) = model.mtp_logits(ids, hidden)
     cache = Cache.contiguous(TINY, 1, 30, hidden).layers[0]
     for i in range(29):
         position = torch.tensor([[i]])
-        turn = rotation(TINY, position)
-        state = layer(hidden[:, i : i + 1], model.model.embed_tokens(ids[:, i + 1 : i + 2]), position, turn, cache)
+        rope = rope_tables(TINY, position)
+        state = layer(hidden[:, i : i + 1], model.model.embed_tokens(ids[:, i + 1 : i + 2]), position, rope, cache)
         torch.testing.assert_close(model.logits(state)[:, 0], whole[:, i])
 
 
@@ -122,17 +122,17 @@ def test_products_depend_on_the_distance_alone(first: int, second: int, shift: i
     x = torch.randn(1, 2, 3, TINY.index_head_dim, generator=generator)
 
     def products(a: int, b: int) -> tuple[torch.Tensor, torch.Tensor]:
-        turn = rotation(TINY, torch.tensor([[a, b]]))
-        half = rotate_first_half_split(x, turn)
-        pairs = rotate_interleaved(x[..., : TINY.qk_rope_head_dim], turn)
+        rope = rope_tables(TINY, torch.tensor([[a, b]]))
+        half = rotate_first_half_split(x, rope)
+        pairs = rotate_interleaved(x[..., : TINY.qk_rope_head_dim], rope)
         return (half[:, 0] * half[:, 1]).sum(-1), (pairs[:, 0] * pairs[:, 1]).sum(-1)
 
     torch.testing.assert_close(products(first, second), products(first + shift, second + shift), rtol=0, atol=1e-3)
 
 
 def test_the_layouts_of_the_two_rotations() -> None:
-    turn = rotation(TINY, torch.tensor([[1]]))
+    rope = rope_tables(TINY, torch.tensor([[1]]))
     x = torch.zeros(1, 1, TINY.index_head_dim)
     x[..., 0] = 1.0
-    assert rotate_interleaved(x[..., :8], turn).nonzero()[:, -1].tolist() == [0, 1]
-    assert rotate_first_half_split(x, turn).nonzero()[:, -1].tolist() == [0, 4]
+    assert rotate_interleaved(x[..., :8], rope).nonzero()[:, -1].tolist() == [0, 1]
+    assert rotate_first_half_split(x, rope).nonzero()[:, -1].tolist() == [0, 4]

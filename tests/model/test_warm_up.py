@@ -19,9 +19,9 @@ from model import ModelError, load_pretrained
 from model.convert import measure as measuring
 from model.convert.__main__ import main
 from model.convert.measure import Selection, by_indexer, every_token, first_and_recent, measure, most_recent, selections
-from model.convert.text import read_documents, stream, tokenise, windows
+from model.convert.text import read_documents, stream, tokenize, windows
 from model.convert.warm_up import WarmUp, warm_up
-from model.rope import rotation
+from model.rope import rope_tables
 from tests.model.llamas import SHAPE, save_llama
 from tests.model.tiny import random_ids, tiny_model
 
@@ -125,9 +125,9 @@ def test_shares_of_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     attention: Any = model.model.layers[0].self_attn
     positions = torch.arange(40).expand(2, -1)
     x = attention_input(model, ids)
-    turn = rotation(model.config, positions)
-    inputs = attention.project(x, turn)
-    index = attention.index(x, inputs.latent_BSQ, attention.indexer.keys(x, turn), turn)
+    rope = rope_tables(model.config, positions)
+    inputs = attention.project(x, rope)
+    index = attention.index(x, inputs.latent_BSQ, attention.indexer.keys(x, rope), rope)
     logits = torch.einsum("bshd,btd->bhst", inputs.q_BSHD, inputs.rows_BSD) * attention.scale
     p = logits.masked_fill(torch.ones(40, 40).triu(1).bool(), -torch.inf).softmax(-1).mean(1)[:, 20:]
     mask = reference.membership(by_indexer(k)(index, positions), 40)[:, 20:]
@@ -152,7 +152,7 @@ def llama(tmp_path: Path) -> Path:
 
 
 def test_documents(llama: Path) -> None:
-    documents = tokenise(llama, read_documents(llama.parent / "text"))
+    documents = tokenize(llama, read_documents(llama.parent / "text"))
     assert documents == random_ids(6, 70).tolist()
     assert stream([[5, 6], [7]], 2).tolist() == [5, 6, 2, 7, 2]
     assert windows([[1, 2, 3, 4, 5], [6], [7, 8]], 2, 9).tolist() == [[1, 2], [3, 4], [7, 8]]

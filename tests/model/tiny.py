@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from model.config import ModelConfig
-from model.initialise import new_model
+from model.initialize import new_model
 from model.transformer import DsaModel
 
 torch.set_num_threads(1)

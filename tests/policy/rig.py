@@ -14,17 +14,17 @@ from policy.interface import Completion, Sampling, user_prompt
 from policy.meters import Meters
 from policy.retry import RetryConfig
 from policy.throttle import Throttle
-from tests.fake_server import Behaviour, FakeServer, Reply, well_behaved
+from tests.fake_server import Behavior, FakeServer, Reply, well_behaved
 
 PROMPT = user_prompt("Prove it.")
-FAST = RetryConfig(attempts=4, first_wait=0.01, longest_wait=0.02)
+FAST = RetryConfig(attempts=4, first_wait=0.01, max_backoff=0.02)
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Script:
     """Gives ``replies`` one after the other, the last one for ever, and notes when each request came."""
 
-    def __init__(self, *replies: Reply | Behaviour) -> None:
+    def __init__(self, *replies: Reply | Behavior) -> None:
         self._replies = replies
         self.times: list[float] = []
 
@@ -61,7 +61,7 @@ class Rig:
 
 @asynccontextmanager
 async def rig(
-    behaviour: Behaviour = well_behaved,
+    behavior: Behavior = well_behaved,
     *,
     url: str | None = None,
     budget: BudgetConfig | None = None,
@@ -69,7 +69,7 @@ async def rig(
     **settings: Any,
 ) -> AsyncIterator[Rig]:
     """An endpoint to a server that behaves so, or to whatever is at ``url``."""
-    server = FakeServer(behaviour)
+    server = FakeServer(behavior)
     address = f"http://127.0.0.1:{await server.start()}/v1" if url is None else url
     guard, meters = Guard(budget or BudgetConfig()), Meters()
     config = EndpointConfig(base_url=address, model="m", **{"retry": FAST, **settings})
@@ -81,11 +81,11 @@ async def rig(
         await server.stop()
 
 
-def ask(behaviour: Behaviour = well_behaved, *, n: int = 1, **settings: Any) -> list[Completion]:
+def ask(behavior: Behavior = well_behaved, *, n: int = 1, **settings: Any) -> list[Completion]:
     """One call to a server that behaves so."""
 
     async def main() -> list[Completion]:
-        async with rig(behaviour, **settings) as it:
+        async with rig(behavior, **settings) as it:
             return await it.ask(n)
 
     return asyncio.run(main())

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from core.records import Usage
 from policy.answer import Prices
-from proofs.records import Usage
-from tests.fake_server import Behaviour, FakeServer, Reply, completion, json_reply
+from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply
 from tests.policy.rig import Script, ask
 
 
-def _changed(**changes: Any) -> Behaviour:
+def _changed(**changes: Any) -> Behavior:
     """A good answer with parts of its choice or, by ``usage``, of the whole changed."""
 
     async def behave(body: Mapping[str, Any], server: FakeServer) -> Reply:
@@ -23,7 +23,7 @@ def _changed(**changes: Any) -> Behaviour:
     return behave
 
 
-def _message(**message: Any) -> Behaviour:
+def _message(**message: Any) -> Behavior:
     return _changed(message={"role": "assistant", **message})
 
 

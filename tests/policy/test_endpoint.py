@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from core.errors import LemmataError
 from policy.interface import Completion, PolicyUnavailable, PromptRefused, Sampling, user_prompt
 from policy.retry import RetryConfig
-from proofs.errors import LemmataError
-from tests.fake_server import Behaviour, FakeServer, Reply, completion, json_reply, well_behaved
+from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply, well_behaved
 from tests.policy.rig import Script, ask, ask_raw, refusing_url, rig
 
 JSON = {"content-type": "application/json"}
@@ -24,7 +24,7 @@ BUSY = json_reply({"error": {"message": "slow down"}}, 429)
 def _counting(*counts: int) -> Script:
     """Answers with so many choices, whatever n was asked for; choices come in reverse order."""
 
-    def of(count: int) -> Behaviour:
+    def of(count: int) -> Behavior:
         async def behave(body: Mapping[str, Any], server: FakeServer) -> Reply:
             value = completion(body, [f"text {index}" for index in range(count)])
             return json_reply(value | {"choices": value["choices"][::-1]})
@@ -134,7 +134,7 @@ def test_a_server_that_hangs_is_asked_again() -> None:
 
     script = Script(hang, well_behaved)
     started = time.monotonic()
-    assert ask(script, seconds_per_request=0.5)[0].text
+    assert ask(script, request_timeout=0.5)[0].text
     assert 0.4 < time.monotonic() - started < 20
 
 
@@ -149,7 +149,7 @@ def test_a_server_that_trickles_for_ever_is_cut_off(head: bytes) -> None:
 
     started = time.monotonic()
     with pytest.raises(PolicyUnavailable, match=r"2 tries: no answer within 0\.3 seconds"):
-        ask_raw(trickle, seconds_per_request=0.3, retry=RetryConfig(attempts=2, first_wait=0.01))
+        ask_raw(trickle, request_timeout=0.3, retry=RetryConfig(attempts=2, first_wait=0.01))
     assert time.monotonic() - started < 20
 
 
@@ -254,7 +254,7 @@ def test_a_server_that_takes_no_connection_counts_as_unreachable() -> None:
         url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
         retry = RetryConfig(attempts_to_connect=2, first_wait=0.01)
         with pytest.raises(LemmataError, match="cannot reach"):
-            ask(url=url, seconds_to_connect=0.3, retry=retry)
+            ask(url=url, connect_timeout=0.3, retry=retry)
 
 
 def test_a_server_that_answered_before_is_no_wrong_address() -> None:

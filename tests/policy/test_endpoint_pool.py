@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from core.errors import LemmataError
 from policy.endpoint import Endpoint, EndpointConfig
 from policy.guard import BudgetConfig, Guard
 from policy.interface import PolicyUnavailable, Sampling
 from policy.meters import Meters
 from policy.retry import RetryConfig
 from policy.throttle import Throttle
-from proofs.errors import LemmataError
 from tests.fake_server import FakeServer, Reply, json_reply, well_behaved
 from tests.policy.rig import FAST, PROMPT, refusing_url
 
@@ -22,7 +22,7 @@ CALLS = 60
 
 
 class Switch:
-    """A server's behaviour that a test turns off and on: 500 while it is off."""
+    """A server's behavior that a test turns off and on: 500 while it is off."""
 
     def __init__(self, *, on: bool) -> None:
         self.on = on
@@ -114,7 +114,7 @@ def test_a_server_that_recovers_is_used_again() -> None:
     async def main() -> None:
         switch = Switch(on=False)
         ill, well = FakeServer(switch, delay=0.005), FakeServer(delay=0.005)
-        async with pool(ill, well, retry=RetryConfig(attempts=4, first_wait=0.02, longest_wait=0.05)) as policy:
+        async with pool(ill, well, retry=RetryConfig(attempts=4, first_wait=0.02, max_backoff=0.05)) as policy:
             await ask_all(policy)
             switch.on = True
             await asyncio.sleep(0.1)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from core.records import Usage
 from policy.answer import Prices
 from policy.guard import BudgetConfig
 from policy.interface import PolicyUnavailable, PromptRefused, RunStopped
 from policy.retry import RetryConfig
-from proofs.records import Usage
 from tests.fake_server import FakeServer, Reply, completion, json_reply, well_behaved
 from tests.policy.rig import Rig, Script, rig
 

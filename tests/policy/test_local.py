@@ -11,13 +11,13 @@ pytest.importorskip("torch")
 
 import torch
 
+from core.errors import LemmataError
 from model import load_pretrained, save_pretrained
 from model.chat import Chat
 from model.tokenizer import byte_tokenizer
 from policy.interface import PromptRefused, Sampling, user_prompt
 from policy.local import Local
 from policy.local_config import EngineSettings, LocalConfig
-from proofs.errors import LemmataError
 from tests.model.tiny import byte_model
 
 SAMPLING = Sampling(n=3, max_tokens=20, seed=5)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from core.errors import LemmataError
+from core.records import Problem, Proof, Refusal, Usage
 from policy.interface import Policy, PolicyUnavailable, PromptRefused, RunStopped, Sampling, user_prompt
 from policy.recorder import Call, Recorder
-from proofs.errors import LemmataError
-from proofs.records import Problem, Proof, Refusal, Usage
 from prover.role import build_proof
 from tests.scripted import PROBLEM, Answer, Asked, Scripted, drawn, generated, open_recorder, proof_text, records_of
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import LemmataError
+from core.records import Analysis, Generated, Refusal
+from core.store import Run
 from policy.interface import Policy, PromptRefused, Sampling, user_prompt
 from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.replay import Replay, ReplayConfig
-from proofs.errors import LemmataError
-from proofs.records import Analysis, Generated, Refusal
-from proofs.store import Run
 from refine.assess import JudgeConfig
 from refine.config import RefineConfig
 from tests.scripted import Answer, Asked, Scripted, comparables, drawn, jittered, loop_of, many_problems

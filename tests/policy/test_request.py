@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from core.errors import LemmataError
 from policy.interface import Sampling
-from proofs.errors import LemmataError
 from tests.fake_server import well_behaved
 from tests.policy.rig import PROMPT, ask_raw, rig
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import LemmataError
+from core.records import Generated, Problem
+from core.store import Run
 from policy.guard import BudgetConfig, Guard
 from policy.interface import PolicyUnavailable, Sampling, user_prompt
 from policy.meters import Meters
 from policy.throttle import Throttle
-from proofs.errors import LemmataError
-from proofs.records import Generated, Problem
-from proofs.store import Run
 from refine.config import RefineConfig
 from refine.loop import selection_id
 from refine.schedule import Work, run_problems
@@ -35,20 +35,20 @@ class Bench:
     meters: Meters = field(default_factory=Meters)
     guard: Guard = field(default_factory=lambda: Guard(BudgetConfig()))
     open: int = 0
-    most_open: int = 0
-    most_in_flight: int = 0
+    max_open: int = 0
+    max_in_flight: int = 0
     done: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.policy = Throttle(Scripted(self._answer), self.concurrency, self.guard, self.meters)
 
     async def _answer(self, asked: Asked) -> str | list[str]:
-        self.most_in_flight = max(self.most_in_flight, self.meters.in_flight)
+        self.max_in_flight = max(self.max_in_flight, self.meters.in_flight)
         return await self.answer(asked)
 
     async def work(self, problem: Problem) -> None:
         self.open += 1
-        self.most_open = max(self.most_open, self.open)
+        self.max_open = max(self.max_open, self.open)
         try:
             calls = [self._call(problem, number) for number in range(self.calls)]
             if self.at_once:
@@ -90,23 +90,23 @@ def test_every_problem_is_worked_on_once(concurrency: int, calls: int, at_once: 
     assert sorted(bench.done) == sorted(problem.name for problem in many_problems(20))
     assert (bench.meters.problems, bench.meters.finished, bench.meters.unfinished) == (20, 20, 0)
     assert bench.meters.calls == 20 * calls
-    assert bench.most_in_flight <= concurrency
-    assert bench.most_open <= concurrency
+    assert bench.max_in_flight <= concurrency
+    assert bench.max_open <= concurrency
 
 
 def test_the_server_is_kept_full() -> None:
     """One call of each problem at a time leaves room for as many problems as there are places."""
     bench = Bench(slow(20), 8, 5, at_once=False)
     bench.run(many_problems(30))
-    assert bench.most_open == bench.most_in_flight == 8
+    assert bench.max_open == bench.max_in_flight == 8
 
 
 def test_no_more_problems_are_open_than_it_takes() -> None:
     """A problem that fills the server by itself is enough; the next one starts when places fall free."""
     bench = Bench(slow(20), 8, 8)
     bench.run(many_problems(10))
-    assert bench.most_open <= 3
-    assert bench.most_in_flight == 8
+    assert bench.max_open <= 3
+    assert bench.max_in_flight == 8
 
 
 def test_ten_thousand_small_problems_are_not_all_open_at_once() -> None:
@@ -122,7 +122,7 @@ def test_ten_thousand_small_problems_are_not_all_open_at_once() -> None:
 
     assert bench.run(counted()) == []
     assert len(bench.done) == 10_000
-    assert bench.most_open <= 16
+    assert bench.max_open <= 16
 
 
 def open_files() -> int:
@@ -263,7 +263,7 @@ def test_a_stop_by_the_user_finishes_calls_in_flight() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_cancelling_drops_calls_in_flight(count: int) -> None:
+def test_canceling_drops_calls_in_flight(count: int) -> None:
     """Both while problems are waiting for room (100), and once the last has started (1)."""
 
     async def never(asked: Asked) -> str:
@@ -290,7 +290,7 @@ def test_problems_that_ask_for_nothing_do_not_wait(tmp_path: Path) -> None:
     """Resuming: what is finished already passes by without a call."""
     bench = Bench(calls=0, concurrency=2)
     assert bench.run(islice(many_problems(500), 500)) == []
-    assert bench.most_open == 1
+    assert bench.max_open == 1
 
 
 def test_two_servers_fill_each_other_in() -> None:

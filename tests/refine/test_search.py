@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from core.records import Analysis, Proof, Record, Review, Selection
 from policy.interface import PolicyUnavailable, PromptRefused
 from policy.recorder import Recorder
-from proofs.records import Analysis, Proof, Record, Review, Selection
 from refine.assess import JudgeConfig
 from refine.config import RefineConfig
 from refine.loop import selection_id
@@ -100,7 +100,7 @@ def test_a_critique_is_used_again_only_when_all_have_been_used(tmp_path: Path) -
 
 
 def scored(scores: dict[str, float]) -> Answer:
-    """Proofs by name, each analysed with its own score; refinements are poor."""
+    """Proofs by name, each analyzed with its own score; refinements are poor."""
 
     async def answer(asked: Asked) -> str:
         if asked.role == "prover":

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from core.records import Analysis, Proof, Refusal
 from policy.interface import PromptRefused
-from proofs.records import Analysis, Proof, Refusal
 from refine.assess import JudgeConfig
 from refine.config import RefineConfig
 from tests.scripted import Asked, Scripted, analysis_text, comparables, generated, jittered, proof_text, run_loop

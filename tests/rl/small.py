@@ -31,7 +31,7 @@ from rl.trainer import Trainer
 from tests.model.tiny import tiny_model
 
 TOKENIZER = byte_tokenizer()
-OPTIMIZER = OptimizerConfig(lr=3e-3, balance_speed=0.01)
+OPTIMIZER = OptimizerConfig(lr=3e-3, bias_update_speed=0.01)
 
 
 class Letters:

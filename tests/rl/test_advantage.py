@@ -11,11 +11,11 @@ pytest.importorskip("torch")
 from rl.advantage import group_advantages
 from rl.presets import AdvantageConfig
 
-CENTRED = AdvantageConfig()
+CENTERD = AdvantageConfig()
 
 
 def test_centred_on_the_group_in_any_order() -> None:
-    result = group_advantages([1, 0, 0.5, 1, 0, 3], ["a", "b", "a", "a", "b", "c"], CENTRED)
+    result = group_advantages([1, 0, 0.5, 1, 0, 3], ["a", "b", "a", "a", "b", "c"], CENTERD)
     mean = 2.5 / 3
     assert result.advantages_S.tolist() == pytest.approx([1 - mean, 0, 0.5 - mean, 1 - mean, 0, 0])
     assert result.keep_S.tolist() == [True] * 6
@@ -32,7 +32,7 @@ def test_divided_by_the_standard_deviation_of_a_sample() -> None:
 
 
 def test_groups_that_teach_nothing_are_dropped_and_counted() -> None:
-    config = AdvantageConfig(divide_by_std=True, drop_equal_groups=True)
+    config = AdvantageConfig(divide_by_std=True, drop_zero_variance_groups=True)
     # Sums of the same parts in another order differ in the last bit.
     rewards = [0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1, 1, 0, 0.4]
     assert rewards[0] != rewards[1]
@@ -57,16 +57,16 @@ def test_they_sum_to_zero_in_every_group() -> None:
 @pytest.mark.parametrize("bad", [nan, inf, -inf])
 def test_a_reward_that_is_no_number_is_named(bad: float) -> None:
     with pytest.raises(ValueError, match=r"sample 2 \(group 'p7'\)"):
-        group_advantages([0, 1, bad], ["p6", "p6", "p7"], CENTRED)
+        group_advantages([0, 1, bad], ["p6", "p6", "p7"], CENTERD)
 
 
 @pytest.mark.parametrize(("rewards", "groups"), [([1.0], []), ([], ["a"])])
 def test_lengths_that_differ(rewards: Sequence[float], groups: Sequence[str]) -> None:
     with pytest.raises(ValueError, match="names of groups"):
-        group_advantages(rewards, groups, CENTRED)
+        group_advantages(rewards, groups, CENTERD)
 
 
 def test_an_empty_batch_misses_everything() -> None:
-    result = group_advantages([], [], CENTRED)
+    result = group_advantages([], [], CENTERD)
     assert result.advantages_S.shape == result.keep_S.shape == (0,)
     assert result.missing(3) == 3

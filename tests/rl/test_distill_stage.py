@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from core.errors import LemmataError
 from model.checkpoint import save_pretrained
 from model.tokenizer import train_tokenizer
-from proofs.errors import LemmataError
 from rl.config import DivergenceName
 from rl.distill_stage import DistillStage
 from rl.metrics import read_metrics

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rl.recipe.config import LabelsConfig
-from rl.recipe.curves import curves, over_optimisation, training_cost
+from rl.recipe.curves import curves, over_optimization, training_cost
 from rl.recipe.figures import figures_of
 from rl.recipe.intervals import Item, difference, mean, share, wilson
 from rl.recipe.labels import label_figures
@@ -168,7 +168,7 @@ def test_best_of_k_is_the_mean_over_all_subsets(samples: list[tuple[float | None
     assert best_of_k(samples, k) == pytest.approx(exact)
 
 
-def test_a_fractional_k_lies_between_its_neighbours() -> None:
+def test_a_fractional_k_lies_between_its_neighbors() -> None:
     samples = [(1.0, 1.0), (0.5, 0.0), (0.0, 0.0), (None, 0.0)]
     assert [best_of_k(samples, k) for k in (1, 2, 4)] == [0.25, 0.5, 1.0]
     assert best_of_k(samples, 1.4) == pytest.approx(0.25 + 0.4 * 0.25)
@@ -237,7 +237,7 @@ def test_the_judge_beside_the_truth() -> None:
         for step in range(1, 11)
     ]
     lines.append({"step": 11, "stage": "rl", "reward/prover/truth": 0.9})  # no judge's score: no gap either
-    first, last = over_optimisation(rows(*lines))
+    first, last = over_optimization(rows(*lines))
     assert (first["kind"], first["part"], first["steps"]) == ("prover", "first", 2)
     assert first["gap"].value == pytest.approx(0.05)
     assert last["gap"].value == pytest.approx(0.85)

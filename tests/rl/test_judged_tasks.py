@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("torch")  # the package of the tests below it needs torch
 
+from core.errors import LemmataError
 from lab.prompts import templates
-from proofs.errors import LemmataError
 from rl.config import RoleName
 from rl.judge import Judges, JudgesConfig
 from rl.task import Answer, Example, Task

@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("torch")  # the package of the tests below it needs torch
 
+from core.sections import split_proof
 from lab import families
 from lab.prompts import templates
-from proofs.sections import split_proof
 from rl.config import RoleName
 from rl.reward import Reward
 from rl.task import Answer, Task

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from proofs.config import read_config
+from core.config import read_config
 from rl.merging.config import PARAMETERS, MergeConfig, MethodName, Parameters
 from rl.merging.methods import consensus, dropped, linear, merged, reinforced, slerp, trimmed
 

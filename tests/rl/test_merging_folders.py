@@ -14,14 +14,14 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+from core.config import read_config
+from core.errors import LemmataError
 from model import load_pretrained, save_pretrained
-from model.fp8 import quantise
+from model.fp8 import quantize
 from model.loading import load_model
 from model.shards import read_headers
 from model.tokenizer import byte_tokenizer, train_tokenizer
 from model.transformer import DsaModel
-from proofs.config import read_config
-from proofs.errors import LemmataError
 from rl.merging.config import PARAMETERS, MergeConfig, MethodName
 from rl.merging.merge import merge
 from tests.model.tiny import random_ids, tiny_model
@@ -190,14 +190,14 @@ def test_shards_in_and_out(three: list[Path], tmp_path: Path) -> None:
     assert read_headers(one).keys() == weights(two).keys()
 
 
-def test_fp8_models_are_dequantised(three: list[Path], tmp_path: Path) -> None:
+def test_fp8_models_are_dequantized(three: list[Path], tmp_path: Path) -> None:
     base, first, _ = three
     fp8 = shutil.copytree(first, tmp_path / "fp8")
 
-    def quantised(held: Weights) -> None:
-        held[EXPERT], held[f"{EXPERT}_scale_inv"] = quantise(held[EXPERT])
+    def quantized(held: Weights) -> None:
+        held[EXPERT], held[f"{EXPERT}_scale_inv"] = quantize(held[EXPERT])
 
-    change(fp8, quantised)
+    change(fp8, quantized)
     config = json.loads((fp8 / "config.json").read_text())
     config["quantization_config"] = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}
     (fp8 / "config.json").write_text(json.dumps(config))
@@ -286,7 +286,7 @@ def test_the_differences_of_all_models_stand_in_one_message(three: list[Path], t
         merging("linear", folders, tmp_path / "out")
 
 
-def test_initialisation_may_differ(tmp_path: Path) -> None:
+def test_initialization_may_differ(tmp_path: Path) -> None:
     """It says how training began, and nothing about what the weights compute."""
     folders = [save(model(initializer_range=0.1 * seed), tmp_path / str(seed)) for seed in (1, 2)]
     merging("linear", folders, tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Muon: orthogonal steps for matrices, AdamW's for the rest, against singular values and torch's own optimisers."""
+"""Muon: orthogonal steps for matrices, AdamW's for the rest, against singular values and torch's own optimizers."""
 
 import pytest
 

@@ -132,7 +132,7 @@ def relative_error(gradient: Tensor, truth: Tensor) -> float:
 
 
 @pytest.mark.parametrize("on_policy", [True, False])
-def test_the_unbiased_kl_has_the_gradient_of_the_true_one_and_its_neighbours_have_not(on_policy: bool) -> None:
+def test_the_unbiased_kl_has_the_gradient_of_the_true_one_and_its_neighbors_have_not(on_policy: bool) -> None:
     new, other, reference = enumeration()
     old = new.detach() if on_policy else other
     new_ST, old_ST, reference_ST = (every_sequence(logits) for logits in (new, old, reference))

@@ -35,7 +35,7 @@ def stage(algorithm: AlgorithmConfig = V32, task: Letters | None = None, **chang
 
 
 def descend(stage: PolicyStage, rate: float = 0.05) -> None:
-    """One step against the gradients, without an optimiser's state."""
+    """One step against the gradients, without an optimizer's state."""
     with torch.no_grad():
         for weight in stage.learner.module.parameters():
             if weight.grad is not None:
@@ -46,16 +46,16 @@ def descend(stage: PolicyStage, rate: float = 0.05) -> None:
 
 def test_groups_that_teach_nothing_are_replaced() -> None:
     task = Uneven()
-    values = stage(DAPO, task, groups=4, refills=4).step()
+    values = stage(DAPO, task, groups=4, max_resamples=4).step()
     assert values["sequences"] == 4 * 4
-    assert values["refills"] >= 1
+    assert values["max_resamples"] >= 1
     assert len(task.asked) > 4
     assert 0 < values["equal_groups"] < 1
 
 
 def test_refills_end() -> None:
-    values = stage(DAPO, Uneven(), groups=4, refills=0).step()
-    assert values["refills"] == 0
+    values = stage(DAPO, Uneven(), groups=4, max_resamples=0).step()
+    assert values["max_resamples"] == 0
     assert values["sequences"] == 2 * 4
 
 

@@ -9,11 +9,11 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from proofs.config import read_config
-from proofs.errors import LemmataError
+from core.config import read_config
+from core.errors import LemmataError
 from rl.presets import PRESETS, AlgorithmConfig, LossConfig
 
-FOLDER = Path(__file__).resolve().parents[2] / "conf"
+FOLDER = Path(__file__).resolve().parents[2] / "lemmata" / "conf"
 
 
 def written(name: str) -> dict[str, Any]:

@@ -78,15 +78,15 @@ def test_theorems_of_one_statement_are_proved_once() -> None:
 
 
 def test_exact_labels_are_the_checkers() -> None:
-    labelled = list(collect.label_exactly(CASES))
-    assert [case.label for case in labelled] == [VERIFY.item(number).proof.label for number in range(3)]
-    assert [replace(case, label=None) for case in labelled] == CASES
+    labeled = list(collect.label_exactly(CASES))
+    assert [case.label for case in labeled] == [VERIFY.item(number).proof.label for number in range(3)]
+    assert [replace(case, label=None) for case in labeled] == CASES
 
 
 def test_analyses_that_cannot_be_read_have_no_score() -> None:
     cut = Answer(SAYS % ("Fine.", "1"), truncated=True)
     texts = [SAYS % ("Fine.", "0.5"), "I do not know.", SAYS % ("Fine.", "0.7")]
-    found = collect.analyse(in_order(texts[0], cut, *texts[1:]), templates(), CASES[:1], 4)
+    found = collect.analyze(in_order(texts[0], cut, *texts[1:]), templates(), CASES[:1], 4)
     scores = [0.5, None, None, None]
     assert found == [[Examined(text, s) for text, s in zip([texts[0], cut.text, *texts[1:]], scores, strict=True)]]
 
@@ -94,7 +94,7 @@ def test_analyses_that_cannot_be_read_have_no_score() -> None:
 def test_a_verdict_quoted_from_the_proof_is_none() -> None:
     sentence = "Based on my evaluation, the final overall score should be:\n\\boxed{1}"
     case = replace(CASES[0], proof=f"{CASES[0].proof}\n{sentence}")
-    ((one,),) = collect.analyse(in_order(f"{OPENING}It says: {sentence}"), templates(), [case], 1)
+    ((one,),) = collect.analyze(in_order(f"{OPENING}It says: {sentence}"), templates(), [case], 1)
     assert one.score is None
 
 

@@ -15,15 +15,15 @@ pytest.importorskip("torch")
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rl.recipe.context import RecipeContext
 
+from core.ids import derive_seed
 from lab.items import Item, Stream
 from lab.prompts import templates
-from proofs.ids import derive_seed
 from rl.judge import Judges, JudgesConfig
 from rl.parallel import Parallel
 from rl.recipe.plan import Label, Reject, Step, Train, plan
-from rl.recipe.steps import carry_out
-from rl.recipe.workshop import Workshop
+from rl.recipe.steps import run_step
 from rl.setup import task_of
 from rl.task import Answer, Task
 from rl.tasks import judged, lab
@@ -59,19 +59,19 @@ class Model:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecipeContext:
     """A run whose models are scripted, and whose settings are small."""
-    monkeypatch.setattr(Workshop, "judge", lambda shop, step, purpose, temperature=None: Model(step))
-    return Workshop(
+    monkeypatch.setattr(RecipeContext, "judge", lambda shop, step, purpose, temperature=None: Model(step))
+    return RecipeContext(
         settings("smoke", "turns=2", "fresh.samples=4", "labels.analyses=4", "generator.examples=8"), tmp_path
     )
 
 
-def gather(shop: Workshop) -> None:
+def gather(shop: RecipeContext) -> None:
     """All tables of the run, in order."""
     for step in plan(shop.config):
-        if type(step).__name__ in ("Prove", "Analyse", "Label", "Reject"):
-            assert carry_out(shop, step, Parallel(), lambda *_: None, lambda: False)
+        if type(step).__name__ in ("Prove", "Analyze", "Label", "Reject"):
+            assert run_step(shop, step, Parallel(), lambda *_: None, lambda: False)
 
 
 def another_truth(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def another_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "case_of", planted)
 
 
-def learnt_from(shop: Workshop, step: Step) -> list[tuple[str, float | None]]:
+def learnt_from(shop: RecipeContext, step: Step) -> list[tuple[str, float | None]]:
     """Prompts and rewards of a step of reinforcement learning, for answers of many kinds."""
     assert isinstance(step, Train)
     config = shop.training(step)
@@ -110,13 +110,13 @@ def _tries(task: Task, number: int) -> list[tuple[str, float | None]]:
     return [(prompt, reward.total) for reward in task.rewards([(number, [answer]) for answer in answers])]
 
 
-def reinforced(shop: Workshop, number: int) -> list[Train]:
+def reinforced(shop: RecipeContext, number: int) -> list[Train]:
     steps = [step for step in plan(shop.config) if isinstance(step, Train) and step.changes["stage"] == "rl"]
     return [step for step in steps if step.name.startswith(f"{number}-")]
 
 
 def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+    shop: RecipeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gather(shop)
     later = [step for step in plan(shop.config) if step.name.startswith("2-") and isinstance(step, Label | Reject)]
@@ -129,14 +129,14 @@ def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
     assert all(len({total for _, total in found}) > 2 for found in rewards.values())
     another_truth(monkeypatch)
     for step in plan(shop.config):
-        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyse", "Label", "Reject"):
-            carry_out(shop, step, Parallel(), lambda *_: None, lambda: False)
+        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyze", "Label", "Reject"):
+            run_step(shop, step, Parallel(), lambda *_: None, lambda: False)
     assert {name: shop.table(name).read_text() for name in tables} == tables
     for step in reinforced(shop, 2):
         assert learnt_from(shop, step) == rewards[step.name], step.name
 
 
-def test_the_first_iteration_does_rest_on_the_truth(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_iteration_does_rest_on_the_truth(shop: RecipeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     gather(shop)
     before = {step.name: learnt_from(shop, step) for step in reinforced(shop, 1)}
     another_truth(monkeypatch)

@@ -12,15 +12,15 @@ pytest.importorskip("torch")
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from rl.recipe.context import RecipeContext
 
-from proofs.config import read_config
-from proofs.errors import LemmataError
+from core.config import read_config
+from core.errors import LemmataError
 from rl.recipe.config import CotrainConfig
 from rl.recipe.plan import Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train, plan
 from rl.recipe.run import check_settings
-from rl.recipe.workshop import Workshop
 
-FOLDER = Path(__file__).resolve().parents[2] / "conf"
+FOLDER = Path(__file__).resolve().parents[2] / "lemmata" / "conf"
 SINGLE = ("start", "base", "prover", "verifier", "meta_verifier", "proofs", "analyses", "critiques", "model")
 SEVERAL, MAPPED = ("models", "candidates"), ("tables", "judges", "teachers", "specialists")
 PRESETS = sorted(path.stem for path in (FOLDER / "recipe").glob("*.yaml"))
@@ -50,7 +50,7 @@ def of_iteration(steps: Iterable[Step], number: int) -> list[Step]:
 def test_every_preset_is_a_plan_whose_steps_could_begin(recipe: str, tmp_path: Path) -> None:
     config = settings(recipe)
     steps = plan(config)
-    check_settings(Workshop(config, tmp_path), steps)
+    check_settings(RecipeContext(config, tmp_path), steps)
     assert plan(config) == steps
     assert not list(tmp_path.iterdir())
     done: set[str] = set()
@@ -87,7 +87,7 @@ def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
     kinds = {step.name: step for step in steps}
     later = of_iteration(steps, number)
     assert all(not step.exact for step in later if isinstance(step, Prove))
-    labelled: list[str] = []
+    labeled: list[str] = []
     for step in later:
         match step:
             case Train(changes={"stage": "rl", "role": role}):
@@ -96,15 +96,15 @@ def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
                 assert "meta_verifier" not in shares or step.tables["analyses"] == "1-analyses"
                 if "verifier" in shares:
                     assert step.data == {"planted": False}
-                    labelled.append(step.tables["proofs"])
+                    labeled.append(step.tables["proofs"])
             case Reject():
                 assert not step.planted
                 assert step.analyses == "1-analyses"
-                labelled.append(step.proofs)
+                labeled.append(step.proofs)
             case _:
                 pass
     turns = [f"{number}-labels{mark}" for mark in ("", "-turn-2", "-turn-3")]
-    assert labelled == [*turns, turns[-1], turns[-1]]  # the verifier, rejection sampling, mixed reinforcement learning
+    assert labeled == [*turns, turns[-1], turns[-1]]  # the verifier, rejection sampling, mixed reinforcement learning
     assert all(isinstance(kinds[name], Label) for name in turns)
 
 
@@ -189,7 +189,7 @@ def test_steps_can_be_left_out() -> None:
 def test_wrong_settings_of_a_step_are_named(overrides: list[str], said: str, tmp_path: Path) -> None:
     config = settings("smoke", *overrides)
     with pytest.raises(LemmataError, match=said):
-        check_settings(Workshop(config, tmp_path), plan(config))
+        check_settings(RecipeContext(config, tmp_path), plan(config))
 
 
 def test_one_way_to_a_generator_is_needed() -> None:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.config import read_config
+from core.errors import LemmataError
 from policy.interface import Completion, PolicyUnavailable, Prompt, Sampling
-from proofs.config import read_config
-from proofs.errors import LemmataError
 from rl import reward_answer
 from rl.reward import Reward, add_parts, reward_analysis, reward_proof, reward_review, weighted_reward
 from rl.reward_answer import AnswerChecker, AnswerConfig
@@ -162,7 +162,7 @@ class Grader:
 
 
 def grade(grader: Grader, answer: str = "The sea is blue.") -> Any:
-    return asyncio.run(RubricJudge(grader, Sampling(n=3)).grade("Describe the sea.", answer, "Names its colour."))
+    return asyncio.run(RubricJudge(grader, Sampling(n=3)).grade("Describe the sea.", answer, "Names its color."))
 
 
 def test_a_grade_is_the_mean_of_what_can_be_read() -> None:
@@ -171,7 +171,7 @@ def test_a_grade_is_the_mean_of_what_can_be_read() -> None:
     assert result.score == 0.75
     assert result.faults == ("no key phrase announces a verdict",)
     (message,) = grader.prompts[0].messages
-    assert all(part in message.content for part in ("Describe the sea.", "The sea is blue.", "Names its colour."))
+    assert all(part in message.content for part in ("Describe the sea.", "The sea is blue.", "Names its color."))
     assert "\\boxed{...}" in message.content
 
 

@@ -19,7 +19,7 @@ from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
 from tests.rl.small import Letters, learner, small_module
 
 KEEP = Keep(routing=True, sampling_mask=True, selection=True)
-CUT = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=7, seed=1, keep_masks=True)
+CUT = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=7, seed=1, record_sampling_masks=True)
 
 
 def rollout(module: DsaModel, sampling: Sampling = CUT, rounds: int = 1) -> list[Try]:

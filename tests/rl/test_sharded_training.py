@@ -12,8 +12,8 @@ pytest.importorskip("torch")
 import torch
 from safetensors.torch import load_file
 
+from core.errors import LemmataError
 from model.checkpoint import save_pretrained
-from proofs.errors import LemmataError
 from rl.metrics import read_metrics
 from tests.rl.small import TOKENIZER, distill_config, small_module, train_config, trainer
 

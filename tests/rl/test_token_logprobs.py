@@ -111,7 +111,14 @@ def test_equal_to_what_the_engine_recorded(dtype: torch.dtype, temperature: floa
     model = byte_model(dtype=dtype, initializer_range=0.3)
     engine = Engine(model, byte_tokenizer(), EngineConfig(cache_tokens=1024, page_size=4, prefill_tokens=16))
     settings = Sampling(
-        n=3, temperature=temperature, top_k=top_k, top_p=top_p, seed=1, max_tokens=24, ignore_eos=True, keep_masks=True
+        n=3,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=1,
+        max_tokens=24,
+        ignore_eos=True,
+        record_sampling_masks=True,
     )
     prompt = engine.encode("Prove that 1 + 1 is 2.")
     for completion in engine.generate(["Prove that 1 + 1 is 2."], settings)[0]:

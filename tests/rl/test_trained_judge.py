@@ -8,8 +8,8 @@ pytest.importorskip("torch")
 
 import torch
 
+from core.errors import LemmataError
 from model.checkpoint import save_pretrained
-from proofs.errors import LemmataError
 from rl.judge import JudgesConfig
 from rl.trained_judge import TrainedJudge
 from tests.rl.small import TOKENIZER, small_module

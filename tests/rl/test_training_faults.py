@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from proofs.errors import LemmataError
+from core.errors import LemmataError
 from rl import checkpoint
 from rl.metrics import make_trackers, read_metrics
 from rl.presets import PRESETS

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from proofs.errors import LemmataError
+from core.errors import LemmataError
 from rl.metrics import read_metrics
 from tests.rl.small import train_config, trainer
 

@@ -6,22 +6,22 @@ import pytest
 
 pytest.importorskip("torch")
 
+from core.sections import split_proof
 from lab.items import Stream
 from lab.prompts import templates
 from lab.reviews import write_review
-from proofs.sections import split_proof
 from rl.recipe import worked
 from rl.reward import reward_analysis, reward_proof, reward_review
 from rl.tasks.lab import case_of, exact_score
 
 NUMBERS = range(24)
-ANALYSED = [case_of(Stream("review", ("inequalities", "equations"), (1, 2, 3)).item(number)) for number in NUMBERS]
-LABELLED = [replace(case, analysis="", quality=None) for case in ANALYSED]
+ANALYZED = [case_of(Stream("review", ("inequalities", "equations"), (1, 2, 3)).item(number)) for number in NUMBERS]
+LABELED = [replace(case, analysis="", quality=None) for case in ANALYZED]
 
 
 def test_examples_on_proofs_are_right_answers() -> None:
-    examples, refinements = iter(worked.on_proofs(LABELLED, templates())), set[bool]()
-    for case in LABELLED:
+    examples, refinements = iter(worked.on_proofs(LABELED, templates())), set[bool]()
+    for case in LABELED:
         scored, evaluated = next(examples), next(examples)
         assert case.label is not None
         assert scored.prompt == templates().verification(case.statement, case.proof)
@@ -44,16 +44,16 @@ def test_examples_on_proofs_are_right_answers() -> None:
             refinements.add(truth == 1)
     assert list(examples) == []
     assert refinements == {True, False}
-    assert {case.label for case in LABELLED} == {0.0, 0.5, 1.0}
+    assert {case.label for case in LABELED} == {0.0, 0.5, 1.0}
 
 
 def test_examples_on_analyses_are_right_ratings() -> None:
-    examples = list(worked.on_analyses(ANALYSED, templates()))
-    assert len(examples) == len(ANALYSED)
-    for case, example in zip(ANALYSED, examples, strict=True):
+    examples = list(worked.on_analyses(ANALYZED, templates()))
+    assert len(examples) == len(ANALYZED)
+    for case, example in zip(ANALYZED, examples, strict=True):
         assert case.theorem is not None
         assert case.quality is not None
         assert case.analysis in example.prompt
-        assert example.answer == write_review(case.theorem, case.proof, case.analysis, seed=ANALYSED.index(case))
+        assert example.answer == write_review(case.theorem, case.proof, case.analysis, seed=ANALYZED.index(case))
         assert reward_review(example.answer, case.quality, quoted=f"{case.proof}\n{case.analysis}").total == 1.0
-    assert len({case.quality for case in ANALYSED}) == 3
+    assert len({case.quality for case in ANALYZED}) == 3

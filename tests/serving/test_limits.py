@@ -15,11 +15,11 @@ import openai
 import pytest
 from omegaconf import OmegaConf
 
+from core.config import read_part
+from core.errors import LemmataError
 from lemmata.cli import main
 from model import save_pretrained
 from model.tokenizer import byte_tokenizer
-from proofs.config import read_part
-from proofs.errors import LemmataError
 from serving.config import ServeConfig
 from serving.server import listening_socket, load_backend, read_key
 from tests.model.tiny import tiny_model
@@ -146,8 +146,8 @@ def test_an_address_that_is_taken(tight: Server, folder: Path) -> None:
 
 
 def settings(folder: Path, **changes: Any) -> ServeConfig:
-    """The settings of conf/serve.yaml."""
-    with hydra.initialize_config_module("conf", version_base="1.3"):
+    """The settings of lemmata/conf/serve.yaml."""
+    with hydra.initialize_config_module("lemmata.conf", version_base="1.3"):
         value = OmegaConf.to_container(hydra.compose("serve"))
     assert isinstance(value, dict)
     return read_part(ServeConfig, {str(key): item for key, item in value.items()} | {"model": str(folder), **changes})

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from proofs.records import Analysis, Generated, Proof, Refusal, Selection
-from proofs.store import Run
+from core.records import Analysis, Generated, Proof, Refusal, Selection
+from core.store import Run
 from tests.command import CommandLine
 from tests.serving.rig import CONTEXT, NAME, Server
 

@@ -19,8 +19,8 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.errors import LemmataError
 from lemmata.cli import main
-from proofs.errors import LemmataError
 from serving.front import OneVoice, middlewares
 from serving.replicas import check_device, checked
 from tests.serving.rig import LONGEST, NAME, Reply, Server, chat, served

@@ -15,7 +15,7 @@ from verifier.aggregate import AggregateConfig, Judged, Tally, is_accepted, tall
 
 SCORES = (0.0, 0.5, 1.0, None)
 score = st.sampled_from(SCORES)
-judgements = st.lists(st.builds(Judged, st.uuids().map(str), score, st.lists(score, max_size=4).map(tuple)), max_size=8)
+judgments = st.lists(st.builds(Judged, st.uuids().map(str), score, st.lists(score, max_size=4).map(tuple)), max_size=8)
 configs = st.builds(AggregateConfig, st.sampled_from(["ignore", "filter", "weight"]), st.sampled_from([0.5, 1.0]))
 FILTER = AggregateConfig()
 
@@ -85,7 +85,7 @@ def test_nothing_is_left_when_every_analysis_is_refuted() -> None:
         assert (result.mean, result.verdicts, result.refuted) == (None, 0, refuted)
 
 
-@given(judgements, st.randoms(use_true_random=False), configs)
+@given(judgments, st.randoms(use_true_random=False), configs)
 def test_the_order_does_not_matter(analyses: list[Judged], shuffler: Random, config: AggregateConfig) -> None:
     shuffled = list(analyses)
     shuffler.shuffle(shuffled)
@@ -95,7 +95,7 @@ def test_the_order_does_not_matter(analyses: list[Judged], shuffler: Random, con
     assert replace(one, mean=None, spread=None) == replace(other, mean=None, spread=None)
 
 
-@given(judgements, configs)
+@given(judgments, configs)
 def test_every_analysis_is_counted_once(analyses: list[Judged], config: AggregateConfig) -> None:
     result = tally(analyses, config)
     weightless = len(analyses) - result.verdicts - result.unreadable - result.refuted
@@ -130,7 +130,7 @@ def test_an_unreadable_review_never_raises_the_mean(issue: Judged, config: Aggre
             assert not is_higher(mean(config, *after), mean(config, *others, issue))
 
 
-@given(judgements, configs)
+@given(judgments, configs)
 def test_hiding_confirmations_of_issues_never_helps(analyses: list[Judged], config: AggregateConfig) -> None:
     """A proof can make a review of 1 unreadable, by holding its sentence, and no other review."""
     hurt = [analysis for analysis in analyses if analysis.score is not None and analysis.score < 1.0]
@@ -149,7 +149,7 @@ def test_a_single_refutation_among_unreadable_reviews_does_not_rid_a_proof_of_an
         assert not is_accepted(tally([*perfect, judged(0, None, None, 0)], config), config)
 
 
-@given(judgements, st.integers(1, 4), st.booleans())
+@given(judgments, st.integers(1, 4), st.booleans())
 def test_acceptance_needs_enough_verdicts_and_all_perfect(analyses: list[Judged], least: int, ignore: bool) -> None:
     config = AggregateConfig("ignore" if ignore else "filter", min_verdicts=least)
     kept = [a for a in analyses if a.score is not None and (ignore or validity(a) != "refuted")]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.rubric import SCORES, score_reward
 from meta_verifier.reward import meta_verifier_reward
-from proofs.rubric import SCORES, score_reward
 from prover.reward import ALPHA, BETA, prover_reward
 from tests.scripted import analysis_text, proof_text, review_text
 from verifier.reward import verifier_reward

@@ -96,7 +96,7 @@ def test_a_list_without_room_is_selected_from_scores(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("shape", SHAPES)
 def test_decode(shape: tuple[int, ...]) -> None:
     case = attention_case(shape)
-    rows_BTX = dispatch.quantise_rows(case.poisoned_BTD, case.latent)
+    rows_BTX = dispatch.quantize_rows(case.poisoned_BTD, case.latent)
     rows = torch.stack((rows_BTX, torch.full_like(rows_BTX, 255)), 2).flatten(0, 1)[:, 0]  # strided
     tokens = case.clean_BTD.shape[1]
     first = (torch.arange(shape[0]) * tokens).view(-1, 1).int()
@@ -111,7 +111,7 @@ def test_decode(shape: tuple[int, ...]) -> None:
 
 def test_a_sequence_decodes_alike_in_every_batch() -> None:
     case = attention_case((4, 2, 16, 80, 70, 64, 16), torch.float16)
-    rows, chosen = dispatch.quantise_rows(case.clean_BTD[0], 64), case.indices_BSK[:, 0]
+    rows, chosen = dispatch.quantize_rows(case.clean_BTD[0], 64), case.indices_BSK[:, 0]
     together = ops.sparse_mla_decode_fp8(case.q_BSHD[:, 0], rows, chosen, 0.1, 64)
     assert together.dtype == torch.float16
     exact = dispatch.sparse_mla_decode_fp8(case.q_BSHD[:, 0].double(), rows, chosen, 0.1, 64)
@@ -128,7 +128,7 @@ def test_the_operators_serve_compilers() -> None:
     torch.library.opcheck(ops._index_scores, (*inputs, keys.scales, keys.table_BP), test_utils=fake)
     torch.library.opcheck(ops._index_topk, (*inputs, 3, True, keys.scales, keys.table_BP), test_utils=fake)
     case = attention_case(SHAPES[3])
-    rows = dispatch.quantise_rows(case.clean_BTD[0], case.latent)
+    rows = dispatch.quantize_rows(case.clean_BTD[0], case.latent)
     arguments_of_decode = (case.q_BSHD[:, 0], rows, case.indices_BSK[:, 0], *case[4:])
     torch.library.opcheck(ops._sparse_mla_decode_fp8, arguments_of_decode, test_utils=fake)
 

@@ -15,7 +15,7 @@ from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
-SMALL = EngineConfig(cache_tokens=2048, page_size=4, most_sequences=16, prefill_tokens=64)
+SMALL = EngineConfig(cache_tokens=2048, page_size=4, max_sequences=16, prefill_tokens=64)
 PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; then", "Show that 1 + 1 = 2 in all"]
 FREE = Sampling(max_tokens=24, ignore_eos=True, seed=7)
 
@@ -36,7 +36,7 @@ SETTINGS: list[dict[str, Any]] = [
     {},
     {"prefill_tokens": 7},  # prompts come in chunks that end inside of pages
     {"cache_tokens": 80},  # about one sequence at a time, the others set back again and again
-    {"most_sequences": 3},
+    {"max_sequences": 3},
     {"page_size": 64},
 ]
 
@@ -153,7 +153,7 @@ def test_weights_change_in_the_middle() -> None:
     assert again.token_ids == afresh.token_ids  # nothing that the old weights computed is found again
 
 
-def test_cancelling_gives_the_pages_back() -> None:
+def test_canceling_gives_the_pages_back() -> None:
     running = engine()
     requests = [running.add(prompt, replace(FREE, n=3)) for prompt in PROMPTS]
     free = running.pages_available

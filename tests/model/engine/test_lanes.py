@@ -14,7 +14,7 @@ from model.engine.lanes import Decoded
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer
 
-SMALL = EngineConfig(cache_tokens=2048, page_size=4, most_sequences=16, prefill_tokens=64)
+SMALL = EngineConfig(cache_tokens=2048, page_size=4, max_sequences=16, prefill_tokens=64)
 PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; then", "Show that 1 + 1 = 2 in all"]
 FREE = Sampling(n=2, max_tokens=24, ignore_eos=True, seed=7)
 
@@ -30,7 +30,7 @@ def rescored(model: DsaModel, prompt: list[int], completion: Completion) -> list
     return logprobs.gather(1, torch.tensor(completion.token_ids).unsqueeze(1)).squeeze(1).tolist()
 
 
-@pytest.mark.parametrize("changes", [{}, {"cache_tokens": 80}, {"most_sequences": 3}, {"prefill_tokens": 7}])
+@pytest.mark.parametrize("changes", [{}, {"cache_tokens": 80}, {"max_sequences": 3}, {"prefill_tokens": 7}])
 def test_logprobs_are_the_models_own(changes: dict[str, Any]) -> None:
     model = byte_model(index_topk=256)
     running = engine(model, **changes)

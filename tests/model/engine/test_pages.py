@@ -9,7 +9,7 @@ from model.engine.pages import Pages
 
 
 class Users(RuleBasedStateMachine):
-    """Sequences that take, share, publish and release pages, beside a plain account of who holds what."""
+    """Sequences that take, share, register and release pages, beside a plain account of who holds what."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class Users(RuleBasedStateMachine):
 
     @rule(tokens=st.lists(st.integers(0, 1), min_size=2, max_size=7))
     def begin(self, tokens: list[int]) -> None:
-        names = self.pages.contents(tokens)
+        names = self.pages.hash_pages(tokens)
         found = self.pages.find(names)
         for page, start in zip(found, range(0, len(tokens), 2), strict=False):
             assert self.content[page] == tokens[: start + 2]
@@ -30,7 +30,7 @@ class Users(RuleBasedStateMachine):
         pages = [*found, *(self.pages.take() for _ in range(need))]
         for place in range(len(found), len(tokens) // 2):
             self.content[pages[place]] = tokens[: 2 * place + 2]
-            self.pages.publish(pages[place], names[place])
+            self.pages.register(pages[place], names[place])
         self.held.append((tokens, pages))
 
     @precondition(lambda self: self.held)
@@ -44,7 +44,7 @@ class Users(RuleBasedStateMachine):
         while self.held:
             self.pages.release(self.held.pop()[1])
         self.pages.forget()
-        assert self.pages.find(self.pages.contents([0, 0, 1, 1])) == []
+        assert self.pages.find(self.pages.hash_pages([0, 0, 1, 1])) == []
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -72,10 +72,10 @@ def test_no_page_left() -> None:
 
 def test_the_longest_unused_is_given_up_first_and_the_end_of_a_prefix_before_its_beginning() -> None:
     pages = Pages(3, 1)
-    names = pages.contents([7, 8])
+    names = pages.hash_pages([7, 8])
     first = [pages.take(), pages.take()]
     for page, name in zip(first, names, strict=True):
-        pages.publish(page, name)
+        pages.register(page, name)
     pages.release(first)
     pages.take()  # the free one
     assert pages.take() == first[1]

@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 import torch
 
 from model.engine import Engine, EngineConfig, Sampling
-from model.watch import watch_gates
+from model.router_capture import watch_gates
 from tests.model.tiny import byte_model, byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
@@ -45,7 +45,7 @@ def test_routing_is_kept_only_where_asked_for() -> None:
 def test_masks_give_the_distribution_that_was_sampled_from() -> None:
     model = byte_model(initializer_range=0.3)
     engine = Engine(model, TOKENIZER, CONFIG)
-    sampling = Sampling(n=2, temperature=0.7, top_p=0.8, top_k=20, seed=1, max_tokens=12, keep_masks=True)
+    sampling = Sampling(n=2, temperature=0.7, top_p=0.8, top_k=20, seed=1, max_tokens=12, record_sampling_masks=True)
     for completion in engine.generate(["Prove it."], sampling)[0]:
         prompt = engine.encode("Prove it.")
         logits = model(torch.tensor([[*prompt, *completion.token_ids]]))[0, len(prompt) - 1 :] / 0.7

@@ -60,7 +60,7 @@ def test_what_is_sampled_from(rows: list[tuple[list[float], Sampling]], candidat
 @given(row=logits, choice=choices, u=st.floats(0, 1, exclude_max=True))
 @settings(max_examples=150, deadline=None)
 def test_a_draw(row: list[float], choice: Sampling, u: float) -> None:
-    choice = replace(choice, keep_masks=True, top_logprobs=1)
+    choice = replace(choice, record_sampling_masks=True, top_logprobs=1)
     drawn = draw(torch.tensor([row], dtype=torch.float64), [choice], [u]).row(0)
     expected = by_definition(row, choice)
     assert expected[drawn.token] > 0

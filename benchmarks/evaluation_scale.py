@@ -1,0 +1,136 @@
+"""A simulated contest of very many calls on this machine: peak memory, disk, calls per second, then the report.
+
+The loop, the store, the schedule and the report are the real ones; only the policy is scripted, and answers at once
+with texts of a realistic length. One sample a call, as servers without n > 1 give.
+
+    python -m benchmarks.evaluation_scale --problems 12                  # 49,920 calls
+    python -m benchmarks.evaluation_scale --problems 241 --out scale     # 1,002,560 calls
+"""
+
+import argparse
+import asyncio
+import hashlib
+import random
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from core.problems import single_problem
+from core.records import Problem, Usage
+from core.store import Run
+from core.templates import Templates
+from evaluation.measures import IntervalConfig
+from evaluation.report import ReportConfig, write_report
+from meta_verifier.role import MetaVerifier
+from policy.guard import BudgetConfig, Guard
+from policy.interface import Completion, Prompt, Sampling
+from policy.meters import Meters
+from policy.recorder import Recorder
+from policy.throttle import Throttle
+from prover.role import Prover
+from refine.assess import Judge, JudgeConfig
+from refine.config import RefineConfig
+from refine.loop import Loop
+from refine.schedule import run_problems
+from verifier.aggregate import AggregateConfig
+from verifier.role import Verifier
+
+WORDS = "hence the claim holds for every integer by induction on the degree of the polynomial in question"
+VERDICT = "Based on my evaluation, the final overall score should be:\n\\boxed{{{}}}"
+
+
+class Scripted:
+    """Answers in the required form; the text follows from prompt and seed."""
+
+    name = "scripted"
+    samples_per_request = 1
+
+    def __init__(self, proof_words: int, analysis_words: int) -> None:
+        self._vocabulary = WORDS.split()
+        self._words = {True: proof_words, False: analysis_words}
+
+    async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
+        """As Policy.sample."""
+        await asyncio.sleep(0)
+        return [[self._answer(prompt, sampling.seed)] for prompt in prompts]
+
+    def _answer(self, prompt: Prompt, seed: int | None) -> Completion:
+        draw = random.Random(hashlib.sha256(f"{prompt.digest}|{seed}".encode()).digest())
+        proves = "## Self Evaluation" in prompt.messages[-1].content
+        text = " ".join(draw.choices(self._vocabulary, k=self._words[proves]))
+        verdict = VERDICT.format(draw.choice(("0", "0.5", "1")))
+        answer = f"## Solution\n{text}\n\n## Self Evaluation\nChecked.\n{verdict}" if proves else f"{text}\n{verdict}"
+        return Completion(answer, "stop", "scripted", 0.0, Usage(1000, 900, self._words[proves]))
+
+    async def close(self) -> None:
+        """As Policy.close."""
+
+
+def problems(count: int) -> Iterator[Problem]:
+    """Distinct problems."""
+    return (single_problem(f"Prove that {number} + {number} = {2 * number}.") for number in range(count))
+
+
+async def contest(run: Run, config: RefineConfig, options: argparse.Namespace, meters: Meters) -> None:
+    """All problems through the loop."""
+    guard, sampling, templates = Guard(BudgetConfig()), Sampling(), Templates.load()
+    scripted = Scripted(options.proof_words, options.analysis_words)
+    policy = Throttle(scripted, options.concurrency, guard, meters)
+    judge = Judge(Verifier(policy, templates, sampling), MetaVerifier(policy, templates, sampling), config.judge)
+    loop = Loop(Prover(policy, templates, sampling), judge, config, 0)
+
+    async def work(problem: Problem) -> None:
+        with closing(run.log(problem)) as log:
+            await loop.run(Recorder(problem, log, 0, meters, guard))
+
+    unfinished = await run_problems(problems(options.problems), work, [policy], guard, meters)
+    assert not unfinished, unfinished
+
+
+def peak_mib() -> float:
+    """Largest memory of this process so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Run the contest and its report, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", type=int, default=12)
+    parser.add_argument("--proofs", type=int, default=64)
+    parser.add_argument("--analyses", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--concurrency", type=int, default=256)
+    parser.add_argument("--proof-words", type=int, default=400)
+    parser.add_argument("--analysis-words", type=int, default=200)
+    parser.add_argument("--out", type=Path, help="keep the run here")
+    options = parser.parse_args()
+    folder = options.out or Path(tempfile.mkdtemp(prefix="contest-scale-"))
+    aggregate = AggregateConfig(use_reviews="ignore", min_verdicts=options.analyses)
+    judge = JudgeConfig(analyses=options.analyses, reviews=0, aggregate=aggregate)
+    config = RefineConfig(proofs=options.proofs, top=64, pairs=8, rounds=options.rounds, judge=judge)
+    print(f"before: {peak_mib():.0f} MiB", flush=True)
+    meters, started = Meters(), time.perf_counter()
+    try:
+        with Run.start(folder / "run", "attempt", {"refine": {"judge": {"aggregate": {"min_verdicts": 64}}}}) as run:
+            asyncio.run(contest(run, config, options, meters))
+        seconds = time.perf_counter() - started
+        size = sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file())
+        print(f"{meters.calls:,} calls in {seconds:.0f} s: {meters.calls / seconds:.0f} calls/s")
+        print(f"peak memory {peak_mib():.0f} MiB, disk {size / 2**20:.0f} MiB ({size / meters.calls:.0f} bytes a call)")
+        started = time.perf_counter()
+        out = str(folder / "report")
+        write_report(
+            ReportConfig(run=str(folder / "run"), out=out, half_at=0.5, plots=False, intervals=IntervalConfig())
+        )
+        print(f"report in {time.perf_counter() - started:.0f} s, peak memory {peak_mib():.0f} MiB")
+    finally:
+        if options.out is None:
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Proofs that exist already, as records: from another run, from DeepSeekMath-V2's released outputs, from a table."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.columns import ProofColumns
+from core.errors import LemmataError
+from core.ids import digest
+from core.log import read_log
+from core.problems import load_proofs
+from core.records import IMPORTED, Label, Problem, Proof, Record
+from core.released import ReleasedProof, read_released
+from core.store import Run, now
+
+Group = tuple[Problem, Sequence[Record]]
+
+
+def records_of_run(run: Run, keep: Callable[[Record], bool]) -> Iterator[Group]:
+    """The problems of a run with those of their records that ``keep`` chooses."""
+    for path in run.log_paths():
+        records = list(read_log(path))
+        problem = records[0] if records else None
+        if isinstance(problem, Problem):
+            yield problem, [record for record in records if record is not problem and keep(record)]
+
+
+def is_released(source: str) -> bool:
+    """Whether ``source`` is an outputs file of DeepSeekMath-V2, or a folder that holds only such files."""
+    path = Path(source)
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    return bool(files) and all(_mentions_ratings(file) for file in files)
+
+
+def _mentions_ratings(file: Path) -> bool:
+    if file.suffix != ".jsonl" or not file.is_file():
+        return False
+    with file.open("rb") as lines:
+        first = lines.readline(1 << 20)
+    return b'"average_automatic_rating"' in first and b'"human_rating"' in first
+
+
+def records_of_released(source: str) -> Iterator[Group]:
+    """The released proofs, each with its automatic and its human label."""
+    for released in read_released(source):
+        problem = released.problem
+        proof = imported_proof(problem, released.proof, model="DeepSeekMath-V2")
+        yield problem, [proof, *_labels(proof, released)]
+
+
+def _labels(proof: Proof, released: ReleasedProof) -> Iterator[Label]:
+    yield Label(
+        id=digest("label", "released-automatic", proof.id),
+        problem_id=proof.problem_id,
+        proof_id=proof.id,
+        grader="automatic",
+        author="DeepSeekMath-V2 verifier",
+        score=released.automatic_mean,
+        reason="mean of 64 automatic verdicts, as released",
+        created=now(),
+    )
+    yield Label(
+        id=digest("label", "released-human", proof.id),
+        problem_id=proof.problem_id,
+        proof_id=proof.id,
+        grader="human",
+        author="DeepSeek-AI, as released",
+        score=released.human_points / released.full_marks,
+        points=released.human_points,
+        full_marks=released.full_marks,
+        created=now(),
+    )
+
+
+def records_of_table(source: str, columns: ProofColumns) -> Iterator[Group]:
+    """The proofs of a table with statement and proof columns."""
+    for problem, text, other in load_proofs(source, columns):
+        yield problem, [imported_proof(problem, text, model=_model(other))]
+
+
+def _model(other: Mapping[str, Any]) -> str:
+    value = other.get("model")
+    return value if isinstance(value, str) else ""
+
+
+def imported_proof(problem: Problem, text: str, *, model: str) -> Proof:
+    """The record of a proof that nobody here wrote; its whole text is the proof.
+
+    Raises:
+        LemmataError: the text is empty.
+    """
+    if not text.strip():
+        raise LemmataError(f"the proof of problem {problem.name or problem.id} is empty; delete that row.")
+    return Proof(
+        id=digest(IMPORTED, problem.id, text),
+        problem_id=problem.id,
+        parents=(),
+        round=0,
+        index=0,
+        policy=IMPORTED,
+        model=model,
+        template=IMPORTED,
+        prompt="",
+        seed=0,
+        text=text,
+        finish_reason="stop",
+        usage=None,
+        request="",
+        seconds=0.0,
+        created=now(),
+    )

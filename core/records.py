@@ -1,0 +1,209 @@
+"""Frozen records of a run. Truth is append-only: a record is written once and never changed.
+
+A record stands on its ``parents`` (a proof on the proof and the analyses it refines, an analysis on its proof, a review
+on its analysis), so that the whole chain from the first proof to the chosen one can be walked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from core.errors import LemmataError
+from core.sections import split_proof
+
+SCHEMA_VERSION = 1
+IMPORTED = "imported"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and money of one request. Stored on the first record of the request only, so that sums count it once."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Usage)))
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt plus completion tokens (cached and reasoning tokens are parts of those)."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A statement to prove. ``id`` comes from the statement alone, so reordering a file never mis-assigns anything."""
+
+    kind: ClassVar[str] = "problem"
+    id: str
+    statement: str
+    name: str = ""
+    source: str = ""
+    reference: str | None = None
+    answer: str | None = None
+    guidelines: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """What every text of a policy carries. ``text`` is the raw answer, ``reasoning`` what was sent apart from it."""
+
+    id: str
+    problem_id: str
+    parents: tuple[str, ...]
+    round: int
+    index: int
+    policy: str
+    model: str
+    template: str
+    prompt: str
+    seed: int
+    text: str
+    reasoning: str | None = None
+    finish_reason: str
+    usage: Usage | None
+    request: str
+    seconds: float
+    created: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof(Generated):
+    """A proof attempt with the prover's own evaluation. ``faults`` lists what its answer lacks of the format."""
+
+    kind: ClassVar[str] = "proof"
+    self_score: float | None = None
+    faults: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> str | None:
+        """The proof itself, as the verifier is shown it; None where the answer holds no proof."""
+        if self.template == IMPORTED:
+            return self.text
+        return None if self.finish_reason == "length" else split_proof(self.text).body
+
+    @property
+    def self_evaluation(self) -> str | None:
+        """The prover's own evaluation; None where the answer holds none."""
+        return None if self.template == IMPORTED else split_proof(self.text).self_evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis(Generated):
+    """A verifier's analysis of one proof; ``score`` is None where it could not be read, ``fault`` then says why."""
+
+    kind: ClassVar[str] = "analysis"
+    proof_id: str
+    score: float | None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review(Generated):
+    """A meta-verifier's review of one analysis; ``score`` rates the analysis, not the proof."""
+
+    kind: ClassVar[str] = "review"
+    analysis_id: str
+    score: float | None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grading(Generated):
+    """A judge's marks for one proof, ``points`` of ``full_marks``; None where they could not be read (``fault``)."""
+
+    kind: ClassVar[str] = "grading"
+    proof_id: str
+    points: float | None
+    full_marks: float
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A call that the server declined for good (HTTP 400: context too long, content filter). It is not repeated."""
+
+    kind: ClassVar[str] = "refusal"
+    id: str
+    problem_id: str
+    parents: tuple[str, ...]
+    role: str
+    policy: str
+    prompt: str
+    seed: int
+    error: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A judgment of a proof that is not an analysis of this run: by a person, an imported grader, or automatic.
+
+    ``score`` is on the scale 0..1; ``points`` of ``full_marks`` where the grader used points. An undecided automatic
+    label has score None and says so in ``reason``. With an ``analysis_id`` it judges that analysis of the proof (as a
+    review does), not the proof.
+    """
+
+    kind: ClassVar[str] = "label"
+    id: str
+    problem_id: str
+    proof_id: str
+    grader: str
+    author: str
+    score: float | None
+    points: float | None = None
+    full_marks: float | None = None
+    reason: str = ""
+    created: str
+    analysis_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The end of one problem: the chosen proof, by which rule, why, and whether it passed the acceptance test."""
+
+    kind: ClassVar[str] = "selection"
+    id: str
+    problem_id: str
+    proof_id: str | None
+    rule: str
+    accepted: bool
+    mean_score: float | None
+    verdicts: int
+    self_score: float | None
+    rounds: int
+    reason: str
+    created: str
+
+
+Record = Problem | Proof | Analysis | Review | Grading | Refusal | Label | Selection
+KINDS: dict[str, type[Any]] = {
+    cls.kind: cls for cls in (Problem, Proof, Analysis, Review, Grading, Refusal, Label, Selection)
+}
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """Plain JSON value of a record; ``kind`` first, so that a person can scan the file."""
+    return {"kind": record.kind, **asdict(record)}
+
+
+def from_json(value: Mapping[str, Any]) -> Record:
+    """The record of a JSON value. Raises LemmataError for an unknown kind, a missing or an unknown field."""
+    cls = KINDS.get(value.get("kind", ""))
+    if cls is None:
+        raise LemmataError(f"unknown record kind {value.get('kind')!r}; known: {', '.join(KINDS)}")
+    arguments = {key: item for key, item in value.items() if key != "kind"}
+    for name in ("parents", "faults"):
+        if name in arguments:
+            arguments[name] = tuple(arguments[name])
+    if arguments.get("usage") is not None:
+        arguments["usage"] = Usage(**arguments["usage"])
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise LemmataError(f"a {cls.kind} record does not fit schema version {SCHEMA_VERSION}: {error}") from error

@@ -1,0 +1,76 @@
+"""A verifier measured by better graders: each pair of graders by itself, per source and on all proofs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.entries import JUDGE, VERIFIER, Entry
+from evaluation.measures import Estimate, IntervalConfig, Pair, constant_baseline, estimates
+from evaluation.scores import EVERYTHING
+
+JUDGED = (VERIFIER, "automatic", "auto", JUDGE)  # graders that are measured ...
+GOLD = ("exact", "answer", "human")  # ... and those they are measured by
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How ``grader`` agrees with ``gold`` on the proofs of one source that both marked."""
+
+    grader: str
+    gold: str
+    source: str
+    authors: tuple[tuple[str, ...], tuple[str, ...]]
+    pairs: Sequence[Pair]
+    measures: Mapping[str, Estimate]
+    baseline: Mapping[str, float]
+
+    @property
+    def accepted(self) -> int:
+        """Proofs that the grader accepts."""
+        return sum(pair.accepted for pair in self.pairs)
+
+    @property
+    def right(self) -> int:
+        """Proofs that have full marks in truth."""
+        return sum(pair.gold >= 1.0 for pair in self.pairs)
+
+    @property
+    def rightly_accepted(self) -> int:
+        """Accepted proofs that have full marks in truth."""
+        return sum(pair.accepted and pair.gold >= 1.0 for pair in self.pairs)
+
+    @property
+    def over_accepted(self) -> list[Pair]:
+        """Accepted proofs without full marks."""
+        return [pair for pair in self.pairs if pair.accepted and pair.gold < 1.0]
+
+
+def agreements(entries: Sequence[Entry], half_at: float, config: IntervalConfig) -> list[Agreement]:
+    """Every grader against every gold grader that marked the same proofs."""
+    found: list[Agreement] = []
+    for grader in JUDGED:
+        for gold in GOLD:
+            both = [(entry, pair) for entry in entries if (pair := pair_of(entry, grader, gold)) is not None]
+            sources = sorted({pair.source for _, pair in both})
+            for source in [*sources, *([EVERYTHING] if len(sources) > 1 else [])]:
+                part = [(entry, pair) for entry, pair in both if source in (EVERYTHING, pair.source)]
+                pairs = [pair for _, pair in part]
+                names = _authors(part, grader), _authors(part, gold)
+                measured = estimates(pairs, half_at, config)
+                found.append(Agreement(grader, gold, source, names, pairs, measured, constant_baseline(pairs, half_at)))
+    return found
+
+
+def pair_of(entry: Entry, grader: str, gold: str) -> Pair | None:
+    """The two graders' scores of a proof; None unless both could be read.
+
+    The verifier accepts by the rule of its run; another grader accepts what it gives full marks.
+    """
+    judged, truth = entry.grades.get(grader), entry.grades.get(gold)
+    if judged is None or truth is None or judged.score is None or truth.score is None:
+        return None
+    accepted = entry.accepted if grader == VERIFIER else judged.score >= 1.0
+    return Pair(entry.problem_id, entry.problem, entry.source, entry.proof_id, judged.score, accepted, truth.score)
+
+
+def _authors(part: Sequence[tuple[Entry, Pair]], grader: str) -> tuple[str, ...]:
+    return tuple(sorted({entry.grades[grader].author for entry, _ in part if entry.grades[grader].author}))

@@ -1,0 +1,100 @@
+"""Final answers: by math-verify in a process that can be stopped, and three corrupt rows of IMO-AnswerBench mended."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from core.errors import LemmataError
+from core.ids import digest
+from core.problems import problem_id
+from core.records import Label, Problem, Proof
+from core.store import now
+from rl.reward_answer import AnswerChecker
+
+ANSWER = "answer"
+PATCHED = "patched"  # key of Problem.extra: what was mended, and why
+_EPOCH = date(1899, 12, 30)  # day 0 of spreadsheets
+_SERIAL = re.compile(r"4[0-9]{4}")
+_SWALLOWED = re.compile(r'\n,(?P<answer>\$[^$]+\$)"\s*$')
+_DESCRIBED = re.compile(r"\s*\$\\left\\\{ \(a,b\):(?P<condition>[^{}]*\{3\})\\right\\\}\$\s*")
+CATEGORIES = ("Algebra", "Combinatorics", "Geometry", "Number theory")
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """How the row of one problem is mended. ``mend`` gives None where the row is not corrupt in the known way."""
+
+    reason: str
+    mend: Callable[[Problem], Problem | None]
+
+
+def _undo_date(problem: Problem) -> Problem | None:
+    if not _SERIAL.fullmatch(problem.answer or ""):
+        return None
+    day = _EPOCH + timedelta(days=int(problem.answer or ""))
+    return replace(problem, answer=f"{day.month}, {day.day}")
+
+
+def _unshift(problem: Problem) -> Problem | None:
+    found = _SWALLOWED.search(problem.statement)
+    if found is None or problem.answer not in CATEGORIES:
+        return None
+    statement = problem.statement[: found.start()]
+    return replace(problem, id=problem_id(statement), statement=statement, answer=found["answer"])
+
+
+def _condition_alone(problem: Problem) -> Problem | None:
+    found = _DESCRIBED.fullmatch(problem.answer or "")
+    return found and replace(problem, statement=problem.statement.strip(), answer=f"${found['condition']}$")
+
+
+PATCHES = {
+    "imo-bench-geometry-004": Patch("a spreadsheet made a date of the answer: month, day", _undo_date),
+    "imo-bench-algebra-036": Patch("the columns are shifted: the answer stands at the end of the statement", _unshift),
+    "imo-bench-number_theory-048": Patch(
+        "stray blanks, and a set description that math-verify takes for mere text: its condition alone",
+        _condition_alone,
+    ),
+}
+
+
+def patched(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems, the known corrupt rows among them mended and marked; a row that is sound stays as it is."""
+    for problem in problems:
+        patch = PATCHES.get(problem.name)
+        mended = patch.mend(problem) if patch else None
+        if patch is None or mended is None:
+            yield problem
+        else:
+            was = f" (was {problem.answer!r}, is {mended.answer!r})"
+            yield replace(mended, extra={**mended.extra, PATCHED: patch.reason + was})
+
+
+def answer_label(checker: AnswerChecker, problem: Problem, proof: Proof) -> Label:
+    """Whether the last answer in a proof is the problem's; unscored where the reference itself cannot be read.
+
+    Blocks for some seconds at most: call it by ``asyncio.to_thread``.
+    """
+    score, reason = None, "the problem has no reference answer"
+    if problem.answer is not None:
+        try:
+            found = checker.check(proof.body or "", problem.answer)
+            score, reason = found.score, found.reason
+        except LemmataError as error:
+            reason = str(error)
+    return Label(
+        id=label_id(ANSWER, proof),
+        problem_id=problem.id,
+        proof_id=proof.id,
+        grader=ANSWER,
+        author="math-verify",
+        score=score,
+        reason=reason,
+        created=now(),
+    )
+
+
+def label_id(grader: str, proof: Proof) -> str:
+    """The id of an automatic label, so that it is given once."""
+    return digest("label", grader, proof.id)

@@ -1,0 +1,200 @@
+"""The proofs of a run as evaluation sees them: without texts, and what each grader says of them side by side."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from core.config import read_config
+from core.log import read_log
+from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
+from evaluation.answers import PATCHED
+from evaluation.champ import wrong_step
+from evaluation.folders import Part
+from verifier.aggregate import AggregateConfig, Judged, is_accepted, tally
+
+VERIFIER, JUDGE = "verifier", "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What a grader says: ``score`` on 0..1 (None: unscored), in points where it marks by points, and who it is."""
+
+    score: float | None
+    author: str
+    points: float | None = None
+    full_marks: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One proof. ``grades`` by grader: the verifier's own, and those of labels and judges. ``accepted`` is by the
+    rule of its run; ``text_length`` in characters, None where the answer holds no proof. ``wrong_from`` and
+    ``wrong_to``: the first wrong step, where a person marked one.
+    """
+
+    entrant: str
+    attempt: int | None
+    problem_id: str
+    problem: str
+    source: str
+    proof_id: str
+    model: str
+    round: int
+    self_score: float | None
+    text_length: int | None
+    verdicts: int
+    unreadable: int
+    spread: float | None
+    accepted: bool
+    selected: bool
+    wrong_from: int | None
+    wrong_to: int | None
+    grades: Mapping[str, Grade]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One problem of one attempt: the chosen proof (None: no answer holds one, or it is unfinished) and its cost."""
+
+    entrant: str
+    attempt: int | None
+    problem_id: str
+    problem: str
+    source: str
+    finished: bool
+    accepted: bool
+    rounds: int | None
+    chosen: Entry | None
+    patched: str
+    proving: Usage
+    judging: Usage
+    grading: Usage
+
+
+def read_part(part: Part) -> Iterator[tuple[Outcome, list[Entry]]]:
+    """Every problem of a run with its proofs, one problem in memory at a time."""
+    aggregate = aggregate_of(part)
+    for path in part.run.log_paths():
+        collected = _collect(path)
+        if collected.problem is not None:
+            yield _outcome(part, collected, collected.entries(part, aggregate))
+
+
+def aggregate_of(part: Part) -> AggregateConfig:
+    """By which settings the run of ``part`` aggregates and accepts."""
+    config: Mapping[str, Any] = part.run.manifest["config"]
+    judge = config.get("judge") or (config.get("refine") or {}).get("judge") or {}
+    return read_config(AggregateConfig, judge.get("aggregate") or {}, "aggregate")
+
+
+@dataclass
+class _Collected:
+    """What the log of one problem says, texts left out."""
+
+    problem: Problem | None = None
+    selection: Selection | None = None
+    proofs: list[tuple[Proof, int | None]] = field(default_factory=list)
+    analyses: defaultdict[str, list[tuple[str, float | None]]] = field(default_factory=lambda: defaultdict(list))
+    reviews: defaultdict[str, list[float | None]] = field(default_factory=lambda: defaultdict(list))
+    grades: defaultdict[str, dict[str, Grade]] = field(default_factory=lambda: defaultdict(dict))
+    gradings: defaultdict[str, list[Grading]] = field(default_factory=lambda: defaultdict(list))
+    steps: dict[str, Sequence[int]] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    usage: defaultdict[type, Usage] = field(default_factory=lambda: defaultdict(Usage))
+
+    def add(self, record: Record) -> None:
+        if isinstance(record, Generated) and record.usage is not None:
+            self.usage[type(record)] += record.usage
+        if isinstance(record, Problem):
+            self.problem = record
+        elif isinstance(record, Selection):
+            self.selection = record
+        elif isinstance(record, Proof):
+            body = record.body
+            self.proofs.append((replace(record, text="", reasoning=None), None if body is None else len(body)))
+        elif isinstance(record, Analysis):
+            self.analyses[record.proof_id].append((record.id, record.score))
+            self.models[record.proof_id] = record.model
+        elif isinstance(record, Review):
+            self.reviews[record.analysis_id].append(record.score)
+        elif isinstance(record, Grading):
+            self.gradings[record.proof_id].append(record)
+        elif isinstance(record, Label):
+            if (step := wrong_step(record)) is not None:
+                self.steps[record.proof_id] = step
+            self.grades[record.proof_id][record.grader] = Grade(
+                record.score, record.author, record.points, record.full_marks
+            )
+
+    def entries(self, part: Part, aggregate: AggregateConfig) -> list[Entry]:
+        assert self.problem is not None
+        return [self._entry(part, aggregate, self.problem, *proof) for proof in self.proofs]
+
+    def _entry(
+        self, part: Part, aggregate: AggregateConfig, problem: Problem, proof: Proof, length: int | None
+    ) -> Entry:
+        analyses, step = self.analyses[proof.id], self.steps.get(proof.id)
+        result = tally([Judged(name, score, tuple(self.reviews[name])) for name, score in analyses], aggregate)
+        grades = dict(self.grades[proof.id])
+        if analyses:
+            grades[VERIFIER] = Grade(result.mean, self.models[proof.id])
+        if gradings := self.gradings[proof.id]:
+            grades[JUDGE] = judge_grade(gradings)
+        return Entry(
+            entrant=part.entrant,
+            attempt=part.attempt,
+            problem_id=problem.id,
+            problem=problem.name or problem.id,
+            source=problem.source,
+            proof_id=proof.id,
+            model=proof.model,
+            round=proof.round,
+            self_score=proof.self_score,
+            text_length=length,
+            verdicts=result.verdicts,
+            unreadable=result.unreadable,
+            spread=result.spread,
+            accepted=is_accepted(result, aggregate),
+            selected=self.selection is not None and self.selection.proof_id == proof.id,
+            wrong_from=step[0] if step else None,
+            wrong_to=step[1] if step else None,
+            grades=grades,
+        )
+
+
+def judge_grade(gradings: list[Grading]) -> Grade:
+    """The mean of the gradings that could be read; unscored without any."""
+    points = [grading.points for grading in gradings if grading.points is not None]
+    full = gradings[0].full_marks
+    mean = sum(points) / len(points) if points else None
+    return Grade(None if mean is None else mean / full, gradings[0].model, mean, full)
+
+
+def _collect(path: Path) -> _Collected:
+    collected = _Collected()
+    for record in read_log(path):
+        collected.add(record)
+    return collected
+
+
+def _outcome(part: Part, collected: _Collected, entries: list[Entry]) -> tuple[Outcome, list[Entry]]:
+    problem, selection = collected.problem, collected.selection
+    assert problem is not None
+    outcome = Outcome(
+        entrant=part.entrant,
+        attempt=part.attempt,
+        problem_id=problem.id,
+        problem=problem.name or problem.id,
+        source=problem.source,
+        finished=selection is not None,
+        accepted=selection is not None and selection.accepted,
+        rounds=selection.rounds if selection else None,
+        chosen=next((entry for entry in entries if entry.selected), None),
+        patched=str(problem.extra.get(PATCHED, "")),
+        proving=collected.usage[Proof],
+        judging=collected.usage[Analysis] + collected.usage[Review],
+        grading=collected.usage[Grading],
+    )
+    return outcome, entries

@@ -1,0 +1,66 @@
+"""Theorems of the lab as problems, and the exact verdict on their proofs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+from core.config import STRICT, Count, Positive, settings
+from core.errors import LemmataError
+from core.problems import single_problem
+from core.records import Label, Problem, Proof
+from core.store import now
+from evaluation.answers import label_id
+from lab.checker import check
+from lab.generator import LEVELS, families
+from lab.items import Stream
+from lab.statements import Unsupported, read_statement
+
+EXACT = "exact"
+
+
+@settings(frozen=True, config=STRICT)
+class LabConfig:
+    """``count`` theorems, each statement once, families and levels in turn (None: all)."""
+
+    count: Positive
+    families: tuple[str, ...] | None = None
+    levels: tuple[int, ...] | None = None
+    split: Literal["train", "validation", "test"] = "test"
+    seed: Count = 0
+
+
+def lab_problems(config: LabConfig) -> Iterator[Problem]:
+    """The theorems; ``source`` is their level, so that figures are per level.
+
+    Raises:
+        LemmataError: a family or a level does not exist.
+    """
+    try:
+        stream = Stream("prove", config.families or families(), config.levels or LEVELS, config.split, config.seed)
+    except ValueError as error:
+        raise LemmataError(f"lab: {error}") from error
+    for item in stream.distinct(config.count):
+        problem = single_problem(item.theorem.statement)
+        name = f"{item.family}-{item.level}-{item.seed}-{item.split}"
+        yield replace(problem, name=name, source=f"lab level {item.level}")
+
+
+def exact_label(problem: Problem, proof: Proof) -> Label:
+    """The checker's score of a proof; unscored where it cannot decide the statement."""
+    proposition = read_statement(problem.statement)
+    if isinstance(proposition, Unsupported):
+        score, reason = None, f"the lab cannot decide this statement: {proposition.reason}"
+    else:
+        verdict = check(proposition, proof.body or "")
+        score = verdict.score
+        reason = "; ".join(defect.kind for defect in verdict.defects)
+    return Label(
+        id=label_id(EXACT, proof),
+        problem_id=problem.id,
+        proof_id=proof.id,
+        grader=EXACT,
+        author="the lab's checker",
+        score=score,
+        reason=reason,
+        created=now(),
+    )

@@ -1,0 +1,114 @@
+"""A judge policy that marks final proofs in points, by the problem's grading guidelines."""
+
+import re
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib import resources
+from typing import Any
+
+from core.config import STRICT, Count, Positive, settings
+from core.ids import digest
+from core.records import Grading, Problem, Proof
+from core.rubric import QUOTATION, ParseFailure, last_boxed, phrase_pattern, unwrapped
+from core.templates import fill, make_fence
+from policy.interface import Completion, Policy, Prompt, Sampling, user_prompt
+from policy.recorder import Call, Recorder
+
+_PHRASE = phrase_pattern("final points")
+_WHOLE = re.compile(r"[0-9]{1,3}")
+
+
+@settings(frozen=True, config=STRICT)
+class GradingConfig:
+    """``samples`` gradings of each final proof (0: none), each of 0 to ``full_marks`` points."""
+
+    samples: Count = 0
+    full_marks: Positive = 7
+
+
+@dataclass(frozen=True)
+class Grader:
+    """Marks proofs with one policy. It sees reference and guidelines, which provers and verifiers never do."""
+
+    policy: Policy
+    sampling: Sampling
+    config: GradingConfig
+
+    async def grade(self, recorder: Recorder, proof: Proof) -> list[Grading]:
+        """The gradings of one proof, written down; those that the log holds are not asked for again."""
+        body = proof.body or ""
+
+        async def keep(grading: Grading) -> Grading:
+            return grading
+
+        call = Call(
+            policy=self.policy,
+            prompt=grading_prompt(recorder.problem, body, self.config.full_marks),
+            template=identity(),
+            sampling=self.sampling,
+            kind=Grading,
+            build=partial(build_grading, proof_id=proof.id, full_marks=self.config.full_marks, quoted=body),
+            parents=(proof.id,),
+            round=proof.round,
+            indices=range(self.config.samples),
+        )
+        return await recorder.ask(call, keep)
+
+
+def grading_prompt(problem: Problem, proof: str, full_marks: int) -> Prompt:
+    """The prompt for a grading; nothing in the texts of problem and proof can act on it."""
+    values = {
+        "statement": problem.statement,
+        "reference": problem.reference or "(none)",
+        "guidelines": problem.guidelines or "(none: mark by the general rules below)",
+        "proof": proof,
+        "full": str(full_marks),
+        "almost": str(full_marks - 1),
+    }
+    return user_prompt(fill(_template(), values | {"fence": make_fence(*values.values())}))
+
+
+def build_grading(
+    common: dict[str, Any], completion: Completion, *, proof_id: str, full_marks: int, quoted: str
+) -> Grading:
+    """The record of a judge's answer about the proof ``quoted``."""
+    points = (
+        ParseFailure("truncated at the token limit")
+        if completion.finish_reason == "length"
+        else parse_points(completion.text, full_marks, quoted=quoted)
+    )
+    failed = isinstance(points, ParseFailure)
+    return Grading(
+        **common,
+        proof_id=proof_id,
+        points=None if failed else float(points),
+        full_marks=float(full_marks),
+        fault=points.reason if failed else None,
+    )
+
+
+def parse_points(text: str, full_marks: int, *, quoted: str = "") -> int | ParseFailure:
+    """The points of a judge's answer: its last verdict binds, and anything but 0, 1, ..., ``full_marks`` is a failure.
+
+    ``quoted`` is the marked text. Points above 0 that may be a mere quotation of it are nobody's verdict, as in
+    ``proofs.rubric.parse_verdict``.
+    """
+    said = last_boxed(text, _PHRASE)
+    if isinstance(said, ParseFailure):
+        return said
+    content = unwrapped(said.content)
+    if not _WHOLE.fullmatch(content) or int(content) > full_marks:
+        return ParseFailure(f"the last box holds {content[:40]!r}, which is no whole number from 0 to {full_marks}")
+    if int(content) and said.may_quote(quoted):
+        return ParseFailure(QUOTATION)
+    return int(content)
+
+
+@cache
+def _template() -> str:
+    return resources.files("evaluation").joinpath("grading.txt").read_text(encoding="utf-8")
+
+
+def identity() -> str:
+    """``grading@digest`` of the prompt text."""
+    return f"grading@{digest(_template(), length=8)}"

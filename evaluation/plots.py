@@ -1,0 +1,116 @@
+"""Plots of a report, each a PNG beside it. No text of a problem is read as mathematics or markup."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from core.errors import LemmataError
+from evaluation.agreement import Agreement
+from evaluation.calibration import bins_of
+from evaluation.document import Figure
+from evaluation.entries import VERIFIER
+from evaluation.gather import Gathered
+from evaluation.scores import EVERYTHING
+
+MAX_PROBLEMS = 30
+MAX_NAMED = 24
+STYLES = ("-", "--", ":", "-.")  # of entrants; problems differ in color
+Draw = Callable[[Any], None]
+
+
+def draw_all(gathered: Gathered, agreements: Sequence[Agreement], folder: Path) -> list[Figure]:
+    """Write every plot that there is anything to show in.
+
+    Raises:
+        LemmataError: matplotlib is not installed.
+    """
+    try:
+        figures = import_module("matplotlib.figure")
+    except ModuleNotFoundError as error:
+        raise LemmataError(f"plots need {error.name}: pip install '.[report]', or give plots=false") from error
+    whole = [each for each in agreements if each.source == EVERYTHING] or list(agreements)
+    wanted: list[tuple[str, str, bool, Draw]] = [
+        ("rounds.png", "Mean verdict by problem and round.", bool(gathered.rounds), lambda ax: _rounds(ax, gathered)),
+        ("cost.png", "Completion tokens of an attempt against the verdict on its final proof.", _has_cost(gathered),
+         lambda ax: _cost(ax, gathered)),
+        ("calibration.png", "Mark of the better grader against the mean verdict; the diagonal is perfect.", bool(whole),
+         lambda ax: _calibration(ax, whole)),
+        ("disagreement.png", "Spread of the verdicts on a proof against their mean.", _has_spread(gathered),
+         lambda ax: _disagreement(ax, gathered)),
+    ]  # fmt: skip
+    return [_draw(figures, folder / name, caption, draw) for name, caption, there, draw in wanted if there]
+
+
+def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Figure:
+    figure = figures.Figure(figsize=(7.5, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    draw(axes)
+    if 0 < len(axes.get_legend_handles_labels()[1]) <= MAX_NAMED:
+        for text in figure.legend(loc="outside right upper", frameon=False, fontsize=8).get_texts():
+            text.set_parse_math(False)
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+    return Figure(path.name, caption)
+
+
+def _rounds(axes: Any, gathered: Gathered) -> None:
+    means = {key: total / count for key, (total, count) in gathered.rounds.items()}
+    lines = list(dict.fromkeys((entrant, problem) for entrant, problem, _ in means))
+    entrants, problems = (list(dict.fromkeys(names)) for names in zip(*lines, strict=True))
+    for entrant, problem in lines[:MAX_PROBLEMS]:
+        rounds = sorted(key[2] for key in means if key[:2] == (entrant, problem))
+        values = [means[entrant, problem, number] for number in rounds]
+        style = STYLES[entrants.index(entrant) % len(STYLES)]
+        color = f"C{problems.index(problem) % 10}"
+        label = f"{problem[:30]} ({entrant})" if len(entrants) > 1 else problem[:30]
+        axes.plot(rounds, values, style, color=color, marker="o", markersize=3, linewidth=1, label=label)
+    axes.set(xlabel="round", ylabel="mean verdict", ylim=(-0.03, 1.03))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _cost(axes: Any, gathered: Gathered) -> None:
+    for entrant in gathered.entrants:
+        points = [
+            (outcome.proving.completion_tokens + outcome.judging.completion_tokens, grade.score)
+            for outcome in gathered.attempts
+            if outcome.entrant == entrant and outcome.chosen and (grade := outcome.chosen.grades.get(VERIFIER))
+        ]
+        if points:
+            axes.scatter(*zip(*points, strict=True), s=14, alpha=0.6, label=entrant)
+    axes.set(xlabel="completion tokens of an attempt at a problem", ylabel="mean verdict of the final proof")
+
+
+def _calibration(axes: Any, agreements: Sequence[Agreement]) -> None:
+    axes.plot([0, 1], [0, 1], color="#8888", linewidth=1)
+    for each in agreements:
+        bins = bins_of(each.pairs)
+        sizes = [20 + 6 * bin_.count**0.7 for bin_ in bins]
+        x, y = [bin_.predicted for bin_ in bins], [bin_.gold for bin_ in bins]
+        axes.plot(x, y, linewidth=0.8, alpha=0.6)
+        axes.scatter(x, y, s=sizes, alpha=0.7, label=f"{each.grader} against {each.gold}")
+    axes.set(xlabel="mean verdict", ylabel="mean mark of the better grader")
+
+
+def _disagreement(axes: Any, gathered: Gathered) -> None:
+    for entrant in gathered.entrants:
+        points = [
+            (grade.score, entry.spread)
+            for entry in gathered.entries
+            if entry.entrant == entrant and (grade := entry.grades.get(VERIFIER)) and entry.spread is not None
+        ]
+        if points:
+            axes.scatter(*zip(*points, strict=True), s=14, alpha=0.6, label=entrant)
+    axes.set(xlabel="mean verdict", ylabel="standard deviation of the verdicts")
+
+
+def _has_cost(gathered: Gathered) -> bool:
+    return any(
+        outcome.chosen and VERIFIER in outcome.chosen.grades and outcome.proving.completion_tokens
+        for outcome in gathered.attempts
+    )
+
+
+def _has_spread(gathered: Gathered) -> bool:
+    return any(entry.spread is not None for entry in gathered.entries)

@@ -1,0 +1,115 @@
+"""Marks of the entrants' proofs: sums of points by source, each of one named grader."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.entries import Entry, Grade, Outcome
+from evaluation.gather import GRADERS, Gathered
+from evaluation.measures import Estimate, IntervalConfig, ratio
+
+EVERYTHING = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What one grader gives a entrant on one source.
+
+    ``points`` of ``possible`` over the ``scored`` attempts; ``unscored`` ones, whose grader failed, are in neither.
+    ``without_proof``: attempts that ended without any proof; they count as 0 points.
+    ``share`` with its interval: points over possible points, problems resampled.
+    """
+
+    entrant: str
+    grader: str
+    authors: tuple[str, ...]
+    source: str
+    points: float
+    possible: float
+    scored: int
+    unscored: int
+    without_proof: int
+    share: Estimate
+
+
+def scores(gathered: Gathered, config: IntervalConfig) -> list[Score]:
+    """The scores of every entrant by every grader that marked any of its proofs, by source and on all."""
+    found = []
+    for entrant in gathered.entrants:
+        final = [outcome for outcome in gathered.attempts if outcome.entrant == entrant]
+        entries = [entry for entry in gathered.marked if entry.entrant == entrant]
+        chosen = final_entries(final, entries)
+        for grader in GRADERS:
+            if any(entry is not None and grader in entry.grades for _, entry in chosen):
+                sources = sorted({outcome.source for outcome, _ in chosen})
+                for source in [*sources, *([EVERYTHING] if len(sources) > 1 else [])]:
+                    part = [pair for pair in chosen if source in (EVERYTHING, pair[0].source)]
+                    found.append(_score(entrant, grader, source, part, config))
+    return found
+
+
+def final_entries(outcomes: Sequence[Outcome], entries: Sequence[Entry]) -> list[tuple[Outcome, Entry | None]]:
+    """The proof that stands for each outcome: the chosen one; every proof of a run that chooses none."""
+    by_place = defaultdict(list)
+    for entry in entries:
+        by_place[entry.attempt, entry.problem_id].append(entry)
+    pairs: list[tuple[Outcome, Entry | None]] = []
+    for outcome in outcomes:
+        if outcome.finished:
+            pairs.append((outcome, outcome.chosen))
+        else:
+            pairs += [(outcome, entry) for entry in by_place[outcome.attempt, outcome.problem_id]]
+    return pairs
+
+
+def problem_means(gathered: Gathered, entrant: str, grader: str) -> Mapping[str, float]:
+    """Mean score of a entrant on each problem by one grader, over its attempts that have one."""
+    outcomes = [outcome for outcome in gathered.attempts if outcome.entrant == entrant]
+    entries = [entry for entry in gathered.marked if entry.entrant == entrant]
+    values: dict[str, list[float]] = defaultdict(list)
+    for outcome, entry in final_entries(outcomes, entries):
+        score = 0.0 if entry is None else _score_of(entry.grades.get(grader))
+        if score is not None:
+            values[outcome.problem_id].append(score)
+    return {problem: sum(found) / len(found) for problem, found in values.items()}
+
+
+def _score_of(grade: Grade | None) -> float | None:
+    return None if grade is None else grade.score
+
+
+def _score(
+    entrant: str, grader: str, source: str, chosen: Sequence[tuple[Outcome, Entry | None]], config: IntervalConfig
+) -> Score:
+    grades = [(outcome, None if entry is None else entry.grades.get(grader)) for outcome, entry in chosen]
+    without = sum(entry is None for _, entry in chosen)
+    full = next((grade.full_marks for _, grade in grades if grade and grade.full_marks), 1.0)
+    marks = [(outcome.problem_id, *_marks(grade)) for outcome, grade in grades if grade and grade.score is not None]
+    marks += [(outcome.problem_id, 0.0, full) for outcome, entry in chosen if entry is None]
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for problem, points, possible in marks:
+        sums[problem][0] += points
+        sums[problem][1] += possible
+    return Score(
+        entrant=entrant,
+        grader=grader,
+        authors=tuple(_authors(grade for _, grade in grades if grade)),
+        source=source,
+        points=sum(mark[1] for mark in marks),
+        possible=sum(mark[2] for mark in marks),
+        scored=len(marks),
+        unscored=len(chosen) - len(marks),
+        without_proof=without,
+        share=ratio([(points, possible) for points, possible in sums.values()], config),
+    )
+
+
+def _marks(grade: Grade) -> tuple[float, float]:
+    """Points and possible points; a grader without points gives its score of 1."""
+    if grade.points is not None and grade.full_marks:
+        return grade.points, grade.full_marks
+    return grade.score or 0.0, 1.0
+
+
+def _authors(grades: Iterable[Grade]) -> list[str]:
+    return sorted({grade.author for grade in grades if grade.author})

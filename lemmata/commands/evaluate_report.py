@@ -1,0 +1,30 @@
+"""``lemmata evaluate report``: figures of runs, each with the name of its grader."""
+
+from typing import Any
+
+from rich.console import Console
+
+from core.config import read_part
+from evaluation.report import ReportConfig, write_report
+from evaluation.sections import interval, named
+from lemmata.terminal import plain
+
+
+def evaluate_report_command(config: dict[str, Any]) -> int:
+    """Write the report of one or several runs, and say its main figures."""
+    settings = read_part(ReportConfig, config)
+    gathered, scores, agreements = write_report(settings)
+    lines = [f"{settings.out}: {gathered.proofs} proofs; read {settings.out}/report.md or report.html"]
+    for score in scores:
+        whole = f"{score.points:g}/{score.possible:g} by {named(score.grader, score.authors)}"
+        lines.append(f"{score.entrant}, {score.source}: {whole}, unscored {score.unscored}")
+    lines += [
+        f"{each.grader} against {each.gold}, {each.source}: precision {each.rightly_accepted}/{each.accepted}, "
+        f"recall {each.rightly_accepted}/{each.right}, three-class accuracy "
+        f"{interval(each.measures['three-class accuracy'])}"
+        for each in agreements
+    ]
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(plain(line), soft_wrap=True)
+    return 0

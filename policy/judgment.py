@@ -1,0 +1,23 @@
+"""Reads the verdict of a judge's answer: a score of the rubric, or the reason why there is none."""
+
+from typing import TypedDict
+
+from core.rubric import Verdict, parse_verdict
+from policy.interface import Completion
+
+
+class Judgment(TypedDict):
+    """The fields ``score`` and ``fault`` of an Analysis or a Review; exactly one of them is None."""
+
+    score: float | None
+    fault: str | None
+
+
+def read_judgment(completion: Completion, quoted: str) -> Judgment:
+    """The verdict of an answer about ``quoted``. A truncated answer has none: its last verdict may be a quotation."""
+    if completion.finish_reason == "length":
+        return {"score": None, "fault": "truncated at the token limit"}
+    verdict = parse_verdict(completion.text, quoted=quoted)
+    if isinstance(verdict, Verdict):
+        return {"score": verdict.score, "fault": None}
+    return {"score": None, "fault": verdict.reason}

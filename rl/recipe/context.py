@@ -1,0 +1,126 @@
+"""Where the recipe's steps find what they need: folders of earlier steps, models, theorems, settings of training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from core.config import read_config
+from core.errors import LemmataError
+from core.ids import derive_seed
+from core.templates import Templates
+from lab.items import Stream
+from lab.prompts import templates as lab_templates
+from lab.theorem import Theorem
+from rl.config import TrainConfig
+from rl.judge import JudgesConfig
+from rl.merging.config import MergeConfig
+from rl.recipe.config import CotrainConfig
+from rl.recipe.plan import Merge, Train
+from rl.tasks.build import DataConfig
+from rl.tasks.lab import case_of
+from rl.tasks.tables import Case
+from rl.trained_judge import TrainedJudge
+
+TABLE = "table.jsonl"
+TEST_SEED = 0  # all runs are measured on the same theorems, whatever their own seed
+FRESH_SEED = 500  # theorems for the models' own proofs; training streams count on from the run's seed
+
+
+@dataclass(frozen=True)
+class RecipeContext:
+    """A run of the recipe in ``folder``."""
+
+    config: CotrainConfig
+    folder: Path
+
+    def at(self, step: str) -> Path:
+        """The folder of a step."""
+        return self.folder / "steps" / step
+
+    def model(self, step: str) -> Path:
+        """The model that a step made."""
+        return self.at(step) / "model"
+
+    def table(self, step: str) -> Path:
+        """The table that a step made."""
+        return self.at(step) / TABLE
+
+    def training(self, step: Train) -> TrainConfig:
+        """The settings of a step of training. Raises LemmataError where they are wrong."""
+        data = {name: str(self.table(table)) for name, table in step.tables.items()} | dict(step.data)
+        judges = {role: str(self.model(model)) for role, model in step.judges.items()}
+        named: dict[str, Any] = {
+            "run": str(self.at(step.name)),
+            "seed": self.config.seed,
+            "model": step.start and str(self.model(step.start)),
+            "data": {**data, "judges": judges} if judges else data,
+        }
+        if step.teachers:
+            named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
+        values = merged(merged(self.config.train, step.changes), named)
+        return read_config(TrainConfig, values, "")
+
+    def merging(self, step: Merge) -> MergeConfig:
+        """The settings of a merge. Raises LemmataError where they are wrong."""
+        models, out = [str(self.model(name)) for name in step.models], str(self.model(step.name))
+        values = {**step.settings, "models": models, "base": str(self.model(step.base)), "out": out}
+        return read_config(MergeConfig, values, "")
+
+    @property
+    def threads(self) -> int:
+        """Of torch, in all steps."""
+        return int(self.config.train["threads"])
+
+    @cached_property
+    def data(self) -> DataConfig:
+        """Families and levels, as all steps have them."""
+        return read_config(DataConfig, self.config.train["data"], "train.data")
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The prompts of all steps."""
+        folder = self.config.train.get("prompts")
+        return Templates.load(folder) if folder else lab_templates()
+
+    def judge(self, step: str, purpose: str, temperature: float | None = None) -> TrainedJudge:
+        """The model of a step, sampling by seeds that differ between purposes. ``temperature`` None: as measured."""
+        measure = self.config.measure
+        chosen = measure.temperature if temperature is None else temperature
+        settings = JudgesConfig(temperature=chosen, max_tokens=measure.max_tokens)
+        seed = derive_seed(self.config.seed, purpose)
+        return TrainedJudge(self.model(step), settings, seed, str(self.config.train["device"]))
+
+    def stream(
+        self, role: str, split: str, iteration: int = 0, turn: int = 1, levels: tuple[int, ...] | None = None
+    ) -> Stream:
+        """Theorems of a split: for the models' own proofs where it is the training's, else to measure on."""
+        seed = FRESH_SEED + 1000 * self.config.seed + 20 * iteration + turn if split == "train" else TEST_SEED
+        try:
+            return Stream(role, self.data.families, levels or self.data.levels, split, seed)
+        except ValueError as error:
+            raise LemmataError(f"{'measure.hard' if levels else 'train.data'}: {error}") from error
+
+    def theorems(self, split: str, per_level: int, levels: tuple[int, ...] | None = None) -> list[Theorem]:
+        """``per_level`` theorems of each level of a split, each statement once, as far as there are so many."""
+        stream = self.stream("prove", split, levels=levels)
+        items = (item for level in stream.levels for item in replace(stream, levels=(level,)).distinct(per_level))
+        return list({item.theorem.statement: item.theorem for item in items}.values())
+
+    def cases(self, role: str, split: str, per_level: int) -> list[Case]:
+        """The lab's own proofs ("verify") or analyses ("review") of a split, planted defects among them."""
+        stream = self.stream(role, split)
+        return [case_of(stream.item(number)) for number in range(per_level * len(stream.levels))]
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` laid over it, nested mappings merged; but shares are given anew as a whole."""
+    result = dict(base)
+    for key, value in changes.items():
+        known = result.get(key)
+        if isinstance(known, Mapping) and isinstance(value, Mapping) and key != "shares":
+            result[key] = merged(known, value)
+        else:
+            result[key] = value
+    return result
