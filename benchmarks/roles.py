@@ -13,12 +13,12 @@ from pathlib import Path
 from benchmarks.side_by_side import report  # isort: skip  sets variables that torch reads
 
 import torch
-from rl.recipe.context import RecipeContext
 
 from core.store import Run
 from lemmata.commands.report import recorded_recipe
 from lemmata.cotrain_tables import words
 from rl.recipe import measure
+from rl.recipe.context import RecipeContext
 from rl.recipe.figures import MAIN, Items, items_of
 from rl.recipe.intervals import Item, difference, share
 from rl.recipe.record_files import Rows

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from policy.judgment import read_judgment
-
 from core.records import Analysis, Proof, Review
 from core.sections import answer_part
 from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
+from policy.judgment import read_judgment
 from policy.recorder import Call, Recorder, Then
 
 T = TypeVar("T")

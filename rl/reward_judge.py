@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from policy.judgment import read_judgment
-
 from core.ids import digest
 from core.rubric import answer_part
 from core.templates import fill, make_fence
 from policy.interface import Completion, Policy, Prompt, Sampling, user_prompt
+from policy.judgment import read_judgment
 
 
 @dataclass(frozen=True, slots=True)

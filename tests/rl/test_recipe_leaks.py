@@ -15,13 +15,13 @@ pytest.importorskip("torch")
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rl.recipe.context import RecipeContext
 
 from core.ids import derive_seed
 from lab.items import Item, Stream
 from lab.prompts import templates
 from rl.judge import Judges, JudgesConfig
 from rl.parallel import Parallel
+from rl.recipe.context import RecipeContext
 from rl.recipe.plan import Label, Reject, Step, Train, plan
 from rl.recipe.steps import run_step
 from rl.setup import task_of

@@ -12,11 +12,11 @@ pytest.importorskip("torch")
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from rl.recipe.context import RecipeContext
 
 from core.config import read_config
 from core.errors import LemmataError
 from rl.recipe.config import CotrainConfig
+from rl.recipe.context import RecipeContext
 from rl.recipe.plan import Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train, plan
 from rl.recipe.run import check_settings
 
