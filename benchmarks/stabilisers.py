@@ -2,7 +2,7 @@
 
     python -m benchmarks.stabilizers MODEL FOLDER [rollouts] [seed]
 
-MODEL is a prover's cold start on level 1 of inequalities and equations (docs/training.md has the command). Every
+MODEL is a prover's cold start on level 1 of inequalities and equations (docs/guides/training.md has the command). Every
 rollout is learnt from four times, tokens are cut at top-p 0.95, and a KL of 0.01 is on. Runs resume: what FOLDER holds
 is not trained again. Prints a table; the last line is JSON.
 """

@@ -1,1 +1,1 @@
-"""The proof explorer: pages of a Streamlit app over run folders, and labels by people (docs/explorer.md)."""
+"""The proof explorer: pages of a Streamlit app over run folders, and labels by people (docs/guides/explorer.md)."""

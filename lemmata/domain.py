@@ -43,7 +43,7 @@ def _words(problem: Problem, domain: ModelDomain, model: str, reason: str, comma
     which = f"problem {problem.name}" if problem.name else "this statement"
     return (
         f"warning: {name} was trained on {domain.words} alone, and {which} is none of them: {reason}.\n"
-        "It is asked all the same; expect little (docs/shipped-model.md). With a server of your own:\n"
+        "It is asked all the same; expect little (docs/guides/shipped-model.md). With a server of your own:\n"
         f"    lemmata {command} problem='...' {SERVER}"
     )
 

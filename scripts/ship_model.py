@@ -85,7 +85,7 @@ def with_recipe(card: str, manifest: Mapping[str, Any], step: str, figures: Path
         "## How it was made",
         "",
         f"Step `{step}` of `{command(manifest['config'])}` at commit",
-        f"{manifest['commit']} (docs/recipe.md): trained from scratch on theorems of the lab, and on nothing else.",
+        f"{manifest['commit']} (docs/guides/recipe.md): trained from scratch, on theorems of the lab alone.",
         "",
         f"- Families {', '.join(data['families'])}; levels {', '.join(map(str, data['levels']))}.",
         *(STARTING if step == "base" else REINFORCED),

@@ -58,7 +58,7 @@ def make_app(backend: Backend, key: str | None) -> ASGIApp:
 
     @app.exception_handler(HTTPException)
     async def no_such_route(request: Request, error: HTTPException) -> Response:
-        said = f"{request.method} {request.url.path[:200]}: {error.detail}; see docs/serve.md for what there is"
+        said = f"{request.method} {request.url.path[:200]}: {error.detail}; see docs/guides/serving.md"
         return ApiError(error.status_code, said).response
 
     load = Load()

@@ -1,6 +1,6 @@
 """Export to servers without sparse attention: against transformers' DeepSeek-V3, and against a running vLLM.
 
-The latter needs an environment of its own (docs/model.md) and runs where LEMMATA_VLLM_PYTHON is its interpreter.
+The latter needs an environment of its own (docs/guides/model.md) and runs where LEMMATA_VLLM_PYTHON is its interpreter.
 """
 
 import json

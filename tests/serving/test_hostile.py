@@ -90,7 +90,7 @@ def test_a_body_beyond_the_limit(server: Server) -> None:
 def test_routes_that_are_not_there(server: Server, method: str, path: str, status: int) -> None:
     reply = server.request(method, path)
     assert reply.status == status
-    assert "see docs/serve.md" in reply.error["message"]
+    assert "see docs/guides/serving.md" in reply.error["message"]
 
 
 def test_token_ids_that_are_none(server: Server) -> None:
