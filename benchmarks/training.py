@@ -21,12 +21,12 @@ from benchmarks.training_shapes import ANSWER, PROMPT, PROMPTS, SAMPLES, SHAPES,
 from model import new_model
 from model.engine import Sampling
 from model.tokenizer import byte_tokenizer
+from rl.algorithm import AlgorithmConfig, LossConfig
 from rl.config import OptimizerConfig, PolicyConfig, SamplingConfig
 from rl.learner import Learner
 from rl.optimizer import clip_gradients, make_optimizer
 from rl.parallel import Parallel
 from rl.policy_stage import PolicyStage
-from rl.presets import AlgorithmConfig, LossConfig
 from rl.reward_shape import ShapeConfig
 
 GENERATED = PROMPTS * SAMPLES * ANSWER

@@ -10,7 +10,18 @@ from pydantic.dataclasses import dataclass as settings
 
 from core.errors import LemmataError
 
-__all__ = ["STRICT", "Count", "Name", "Positive", "Share", "read_config", "read_part", "settings"]
+__all__ = [
+    "STRICT",
+    "Count",
+    "Name",
+    "NonNegativeFloat",
+    "Positive",
+    "PositiveFloat",
+    "Share",
+    "read_config",
+    "read_part",
+    "settings",
+]
 
 STRICT = ConfigDict(extra="forbid")
 C = TypeVar("C")
@@ -20,6 +31,8 @@ _TYPE = re.compile(r"float|int|str|bool|(?:literal|tuple|list|dict)\[.*\]|constr
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NonNegativeFloat = Annotated[float, Field(ge=0)]
 Name = Annotated[str, Field(coerce_numbers_to_str=True)]  # a file called 2024 is no number
 
 

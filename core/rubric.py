@@ -24,6 +24,7 @@ class ParseFailure:
     reason: str
 
 
+TRUNCATED = "truncated at the token limit"
 QUOTATION = "the verdict stands word for word in the judged text and may be a mere quotation of it"
 
 
@@ -81,13 +82,16 @@ def answer_part(text: str) -> str | None:
     return None if "<think>" in answer else answer
 
 
-def parse_verdict(text: str, *, quoted: str = "") -> Verdict | ParseFailure:
+def parse_verdict(text: str, *, quoted: str = "", truncated: bool = False) -> Verdict | ParseFailure:
     """The verdict of a verifier's analysis, a prover's self-evaluation or a meta-verifier's review.
 
+    ``truncated``: the answer ended at the token limit; then its last verdict may be a quotation, and it has none.
     ``quoted`` is the text that was judged. Where a verdict of 1 is a sentence of that text, and the answer does not say
     it once more than the text does, it may be a mere quotation, and nobody's verdict. Lower verdicts always count: else
     a proof could plant them to make every honest judge unreadable. So planting can only hurt the one who plants.
     """
+    if truncated:
+        return ParseFailure(TRUNCATED)
     said = last_boxed(text, _KEY_PHRASE)
     if isinstance(said, ParseFailure):
         return said

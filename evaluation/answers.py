@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from core.answer_check import AnswerChecker
 from core.errors import LemmataError
 from core.ids import digest
 from core.problems import problem_id
 from core.records import Label, Problem, Proof
 from core.store import now
-from rl.reward_answer import AnswerChecker
 
 ANSWER = "answer"
 PATCHED = "patched"  # key of Problem.extra: what was mended, and why

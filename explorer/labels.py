@@ -14,13 +14,13 @@ import filelock
 
 from core.errors import LemmataError
 from core.ids import digest
+from core.labeled_cases import LabeledCase
 from core.log import ProblemLog
 from core.records import Analysis, Label, Problem, Proof
 from core.rubric import SCORES
 from core.store import now
 from explorer.figures import latest_by_author
 from explorer.index import LogIndex, Row, children
-from rl.tasks.tables import Case
 
 SECONDS_TO_WAIT = 10.0  # for another labeler, who holds the lock for a moment
 HUMAN = "human"
@@ -135,7 +135,7 @@ def cohens_kappa(first: Mapping[str, float], second: Mapping[str, float]) -> tup
 class Export:
     """Cases for training, and how many labels are left out: people differ, or the score is none of the rubric."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[LabeledCase, ...]
     disputed: int
     off_rubric: int
 
@@ -151,7 +151,7 @@ def labeled_analyses(logs: Iterable[LogIndex]) -> Export:
 
 
 def _export(logs: Iterable[LogIndex], subject: Subject) -> Export:
-    cases: list[Case] = []
+    cases: list[LabeledCase] = []
     disputed = off_rubric = 0
     for log in logs:
         for row, given in _labeled(log, subject):
@@ -165,7 +165,7 @@ def _export(logs: Iterable[LogIndex], subject: Subject) -> Export:
     return Export(tuple(cases), disputed, off_rubric)
 
 
-def _case(log: LogIndex, row: Row, score: float, judged: Mapping[str, Sequence[Row]]) -> Case:
+def _case(log: LogIndex, row: Row, score: float, judged: Mapping[str, Sequence[Row]]) -> LabeledCase:
     problem = log.read(log.of_kind("problem")[0])
     record = log.read(row)
     assert isinstance(problem, Problem)
@@ -174,6 +174,6 @@ def _case(log: LogIndex, row: Row, score: float, judged: Mapping[str, Sequence[R
         assert isinstance(proof, Proof)
         of_proof = set(_scores(judged.get(proof.id, ())).values())
         label = of_proof.pop() if len(of_proof) == 1 and of_proof <= set(SCORES) else None
-        return Case(problem.statement, proof.body or proof.text, label, record.text, score)
+        return LabeledCase(problem.statement, proof.body or proof.text, label, record.text, score)
     assert isinstance(record, Proof)
-    return Case(problem.statement, record.body or record.text, score)
+    return LabeledCase(problem.statement, record.body or record.text, score)

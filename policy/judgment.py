@@ -14,10 +14,8 @@ class Judgment(TypedDict):
 
 
 def read_judgment(completion: Completion, quoted: str) -> Judgment:
-    """The verdict of an answer about ``quoted``. A truncated answer has none: its last verdict may be a quotation."""
-    if completion.finish_reason == "length":
-        return {"score": None, "fault": "truncated at the token limit"}
-    verdict = parse_verdict(completion.text, quoted=quoted)
+    """The verdict of an answer about ``quoted``, by `core.rubric.parse_verdict`."""
+    verdict = parse_verdict(completion.text, quoted=quoted, truncated=completion.finish_reason == "length")
     if isinstance(verdict, Verdict):
         return {"score": verdict.score, "fault": None}
     return {"score": None, "fault": verdict.reason}

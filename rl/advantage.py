@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 import torch
 from torch import Tensor
 
-from rl.presets import AdvantageConfig
+from rl.algorithm import AdvantageConfig
 
 EQUAL = 1e-9  # rewards that differ by no more are equal: sums of the same parts in another order
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from core.config import STRICT, Count, Name, Positive, Share, settings
-from rl.presets import Above, AlgorithmConfig, NonNegative
+from core.config import STRICT, Count, Name, NonNegativeFloat, Positive, PositiveFloat, Share, settings
+from rl.algorithm import AlgorithmConfig
 from rl.reward_shape import ShapeConfig
 
 StageName = Literal["sft", "warmup", "sparse", "rl", "distill"]
@@ -25,17 +25,17 @@ class OptimizerConfig:
     the gates' biases by load after every step (`model.balance`).
     """
 
-    lr: Above
+    lr: PositiveFloat
     kind: Literal["adamw", "muon"] = "adamw"
-    indexer_lr: Above | None = None
+    indexer_lr: PositiveFloat | None = None
     betas: tuple[Share, Share] = (0.9, 0.95)
-    eps: Above = 1e-8
-    weight_decay: NonNegative = 0.0
-    clip_norm: Above = 1.0
+    eps: PositiveFloat = 1e-8
+    weight_decay: NonNegativeFloat = 0.0
+    clip_norm: PositiveFloat = 1.0
     warmup_steps: Count = 0
     decay: Literal["constant", "linear", "cosine"] = "constant"
     final_share: Share = 0.1
-    bias_update_speed: NonNegative = 0.0
+    bias_update_speed: NonNegativeFloat = 0.0
 
 
 @settings(frozen=True, config=STRICT)
@@ -56,7 +56,7 @@ class SupervisedConfig:
 class SamplingConfig:
     """How answers are sampled in training."""
 
-    temperature: Above = 1.0
+    temperature: PositiveFloat = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: Count = 0
     max_tokens: Positive = 256
@@ -79,7 +79,7 @@ class RolloutConfig:
     sampling: SamplingConfig
     epochs: Positive = 1
     minibatches: Positive = 1
-    indexer_weight: NonNegative = 0.0
+    indexer_weight: NonNegativeFloat = 0.0
     sequences: Positive = 64
     cache_tokens: Positive = 65536
 
@@ -139,7 +139,7 @@ class ValidationConfig:
 
     every: Positive
     items: Positive
-    temperature: NonNegative = 1.0
+    temperature: NonNegativeFloat = 1.0
 
 
 @settings(frozen=True, config=STRICT)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.config import STRICT, Name, Positive, settings
-from rl.presets import NonNegative
+from core.config import STRICT, Name, NonNegativeFloat, Positive, settings
 from rl.task import Answer
 
 
@@ -31,7 +30,7 @@ class JudgesConfig:
     meta_verifier: Name | None = None
     analyses: Positive = 1
     reviews: Positive = 1
-    temperature: NonNegative = 1.0
+    temperature: NonNegativeFloat = 1.0
     max_tokens: Positive = 160
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from rl.presets import LossConfig
+from rl.algorithm import LossConfig
 
 
 @dataclass(frozen=True, slots=True)

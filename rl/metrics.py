@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.errors import LemmataError
-from rl.json_lines import write_json_lines
+from core.json_lines import write_json_lines
 
 
 class Tracker(Protocol):

@@ -12,10 +12,10 @@ from torch import Tensor
 from core.errors import LemmataError
 from model.transformer import DsaModel
 from rl.advantage import GroupAdvantages, group_advantages
+from rl.algorithm import AlgorithmConfig
 from rl.config import PolicyConfig
 from rl.learner import Learner
 from rl.loss import Denominator, LossInputs, policy_loss
-from rl.presets import AlgorithmConfig
 from rl.reward_shape import ShapeConfig
 from rl.rollout import Try
 from rl.rollout_log import rollout_parts

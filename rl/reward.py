@@ -34,8 +34,8 @@ def reward_analysis(
         r_meta: the meta-verifier's score of the analysis, None where it gave none; 1 in a round without it.
         truncated: whether the answer was cut off, which is no format.
     """
-    verdict = parse_verdict(text, quoted=quoted)
-    if truncated or analysis_faults(text, quoted=quoted) or not isinstance(verdict, Verdict):
+    verdict = parse_verdict(text, quoted=quoted, truncated=truncated)
+    if not isinstance(verdict, Verdict) or analysis_faults(text, quoted=quoted):
         return Reward(0.0, {"format": 0.0})
     parts = {"format": 1.0, "score": score_reward(verdict.score, label), "meta": r_meta}
     return Reward(None if r_meta is None else verifier_reward(1.0, verdict.score, label, r_meta), parts)
@@ -43,8 +43,8 @@ def reward_analysis(
 
 def reward_review(text: str, label: float, *, quoted: str = "", truncated: bool = False) -> Reward:
     """R = R_format * R_score of a meta-verifier's review, by the label of the analysis; else as `reward_analysis`."""
-    verdict = parse_verdict(text, quoted=quoted)
-    if truncated or analysis_faults(text, review=True, quoted=quoted) or not isinstance(verdict, Verdict):
+    verdict = parse_verdict(text, quoted=quoted, truncated=truncated)
+    if not isinstance(verdict, Verdict) or analysis_faults(text, review=True, quoted=quoted):
         return Reward(0.0, {"format": 0.0})
     total = meta_verifier_reward(1.0, verdict.score, label)
     return Reward(total, {"format": 1.0, "score": total})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from rl.json_lines import write_json_lines
+from core.json_lines import write_json_lines
 from rl.parallel import Parallel
 from rl.rollout import Try
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.rubric import Verdict, parse_verdict
 from rl.reward import Reward
 
 
@@ -14,6 +15,11 @@ class Answer:
     text: str
     truncated: bool = False
     tokens: int = 0
+
+    def score(self, quoted: str) -> float | None:
+        """The score of its verdict about the ``quoted`` text; None where it is truncated or unparseable."""
+        verdict = parse_verdict(self.text, quoted=quoted, truncated=self.truncated)
+        return verdict.score if isinstance(verdict, Verdict) else None
 
 
 @dataclass(frozen=True, slots=True)

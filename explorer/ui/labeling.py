@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.labeled_cases import write_cases
 from core.records import Analysis, Proof
 from explorer.figures import proof_figures
 from explorer.label_queue import Waiting, analysis_queue, proof_queue
@@ -25,7 +26,6 @@ from explorer.runs import Found
 from explorer.ui.parts import badge, crumbs, facts, link, model_text, note, number, table
 from explorer.ui.problem import problem_of
 from explorer.ui.site import chosen_run, config, indexed, query
-from rl.tasks.tables import write_cases
 
 RUBRIC = {
     "proof": {0.0: "wrong, or a fatal gap", 0.5: "right in the main, details missing", 1.0: "complete and rigorous"},

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from core.answer_check import AnswerChecker, AnswerConfig
 from core.config import STRICT, Positive, read_config, read_part, settings
 from core.records import Label, Problem, Proof, Selection
 from core.store import Run
@@ -30,7 +31,6 @@ from policy.recorder import Recorder
 from policy.throttle import Throttle
 from refine.config import RefineConfig
 from refine.loop import Loop, selection_id
-from rl.reward_answer import AnswerChecker, AnswerConfig
 
 GROWS = frozenset(["attempts", "entrants", "grading.samples", "answers", "exact", "control.problems"])
 

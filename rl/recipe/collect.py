@@ -18,7 +18,6 @@ from lab.theorem import Theorem
 from rl.judge import Judge
 from rl.recipe.config import LabelsConfig
 from rl.task import Answer, Example, Task
-from rl.tasks.judged import read_score
 from rl.tasks.tables import Case
 from verifier.aggregate import Judged
 from verifier.autolabel import auto_label
@@ -86,7 +85,7 @@ def analyze(verifier: Judge, templates: Templates, cases: Sequence[Case], count:
     """``count`` analyses of each proof; what was cut off has no score."""
     answers = verifier.ask([templates.verification(case.statement, case.proof) for case in cases], count)
     return [
-        [Examined(answer.text, read_score(answer, case.proof)) for answer in group]
+        [Examined(answer.text, answer.score(case.proof)) for answer in group]
         for case, group in zip(cases, answers, strict=True)
     ]
 
@@ -106,7 +105,7 @@ def review(
     scores: dict[tuple[str, str, str], tuple[float | None, ...]] = {}
     for case, one in wanted:
         quoted = f"{case.proof}\n{one.text}"
-        scores[case.statement, case.proof, one.text] = tuple(read_score(answer, quoted) for answer in next(answers))
+        scores[case.statement, case.proof, one.text] = tuple(answer.score(quoted) for answer in next(answers))
     return [
         [replace(one, reviews=scores.get((case.statement, case.proof, one.text), ())) for one in group]
         for case, group in zip(cases, analyses, strict=True)

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.config import STRICT, Name, Positive, Share, settings
-from rl.presets import NonNegative
+from core.config import STRICT, Name, NonNegativeFloat, Positive, Share, settings
 from verifier.autolabel import LabelConfig
 
 Changes = Mapping[str, Any]  # what a step changes of the settings in ``train``, nested as there
@@ -27,7 +26,7 @@ class OwnConfig:
 
     problems: Positive
     samples: Positive
-    temperature: NonNegative
+    temperature: NonNegativeFloat
     train: Changes
 
 
@@ -41,7 +40,7 @@ class FreshConfig:
     problems: Positive
     samples: Positive
     analyses: Positive
-    temperature: NonNegative
+    temperature: NonNegativeFloat
 
 
 @settings(frozen=True, config=STRICT)
@@ -95,7 +94,7 @@ class MeasureConfig:
     hard_problems: Positive
     chains: Positive
     rounds: Positive
-    temperature: NonNegative
+    temperature: NonNegativeFloat
     max_tokens: Positive
 
 

@@ -15,7 +15,6 @@ from lab.analyses import analysis_quality
 from lab.theorem import Theorem
 from rl.judge import Judge
 from rl.task import Answer
-from rl.tasks.judged import read_score
 from rl.tasks.tables import COORDINATES, Case
 
 Record = dict[str, Any]
@@ -44,7 +43,7 @@ def measure_verifier(verifier: Judge, templates: Templates, cases: Sequence[Case
                 **coordinates(case.theorem),
                 "case": place,
                 "label": case.label,
-                "score": read_score(answer, case.proof),
+                "score": answer.score(case.proof),
                 "quality": quality,
                 "tokens": answer.tokens,
             }
@@ -54,7 +53,7 @@ def measure_meta_verifier(meta: Judge, templates: Templates, cases: Sequence[Cas
     """One review of each analysis: its exact quality, and the rating."""
     prompts = [templates.meta_verification(case.statement, case.proof, case.analysis) for case in cases]
     for case, (answer, *_) in zip(cases, _ask(meta, prompts, 1), strict=True):
-        rating = read_score(answer, f"{case.proof}\n{case.analysis}")
+        rating = answer.score(f"{case.proof}\n{case.analysis}")
         yield {**coordinates(case.theorem), "quality": case.quality, "rating": rating, "tokens": answer.tokens}
 
 

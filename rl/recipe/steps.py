@@ -11,10 +11,11 @@ import torch
 
 from core.errors import LemmataError
 from core.ids import derive_seed
+from core.json_lines import write_json_lines
+from core.labeled_cases import write_cases
 from model.checkpoint import load_pretrained, save_pretrained
 from model.initialize import empty_model
 from model.tokenizer import load_tokenizer
-from rl.json_lines import write_json_lines
 from rl.judge import Judges
 from rl.merging.merge import merge
 from rl.parallel import Parallel
@@ -24,7 +25,7 @@ from rl.recipe.plan import Analyze, Correct, Label, Measure, Merge, Prove, Rejec
 from rl.setup import make_trainer
 from rl.tasks.build import make_task
 from rl.tasks.examples import write_examples
-from rl.tasks.tables import Case, read_cases, write_cases
+from rl.tasks.tables import Case, read_cases
 from rl.trainer import Report
 
 

@@ -24,7 +24,7 @@ from rl.tasks.lab import (
     StreamCases,
 )
 from rl.tasks.mixed import MixedTask
-from rl.tasks.tables import Cases, InTurn, read_cases
+from rl.tasks.tables import Cases, RoundRobin, read_cases
 
 
 @settings(frozen=True, config=STRICT)
@@ -97,7 +97,7 @@ def _part(kind: Kind, data: DataConfig, templates: Templates, split: str, seed: 
     if table is not None:
         # Labeled proofs and analyses join the planted ones, so that no kind of defect is lost; critiques replace them.
         own = read_cases(table, kind.columns)
-        cases = InTurn([cases, own]) if data.planted and kind.table != "critiques" else own
+        cases = RoundRobin([cases, own]) if data.planted and kind.table != "critiques" else own
     task = kind.task(stream, cases, templates, data.rounds)
     if judges is not None and isinstance(task, LabProver):
         return JudgedProofs(task, judges)

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import LemmataError
+from core.json_lines import write_json_lines
 from core.tables import open_table
-from rl.json_lines import write_json_lines
 from rl.task import Example
 from rl.tasks.wrapped import WrappedTask
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from core.rubric import Verdict, parse_verdict
 from core.sections import ProofSections, split_proof
 from core.templates import Templates
 from lab.analyses import analysis_quality
@@ -114,14 +113,6 @@ def mean_scores(judge: Judge | None, subjects: Sequence[Subject | None], count: 
     asked = [(place, subject) for place, subject in enumerate(subjects) if subject is not None]
     answered = judge.ask([prompt for _, (prompt, _) in asked], count)
     for (place, (_, quoted)), answers in zip(asked, answered, strict=True):
-        scores = [score for answer in answers if (score := read_score(answer, quoted)) is not None]
+        scores = [score for answer in answers if (score := answer.score(quoted)) is not None]
         means[place] = fmean(scores) if scores else None
     return means
-
-
-def read_score(answer: Answer, quoted: str) -> float | None:
-    """The score of a judge's answer; None where it was cut off or has none."""
-    if answer.truncated:
-        return None
-    verdict = parse_verdict(answer.text, quoted=quoted)
-    return verdict.score if isinstance(verdict, Verdict) else None

@@ -109,7 +109,7 @@ def test_the_corrupt_rows_are_mended_and_no_others() -> None:
 
 def test_final_answers_by_math_verify(lemmata: CommandLine) -> None:
     pytest.importorskip("math_verify")
-    from rl.reward_answer import AnswerChecker, AnswerConfig  # noqa: PLC0415
+    from core.answer_check import AnswerChecker, AnswerConfig  # noqa: PLC0415
 
     problem = Problem(id="p", statement="Find n.", answer="4, 5")
     proofs = {"\\boxed{n=4 \\text{ or } n=5}": 1.0, "\\boxed{4}": 0.0, "no answer": 0.0, "\\boxed{9^{9^{9^9}}}": 0.0}

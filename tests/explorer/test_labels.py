@@ -9,6 +9,7 @@ import pytest
 
 import explorer.labels as labels_module
 from core.errors import LemmataError
+from core.labeled_cases import write_cases
 from core.log import encode, read_log
 from core.records import Label
 from core.store import Run
@@ -23,7 +24,7 @@ from explorer.labels import (
     scores_by_author,
     write_label,
 )  # fmt: skip
-from rl.tasks.tables import read_cases, write_cases
+from rl.tasks.tables import read_cases
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import exp
 
-from rl.presets import LossConfig
+from rl.algorithm import LossConfig
 
 
 @dataclass(frozen=True)

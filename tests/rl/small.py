@@ -9,6 +9,7 @@ import torch
 
 from model.tokenizer import byte_tokenizer
 from model.transformer import DsaModel
+from rl.algorithm import PRESETS, AlgorithmConfig
 from rl.config import (
     CheckpointConfig,
     DistillConfig,
@@ -23,7 +24,6 @@ from rl.config import (
 )
 from rl.learner import Learner
 from rl.parallel import Parallel
-from rl.presets import PRESETS, AlgorithmConfig
 from rl.reward import Reward
 from rl.reward_shape import ShapeConfig
 from rl.task import Answer, Example

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from rl.advantage import group_advantages
-from rl.presets import AdvantageConfig
+from rl.algorithm import AdvantageConfig
 
 CENTERD = AdvantageConfig()
 

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch")  # the package of the tests below it needs torch
 
 from core.errors import LemmataError
+from core.labeled_cases import write_cases
 from lab.prompts import templates
 from rl.config import RoleName
 from rl.judge import Judges, JudgesConfig
@@ -17,7 +18,7 @@ from rl.task import Answer, Example, Task
 from rl.tasks.build import DataConfig, make_task
 from rl.tasks.examples import read_examples, write_examples
 from rl.tasks.lab import LabTask
-from rl.tasks.tables import Case, read_cases, write_cases
+from rl.tasks.tables import Case, read_cases
 
 DATA = DataConfig(families=("inequalities", "equations"), levels=(1,))
 VERDICT = "Here is my evaluation of the solution:\nI find no defect: all steps are right and the claim is settled.\n"

@@ -14,8 +14,8 @@ pytest.importorskip("torch")
 import torch
 from torch import Tensor
 
+from rl.algorithm import LossConfig
 from rl.loss import Denominator, LossInputs, combine_parts, count, policy_loss
-from rl.presets import LossConfig
 from tests.rl.plain_loss import Sequence1, plain_loss
 
 KL_ALONE = LossConfig(aggregation="token", beta=1.0)

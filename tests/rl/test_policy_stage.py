@@ -10,8 +10,8 @@ pytest.importorskip("torch")
 
 import torch
 
+from rl.algorithm import PRESETS, AlgorithmConfig, LossConfig
 from rl.policy_stage import PolicyStage
-from rl.presets import PRESETS, AlgorithmConfig, LossConfig
 from rl.reward import Reward
 from rl.reward_shape import ShapeConfig
 from tests.rl.small import Letters, learner, policy_config, small_module

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from core.config import read_config
 from core.errors import LemmataError
-from rl.presets import PRESETS, AlgorithmConfig, LossConfig
+from rl.algorithm import PRESETS, AlgorithmConfig, LossConfig
 
 FOLDER = Path(__file__).resolve().parents[2] / "lemmata" / "conf"
 

@@ -1,4 +1,4 @@
-"""Rewards of the roles with their parts, and the parts that go by length, language, final answer and rubric."""
+"""Rewards of the roles with their parts, and the parts that go by length, language and rubric."""
 
 import asyncio
 import subprocess
@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 from core.config import read_config
 from core.errors import LemmataError
 from policy.interface import Completion, PolicyUnavailable, Prompt, Sampling
-from rl import reward_answer
 from rl.reward import Reward, add_parts, reward_analysis, reward_proof, reward_review, weighted_reward
-from rl.reward_answer import AnswerChecker, AnswerConfig
 from rl.reward_judge import RubricJudge, rubric_prompt
 from rl.reward_shape import LanguageConfig, LengthConfig, ShapeConfig, language_consistency, length_penalty, shape
 from tests.fake_server import PHRASE
@@ -199,62 +197,8 @@ def test_an_answer_cannot_speak_for_the_judge() -> None:
     assert hostile.count("{fence}") == 1
 
 
-# Final answers
-
-
-@pytest.fixture(scope="module")
-def checker() -> Any:
-    pytest.importorskip("math_verify")
-    with AnswerChecker(AnswerConfig(seconds=5)) as made:
-        yield made
-
-
-@pytest.mark.parametrize(
-    ("text", "reference", "score"),
-    [
-        ("so it is \\boxed{42}", "42", 1),
-        ("The answer is 42.", "42", 1),
-        ("<think>\\boxed{1}</think> \\boxed{\\frac{1}{2}}", "0.5", 1),
-        ("\\boxed{x^2+2x+1}", "(x+1)^2", 1),
-        ("\\boxed{\\{2, 1\\}}", "$\\{1,2\\}$", 1),
-        ("\\boxed{43}", "42", 0),
-        ("\\boxed{1} or \\boxed{2}", "1", 0),
-        ("<think>\\boxed{42}", "42", 0),
-        ("no number at all", "42", 0),
-        ("", "42", 0),
-    ],
-)
-def test_final_answers(checker: AnswerChecker, text: str, reference: str, score: float) -> None:
-    result = checker.check(text, reference)
-    assert result.score == score
-    assert bool(result.reason) == (score == 0)
-
-
-def test_a_reference_that_cannot_be_read_is_our_fault_and_no_zero(checker: AnswerChecker) -> None:
-    with pytest.raises(LemmataError, match="reference answer"):
-        checker.check("\\boxed{1}", "")
-    assert checker.check("\\boxed{1}", "1").score == 1
-
-
-def test_a_hostile_answer_ends_in_time_and_the_next_one_is_checked() -> None:
-    pytest.importorskip("math_verify")
-    with AnswerChecker(AnswerConfig(seconds=3)) as checker:
-        assert checker.check("\\boxed{1}", "1").score == 1  # has started
-        for bomb in ("\\boxed{9^{9^{9^9}}}", "\\boxed{(10^{100000000})!}", "\\boxed{" * 50_000, "1" * 10**6):
-            start = time.perf_counter()
-            assert checker.check(bomb, "1").score == 0
-            assert time.perf_counter() - start < 15
-        assert checker.check("\\boxed{1}", "1").score == 1
-
-
-def test_without_math_verify_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reward_answer, "find_spec", lambda name: None)
-    with pytest.raises(LemmataError, match=r"\.\[rl\]"):
-        AnswerChecker(AnswerConfig())
-
-
 def test_rewards_and_settings_load_no_torch() -> None:
-    modules = "rl.presets, rl.reward, rl.reward_answer, rl.reward_judge, rl.reward_shape"
+    modules = "rl.algorithm, rl.reward, rl.reward_judge, rl.reward_shape"
     code = f"import sys, {modules}; print(sorted({{'torch', 'transformers', 'sympy'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

@@ -12,8 +12,8 @@ import torch
 from model import ModelError
 from model.engine import Engine, EngineConfig, Sampling
 from model.transformer import DsaModel
+from rl.algorithm import LossConfig
 from rl.loss import LossInputs, policy_loss
-from rl.presets import LossConfig
 from rl.rollout import Try, sample_groups
 from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
 from tests.rl.small import Letters, learner, small_module

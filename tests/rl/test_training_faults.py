@@ -15,8 +15,8 @@ import torch
 
 from core.errors import LemmataError
 from rl import checkpoint
+from rl.algorithm import PRESETS
 from rl.metrics import make_trackers, read_metrics
-from rl.presets import PRESETS
 from rl.reward import Reward
 from rl.task import Answer
 from tests.rl.small import Letters, train_config, trainer

@@ -13,9 +13,9 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
+from rl.algorithm import LossConfig
 from rl.logprobs import token_logprobs
 from rl.loss import LossInputs, policy_loss
-from rl.presets import LossConfig
 from tests.model.llamas import save_llama
 from tests.model.tiny import byte_tokenizer
 

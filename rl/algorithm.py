@@ -9,11 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.config import STRICT, Positive, Share, settings
+from core.config import STRICT, NonNegativeFloat, Positive, PositiveFloat, Share, settings
 
-NonNegative = Annotated[float, Field(ge=0)]
 AtLeastOne = Annotated[float, Field(ge=1)]
-Above = Annotated[float, Field(gt=0)]
 
 
 @settings(frozen=True, config=STRICT)
@@ -25,7 +23,7 @@ class AdvantageConfig:
     """
 
     divide_by_std: bool = False
-    std_eps: Above = 1e-4
+    std_eps: PositiveFloat = 1e-4
     drop_zero_variance_groups: bool = False
 
 
@@ -44,14 +42,14 @@ class LossConfig:
 
     ratio: Literal["token", "sequence"] = "token"
     clip_low: Share = 0.2
-    clip_high: NonNegative = 0.2
+    clip_high: NonNegativeFloat = 0.2
     dual_clip: AtLeastOne | None = None
     aggregation: Literal["sequence", "token", "constant"] = "sequence"
     constant_length: Positive | None = None
     kl: Literal["unbiased", "k3", "k1", "none"] = "unbiased"
-    beta: NonNegative = 0.0
-    off_policy_delta: NonNegative | None = None
-    importance_cap: Above | None = None
+    beta: NonNegativeFloat = 0.0
+    off_policy_delta: NonNegativeFloat | None = None
+    importance_cap: PositiveFloat | None = None
 
     def __post_init__(self) -> None:
         if self.aggregation == "constant" and self.constant_length is None:
@@ -70,7 +68,7 @@ class AlgorithmConfig:
 
     advantage: AdvantageConfig = AdvantageConfig()
     loss: LossConfig = LossConfig()
-    beta_by_domain: Mapping[str, NonNegative] = field(default_factory=dict)
+    beta_by_domain: Mapping[str, NonNegativeFloat] = field(default_factory=dict)
     keep_routing: bool = False
     keep_sampling_mask: bool = False
 

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line."""
+"""JSON Lines files: one JSON object per line, written whole or not at all."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write the rows, whole or not at all, in place of an existing file; how many there were."""
+    """Writes the rows in place of an existing file, whole or not at all; returns their number."""
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")

@@ -1,7 +1,7 @@
-"""Rule-based reward of a final answer: math-verify in a process of its own, which hostile mathematics cannot stall.
+"""Final-answer checker: math-verify in a separate process with limits on time and memory.
 
-An answer such as 9^{9^{9^9}} keeps one integer power busy for ever, where no signal of Python's gets in. So the work is
-done by another process, within its own memory, and it is killed when its time is over.
+An answer such as 9^{9^{9^9}} keeps Python in one integer power, where no signal handler runs. So the comparison is done
+by a subprocess, which is killed when its time is over.
 """
 
 import json
@@ -14,34 +14,33 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
-from core.config import STRICT, Positive, settings
+from core.config import STRICT, Positive, PositiveFloat, settings
 from core.errors import LemmataError
 from core.rubric import answer_part
-from rl.presets import Above
 
-WORKER = Path(__file__).with_name("reward_answer_worker.py")
-TAIL = 20_000  # characters of an answer that are looked at, from its end
+WORKER = Path(__file__).with_name("answer_check_worker.py")
+TAIL = 20_000  # characters that are read, from the end of an answer
 
 
 @settings(frozen=True, config=STRICT)
 class AnswerConfig:
-    """``seconds`` that an answer may take, ``start_seconds`` the process to get ready, ``memory_mb`` all it may use."""
+    """Limits: ``seconds`` per answer, ``start_seconds`` for the subprocess to start, ``memory_mb`` of that process."""
 
-    seconds: Above = 5.0
-    start_seconds: Above = 60.0
+    seconds: PositiveFloat = 5.0
+    start_seconds: PositiveFloat = 60.0
     memory_mb: Positive = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerReward:
-    """``score`` 1 for an answer equal to the reference, else 0; ``reason`` says why it is 0."""
+class AnswerResult:
+    """``score`` 1 for an answer equal to the reference, else 0 with the ``reason``."""
 
     score: float
     reason: str = ""
 
 
 class AnswerChecker:
-    """Compares answers with references. One process, started at the first answer; calls from several threads queue.
+    """Compares answers with references in one subprocess, started at the first answer. Calls from threads queue.
 
     Use it as a context manager, or call `close`.
     """
@@ -49,32 +48,32 @@ class AnswerChecker:
     def __init__(self, config: AnswerConfig) -> None:
         """Raises LemmataError where math-verify is not installed."""
         if find_spec("math_verify") is None:
-            raise LemmataError("rewards for final answers need math-verify: pip install '.[rl]'")
+            raise LemmataError("checking final answers needs math-verify: pip install '.[rl]'")
         self.config = config
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def check(self, text: str, reference: str) -> AnswerReward:
-        """Whether the last answer in ``text`` equals ``reference`` (LaTeX, or an expression).
+    def check(self, text: str, reference: str) -> AnswerResult:
+        """Compares the last answer in ``text`` with ``reference`` (LaTeX, or an expression).
 
-        What cannot be read, or not be compared in time, is the answer's own fault: 0. Blocks for at most the configured
+        An answer that cannot be parsed, or not be compared in time, has score 0. Blocks for at most the configured
         seconds; within asyncio, call it by `asyncio.to_thread`.
 
         Raises:
-            LemmataError: the reference cannot be read (in time), or the process does not start.
+            LemmataError: the reference cannot be parsed (in time), or the subprocess does not start.
         """
         answer = answer_part(text)
         if answer is None:
-            return AnswerReward(0.0, "a <think> never closes")
+            return AnswerResult(0.0, "a <think> never closes")
         with self._lock:
             self._start()
-            if (fault := self._ask({"reference": reference}, self.config.seconds)) != "ok":
+            if (fault := self._request({"reference": reference})) != "ok":
                 raise LemmataError(f"the reference answer {reference[:80]!r} cannot be used: {fault}")
-            said = self._ask({"answer": answer[-TAIL:]}, self.config.seconds)
-        return AnswerReward(1.0) if said == "equal" else AnswerReward(0.0, said)
+            outcome = self._request({"answer": answer[-TAIL:]})
+        return AnswerResult(1.0) if outcome == "equal" else AnswerResult(0.0, outcome)
 
     def close(self) -> None:
-        """End the process."""
+        """Ends the subprocess."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -91,26 +90,26 @@ class AnswerChecker:
     def _start(self) -> None:
         if self._process is not None:
             return
-        # -P: by its path, without this folder among the libraries' names.
+        # -P: run by its path, without this folder on sys.path.
         command = [sys.executable, "-P", str(WORKER), str(self.config.memory_mb)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )
-        if (said := self._read(self.config.start_seconds)) != "ready":
-            raise LemmataError(f"the process that checks final answers does not start: {said}")
+        if (reply := self._read(self.config.start_seconds)) != "ready":
+            raise LemmataError(f"the subprocess that checks final answers does not start: {reply}")
 
-    def _ask(self, request: dict[str, str], seconds: float) -> str:
+    def _request(self, request: dict[str, str]) -> str:
         assert self._process is not None
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             self.close()
-            return "the process that checks it ended"
-        return self._read(seconds)
+            return "the subprocess that checks it ended"
+        return self._read(self.config.seconds)
 
     def _read(self, seconds: float) -> str:
-        """The process's next line; whatever else happens ends it, and is said."""
+        """The next reply; without one the subprocess is ended, and the cause is returned."""
         assert self._process is not None
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], seconds)
@@ -118,4 +117,4 @@ class AnswerChecker:
         if line.endswith(b"\n"):
             return json.loads(line)
         self.close()
-        return f"no result within {seconds:g} seconds" if not ready else "the process that checks it ended"
+        return f"no result within {seconds:g} seconds" if not ready else "the subprocess that checks it ended"
