@@ -19,7 +19,7 @@ from benchmarks.side_by_side import in_turns, ratio, report  # isort: skip  sets
 import torch
 
 from benchmarks.small_model import random_prompts, same_in_transformers, small_model
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from model.tokenizer import byte_tokenizer
 
 PROMPT, NEW = 64, 128
@@ -42,7 +42,7 @@ def beside_generate(engine: Engine, peer: Any, count: int, repeats: int) -> dict
     """Tokens a CPU second of both for ``count`` sequences."""
     prompts = random_prompts(count, PROMPT)
     ids = torch.tensor(prompts)
-    sampling = Sampling(max_tokens=NEW, ignore_eos=True, seed=0)
+    sampling = SamplingParams(max_tokens=NEW, ignore_eos=True, seed=0)
 
     def ours() -> None:
         engine.weights_changed()  # no prompt is found in the cache
@@ -68,7 +68,7 @@ def shared_prompt(engine: Engine, new: int, repeats: int) -> dict[str, float]:
 
     def sample(n: int, seed: int) -> None:
         engine.weights_changed()
-        engine.generate([prompt], Sampling(n=n, max_tokens=new, ignore_eos=True, seed=seed))
+        engine.generate([prompt], SamplingParams(n=n, max_tokens=new, ignore_eos=True, seed=seed))
 
     ways: dict[str, Callable[[], object]] = {
         "apart": lambda: [sample(1, seed) for seed in range(SAMPLES)],

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.small_model import CONFIG, random_prompts
 from model import ModelConfig, new_model
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from model.tokenizer import byte_tokenizer
 
 LARGER = replace(
@@ -50,7 +50,7 @@ def main() -> None:
 def measure(config: ModelConfig, dtype: torch.dtype, shapes: list[tuple[int, int, int]]) -> dict[str, dict[str, float]]:
     """Rates of each shape."""
     model = new_model(config, 0, dtype, "cuda").eval()
-    settings = EngineConfig(cache_tokens=1 << 18, prefill_tokens=8192)
+    settings = EngineConfig(cache_tokens=1 << 18, max_prefill_tokens=8192)
     engine = Engine(model, byte_tokenizer(), settings)
     results = {}
     for sequences, prompt, new in shapes:
@@ -71,7 +71,7 @@ def seconds(engine: Engine, prompts: list[list[int]], new: int) -> float:
     """Wall-clock seconds of ``new`` tokens for each prompt, nothing of them in the cache."""
     engine.weights_changed()
     start = time.perf_counter()
-    engine.generate(prompts, Sampling(max_tokens=new, ignore_eos=True, seed=0))
+    engine.generate(prompts, SamplingParams(max_tokens=new, ignore_eos=True, seed=0))
     return time.perf_counter() - start
 
 

@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.small_model import CONFIG
 from model import new_model
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from model.tokenizer import train_tokenizer
 from model.training import mtp_losses
 from model.transformer import DsaModel
@@ -75,7 +75,7 @@ def fit(model: DsaModel, ids: torch.Tensor, minutes: float) -> dict[str, float]:
 
 def beside(engines: dict[str, Engine], prompts: list[list[int]], temperature: float, repeats: int) -> dict[str, float]:
     """CPU seconds of both engines on the same prompts and seeds."""
-    sampling = Sampling(temperature=temperature, max_tokens=NEW, ignore_eos=True, seed=0)
+    sampling = SamplingParams(temperature=temperature, max_tokens=NEW, ignore_eos=True, seed=0)
     steps = {name: passes(engine, prompts, sampling) for name, engine in engines.items()}
     ways = {name: partial(passes, engine, prompts, sampling) for name, engine in engines.items()}
     seconds = in_turns(ways, repeats)
@@ -86,7 +86,7 @@ def beside(engines: dict[str, Engine], prompts: list[list[int]], temperature: fl
     return {"right": round(right, 3), **result}
 
 
-def passes(engine: Engine, prompts: list[list[int]], sampling: Sampling) -> int:
+def passes(engine: Engine, prompts: list[list[int]], sampling: SamplingParams) -> int:
     """Generate; how many times a sequence was run forward, its prompt included."""
     engine.weights_changed()
     requests = [engine.add(prompt, sampling) for prompt in prompts]

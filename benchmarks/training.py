@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.training_shapes import ANSWER, PROMPT, PROMPTS, SAMPLES, SHAPES, EvenBytes
 from model import new_model
-from model.engine import Sampling
+from model.engine import SamplingParams
 from model.tokenizer import byte_tokenizer
 from rl.algorithm import AlgorithmConfig, LossConfig
 from rl.config import OptimizerConfig, PolicyConfig, SamplingConfig
@@ -45,9 +45,9 @@ class PlainLearner(Learner):
 class WholeAnswers(PolicyStage):
     """Answers end at the token limit alone."""
 
-    def _sampling(self, *purpose: str | int, temperature: float | None = None) -> Sampling:
+    def _sampling(self, *purpose: str | int, temperature: float | None = None) -> SamplingParams:
         sampling = super()._sampling(*purpose, temperature=temperature)
-        return Sampling(max_tokens=sampling.max_tokens, seed=sampling.seed, ignore_eos=True)
+        return SamplingParams(max_tokens=sampling.max_tokens, seed=sampling.seed, ignore_eos=True)
 
 
 class Ours:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kernels import dispatch
 from kernels.dispatch import IndexInputs
-from model.cache import LaneRows, LayerCache
+from model.cache import DecodeRows, LayerCache
 from model.config import ModelConfig
 from model.indexer import Indexer
 from model.layers import Linear, RMSNorm
@@ -39,7 +39,7 @@ class AttentionInputs(NamedTuple):
     latent_BSQ: Tensor
 
 
-class Selection(nn.Module):
+class TokenSelection(nn.Module):
     """The tokens that each query attends to. A module of its own, so that it can be captured."""
 
     def __init__(self, topk: int) -> None:
@@ -70,7 +70,7 @@ class Attention(nn.Module):
         self.kv_b_proj = Linear(config.kv_lora_rank, heads * (config.qk_nope_head_dim + config.v_head_dim))
         self.o_proj = Linear(heads * config.v_head_dim, config.hidden_size)
         self.indexer = Indexer(config)
-        self.select = Selection(config.index_topk)
+        self.select = TokenSelection(config.index_topk)
 
     def forward(self, x_BSM: Tensor, positions_BS: Tensor, rope: RopeTables, cache: LayerCache | None) -> Tensor:
         """Attention output [B, S, M]. Without a cache, row s of the batch must be the token at position s."""
@@ -142,8 +142,8 @@ class Attention(nn.Module):
         ``indices_BSK`` None: each query attends to all tokens up to its own.
         """
         latent, (batch, queries) = self.config.kv_lora_rank, positions_BS.shape
-        if cache is not None and indices_BSK is None and (lanes := cache.lanes()) is not None:
-            return _attend_lanes(inputs.q_BSHD.squeeze(1), lanes, self.scale).unsqueeze(1)
+        if cache is not None and indices_BSK is None and (decode_rows := cache.decode_rows()) is not None:
+            return _attend_decode_rows(inputs.q_BSHD.squeeze(1), decode_rows, self.scale).unsqueeze(1)
         if cache is None or queries > FEW_QUERIES:
             rows_BTD = inputs.rows_BSD if cache is None else cache.rows()
             if indices_BSK is None:
@@ -161,12 +161,12 @@ class Attention(nn.Module):
         return weight.view(self.config.num_attention_heads, -1, weight.shape[1])
 
 
-def _attend_lanes(q_BHD: Tensor, lanes: LaneRows, scale: float) -> Tensor:
+def _attend_decode_rows(q_BHD: Tensor, rows: DecodeRows, scale: float) -> Tensor:
     """One query of each sequence over all its rows, out_BHC; softmax in fp32 at least."""
-    logits_BHT = torch.bmm(q_BHD.to(lanes.keys_BDT.dtype) * scale, lanes.keys_BDT)
-    if lanes.bias_B1T is not None:
-        logits_BHT += lanes.bias_B1T
-    return torch.bmm(logits_BHT.softmax(-1), lanes.values_BTC).to(q_BHD.dtype)
+    logits_BHT = torch.bmm(q_BHD.to(rows.keys_BDT.dtype) * scale, rows.keys_BDT)
+    if rows.bias_B1T is not None:
+        logits_BHT += rows.bias_B1T
+    return torch.bmm(logits_BHT.softmax(-1), rows.values_BTC).to(q_BHD.dtype)
 
 
 def _per_head(x_BSHC: Tensor, matrices_HCV: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from model.router_capture import capture_routing, gates
+from model.router_capture import gates, on_routing
 
 
 @contextmanager
@@ -22,12 +22,12 @@ def count_load(model: nn.Module) -> Iterator[dict[str, Tensor]]:
         counts_E = torch.bincount(experts_NA.flatten(), minlength=experts[name])
         loads[name] = loads[name] + counts_E if name in loads else counts_E
 
-    with capture_routing(model, count):
+    with on_routing(model, count):
         yield loads
 
 
 @torch.no_grad()
-def move_biases(model: nn.Module, loads: Mapping[str, Tensor], speed: float) -> None:
+def update_biases(model: nn.Module, loads: Mapping[str, Tensor], speed: float) -> None:
     """Move each gate's bias by ``speed`` up for experts with less than the mean load, down for those with more."""
     for name, gate in gates(model).items():
         if name in loads:

@@ -15,7 +15,7 @@ from model.config import ModelConfig
 from model.errors import ModelError
 
 
-class LaneRows(NamedTuple):
+class DecodeRows(NamedTuple):
     """Rows of sequences of one new token each: as columns, their latents as rows, and what is added to their logits.
 
     Bias None: nothing, since every sequence has all the rows.
@@ -61,7 +61,7 @@ class LayerCache(Protocol):
         """
         ...
 
-    def lanes(self) -> LaneRows | None:
+    def decode_rows(self) -> DecodeRows | None:
         """The rows up to the tokens stored last, one of each sequence, where they lie ready for products."""
         ...
 
@@ -108,8 +108,8 @@ class ContiguousLayerCache:
         first_B11 = torch.arange(batch, device=indices_BSK.device)[:, None, None] * capacity
         return self._rows_BTD.flatten(0, 1), torch.where(indices_BSK < 0, -1, indices_BSK + first_B11)
 
-    def lanes(self) -> None:
-        """As LayerCache.lanes: there are none."""
+    def decode_rows(self) -> None:
+        """As LayerCache.decode_rows: there are none."""
 
 
 class Cache:

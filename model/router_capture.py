@@ -9,22 +9,22 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from model.attention import Selection
+from model.attention import TokenSelection
 from model.moe import Gate
 
 M = TypeVar("M", bound=nn.Module)
 
 
 @contextmanager
-def watch_gates(model: nn.Module) -> Iterator[dict[str, Tensor]]:
+def capture_routing(model: nn.Module) -> Iterator[dict[str, Tensor]]:
     """Within the block, note what each gate of ``model`` chooses in its latest pass: {gate's name: experts_NA}."""
     chosen: dict[str, Tensor] = {}
-    with capture_routing(model, chosen.__setitem__):
+    with on_routing(model, chosen.__setitem__):
         yield chosen
 
 
 @contextmanager
-def watch_selections(model: nn.Module) -> Iterator[dict[str, Tensor]]:
+def capture_selections(model: nn.Module) -> Iterator[dict[str, Tensor]]:
     """Within the block, note what each layer selects in its latest pass: {name: indices_BSK}.
 
     A layer in which every earlier token is selected anyway is asked nothing, and is not there.
@@ -35,7 +35,7 @@ def watch_selections(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 
 
 @contextmanager
-def capture_routing(model: nn.Module, hear: Callable[[str, Tensor], None]) -> Iterator[None]:
+def on_routing(model: nn.Module, hear: Callable[[str, Tensor], None]) -> Iterator[None]:
     """Within the block, ``hear`` is told each gate's name and experts_NA after every pass."""
     with _hear(gates(model), lambda name, output: hear(name, output[1])):
         yield
@@ -61,9 +61,9 @@ def gates(model: nn.Module) -> dict[str, Gate]:
     return _named(model, Gate)
 
 
-def selections(model: nn.Module) -> dict[str, Selection]:
+def selections(model: nn.Module) -> dict[str, TokenSelection]:
     """The selection of every layer of ``model`` by name."""
-    return _named(model, Selection)
+    return _named(model, TokenSelection)
 
 
 def _named(model: nn.Module, kind: type[M]) -> dict[str, M]:

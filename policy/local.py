@@ -12,8 +12,7 @@ from core.errors import LemmataError
 from core.ids import clean_text
 from core.records import Usage
 from model.chat import Chat, split_thinking
-from model.engine import Engine, EngineConfig, EngineService, Request
-from model.engine import Sampling as EngineSampling
+from model.engine import Engine, EngineConfig, EngineService, Request, SamplingParams
 from model.errors import ModelError
 from model.loading import load_model
 from model.transformer import DsaModel
@@ -68,7 +67,7 @@ class Local:
 
     def _render(self, prompt: Prompt) -> Sequence[int]:
         messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
-        return self._chat.render(messages, thinking=self.config.thinking, limit=self._service.engine.context - 1)
+        return self._chat.render(messages, thinking=self.config.thinking, limit=self._service.engine.max_model_len - 1)
 
     def _completions(self, request: Request, seconds: float) -> list[Completion]:
         opened = self._chat.opens_thinking(request.prompt_ids)
@@ -100,10 +99,10 @@ class Local:
         await asyncio.to_thread(self._service.close)
 
 
-def _for_engine(sampling: Sampling) -> EngineSampling:
+def _for_engine(sampling: Sampling) -> SamplingParams:
     """Raises LemmataError where a setting is out of the engine's range."""
     try:
-        return EngineSampling(
+        return SamplingParams(
             n=sampling.n,
             temperature=sampling.temperature,
             top_p=sampling.top_p,

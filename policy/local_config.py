@@ -22,9 +22,9 @@ class EngineSettings:
 
     cache_tokens: Positive = 65536
     page_size: Positive = 64
-    max_sequences: Positive = 64
-    prefill_tokens: Positive = 2048
-    keep_routing: bool = False
+    max_num_seqs: Positive = 64
+    max_prefill_tokens: Positive = 2048
+    capture_routing: bool = False
     speculate: bool = False
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.ids import clean_text, derive_seed
-from model.engine import Completion, Engine, Sampling
+from model.engine import Completion, Engine, SamplingParams
 from rl.reward import Reward
 from rl.reward_shape import ShapeConfig, shape
 from rl.task import Answer, Task
@@ -50,7 +50,7 @@ def sample_groups(
     task: Task,
     numbers: Iterable[int],
     samples: int,
-    sampling: Sampling,
+    sampling: SamplingParams,
     shaping: ShapeConfig = ShapeConfig(),  # noqa: B008  frozen
 ) -> list[Try]:
     """``samples`` tries of each problem with their rewards, ``shaping`` by the last turn included.
@@ -78,7 +78,7 @@ def sample_groups(
     return tries
 
 
-def _further_turns(engine: Engine, render: Render, task: Task, tries: Sequence[Try], sampling: Sampling) -> None:
+def _further_turns(engine: Engine, render: Render, task: Task, tries: Sequence[Try], sampling: SamplingParams) -> None:
     going = list(tries)
     turn = 0
     while going:
@@ -91,6 +91,6 @@ def _further_turns(engine: Engine, render: Render, task: Task, tries: Sequence[T
             one.turns.append(Turn(prompt, completion))
 
 
-def with_seed(sampling: Sampling, *place: int, n: int) -> Sampling:
+def with_seed(sampling: SamplingParams, *place: int, n: int) -> SamplingParams:
     """``sampling`` for ``n`` completions by the seed of a place: of a problem, a try and a turn."""
     return replace(sampling, n=n, seed=derive_seed(sampling.seed, *place))

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from core.ids import derive_seed
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from model.initialize import empty_model
 from model.transformer import DsaModel
 from rl.config import RolloutConfig
@@ -103,9 +103,9 @@ class RolloutStage:
         alone = self.learner.parallel.world == 1
         config = EngineConfig(
             cache_tokens=self.settings.cache_tokens,
-            max_sequences=self.settings.sequences,
-            keep_routing=self.keep.routing,
-            keep_selection=self.keep.selection,
+            max_num_seqs=self.settings.sequences,
+            capture_routing=self.keep.routing,
+            capture_selection=self.keep.selection,
         )
         return Engine(self.learner.module if alone else self._copy(), self.learner.tokenizer, config)
 
@@ -116,9 +116,9 @@ class RolloutStage:
         copy.load_state_dict(self.learner.parallel.whole_weights(module))
         return copy.requires_grad_(False)
 
-    def _sampling(self, *purpose: str | int, temperature: float | None = None) -> Sampling:
+    def _sampling(self, *purpose: str | int, temperature: float | None = None) -> SamplingParams:
         sampling = self.settings.sampling
-        return Sampling(
+        return SamplingParams(
             temperature=sampling.temperature if temperature is None else temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,

@@ -6,7 +6,7 @@ from pathlib import Path
 from core.errors import LemmataError
 from core.ids import clean_text, derive_seed, digest
 from model.chat import Chat
-from model.engine import Completion, Engine, EngineConfig, Sampling
+from model.engine import Completion, Engine, EngineConfig, SamplingParams
 from model.errors import ModelError
 from model.loading import load_model
 from rl.judge import JudgesConfig
@@ -28,13 +28,13 @@ class TrainedJudge:
         self.engine = Engine(
             module.requires_grad_(False),
             tokenizer,
-            EngineConfig(cache_tokens=CACHE_TOKENS, max_sequences=SEQUENCES),
+            EngineConfig(cache_tokens=CACHE_TOKENS, max_num_seqs=SEQUENCES),
         )
 
     def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
         """As Judge.ask; a prompt that leaves no room for an answer gets none."""
         distinct = {prompt: self._render(prompt) for prompt in dict.fromkeys(prompts)}
-        fitting = [prompt for prompt, ids in distinct.items() if len(ids) < self.engine.context]
+        fitting = [prompt for prompt, ids in distinct.items() if len(ids) < self.engine.max_model_len]
         completions = self.engine.generate(
             [distinct[prompt] for prompt in fitting], [self._sampling(prompt, count, draw) for prompt in fitting]
         )
@@ -44,8 +44,8 @@ class TrainedJudge:
     def _render(self, prompt: str) -> list[int]:
         return list(self._chat.render([{"role": "user", "content": prompt}], thinking=False))
 
-    def _sampling(self, prompt: str, count: int, draw: int) -> Sampling:
-        return Sampling(
+    def _sampling(self, prompt: str, count: int, draw: int) -> SamplingParams:
+        return SamplingParams(
             n=count,
             temperature=self.config.temperature,
             max_tokens=self.config.max_tokens,

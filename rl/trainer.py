@@ -15,7 +15,7 @@ import torch
 from torch.optim import Optimizer
 
 from core.errors import LemmataError
-from model.balance import move_biases
+from model.balance import update_biases
 from rl.checkpoint import Checkpoints, load_optimizer, optimizer_state
 from rl.config import OptimizerConfig, TrainConfig
 from rl.distill_stage import DistillStage
@@ -126,7 +126,7 @@ class Trainer:
         optimizer.step()
         if settings.bias_update_speed:
             self.learner.parallel.sum_tensors(self.learner.loads)
-            move_biases(self.learner.module.model, self.learner.loads, settings.bias_update_speed)
+            update_biases(self.learner.module.model, self.learner.loads, settings.bias_update_speed)
         stage.weights_changed()
         self.step += 1
         values = {**values, "gradient_norm": norm, "learning_rate": rate}

@@ -44,7 +44,7 @@ def make_app(backend: Backend, key: str | None) -> ASGIApp:
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
         entry = {"id": backend.name, "object": "model", "created": 0, "owned_by": "lemmata"}
-        return {"object": "list", "data": [entry | {"max_model_len": backend.context}]}
+        return {"object": "list", "data": [entry | {"max_model_len": backend.max_model_len}]}
 
     @app.get("/health")
     async def health() -> JSONResponse:

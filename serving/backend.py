@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.chat import Chat, PromptTooLong
-from model.engine import EngineService, Request, Sampling
+from model.engine import EngineService, Request, SamplingParams
 from model.errors import ModelError
 from serving.config import ServeConfig
 from serving.errors import ApiError
@@ -24,7 +24,7 @@ class Job:
     """
 
     ids: Sequence[int]
-    sampling: Sampling
+    sampling: SamplingParams
     opened: bool = False
     tools: bool = False
 
@@ -37,16 +37,16 @@ class Backend:
         self.closing = False
 
     @property
-    def context(self) -> int:
+    def max_model_len(self) -> int:
         """Tokens of a prompt with its completion."""
-        return self.service.engine.context
+        return self.service.engine.max_model_len
 
     async def chat_job(self, asked: ChatRequest, ticket: Ticket) -> Job:
         """What a chat asks for. Raises ApiError where it cannot be done."""
         sampling = self._sampling(asked, ticket)
         return await asyncio.to_thread(self._chat_job, asked, sampling)
 
-    def _chat_job(self, asked: ChatRequest, sampling: Sampling) -> Job:
+    def _chat_job(self, asked: ChatRequest, sampling: SamplingParams) -> Job:
         own = asked.chat_template_kwargs and asked.chat_template_kwargs.enable_thinking
         tools = [] if asked.tool_choice == "none" else asked.tools or []
         try:
@@ -54,7 +54,7 @@ class Backend:
                 [for_template(message) for message in asked.messages],
                 tools=[tool.model_dump(exclude_none=True) for tool in tools],
                 thinking=self.config.thinking if own is None else own,
-                limit=self.context - 1,
+                limit=self.max_model_len - 1,
                 discard=self.config.on_overflow == "discard_tools",
             )
         except PromptTooLong as error:
@@ -68,17 +68,17 @@ class Backend:
         sampling = self._sampling(asked, ticket)
         return await asyncio.to_thread(self._plain_job, asked, sampling)
 
-    def _plain_job(self, asked: CompletionRequest, sampling: Sampling) -> Job:
-        ids = self.chat.encode(asked.prompt, self.context - 1) if isinstance(asked.prompt, str) else asked.prompt
-        if len(ids) >= self.context:
-            raise self._too_long(f"the prompt has more tokens than {self.context - 1}; shorten it", "prompt")
+    def _plain_job(self, asked: CompletionRequest, sampling: SamplingParams) -> Job:
+        ids = self.chat.encode(asked.prompt, self.max_model_len - 1) if isinstance(asked.prompt, str) else asked.prompt
+        if len(ids) >= self.max_model_len:
+            raise self._too_long(f"the prompt has more tokens than {self.max_model_len - 1}; shorten it", "prompt")
         return self._checked(Job(ids, sampling))
 
     def _too_long(self, message: str, field: str) -> ApiError:
-        said = f"{message} (the context of this model is {self.context} tokens, answer included)"
+        said = f"{message} (the context of this model is {self.max_model_len} tokens, answer included)"
         return ApiError(400, said, param=field, code="context_length_exceeded")
 
-    def _sampling(self, asked: Asked, ticket: Ticket) -> Sampling:
+    def _sampling(self, asked: Asked, ticket: Ticket) -> SamplingParams:
         if asked.model != self.name:
             said = f"there is no model {asked.model[:100]!r} here, but {self.name!r}"
             raise ApiError(404, said, param="model", code="model_not_found")
@@ -97,7 +97,7 @@ class Backend:
             raise ApiError(400, said, param="max_tokens")
         ticket.claim(places)
         try:
-            return Sampling(
+            return SamplingParams(
                 n=n,
                 temperature=1.0 if asked.temperature is None else asked.temperature,
                 top_p=asked.top_p or 1.0,
@@ -134,5 +134,5 @@ class Backend:
         failure = "the server is being stopped" if self.closing else self.service.failure
         load = self.service.engine.load
         pages = {"available": load.pages_available, "count": load.pages}
-        counts = {"running": load.running, "waiting": load.waiting, "pages": pages, "context": self.context}
+        counts = {"running": load.running, "waiting": load.waiting, "pages": pages, "context": self.max_model_len}
         return failure is None, {"status": failure or "ok", "model": self.name, **counts}

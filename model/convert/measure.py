@@ -29,7 +29,7 @@ FIRST = 4
 BEST = "best"
 
 
-class Selection(NamedTuple):
+class SelectionMethod(NamedTuple):
     """How tokens are selected, and how many."""
 
     name: str
@@ -44,7 +44,7 @@ class Measured:
     windows.
     """
 
-    selection: Selection
+    selection: SelectionMethod
     perplexity: float | None
     loss_difference: float | None
     standard_error: float | None
@@ -83,10 +83,10 @@ def _before(positions_BS: Tensor, k: int) -> Tensor:
     return (positions_BS.unsqueeze(-1) - back_K).clamp(min=-1).int()
 
 
-def selections(ks: list[int]) -> dict[Selection, Select]:
+def selections(ks: list[int]) -> dict[SelectionMethod, Select]:
     """Every way of selecting that perplexity is measured with."""
     ways = {"indexer": by_indexer, "most recent": most_recent, "first 4 and most recent": first_and_recent}
-    return {Selection(name, k): way(k) for name, way in ways.items() for k in ks}
+    return {SelectionMethod(name, k): way(k) for name, way in ways.items() for k in ks}
 
 
 @torch.no_grad()
@@ -95,7 +95,7 @@ def measure(model: DsaModel, windows_NS: Tensor, ks: list[int], batch: int) -> t
     ways = selections(ks)
     batches = windows_NS.to(next(model.parameters()).device).split(batch)
     dense_N = torch.cat([losses(model, ids_BS, every_token) for ids_BS in batches])
-    share = dict.fromkeys((*ways, *(Selection(BEST, k) for k in ks)), 0.0)
+    share = dict.fromkeys((*ways, *(SelectionMethod(BEST, k) for k in ks)), 0.0)
     for ids_BS in batches:
         for way, share_L in attention_shares(model, ids_BS, ways, ks).items():
             share[way] += share_L.mean().item() * len(ids_BS) / len(windows_NS)
@@ -120,14 +120,14 @@ def losses(model: DsaModel, ids_BS: Tensor, select: Select) -> Tensor:
 
 @torch.no_grad()
 def attention_shares(
-    model: DsaModel, ids_BS: Tensor, ways: Mapping[Selection, Select], ks: list[int]
-) -> dict[Selection, Tensor]:
+    model: DsaModel, ids_BS: Tensor, ways: Mapping[SelectionMethod, Select], ks: list[int]
+) -> dict[SelectionMethod, Tensor]:
     """Per layer the mean, over heads and queries of the second half, of the softmax that the selected tokens hold, [L].
 
     Attention is dense. "best" are the k tokens with most attention, heads together.
     """
     (batch, tokens), half = ids_BS.shape, ids_BS.shape[1] // 2
-    held: dict[Selection, list[Tensor]] = {way: [] for way in (*ways, *(Selection(BEST, k) for k in ks))}
+    held: dict[SelectionMethod, list[Tensor]] = {way: [] for way in (*ways, *(SelectionMethod(BEST, k) for k in ks))}
 
     def watch(attention: Attention, inputs: AttentionInputs, index: dispatch.IndexInputs, positions_BS: Tensor) -> None:
         chosen = {way: select(index, positions_BS) for way, select in ways.items()}
@@ -140,7 +140,7 @@ def attention_shares(
                 p_BsK = p_BsS.gather(-1, indices_BsK.clamp(min=0).long())
                 sums[way] = sums[way] + p_BsK.masked_fill(indices_BsK < 0, 0.0).sum()
             for k in ks:
-                sums[Selection(BEST, k)] = sums[Selection(BEST, k)] + p_BsS.topk(k).values.sum()
+                sums[SelectionMethod(BEST, k)] = sums[SelectionMethod(BEST, k)] + p_BsS.topk(k).values.sum()
         for way, total in sums.items():
             held[way].append(total / (batch * (tokens - half)))
 

@@ -1,7 +1,7 @@
 """The generation engine. Importing it loads torch and transformers' tokenizers."""
 
 from model.engine.engine import Engine, EngineConfig, EngineLoad
-from model.engine.request import Completion, Request, Sampling
+from model.engine.request import Completion, Request, SamplingParams
 from model.engine.service import EngineService
 
-__all__ = ["Completion", "Engine", "EngineConfig", "EngineLoad", "EngineService", "Request", "Sampling"]
+__all__ = ["Completion", "Engine", "EngineConfig", "EngineLoad", "EngineService", "Request", "SamplingParams"]

@@ -20,7 +20,7 @@ from model.engine.sequence import Sequence
 
 def guess(sequence: Sequence) -> list[int]:
     """The draft to run beside the last token: none where a single token is left to generate."""
-    return [] if sequence.draft is None or sequence.left < 2 else [sequence.draft]
+    return [] if sequence.draft is None or sequence.num_remaining_tokens < 2 else [sequence.draft]
 
 
 def guessed_right(sequence: Sequence) -> bool:
@@ -40,7 +40,7 @@ class Drafter:
     def follow(self, sequences: Rows[Sequence], lengths: Rows[int], hidden_BSM: Tensor) -> None:
         """Compute the rows of prompt chunks, of every token whose next one is known."""
         chunks = [
-            sequence.tokens[sequence.cached + 1 : sequence.cached + length + 1]
+            sequence.tokens[sequence.num_cached_tokens + 1 : sequence.num_cached_tokens + length + 1]
             for sequence, length in zip(sequences, lengths, strict=True)
         ]
         places = [place for place, chunk in enumerate(chunks) if chunk]
@@ -48,16 +48,16 @@ class Drafter:
             followed = [sequences[place] for place in places]
             chunks = [chunks[place] for place in places]
             hidden_BSM = hidden_BSM[places, : max(map(len, chunks))]
-            self._runner.hidden_ahead(followed, [sequence.cached for sequence in followed], hidden_BSM, chunks)
+            self._runner.mtp_hidden(followed, [sequence.num_cached_tokens for sequence in followed], hidden_BSM, chunks)
 
     def draft(self, sequences: Rows[Sequence], grown: Rows[int], hidden_BSM: Tensor) -> None:
         """Guess the token after the last of each sequence; ``grown`` tokens of it are new since ``hidden_BSM``."""
         chunks = [sequence.tokens[-length:] for sequence, length in zip(sequences, grown, strict=True)]
-        first = [sequence.cached - length for sequence, length in zip(sequences, grown, strict=True)]
-        ahead_BSM = self._runner.hidden_ahead(sequences, first, hidden_BSM[:, : max(grown)], chunks)
+        first = [sequence.num_cached_tokens - length for sequence, length in zip(sequences, grown, strict=True)]
+        ahead_BSM = self._runner.mtp_hidden(sequences, first, hidden_BSM[:, : max(grown)], chunks)
         last_N1M = ahead_BSM[range(len(grown)), [length - 1 for length in grown]].unsqueeze(1)
         logits_NV = self._runner.model.logits(last_N1M).squeeze(1)
         settings = [sequence.request.sampling for sequence in sequences]
-        drawn = draw(logits_NV, settings, [sequence.uniforms[sequence.generated] for sequence in sequences])
+        drawn = draw(logits_NV, settings, [sequence.uniforms[sequence.num_generated_tokens] for sequence in sequences])
         for sequence, token in zip(sequences, drawn.tokens, strict=True):
             sequence.draft = token

@@ -14,13 +14,13 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from model.engine.drafter import Drafter, guess, guessed_right
-from model.engine.pages import Pages
-from model.engine.request import Completion, Request, Sampling
+from model.engine.page_allocator import PageAllocator
+from model.engine.paged_kv_cache import PagedKVCache
+from model.engine.request import Completion, Request, SamplingParams
 from model.engine.runner import Runner
 from model.engine.sampler import draw
 from model.engine.scheduler import Scheduler
 from model.engine.sequence import Sequence
-from model.engine.store import PagedKVCache
 from model.engine.text import TextStream, end_tokens, fast_tokenizer
 from model.errors import ModelError
 from model.shards import listed
@@ -33,21 +33,21 @@ Prompt = str | Rows[int]
 class EngineConfig:
     """``cache_tokens`` is the room for all sequences together, in pages of ``page_size``.
 
-    ``max_sequences`` decode side by side; a step takes up ``prefill_tokens`` of waiting prompts. ``keep_routing``
+    ``max_num_seqs`` decode side by side; a step takes up ``max_prefill_tokens`` of waiting prompts. ``capture_routing``
     records the experts of every token, ``keep_selection`` the tokens that it attended to. ``speculate`` drafts a token
     with the model's MTP layer in every step.
     """
 
     cache_tokens: int = 65536
     page_size: int = 64
-    max_sequences: int = 64
-    prefill_tokens: int = 2048
-    keep_routing: bool = False
-    keep_selection: bool = False
+    max_num_seqs: int = 64
+    max_prefill_tokens: int = 2048
+    capture_routing: bool = False
+    capture_selection: bool = False
     speculate: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("cache_tokens", "page_size", "max_sequences", "prefill_tokens"):
+        for name in ("cache_tokens", "page_size", "max_num_seqs", "max_prefill_tokens"):
             if getattr(self, name) < 1:
                 raise ModelError(f"{name}={getattr(self, name)} must be at least 1")
         if self.cache_tokens < self.page_size:
@@ -82,26 +82,26 @@ class Engine:
             raise ModelError("speculate=True needs a model with an MTP layer (num_nextn_predict_layers of at least 1)")
         check_weights(module)
         size = self.config.page_size
-        pages = Pages(self.config.cache_tokens // size, size)
+        pages = PageAllocator(self.config.cache_tokens // size, size)
         layers = module.config.num_hidden_layers + self.config.speculate
         like = module.model.embed_tokens.weight.detach()
         limit = min(module.config.max_position_embeddings, pages.count * size)
-        kept = {"routing": self.config.keep_routing, "selection": self.config.keep_selection}
-        self._store = PagedKVCache(module.config, layers, pages.count, size, limit, like, **kept)
-        self._runner = Runner(module, self._store)
+        kept = {"routing": self.config.capture_routing, "selection": self.config.capture_selection}
+        self._kv_cache = PagedKVCache(module.config, layers, pages.count, size, limit, like, **kept)
+        self._runner = Runner(module, self._kv_cache)
         self._drafter = Drafter(self._runner) if self.config.speculate else None
-        self._scheduler = Scheduler(pages, self.config.max_sequences, self.config.prefill_tokens)
+        self._scheduler = Scheduler(pages, self.config.max_num_seqs, self.config.max_prefill_tokens)
         self._requests: dict[int, Request] = {}
         self._ids = count()
 
     @property
-    def context(self) -> int:
+    def max_model_len(self) -> int:
         """Tokens that a prompt and its completion may have together."""
-        return self._store.limit
+        return self._kv_cache.limit
 
     @property
     def pages_available(self) -> int:
-        """Pages that no request uses."""
+        """PageAllocator that no request uses."""
         return self._scheduler.pages.available
 
     @property
@@ -117,14 +117,14 @@ class Engine:
         return EngineLoad(len(scheduler.running), len(scheduler.waiting), pages.available, pages.count)
 
     def generate(
-        self, prompts: Rows[Prompt], sampling: Sampling | Rows[Sampling] | None = None
+        self, prompts: Rows[Prompt], sampling: SamplingParams | Rows[SamplingParams] | None = None
     ) -> list[list[Completion]]:
         """The ``n`` completions of each prompt (text, or token ids). ``sampling``: of all, or of each.
 
         Raises ModelError where a prompt cannot be taken.
         """
-        one = sampling or Sampling()
-        each = [one] * len(prompts) if isinstance(one, Sampling) else one
+        one = sampling or SamplingParams()
+        each = [one] * len(prompts) if isinstance(one, SamplingParams) else one
         requests: list[Request] = []
         try:
             requests.extend(self.add(prompt, own) for prompt, own in zip(prompts, each, strict=True))
@@ -135,13 +135,13 @@ class Engine:
                 self.cancel(request)
         return [request.completions for request in requests]
 
-    def add(self, prompt: Prompt, sampling: Sampling) -> Request:
+    def add(self, prompt: Prompt, sampling: SamplingParams) -> Request:
         """Queue a prompt. Raises ModelError where it is empty, too long, or no text of this model."""
         ids = self.encode(prompt)
         self.check(ids, sampling)
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed
         completions = [Completion(seed + index) for index in range(sampling.n)]
-        room = self.context - len(ids)
+        room = self.max_model_len - len(ids)
         limit = min(room, sampling.max_tokens or room)
         request = Request(next(self._ids), ids, sampling, limit, completions)
         texts = [TextStream(self._fast_tokenizer, sampling.stop) for _ in completions]
@@ -153,13 +153,15 @@ class Engine:
         """Token ids of a prompt; those of a text have no tokens added but what the tokenizer adds to any text."""
         return list(self.tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt)
 
-    def check(self, ids: Rows[int], sampling: Sampling) -> None:
+    def check(self, ids: Rows[int], sampling: SamplingParams) -> None:
         """Raise ModelError where ``add`` would. Reads nothing that changes, so that any thread may ask."""
         vocabulary = self.module.config.vocab_size
         if not ids:
             raise ModelError("the prompt is empty")
-        if len(ids) >= self.context:
-            raise ModelError(f"the prompt has {len(ids)} tokens, and the context is {self.context} with the completion")
+        if len(ids) >= self.max_model_len:
+            raise ModelError(
+                f"the prompt has {len(ids)} tokens, and the context is {self.max_model_len} with the completion"
+            )
         if not all(0 <= token < vocabulary for token in ids):
             raise ModelError(f"the prompt holds token ids outside of the model's 0 to {vocabulary - 1}")
         if sampling.top_logprobs > vocabulary:
@@ -192,7 +194,7 @@ class Engine:
         """
         for sequence in reversed(list(self._scheduler.running)):
             self._scheduler.preempt(sequence)
-        self._scheduler.pages.forget()
+        self._scheduler.pages.reset_prefix_cache()
         check_weights(self.module)
 
     @torch.inference_mode()
@@ -204,11 +206,11 @@ class Engine:
         try:
             return list({request.id: request for request in [*self._decode(), *self._prefill()]}.values())
         except Exception:
-            self._scheduler.pages.forget()  # what the step wrote must not be found again
+            self._scheduler.pages.reset_prefix_cache()  # what the step wrote must not be found again
             raise
 
     def _decode(self) -> list[Request]:
-        sequences = self._scheduler.decoding(ahead=int(self.config.speculate))
+        sequences = self._scheduler.schedule_decode(ahead=int(self.config.speculate))
         if not sequences:
             return []
         chunks = [[sequence.tokens[-1], *guess(sequence)] for sequence in sequences]
@@ -222,18 +224,21 @@ class Engine:
         return [sequence.request for sequence in sequences]
 
     def _prefill(self) -> list[Request]:
-        chunks = self._scheduler.prefilling()
+        chunks = self._scheduler.schedule_prefill()
         if not chunks:
             return []
         sequences = [sequence for sequence, _ in chunks]
-        tokens = [sequence.tokens[sequence.cached : sequence.cached + length] for sequence, length in chunks]
+        tokens = [
+            sequence.tokens[sequence.num_cached_tokens : sequence.num_cached_tokens + length]
+            for sequence, length in chunks
+        ]
         hidden_BSM = self._runner.hidden(sequences, tokens)
         if self._drafter:
             self._drafter.follow(sequences, [len(part) for part in tokens], hidden_BSM)
         ready: list[Sequence] = []
         lasts: list[Tensor] = []
         for place, (sequence, length) in enumerate(chunks):
-            self._scheduler.advance(sequence, sequence.cached + length)
+            self._scheduler.advance(sequence, sequence.num_cached_tokens + length)
             if not sequence.num_uncached_tokens:
                 group = [sequence, *self._fork(sequence)]
                 ready += group
@@ -247,13 +252,13 @@ class Engine:
     def _fork(self, leader: Sequence) -> list[Sequence]:
         joined = self._scheduler.fork(leader)
         for _, page, copy in joined:
-            self._store.copy(page, copy)
+            self._kv_cache.copy(page, copy)
         return [sibling for sibling, _, _ in joined]
 
     def _sample(self, sequences: Rows[Sequence], logits_NV: Tensor) -> None:
         """Give each sequence its next token."""
         settings = [sequence.request.sampling for sequence in sequences]
-        drawn = draw(logits_NV, settings, [sequence.uniforms[sequence.generated] for sequence in sequences])
+        drawn = draw(logits_NV, settings, [sequence.uniforms[sequence.num_generated_tokens] for sequence in sequences])
         for row, sequence in enumerate(sequences):
             sequence.append(drawn.row(row), self._ends)
 
@@ -271,10 +276,10 @@ class Engine:
             self._drafter.draft(staying, [grown[place] for place in going], hidden_BSM[going])
 
     def _leave(self, sequence: Sequence) -> None:
-        if self.config.keep_routing:
-            sequence.completion.routing = self._store.experts(sequence.pages, sequence.cached)
-        if self.config.keep_selection:
-            sequence.completion.selection = self._store.selection(sequence.pages, sequence.cached)
+        if self.config.capture_routing:
+            sequence.completion.routing = self._kv_cache.experts(sequence.pages, sequence.num_cached_tokens)
+        if self.config.capture_selection:
+            sequence.completion.selection = self._kv_cache.selection(sequence.pages, sequence.num_cached_tokens)
         self._scheduler.finish(sequence)
         if sequence.request.finished:
             self._requests.pop(sequence.request.id, None)

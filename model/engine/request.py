@@ -11,7 +11,7 @@ FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class SamplingParams:
     """How to sample ``n`` completions of one prompt.
 
     ``temperature`` 0 takes the likeliest token. ``top_k`` 0 and ``top_p`` 1 cut nothing off; of both, ``top_k`` cuts
@@ -82,7 +82,7 @@ class Request:
 
     id: int
     prompt_ids: list[int]
-    sampling: Sampling
+    sampling: SamplingParams
     limit: int
     completions: list[Completion]
     cached_tokens: int | None = None

@@ -8,10 +8,10 @@ from collections.abc import Sequence as Rows
 import torch
 from torch import Tensor
 
+from model.engine.paged_kv_cache import PagedBatch, PagedKVCache
 from model.engine.sequence import Sequence
-from model.engine.store import PagedBatch, PagedKVCache
 from model.rope import rope_tables
-from model.router_capture import selections, watch_gates, watch_selections
+from model.router_capture import capture_routing, capture_selections, selections
 from model.transformer import DsaModel
 
 PADDING = -1
@@ -20,27 +20,29 @@ PADDING = -1
 class Runner:
     """Runs ``model`` on chunks of sequences. The store keeps what it has room for of routing and selection."""
 
-    def __init__(self, model: DsaModel, store: PagedKVCache) -> None:
-        self.model, self.store = model, store
+    def __init__(self, model: DsaModel, kv_cache: PagedKVCache) -> None:
+        self.model, self.kv_cache = model, kv_cache
         self._selections = list(selections(model.model))
 
     def hidden(self, sequences: Rows[Sequence], chunks: Rows[Rows[int]]) -> Tensor:
         """Hidden states [B, S, M] of the next tokens ``chunks`` of each sequence, from its row ``cached`` on."""
         # Where there is an MTP layer in the store, its rows are written in batches of their own.
-        decodes = max(map(len, chunks)) == 1 and len(self.store.rows_LND) == self.model.config.num_hidden_layers
-        batch, ids_BS = self._batch(sequences, [sequence.cached for sequence in sequences], chunks, decodes=decodes)
+        decodes = max(map(len, chunks)) == 1 and len(self.kv_cache.rows_LND) == self.model.config.num_hidden_layers
+        batch, ids_BS = self._batch(
+            sequences, [sequence.num_cached_tokens for sequence in sequences], chunks, decodes=decodes
+        )
         cache = batch.cache(0, self.model.config.num_hidden_layers)
-        if not self.store.keeps_choices:
+        if not self.kv_cache.keeps_choices:
             return self.model.hidden(ids_BS, batch.positions_BS, cache)
-        with watch_gates(self.model.model) as experts, watch_selections(self.model.model) as selected:
+        with capture_routing(self.model.model) as experts, capture_selections(self.model.model) as selected:
             hidden_BSM = self.model.hidden(ids_BS, batch.positions_BS, cache)
         if experts:
             experts_NEA = torch.stack(list(experts.values()), dim=1)
-            self.store.keep_experts(batch, experts_NEA.unflatten(0, ids_BS.shape))
-        self.store.keep_selection(batch, [selected.get(name) for name in self._selections])
+            self.kv_cache.keep_experts(batch, experts_NEA.unflatten(0, ids_BS.shape))
+        self.kv_cache.keep_selection(batch, [selected.get(name) for name in self._selections])
         return hidden_BSM
 
-    def hidden_ahead(
+    def mtp_hidden(
         self, sequences: Rows[Sequence], first: Rows[int], hidden_BSM: Tensor, chunks: Rows[Rows[int]]
     ) -> Tensor:
         """MTP states [B, S, M] of tokens from rows ``first`` on, whose hidden states and next tokens ``chunks`` are."""
@@ -60,5 +62,5 @@ class Runner:
             for start, chunk, pad in zip(first, chunks, padding, strict=True)
         ]
         ids = [[*chunk, *[0] * pad] for chunk, pad in zip(chunks, padding, strict=True)]
-        batch = PagedBatch(self.store, [sequence.pages for sequence in sequences], positions, decodes=decodes)
+        batch = PagedBatch(self.kv_cache, [sequence.pages for sequence in sequences], positions, decodes=decodes)
         return batch, torch.tensor(ids, device=batch.positions_BS.device)

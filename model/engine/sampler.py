@@ -11,7 +11,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from model.engine.request import Sampling
+from model.engine.request import SamplingParams
 from model.errors import ModelError
 
 CANDIDATES = 1024  # tokens that are ranked first; all of a row are only where top-k or top-p reaches further
@@ -69,7 +69,7 @@ class Drawn:
         return DrawnToken(self.tokens[row], self.logprobs[row], self.model_logprobs[row], likeliest, kept)
 
 
-def draw(logits_NV: Tensor, settings: Sequence[Sampling], uniforms: Sequence[float]) -> Drawn:
+def draw(logits_NV: Tensor, settings: Sequence[SamplingParams], uniforms: Sequence[float]) -> Drawn:
     """One token of each row of logits, by its settings and its uniform number, through the inverse of the CDF.
 
     Raises ModelError where logits are not finite: nothing that such a model says may pass for an answer.
@@ -109,7 +109,7 @@ def invert_cdf(logprobs_NV: Tensor, uniforms: Sequence[float]) -> Tensor:
     return torch.searchsorted(cdf_NV, u_N1 * cdf_NV[:, -1:], right=True)
 
 
-def distribution(logits_NV: Tensor, settings: Sequence[Sampling]) -> tuple[Tensor, Tensor | None]:
+def distribution(logits_NV: Tensor, settings: Sequence[SamplingParams]) -> tuple[Tensor, Tensor | None]:
     """Logits after temperature with -inf for what top-k and top-p cut off, and what is left, kept_NV (None: all).
 
     Temperature 0 leaves the likeliest token, the lowest of equals.
@@ -134,7 +134,7 @@ def _first_highest(logits_V: Tensor) -> Tensor:
     return (logits_V == logits_V.max()).nonzero()[0, 0]
 
 
-def _kept(logits_V: Tensor, row: Sampling) -> Tensor:
+def _kept(logits_V: Tensor, row: SamplingParams) -> Tensor:
     """What top-k and then top-p leave: the fewest tokens, likeliest first, that hold ``top_p`` of top-k's mass.
 
     Of equals the lowest index comes first.
@@ -155,7 +155,7 @@ def _likeliest(logits_V: Tensor, candidates: int) -> Tensor:
     return ascending_C[logits_V[ascending_C].sort(descending=True, stable=True).indices]
 
 
-def _count(logits_V: Tensor, order_C: Tensor, row: Sampling) -> int:
+def _count(logits_V: Tensor, order_C: Tensor, row: SamplingParams) -> int:
     """How many of the tokens in ``order_C`` are kept."""
     top_k = row.top_k or len(logits_V)
     if row.top_p == 1:

@@ -7,19 +7,19 @@ gives up its own and is computed again later; its random numbers are its own, so
 
 from collections import deque
 
-from model.engine.pages import Pages
+from model.engine.page_allocator import PageAllocator
 from model.engine.sequence import Sequence
 
 
 class Scheduler:
-    """``max_sequences`` run at a time; a step takes up ``prefill_tokens`` of prompts, padding included.
+    """``max_num_seqs`` run at a time; a step takes up ``max_prefill_tokens`` of prompts, padding included.
 
     A sequence must not grow beyond what all pages hold; then the oldest can always go on.
     """
 
-    def __init__(self, pages: Pages, max_sequences: int, prefill_tokens: int) -> None:
+    def __init__(self, pages: PageAllocator, max_num_seqs: int, max_prefill_tokens: int) -> None:
         self.pages = pages
-        self.max_sequences, self.prefill_tokens = max_sequences, prefill_tokens
+        self.max_num_seqs, self.max_prefill_tokens = max_num_seqs, max_prefill_tokens
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
 
@@ -28,28 +28,28 @@ class Scheduler:
         leader, *leader.siblings = sequences
         self.waiting.append(leader)
 
-    def decoding(self, ahead: int) -> list[Sequence]:
+    def schedule_decode(self, ahead: int) -> list[Sequence]:
         """The sequences to decode, each with room for its last token and ``ahead`` drafts."""
         for sequence in list(self.running):
-            if sequence.decodes and sequence in self.running:
-                self._make_room(sequence, len(sequence.tokens) + min(ahead, sequence.left))
-        return [sequence for sequence in self.running if sequence.decodes]
+            if sequence.is_decoding and sequence in self.running:
+                self._reserve(sequence, len(sequence.tokens) + min(ahead, sequence.num_remaining_tokens))
+        return [sequence for sequence in self.running if sequence.is_decoding]
 
-    def prefilling(self) -> list[tuple[Sequence, int]]:
+    def schedule_prefill(self) -> list[tuple[Sequence, int]]:
         """The chunks of prompts for this step: (sequence, tokens). They will be padded to the longest of them."""
         chunks: list[tuple[Sequence, int]] = []
-        for sequence in [sequence for sequence in self.running if not sequence.decodes]:
+        for sequence in [sequence for sequence in self.running if not sequence.is_decoding]:
             if sequence in self.running and self._fits(chunks, sequence):
-                tokens = min(sequence.num_uncached_tokens, self.prefill_tokens)
-                self._make_room(sequence, sequence.cached + tokens)
+                tokens = min(sequence.num_uncached_tokens, self.max_prefill_tokens)
+                self._reserve(sequence, sequence.num_cached_tokens + tokens)
                 chunks.append((sequence, tokens))
         chunks = [(sequence, tokens) for sequence, tokens in chunks if sequence in self.running]
-        while self.waiting and len(self.running) < self.max_sequences:
+        while self.waiting and len(self.running) < self.max_num_seqs:
             sequence = self.waiting[0]
-            self._take_known_prefix(sequence)
-            tokens = min(sequence.num_uncached_tokens, self.prefill_tokens)
-            if not self._fits(chunks, sequence) or not self._extend(sequence, sequence.cached + tokens):
-                self._drop(sequence)  # who waits holds no pages
+            self._match_prefix(sequence)
+            tokens = min(sequence.num_uncached_tokens, self.max_prefill_tokens)
+            if not self._fits(chunks, sequence) or not self._extend(sequence, sequence.num_cached_tokens + tokens):
+                self._free(sequence)  # who waits holds no pages
                 break
             self.running.append(self.waiting.popleft())
             chunks.append((sequence, tokens))
@@ -58,16 +58,16 @@ class Scheduler:
     def _fits(self, chunks: list[tuple[Sequence, int]], sequence: Sequence) -> bool:
         """Whether the next chunk of ``sequence`` fits beside ``chunks``, all padded to the longest."""
         lengths = [tokens for _, tokens in chunks] + [sequence.num_uncached_tokens]
-        return not chunks or max(lengths) * len(lengths) <= self.prefill_tokens
+        return not chunks or max(lengths) * len(lengths) <= self.max_prefill_tokens
 
-    def _take_known_prefix(self, sequence: Sequence) -> None:
+    def _match_prefix(self, sequence: Sequence) -> None:
         """Start from the pages that hold the beginning of its tokens; the last token is always computed."""
-        sequence.names = self.pages.hash_pages(sequence.tokens[:-1])
-        sequence.pages = self.pages.find(sequence.names)
-        sequence.published = len(sequence.pages)
-        sequence.cached = sequence.published * self.pages.size
+        sequence.page_hashes = self.pages.hash_pages(sequence.tokens[:-1])
+        sequence.pages = self.pages.match_prefix(sequence.page_hashes)
+        sequence.num_registered_pages = len(sequence.pages)
+        sequence.num_cached_tokens = sequence.num_registered_pages * self.pages.size
         if sequence.request.cached_tokens is None:
-            sequence.request.cached_tokens = sequence.cached
+            sequence.request.cached_tokens = sequence.num_cached_tokens
 
     def fork(self, leader: Sequence) -> list[tuple[Sequence, int, int]]:
         """The siblings of a ``leader`` whose prompt is done join it: (sibling, page to copy, its copy).
@@ -76,14 +76,14 @@ class Scheduler:
         """
         joined, left = [], leader.siblings
         leader.siblings = []
-        shared = leader.pages[: (leader.cached - 1) // self.pages.size]
-        while left and self.pages.available and len(self.running) < self.max_sequences:
+        shared = leader.pages[: (leader.num_cached_tokens - 1) // self.pages.size]
+        while left and self.pages.available and len(self.running) < self.max_num_seqs:
             sibling, *left = left
             for page in shared:
                 self.pages.share(page)
-            copy = self.pages.take()
-            sibling.pages, sibling.cached = [*shared, copy], leader.cached
-            sibling.names, sibling.published = leader.names[: len(shared)], len(shared)
+            copy = self.pages.allocate()
+            sibling.pages, sibling.num_cached_tokens = [*shared, copy], leader.num_cached_tokens
+            sibling.page_hashes, sibling.num_registered_pages = leader.page_hashes[: len(shared)], len(shared)
             joined.append((sibling, leader.pages[len(shared)], copy))
             self.running.append(sibling)
         if left:
@@ -91,8 +91,8 @@ class Scheduler:
             self.waiting.appendleft(next_leader)
         return joined
 
-    def _make_room(self, sequence: Sequence, tokens: int) -> None:
-        """Pages for ``tokens`` of a running sequence, taken from the youngest where none is left."""
+    def _reserve(self, sequence: Sequence, tokens: int) -> None:
+        """Allocate pages for ``tokens`` of a running sequence, taken from the youngest where none is left."""
         while not self._extend(sequence, tokens):
             youngest = self.running[-1]
             self.preempt(youngest)
@@ -104,31 +104,31 @@ class Scheduler:
         missing = -(-tokens // self.pages.size) - len(sequence.pages)
         if missing > self.pages.available:
             return False
-        sequence.pages.extend(self.pages.take() for _ in range(missing))
+        sequence.pages.extend(self.pages.allocate() for _ in range(missing))
         return True
 
     def preempt(self, sequence: Sequence) -> None:
         """A running sequence gives up its pages and waits, first in line, to be computed again."""
         self.running.remove(sequence)
-        self._drop(sequence)
+        self._free(sequence)
         self.waiting.appendleft(sequence)
 
     def advance(self, sequence: Sequence, tokens: int) -> None:
         """Note that rows up to ``tokens`` are in the cache, and make its new full pages known."""
-        sequence.cached = tokens
+        sequence.num_cached_tokens = tokens
         full = tokens // self.pages.size
-        if full > sequence.published:
-            sequence.names = self.pages.hash_pages(sequence.tokens[:tokens], sequence.names[:full])
-            for place in range(sequence.published, full):
-                self.pages.register(sequence.pages[place], sequence.names[place])
-            sequence.published = full
+        if full > sequence.num_registered_pages:
+            sequence.page_hashes = self.pages.hash_pages(sequence.tokens[:tokens], sequence.page_hashes[:full])
+            for place in range(sequence.num_registered_pages, full):
+                self.pages.register(sequence.pages[place], sequence.page_hashes[place])
+            sequence.num_registered_pages = full
 
     def finish(self, sequence: Sequence) -> None:
         """A sequence leaves, done or canceled."""
         (self.running if sequence in self.running else self.waiting).remove(sequence)
-        self._drop(sequence)
+        self._free(sequence)
 
-    def _drop(self, sequence: Sequence) -> None:
-        self.pages.release(sequence.pages)
-        sequence.pages, sequence.names, sequence.draft = [], [], None
-        sequence.published = sequence.cached = 0
+    def _free(self, sequence: Sequence) -> None:
+        self.pages.free(sequence.pages)
+        sequence.pages, sequence.page_hashes, sequence.draft = [], [], None
+        sequence.num_registered_pages = sequence.num_cached_tokens = 0

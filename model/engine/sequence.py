@@ -23,29 +23,29 @@ class Sequence:
         self.siblings: list[Sequence] = []
         self.draft: int | None = None
         self.pages: list[int] = []
-        self.names: list[bytes] = []
-        self.published = 0
-        self.cached = 0
+        self.page_hashes: list[bytes] = []
+        self.num_registered_pages = 0
+        self.num_cached_tokens = 0
 
     @property
     def num_uncached_tokens(self) -> int:
         """Tokens whose rows are yet to be computed."""
-        return len(self.tokens) - self.cached
+        return len(self.tokens) - self.num_cached_tokens
 
     @property
-    def decodes(self) -> bool:
+    def is_decoding(self) -> bool:
         """Whether only the last token's row is to be computed, and that token is no prompt's: its siblings wait."""
-        return self.num_uncached_tokens == 1 and self.generated > 0
+        return self.num_uncached_tokens == 1 and self.num_generated_tokens > 0
 
     @property
-    def generated(self) -> int:
+    def num_generated_tokens(self) -> int:
         """Tokens of the completion so far."""
         return len(self.completion.token_ids)
 
     @property
-    def left(self) -> int:
+    def num_remaining_tokens(self) -> int:
         """Tokens that the completion may still grow by."""
-        return self.request.limit - self.generated
+        return self.request.limit - self.num_generated_tokens
 
     def append(self, drawn: DrawnToken, ends: Collection[int]) -> None:
         """Take the next token, and note whether the completion ends with it."""
@@ -63,6 +63,6 @@ class Sequence:
             self.text.add(drawn.token)
         if ended or self.text.stopped:
             completion.finish_reason = "stop"
-        elif not self.left:
+        elif not self.num_remaining_tokens:
             completion.finish_reason = "length"
         completion.text = self.text.text if completion.finish_reason else self.text.released

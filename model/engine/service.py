@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from model.engine.engine import Engine, Prompt
-from model.engine.request import Request, Sampling
+from model.engine.request import Request, SamplingParams
 from model.errors import ModelError
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class EngineService:
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Request, None]:
+    async def stream(self, prompt: Prompt, sampling: SamplingParams) -> AsyncGenerator[Request, None]:
         """The request each time that its completions have grown, at last when all are finished.
 
         A caller that stops listening (closes the iterator, is canceled) cancels the request.
@@ -66,7 +66,7 @@ class EngineService:
         finally:
             self._post(lambda: self._cancel(adding))
 
-    async def generate(self, prompt: Prompt, sampling: Sampling) -> Request:
+    async def generate(self, prompt: Prompt, sampling: SamplingParams) -> Request:
         """The request with all its completions finished. Raises as ``stream``."""
         return [request async for request in self.stream(prompt, sampling)][-1]
 

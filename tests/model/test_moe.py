@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 import torch
 from torch.nn.functional import linear, silu
 
-from model.balance import count_load, move_biases
+from model.balance import count_load, update_biases
 from model.layers import FeedForward
 from model.moe import MixtureOfExperts
 from tests.model.tiny import TINY, random_ids, tiny_model
@@ -105,7 +105,7 @@ def test_load_is_counted_and_moves_the_bias() -> None:
         assert load.sum() == 2 * ids.numel() * TINY.num_experts_per_tok
         gate = model.get_submodule(name)
         before = gate.get_buffer("e_score_correction_bias").clone()
-        move_biases(model, {name: load}, speed=0.25)
+        update_biases(model, {name: load}, speed=0.25)
         moved = gate.get_buffer("e_score_correction_bias") - before
         mean = load.float().mean()
         expected = torch.where(load < mean, 0.25, torch.where(load > mean, -0.25, 0.0))
@@ -119,7 +119,7 @@ def test_moving_the_bias_balances_the_load() -> None:
     def excess() -> float:
         with count_load(model) as loads:
             model(ids)
-        move_biases(model, loads, speed=0.02)
+        update_biases(model, loads, speed=0.02)
         return max((load.max() / load.float().mean()).item() for load in loads.values())
 
     before = excess()

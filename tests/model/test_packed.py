@@ -9,9 +9,9 @@ pytest.importorskip("torch")
 import torch
 
 from model import ModelError
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from model.packed import Packed, Replay, pack, pack_groups
-from model.router_capture import watch_gates, watch_selections
+from model.router_capture import capture_routing, capture_selections
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer, random_ids, tiny_model
 
@@ -86,7 +86,7 @@ def test_nothing_to_pack_is_refused() -> None:
 def recorded(model: DsaModel, packed: Packed) -> Replay:
     """What the model chooses of itself for sequences of one length."""
     rows = packed.blocks[0].tokens_BS
-    with torch.no_grad(), watch_gates(model.model) as experts, watch_selections(model.model) as selected:
+    with torch.no_grad(), capture_routing(model.model) as experts, capture_selections(model.model) as selected:
         model.hidden(packed.ids_N[rows])
     selection = torch.stack([layer.flatten(0, 1) for layer in selected.values()], dim=1)
     return Replay(torch.stack(list(experts.values()), dim=1), selection)
@@ -96,9 +96,9 @@ def test_a_replay_is_followed_by_other_weights() -> None:
     packed = pack([random_ids(1, 20)[0].tolist(), random_ids(1, 20, 1)[0].tolist()])
     model, other = tiny_model(dtype=torch.float64), tiny_model(seed=1, dtype=torch.float64)
     torch.testing.assert_close(model.packed(packed, replay=recorded(model, packed))[0], model.packed(packed)[0])
-    with watch_gates(other.model) as chosen:
+    with capture_routing(other.model) as chosen:
         forced, _ = other.packed(packed, replay=recorded(model, packed))
-    with watch_gates(model.model) as wanted:
+    with capture_routing(model.model) as wanted:
         model.packed(packed)
     assert all(torch.equal(chosen[name], wanted[name]) for name in wanted)
     assert not torch.allclose(forced, other.packed(packed)[0])
@@ -120,15 +120,17 @@ def test_a_replay_that_does_not_fit_the_model_is_an_error() -> None:
 def test_what_the_engine_kept_is_what_the_model_chooses() -> None:
     model = byte_model(index_topk=8)
     engine = Engine(
-        model, byte_tokenizer(), EngineConfig(cache_tokens=1024, page_size=4, keep_routing=True, keep_selection=True)
+        model,
+        byte_tokenizer(),
+        EngineConfig(cache_tokens=1024, page_size=4, capture_routing=True, capture_selection=True),
     )
     prompt = engine.encode("Prove that 1 + 1 is 2.")
-    for completion in engine.generate([prompt], Sampling(n=3, seed=1, max_tokens=9, ignore_eos=True))[0]:
+    for completion in engine.generate([prompt], SamplingParams(n=3, seed=1, max_tokens=9, ignore_eos=True))[0]:
         assert completion.routing is not None
         assert completion.selection is not None
         packed = pack([[*prompt, *completion.token_ids[:-1]]])
         assert completion.selection.shape == (len(packed.ids_N), 3, 8)
-        with watch_selections(model.model) as selected:
+        with capture_selections(model.model) as selected:
             alone(model, packed.ids_N.tolist())
         assert torch.equal(completion.selection, torch.stack(list(selected.values()), dim=2)[0])
         replay = Replay(completion.routing.long(), completion.selection)

@@ -18,7 +18,15 @@ from kernels import dispatch, reference
 from model import ModelError, load_pretrained
 from model.convert import measure as measuring
 from model.convert.__main__ import main
-from model.convert.measure import Selection, by_indexer, every_token, first_and_recent, measure, most_recent, selections
+from model.convert.measure import (
+    SelectionMethod,
+    by_indexer,
+    every_token,
+    first_and_recent,
+    measure,
+    most_recent,
+    selections,
+)
 from model.convert.text import read_documents, stream, tokenize, windows
 from model.convert.warm_up import WarmUp, warm_up
 from model.rope import rope_tables
@@ -104,12 +112,12 @@ def test_perplexity_is_that_of_the_model() -> None:
 
     assert perplexity == pytest.approx(loss(dense).mean().exp().item(), rel=1e-5)
     found = {row.selection: row for row in measured}
-    own = found[Selection("indexer", 8)]
+    own = found[SelectionMethod("indexer", 8)]
     more = loss(sparse) - loss(dense)
     assert own.perplexity == pytest.approx(loss(sparse).mean().exp().item(), rel=1e-5)
     assert own.loss_difference == pytest.approx(more.mean().item(), abs=1e-5)
     assert own.standard_error == pytest.approx(more.std().item() / 3**0.5, abs=1e-5)
-    assert found[Selection("best", 8)].perplexity is None
+    assert found[SelectionMethod("best", 8)].perplexity is None
 
 
 def attention_input(model: Any, ids: torch.Tensor) -> torch.Tensor:
@@ -121,7 +129,7 @@ def attention_input(model: Any, ids: torch.Tensor) -> torch.Tensor:
 def test_shares_of_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "QUERIES", 7)
     model, ids, k = tiny_model(index_topk=40), random_ids(2, 40), 6
-    shares = measuring.attention_shares(model, ids, selections([k]) | {Selection("all", 0): every_token}, [k])
+    shares = measuring.attention_shares(model, ids, selections([k]) | {SelectionMethod("all", 0): every_token}, [k])
     attention: Any = model.model.layers[0].self_attn
     positions = torch.arange(40).expand(2, -1)
     x = attention_input(model, ids)
@@ -131,10 +139,12 @@ def test_shares_of_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     logits = torch.einsum("bshd,btd->bhst", inputs.q_BSHD, inputs.rows_BSD) * attention.scale
     p = logits.masked_fill(torch.ones(40, 40).triu(1).bool(), -torch.inf).softmax(-1).mean(1)[:, 20:]
     mask = reference.membership(by_indexer(k)(index, positions), 40)[:, 20:]
-    torch.testing.assert_close(shares[Selection("indexer", k)][0], (p * mask).sum(-1).mean())
-    torch.testing.assert_close(shares[Selection("best", k)][0], p.topk(k).values.sum(-1).mean())
-    torch.testing.assert_close(shares[Selection("all", 0)], torch.ones(3))
-    assert all((shares[Selection("best", k)] >= share - 1e-6).all() for way, share in shares.items() if way.k == k)
+    torch.testing.assert_close(shares[SelectionMethod("indexer", k)][0], (p * mask).sum(-1).mean())
+    torch.testing.assert_close(shares[SelectionMethod("best", k)][0], p.topk(k).values.sum(-1).mean())
+    torch.testing.assert_close(shares[SelectionMethod("all", 0)], torch.ones(3))
+    assert all(
+        (shares[SelectionMethod("best", k)] >= share - 1e-6).all() for way, share in shares.items() if way.k == k
+    )
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(folder: Path, **changes: Any) -> LocalConfig:
-    return replace(LocalConfig(str(folder), engine=EngineSettings(keep_routing=True)), **changes)
+    return replace(LocalConfig(str(folder), engine=EngineSettings(capture_routing=True)), **changes)
 
 
 def test_answers_with_what_was_drawn(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from rl.parallel import Parallel
 from rl.reward import Reward
 from rl.reward_shape import LengthConfig, ShapeConfig
@@ -17,7 +17,7 @@ from rl.rollout_log import rollout_parts, write_rollout
 from rl.task import Answer
 from tests.rl.small import Letters, learner, small_module
 
-SAMPLING = Sampling(max_tokens=6, seed=5)
+SAMPLING = SamplingParams(max_tokens=6, seed=5)
 
 
 def tries(numbers: Sequence[int], task: Letters | None = None, shaping: ShapeConfig | None = None) -> list[Try]:

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 import torch
 
 from model import ModelError
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from model.transformer import DsaModel
 from rl.algorithm import LossConfig
 from rl.loss import LossInputs, policy_loss
@@ -19,12 +19,12 @@ from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
 from tests.rl.small import Letters, learner, small_module
 
 KEEP = Keep(routing=True, sampling_mask=True, selection=True)
-CUT = Sampling(temperature=0.7, top_p=0.9, top_k=40, max_tokens=7, seed=1, record_sampling_masks=True)
+CUT = SamplingParams(temperature=0.7, top_p=0.9, top_k=40, max_tokens=7, seed=1, record_sampling_masks=True)
 
 
-def rollout(module: DsaModel, sampling: Sampling = CUT, rounds: int = 1) -> list[Try]:
+def rollout(module: DsaModel, sampling: SamplingParams = CUT, rounds: int = 1) -> list[Try]:
     taught = learner(module, Letters(rounds))
-    config = EngineConfig(cache_tokens=4096, page_size=4, keep_routing=True, keep_selection=True)
+    config = EngineConfig(cache_tokens=4096, page_size=4, capture_routing=True, capture_selection=True)
     engine = Engine(module, taught.tokenizer, config)
     return sample_groups(engine, taught.render, taught.training, range(3), 4, sampling)
 

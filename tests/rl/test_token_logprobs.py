@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 import torch
 from torch import Tensor
 
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from rl.logprobs import pad_kept, token_logprobs
 from tests.model.tiny import byte_model, byte_tokenizer
 
@@ -109,8 +109,8 @@ def test_padding_of_recorded_masks() -> None:
 @torch.no_grad()
 def test_equal_to_what_the_engine_recorded(dtype: torch.dtype, temperature: float, top_k: int, top_p: float) -> None:
     model = byte_model(dtype=dtype, initializer_range=0.3)
-    engine = Engine(model, byte_tokenizer(), EngineConfig(cache_tokens=1024, page_size=4, prefill_tokens=16))
-    settings = Sampling(
+    engine = Engine(model, byte_tokenizer(), EngineConfig(cache_tokens=1024, page_size=4, max_prefill_tokens=16))
+    settings = SamplingParams(
         n=3,
         temperature=temperature,
         top_k=top_k,

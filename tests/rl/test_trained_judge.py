@@ -52,7 +52,7 @@ def test_at_temperature_0_all_answers_are_the_likeliest(folder: Path) -> None:
 
 def test_a_prompt_that_leaves_no_room_gets_no_answers(folder: Path) -> None:
     one = judge(folder)
-    long = "x" * one.engine.context
+    long = "x" * one.engine.max_model_len
     assert [len(group) for group in one.ask([long, *PROMPTS, long], 2)] == [0, 2, 2, 2, 0]
     assert one.ask([long], 2) == [[]]
     assert one.ask([], 2) == []

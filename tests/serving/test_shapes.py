@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from model.chat import Chat
-from model.engine import Completion, Request, Sampling
+from model.engine import Completion, Request, SamplingParams
 from model.tokenizer import CALL, CALL_SEPARATOR, CALLS, END_CALL, END_CALLS, byte_tokenizer
 from serving.answer import ChatShape
 from serving.backend import Job
@@ -18,13 +18,13 @@ TOKENIZER = byte_tokenizer()
 def shape(opened: bool, tools: bool) -> ChatShape:
     """For a request that is answered by the tests."""
     asked = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": "x"}]})
-    return ChatShape(asked, Job([1], Sampling(), opened, tools), Chat(TOKENIZER))
+    return ChatShape(asked, Job([1], SamplingParams(), opened, tools), Chat(TOKENIZER))
 
 
 def request_with(text: str, finish: Any) -> Request:
     """A request whose only completion has come to ``text``."""
     ids = TOKENIZER.encode(text)
-    return Request(0, [1], Sampling(), 9999, [Completion(0, text, ids, finish_reason=finish)])
+    return Request(0, [1], SamplingParams(), 9999, [Completion(0, text, ids, finish_reason=finish)])
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Completion, Engine, EngineConfig, Sampling
+from model.engine import Completion, Engine, EngineConfig, SamplingParams
 from model.errors import ModelError
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
-SMALL = EngineConfig(cache_tokens=2048, page_size=4, max_sequences=16, prefill_tokens=64)
+SMALL = EngineConfig(cache_tokens=2048, page_size=4, max_num_seqs=16, max_prefill_tokens=64)
 PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; then", "Show that 1 + 1 = 2 in all"]
-FREE = Sampling(max_tokens=24, ignore_eos=True, seed=7)
+FREE = SamplingParams(max_tokens=24, ignore_eos=True, seed=7)
 
 
 def engine(model: DsaModel | None = None, **changes: Any) -> Engine:
@@ -34,9 +34,9 @@ def rescored(model: DsaModel, prompt: list[int], completion: Completion) -> list
 
 SETTINGS: list[dict[str, Any]] = [
     {},
-    {"prefill_tokens": 7},  # prompts come in chunks that end inside of pages
+    {"max_prefill_tokens": 7},  # prompts come in chunks that end inside of pages
     {"cache_tokens": 80},  # about one sequence at a time, the others set back again and again
-    {"max_sequences": 3},
+    {"max_num_seqs": 3},
     {"page_size": 64},
 ]
 
@@ -114,7 +114,7 @@ def test_a_prompt_is_found_again_by_later_requests() -> None:
 
 
 def test_prompts_beyond_the_step_do_not_keep_others_waiting() -> None:
-    running = engine(prefill_tokens=16)
+    running = engine(max_prefill_tokens=16)
     short = running.add("x", FREE)
     running.step()
     long = running.add([5] * 240, replace(FREE, max_tokens=1))
@@ -127,7 +127,7 @@ def test_prompts_beyond_the_step_do_not_keep_others_waiting() -> None:
 
 def test_greedy_takes_the_likeliest() -> None:
     model = byte_model()
-    (completion,) = engine(model).generate(["x"], Sampling(temperature=0, max_tokens=8, ignore_eos=True))[0]
+    (completion,) = engine(model).generate(["x"], SamplingParams(temperature=0, max_tokens=8, ignore_eos=True))[0]
     ids = engine(model).encode("x")
     for token in completion.token_ids:
         with torch.no_grad():
@@ -211,7 +211,7 @@ WRONG: list[dict[str, Any]] = [
 @pytest.mark.parametrize("wrong", WRONG)
 def test_settings_out_of_range(wrong: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match=next(iter(wrong)) if "stop" not in wrong else "stop string"):
-        Sampling(**wrong)
+        SamplingParams(**wrong)
 
 
 def test_the_context_ends_a_completion() -> None:

@@ -8,12 +8,12 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Engine, EngineConfig, Sampling
-from model.router_capture import watch_gates
+from model.engine import Engine, EngineConfig, SamplingParams
+from model.router_capture import capture_routing
 from tests.model.tiny import byte_model, byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
-CONFIG = EngineConfig(cache_tokens=1024, page_size=4, prefill_tokens=16, keep_routing=True)
+CONFIG = EngineConfig(cache_tokens=1024, page_size=4, max_prefill_tokens=16, capture_routing=True)
 
 
 @pytest.mark.parametrize("speculate", [False, True])
@@ -21,10 +21,12 @@ def test_experts_of_every_token_that_was_fed(speculate: bool) -> None:
     model = byte_model(num_nextn_predict_layers=1)
     engine = Engine(model, TOKENIZER, EngineConfig(**{**as_dict(CONFIG), "speculate": speculate}))
     prompts = ["Prove that 1 + 1 is 2.", "Prove that 1 + 1 is not 3.", "y"]
-    for prompt, completions in zip(prompts, engine.generate(prompts, Sampling(n=3, seed=1, max_tokens=9)), strict=True):
+    for prompt, completions in zip(
+        prompts, engine.generate(prompts, SamplingParams(n=3, seed=1, max_tokens=9)), strict=True
+    ):
         for completion in completions:
             ids = [*engine.encode(prompt), *completion.token_ids]
-            with torch.no_grad(), watch_gates(model.model) as chosen:
+            with torch.no_grad(), capture_routing(model.model) as chosen:
                 model(torch.tensor([ids[:-1]]))
             expected = torch.stack(list(chosen.values()), dim=1)
             assert completion.routing is not None
@@ -38,14 +40,16 @@ def as_dict(config: EngineConfig) -> dict[str, Any]:
 
 def test_routing_is_kept_only_where_asked_for() -> None:
     engine = Engine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=1024))
-    assert engine.generate(["x"], Sampling(max_tokens=2))[0][0].routing is None
+    assert engine.generate(["x"], SamplingParams(max_tokens=2))[0][0].routing is None
 
 
 @torch.no_grad()
 def test_masks_give_the_distribution_that_was_sampled_from() -> None:
     model = byte_model(initializer_range=0.3)
     engine = Engine(model, TOKENIZER, CONFIG)
-    sampling = Sampling(n=2, temperature=0.7, top_p=0.8, top_k=20, seed=1, max_tokens=12, record_sampling_masks=True)
+    sampling = SamplingParams(
+        n=2, temperature=0.7, top_p=0.8, top_k=20, seed=1, max_tokens=12, record_sampling_masks=True
+    )
     for completion in engine.generate(["Prove it."], sampling)[0]:
         prompt = engine.encode("Prove it.")
         logits = model(torch.tensor([[*prompt, *completion.token_ids]]))[0, len(prompt) - 1 :] / 0.7
@@ -60,8 +64,8 @@ def test_masks_give_the_distribution_that_was_sampled_from() -> None:
 
 def test_likeliest_tokens_beside_each_sampled_one() -> None:
     engine = Engine(byte_model(), TOKENIZER, CONFIG)
-    few = engine.generate(["x"], Sampling(seed=1, max_tokens=4, top_logprobs=2))[0][0]
-    many = engine.generate(["x"], Sampling(seed=1, max_tokens=4, top_logprobs=259))[0][0]
+    few = engine.generate(["x"], SamplingParams(seed=1, max_tokens=4, top_logprobs=2))[0][0]
+    many = engine.generate(["x"], SamplingParams(seed=1, max_tokens=4, top_logprobs=259))[0][0]
     for two, every, token, own in zip(
         few.top_logprobs, many.top_logprobs, many.token_ids, many.model_logprobs, strict=True
     ):

@@ -12,21 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.engine import sampler
-from model.engine.request import Sampling
+from model.engine.request import SamplingParams
 from model.engine.sampler import Uniforms, distribution, draw, invert_cdf
 from model.errors import ModelError
 
 LEVELS = [-2.0, -0.5, 0.0, 0.5, 1.0, 3.0]  # few, so that ties are common
 logits = st.lists(st.sampled_from(LEVELS), min_size=1, max_size=12)
 choices = st.builds(
-    Sampling,
+    SamplingParams,
     temperature=st.sampled_from([0.0, 0.3, 1.0, 2.0]),
     top_p=st.sampled_from([0.05, 0.4, 0.75, 0.999, 1.0]),
     top_k=st.integers(0, 14),
 )
 
 
-def by_definition(row: list[float], sampling: Sampling) -> list[float]:
+def by_definition(row: list[float], sampling: SamplingParams) -> list[float]:
     """Probabilities after temperature, top-k and top-p; of equals the lowest index comes first."""
     order = sorted(range(len(row)), key=lambda token: (-row[token], token))
     if sampling.temperature == 0:
@@ -44,7 +44,7 @@ def by_definition(row: list[float], sampling: Sampling) -> list[float]:
 
 @given(rows=st.lists(st.tuples(logits, choices), min_size=1, max_size=4), candidates=st.sampled_from([1, 3, 1024]))
 @settings(max_examples=150, deadline=None)
-def test_what_is_sampled_from(rows: list[tuple[list[float], Sampling]], candidates: int) -> None:
+def test_what_is_sampled_from(rows: list[tuple[list[float], SamplingParams]], candidates: int) -> None:
     width = max(len(row) for row, _ in rows)
     padded = [row + [-2.0] * (width - len(row)) for row, _ in rows]
     with pytest.MonkeyPatch.context() as patch:
@@ -59,7 +59,7 @@ def test_what_is_sampled_from(rows: list[tuple[list[float], Sampling]], candidat
 
 @given(row=logits, choice=choices, u=st.floats(0, 1, exclude_max=True))
 @settings(max_examples=150, deadline=None)
-def test_a_draw(row: list[float], choice: Sampling, u: float) -> None:
+def test_a_draw(row: list[float], choice: SamplingParams, u: float) -> None:
     choice = replace(choice, record_sampling_masks=True, top_logprobs=1)
     drawn = draw(torch.tensor([row], dtype=torch.float64), [choice], [u]).row(0)
     expected = by_definition(row, choice)
@@ -92,11 +92,11 @@ def test_uniform_numbers_belong_to_their_seed_and_place() -> None:
 
 
 def test_a_tiny_temperature_does_not_overflow() -> None:
-    drawn = draw(torch.tensor([[1.0, 3.0, 2.0]]), [Sampling(temperature=1e-40)], [0.9])
+    drawn = draw(torch.tensor([[1.0, 3.0, 2.0]]), [SamplingParams(temperature=1e-40)], [0.9])
     assert (drawn.tokens, drawn.logprobs) == ([1], [0.0])
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_logits_that_are_no_numbers(bad: float) -> None:
     with pytest.raises(ModelError, match="NaN or infinite"):
-        draw(torch.tensor([[0.0, 1.0], [bad, 0.0]]), [Sampling()] * 2, [0.5] * 2)
+        draw(torch.tensor([[0.0, 1.0], [bad, 0.0]]), [SamplingParams()] * 2, [0.5] * 2)

@@ -8,11 +8,11 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Completion, Engine, EngineConfig, EngineService, Request, Sampling
+from model.engine import Completion, Engine, EngineConfig, EngineService, Request, SamplingParams
 from model.errors import ModelError
 from tests.model.tiny import byte_model, byte_tokenizer
 
-FREE = Sampling(max_tokens=12, ignore_eos=True, seed=1)
+FREE = SamplingParams(max_tokens=12, ignore_eos=True, seed=1)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_text_comes_while_it_grows(service: EngineService) -> None:
 
 
 def test_who_leaves_costs_nothing_more(service: EngineService) -> None:
-    endless = Sampling(max_tokens=200, ignore_eos=True)
+    endless = SamplingParams(max_tokens=200, ignore_eos=True)
 
     async def leave(after: int) -> None:
         stream = service.stream("x", endless)
@@ -105,7 +105,7 @@ def test_a_failed_step_fails_those_in_it_and_no_later_one() -> None:
 
 def test_closing_fails_what_is_in_work(service: EngineService) -> None:
     async def run() -> None:
-        task = asyncio.create_task(service.generate("x", Sampling(max_tokens=250, ignore_eos=True)))
+        task = asyncio.create_task(service.generate("x", SamplingParams(max_tokens=250, ignore_eos=True)))
         await asyncio.sleep(0.05)
         await asyncio.to_thread(service.close)
         with pytest.raises(ModelError, match="closed"):

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from model.engine import sequence as sequences
 from model.transformer import DsaModel
 from tests.model.tiny import byte_tokenizer, tiny_model
@@ -59,7 +59,7 @@ def test_every_completion_keeps_its_probability(monkeypatch: pytest.MonkeyPatch)
     for tokens, _, numbers in every:
         monkeypatch.setattr(sequences, "Uniforms", lambda _seed, numbers=numbers: Fixed(numbers))
         engine = Engine(model, TOKENIZER, EngineConfig(cache_tokens=64, speculate=True))
-        request = engine.add(PROMPT, Sampling(max_tokens=LENGTH, ignore_eos=True))
+        request = engine.add(PROMPT, SamplingParams(max_tokens=LENGTH, ignore_eos=True))
         steps = 0
         while not request.finished:
             engine.step()
@@ -72,7 +72,7 @@ def test_every_completion_keeps_its_probability(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("temperature", [0.0, 0.6, 1.3])
 def test_same_seed_same_completion(temperature: float) -> None:
     model = tiny_model(dtype=torch.float64, num_nextn_predict_layers=1)
-    sampling = Sampling(n=4, temperature=temperature, top_p=0.9, max_tokens=40, ignore_eos=True, seed=0)
+    sampling = SamplingParams(n=4, temperature=temperature, top_p=0.9, max_tokens=40, ignore_eos=True, seed=0)
     prompts = [[place, *PROMPT] for place in range(4)]
     plain, ahead = (
         Engine(model, TOKENIZER, EngineConfig(cache_tokens=2048, page_size=8, speculate=speculate)).generate(
@@ -93,7 +93,7 @@ def test_right_guesses_save_passes() -> None:
             weight.data.zero_()
     # All logits are equal now, in both, so that guess and token are drawn from one distribution by one number.
     engine = Engine(model, TOKENIZER, EngineConfig(cache_tokens=1024, speculate=True))
-    request = engine.add(PROMPT, Sampling(max_tokens=41, ignore_eos=True, seed=2))
+    request = engine.add(PROMPT, SamplingParams(max_tokens=41, ignore_eos=True, seed=2))
     steps = 0
     while not request.finished:
         engine.step()

@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engine import Engine, EngineConfig, Sampling
+from model.engine import Engine, EngineConfig, SamplingParams
 from model.engine.text import TextStream
 from tests.model.tiny import byte_model, byte_tokenizer
 
@@ -39,7 +39,9 @@ def test_an_end_token_ends_a_completion_without_text() -> None:
     engine = Engine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=4096))
     ended = [
         completion
-        for (completion,) in engine.generate(["x"] * 1 + ["y"] * 63, Sampling(temperature=3.0, seed=3, max_tokens=200))
+        for (completion,) in engine.generate(
+            ["x"] * 1 + ["y"] * 63, SamplingParams(temperature=3.0, seed=3, max_tokens=200)
+        )
         if completion.finish_reason == "stop"
     ]
     assert ended
@@ -51,10 +53,10 @@ def test_an_end_token_ends_a_completion_without_text() -> None:
 
 def test_a_stop_string_ends_a_completion() -> None:
     engine = Engine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=4096))
-    free = Sampling(seed=5, max_tokens=60, ignore_eos=True)
+    free = SamplingParams(seed=5, max_tokens=60, ignore_eos=True)
     (whole,) = engine.generate(["x"], free)[0]
     stop = whole.text[20:22]
-    (cut,) = engine.generate(["x"], Sampling(seed=5, max_tokens=60, ignore_eos=True, stop=("never", stop)))[0]
+    (cut,) = engine.generate(["x"], SamplingParams(seed=5, max_tokens=60, ignore_eos=True, stop=("never", stop)))[0]
     assert cut.text == whole.text[: whole.text.index(stop)]
     assert cut.finish_reason == "stop"
     assert cut.token_ids == whole.token_ids[: len(cut.token_ids)]

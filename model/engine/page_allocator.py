@@ -1,6 +1,7 @@
-"""Which page of the cache belongs to whom. Pages are shared by prompts, and kept for later ones until room is needed.
+"""Page allocator with reference counts and prefix caching.
 
-A full page is known by its content: the tokens in it and all tokens before it (as in vLLM's automatic prefix caching).
+A full page is identified by a hash of its tokens and of all tokens before it (as in vLLM's automatic prefix caching).
+Requests with a common prefix share its pages, and pages that nobody uses keep their content until the room is needed.
 """
 
 from array import array
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 
-class Pages:
+class PageAllocator:
     """``count`` pages of ``size`` tokens. A page is free, kept (known by content, used by nobody) or in use."""
 
     def __init__(self, count: int, size: int) -> None:
@@ -25,7 +26,7 @@ class Pages:
         """How many pages can be taken."""
         return len(self._free) + len(self._kept)
 
-    def take(self) -> int:
+    def allocate(self) -> int:
         """A page for new content; a kept one is given up only where none is free. Raises IndexError without either."""
         if self._free:
             page = self._free.pop()
@@ -42,7 +43,7 @@ class Pages:
         self._kept.pop(page, None)
         self._users[page] += 1
 
-    def release(self, pages: Sequence[int]) -> None:
+    def free(self, pages: Sequence[int]) -> None:
         """One user less of each. The last of a prefix is given up first, since the others are of use without it."""
         for page in reversed(pages):
             self._users[page] -= 1
@@ -53,31 +54,31 @@ class Pages:
                     self._free.append(page)
 
     def hash_pages(self, tokens: Sequence[int], known: Sequence[bytes] = ()) -> list[bytes]:
-        """What names the full pages of ``tokens``, given the first names."""
-        names = list(known)
-        for start in range(len(names) * self.size, len(tokens) - self.size + 1, self.size):
-            digest = blake2b(names[-1] if names else b"", digest_size=16)
+        """What page_hashes the full pages of ``tokens``, given the first page_hashes."""
+        page_hashes = list(known)
+        for start in range(len(page_hashes) * self.size, len(tokens) - self.size + 1, self.size):
+            digest = blake2b(page_hashes[-1] if page_hashes else b"", digest_size=16)
             digest.update(array("q", tokens[start : start + self.size]).tobytes())
-            names.append(digest.digest())
-        return names
+            page_hashes.append(digest.digest())
+        return page_hashes
 
-    def find(self, names: Sequence[bytes]) -> list[int]:
-        """The pages that hold the longest known beginning of ``names``; the caller becomes a user of each."""
+    def match_prefix(self, page_hashes: Sequence[bytes]) -> list[int]:
+        """The pages that hold the longest known beginning of ``page_hashes``; the caller becomes a user of each."""
         found = []
-        for name in names:
-            if (page := self._page_of.get(name)) is None:
+        for page_hash in page_hashes:
+            if (page := self._page_of.get(page_hash)) is None:
                 break
             self.share(page)
             found.append(page)
         return found
 
-    def register(self, page: int, name: bytes) -> None:
+    def register(self, page: int, page_hash: bytes) -> None:
         """Make a full page known by its content, unless another is."""
-        if name not in self._page_of and page not in self._content_of:
-            self._page_of[name] = page
-            self._content_of[page] = name
+        if page_hash not in self._page_of and page not in self._content_of:
+            self._page_of[page_hash] = page
+            self._content_of[page] = page_hash
 
-    def forget(self) -> None:
+    def reset_prefix_cache(self) -> None:
         """Know no content any more: the weights that wrote it have changed."""
         self._free.extend(self._kept)
         self._kept.clear()

@@ -9,14 +9,14 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Completion, Engine, EngineConfig, Sampling
-from model.engine.lanes import Decoded
+from model.engine import Completion, Engine, EngineConfig, SamplingParams
+from model.engine.decode_buffer import DecodeStep
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer
 
-SMALL = EngineConfig(cache_tokens=2048, page_size=4, max_sequences=16, prefill_tokens=64)
+SMALL = EngineConfig(cache_tokens=2048, page_size=4, max_num_seqs=16, max_prefill_tokens=64)
 PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; then", "Show that 1 + 1 = 2 in all"]
-FREE = Sampling(n=2, max_tokens=24, ignore_eos=True, seed=7)
+FREE = SamplingParams(n=2, max_tokens=24, ignore_eos=True, seed=7)
 
 
 def engine(model: DsaModel, **changes: Any) -> Engine:
@@ -30,7 +30,7 @@ def rescored(model: DsaModel, prompt: list[int], completion: Completion) -> list
     return logprobs.gather(1, torch.tensor(completion.token_ids).unsqueeze(1)).squeeze(1).tolist()
 
 
-@pytest.mark.parametrize("changes", [{}, {"cache_tokens": 80}, {"max_sequences": 3}, {"prefill_tokens": 7}])
+@pytest.mark.parametrize("changes", [{}, {"cache_tokens": 80}, {"max_num_seqs": 3}, {"max_prefill_tokens": 7}])
 def test_logprobs_are_the_models_own(changes: dict[str, Any]) -> None:
     model = byte_model(index_topk=256)
     running = engine(model, **changes)
@@ -74,11 +74,11 @@ def test_new_weights_leave_nothing_stale() -> None:
 
 
 def test_only_the_next_tokens_of_the_same_sequences_follow() -> None:
-    before = Decoded([[3, 4], [3, 5]], [9, 11])
-    assert Decoded([[3, 4], [3, 5, 6]], [10, 12]).places_in(before) == [0, 1]
-    assert Decoded([[3, 5]], [12]).places_in(before) == [1]
-    assert Decoded([[3, 4], [3, 5]], [10, 11]).places_in(before) is None
-    assert Decoded([[3, 5], [3, 4]], [12, 10]).places_in(before) is None
-    assert Decoded([[3, 4], [3, 5], [3, 7]], [10, 12, 2]).places_in(before) is None
+    before = DecodeStep([[3, 4], [3, 5]], [9, 11])
+    assert DecodeStep([[3, 4], [3, 5, 6]], [10, 12]).places_in(before) == [0, 1]
+    assert DecodeStep([[3, 5]], [12]).places_in(before) == [1]
+    assert DecodeStep([[3, 4], [3, 5]], [10, 11]).places_in(before) is None
+    assert DecodeStep([[3, 5], [3, 4]], [12, 10]).places_in(before) is None
+    assert DecodeStep([[3, 4], [3, 5], [3, 7]], [10, 12, 2]).places_in(before) is None
     assert before.uses([9, 5])
     assert not before.uses([6])

@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from kernels.reference import NEVER
-from model.cache import LaneRows
+from model.cache import DecodeRows
 
 
-class Decoded(NamedTuple):
+class DecodeStep(NamedTuple):
     """What a step decodes: the pages of each sequence, and where its new token stands."""
 
     pages: list[list[int]]
     positions: list[int]
 
-    def places_in(self, before: "Decoded") -> list[int] | None:
+    def places_in(self, before: "DecodeStep") -> list[int] | None:
         """Where in ``before`` each sequence stands, if these are the next tokens of sequences of it in their order,
         whose pages nobody else has written since; None if not.
         """
@@ -42,7 +42,7 @@ class Decoded(NamedTuple):
         return not set().union(*self.pages).isdisjoint(pages)
 
 
-class Lanes:
+class DecodeBuffer:
     """Copies of the rows ``numbers_BT`` before ``positions``, where each sequence's next token is."""
 
     def __init__(self, rows_LND: Tensor, latent: int, numbers_BT: Tensor, positions: list[int]) -> None:
@@ -83,8 +83,8 @@ class Lanes:
         self._keys_LBDT[layer, ..., self._end] = rows_BD
         self._values_LBTC[layer, :, self._end] = rows_BD[:, : self._values_LBTC.shape[-1]]
 
-    def rows(self, layer: int) -> LaneRows:
+    def rows(self, layer: int) -> DecodeRows:
         """One layer's lanes up to the new tokens."""
         tokens = self._end + 1
         bias_B1T = None if self._bias_B1T is None else self._bias_B1T[..., :tokens]
-        return LaneRows(self._keys_LBDT[layer, ..., :tokens], self._values_LBTC[layer, :, :tokens], bias_B1T)
+        return DecodeRows(self._keys_LBDT[layer, ..., :tokens], self._values_LBTC[layer, :, :tokens], bias_B1T)

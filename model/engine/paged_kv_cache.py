@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from kernels.dispatch import causal_indices, has_kernels
-from model.cache import Cache, LaneRows
+from model.cache import Cache, DecodeRows
 from model.config import ModelConfig
-from model.engine.lanes import Decoded, Lanes
+from model.engine.decode_buffer import DecodeBuffer, DecodeStep
 
 
 class PagedKVCache:
@@ -37,8 +37,8 @@ class PagedKVCache:
     ) -> None:
         self.size, self.limit = size, limit
         self._latent, self._topk = config.kv_lora_rank, config.index_topk
-        self._decoded: Decoded | None = None
-        self._lanes: Lanes | None = None
+        self._decoded: DecodeStep | None = None
+        self._decode_buffer: DecodeBuffer | None = None
         self.rows_LND = like.new_zeros(layers, pages * size, config.cache_width)
         key_rows = pages * size if limit > config.index_topk else 0
         self.keys_LNI = like.new_zeros(layers, key_rows, config.index_head_dim)
@@ -53,24 +53,26 @@ class PagedKVCache:
         """Whether there is room for routing or selection."""
         return bool(self.experts_NEA.numel() or self.selection_NLK.numel())
 
-    def lanes(self, numbers_BT: Tensor, decoded: Decoded) -> Lanes | None:
+    def decode_buffer(self, numbers_BT: Tensor, decoded: DecodeStep) -> DecodeBuffer | None:
         """Lanes of sequences that decode, where they are of use: on a CPU, and while every token attends to all.
 
         They are made in the second step that the same sequences take, for with every step others would cost more than
         they save. They have no more rows than the store itself.
         """
         before, self._decoded = self._decoded, decoded
-        lanes, self._lanes = self._lanes, None
+        buffer, self._decode_buffer = self._decode_buffer, None
         on_cpu = self.rows_LND.device.type == "cpu" and not has_kernels(self.rows_LND)
         if not on_cpu or max(decoded.positions) >= self._topk or numbers_BT.numel() > self.rows_LND.shape[1]:
             return None
         places = None if before is None else decoded.places_in(before)
         if places is not None:
-            if lanes is not None:
-                lanes.keep(places)
-            going_on = lanes is not None and lanes.advance()
-            self._lanes = lanes if going_on else Lanes(self.rows_LND, self._latent, numbers_BT, decoded.positions)
-        return self._lanes
+            if buffer is not None:
+                buffer.keep(places)
+            going_on = buffer is not None and buffer.advance()
+            self._decode_buffer = (
+                buffer if going_on else DecodeBuffer(self.rows_LND, self._latent, numbers_BT, decoded.positions)
+            )
+        return self._decode_buffer
 
     def written(self, pages: Iterable[int]) -> None:
         """Rows of ``pages`` are about to change otherwise than by decoding."""
@@ -139,10 +141,10 @@ class PagedBatch:
         padded = any(-1 in row for row in positions)
         self._fed = (self.positions_BS >= 0).flatten().nonzero().squeeze(1) if padded else None
         self.slots_X = self.fed(slots_BS)
-        self.lanes = None
+        self.decode_buffer = None
         if decodes:
-            decoded = Decoded([list(row) for row in pages], [row[0] for row in positions])
-            self.lanes = store.lanes(self.numbers_BT, decoded)
+            decoded = DecodeStep([list(row) for row in pages], [row[0] for row in positions])
+            self.decode_buffer = store.decode_buffer(self.numbers_BT, decoded)
         else:
             rows = zip(pages, positions, strict=True)
             store.written({row[place // store.size] for row, new in rows for place in new if place >= 0})
@@ -190,8 +192,8 @@ class PagedLayerCache:
         """As LayerCache.store; ``positions_BS`` are the batch's own."""
         slots_X = self._batch.slots_X
         self._rows_ND.index_copy_(0, slots_X, self._batch.fed(rows_BSD))
-        if self._batch.lanes is not None:
-            self._batch.lanes.store(self._layer, rows_BSD)
+        if self._batch.decode_buffer is not None:
+            self._batch.decode_buffer.store(self._layer, rows_BSD)
         if keys_BSI is not None:
             self._keys_NI.index_copy_(0, slots_X, self._batch.fed(keys_BSI))
 
@@ -208,9 +210,9 @@ class PagedLayerCache:
         batch = self._batch
         return self._rows_ND, batch.causal_BST if indices_BSK is None else batch.rows_of(indices_BSK)
 
-    def lanes(self) -> LaneRows | None:
-        """As LayerCache.lanes."""
-        return None if self._batch.lanes is None else self._batch.lanes.rows(self._layer)
+    def decode_rows(self) -> DecodeRows | None:
+        """As LayerCache.decode_rows."""
+        return None if self._batch.decode_buffer is None else self._batch.decode_buffer.rows(self._layer)
 
     def _gathered(self, stored: Tensor) -> Tensor:
         """[B, T, width]: whole pages are copied, which costs a fraction of copying row by row."""
