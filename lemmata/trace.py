@@ -33,7 +33,7 @@ def trace(run: Run) -> None:
     chosen = next((record.proof_id for record in records if isinstance(record, Selection)), None)
     proof = next((record for record in records if isinstance(record, Proof) and record.id == chosen), None)
     if proof is not None and proof.body is not None:
-        for line in proof_lines(problem, proof.id, proof.body):
+        for line in [*ancestor_lines(proof, records), *proof_lines(problem, proof.id, proof.body)]:
             console.print(plain(line), soft_wrap=True)
 
 
@@ -62,6 +62,25 @@ def rounds_tree(problem: Problem, records: Sequence[Record]) -> Tree:
         if isinstance(record, Selection):
             tree.add(plain(f"chosen: {record.proof_id or 'none'}: {record.reason}", style="bold"))
     return tree
+
+
+def ancestor_lines(proof: Proof, records: Sequence[Record]) -> list[str]:
+    """The proofs that a proof was refined from, the oldest first, each with the critique that it was refined by."""
+    known = {record.id: record for record in records if isinstance(record, Proof | Analysis)}
+    ancestors: dict[str, Proof | Analysis] = {}
+
+    def collect(child: Proof) -> None:
+        for parent in (known[name] for name in child.parents if name in known and name not in ancestors):
+            if isinstance(parent, Proof):
+                collect(parent)
+            ancestors[parent.id] = parent
+
+    collect(proof)
+    lines = []
+    for record in ancestors.values():
+        text = record.body if isinstance(record, Proof) else record.text
+        lines += [f"\n{headline(record)}:\n", *(f"    {line}" for line in (text or "").strip().splitlines())]
+    return lines
 
 
 def proof_lines(problem: Problem, proof_id: str, body: str) -> list[str]:

@@ -50,6 +50,25 @@ def test_the_defects_of_a_wrong_proof_are_named_by_line(lemmata: CommandLine) ->
     assert 'line 1, "x^2 + 6x + 11 = (x + 3)^2 + 3": invalid step: the two sides are not equal' in said
 
 
+def test_a_refined_proof_comes_after_what_it_was_refined_from(lemmata: CommandLine) -> None:
+    async def behave(request: Mapping[str, Any], server: FakeServer) -> Reply:
+        asked = "".join(message["content"] for message in request["messages"])
+        wrong = WRONG in asked
+        text = {
+            "prover": proof_text(RIGHT if wrong else WRONG),
+            "verifier": analysis_text(0 if wrong else 1),
+            "meta_verifier": review_text(1),
+        }[role_of(asked)]
+        return json_reply(completion(request, [text] * request.get("n", 1)))
+
+    with serving(behave) as served:
+        output = lemmata.ok("refine", f"problem={STATEMENT}", "run=r", *served.policy()).out
+    lines = [line.strip() for line in output.splitlines()]
+    first, second = WRONG.splitlines()[0], RIGHT.splitlines()[0]
+    critique = next(place for place, line in enumerate(lines) if line.startswith("analysis ") and "score 0" in line)
+    assert lines.index(first) < critique < lines.index(second)
+
+
 def test_a_statement_that_the_lab_cannot_decide_has_no_exact_verdict(lemmata: CommandLine) -> None:
     said = refined(lemmata, RIGHT, "Prove that there are infinitely many primes.")
     assert "Exact check: none; the lab cannot decide this statement (its words are none of those" in said
