@@ -21,9 +21,9 @@ from pathlib import Path
 
 from core.problems import single_problem
 from core.records import Problem, Usage
+from core.statistics import IntervalConfig
 from core.store import Run
 from core.templates import Templates
-from evaluation.measures import IntervalConfig
 from evaluation.report import ReportConfig, write_report
 from meta_verifier.role import MetaVerifier
 from policy.guard import BudgetConfig, Guard

@@ -14,13 +14,13 @@ from benchmarks.side_by_side import report  # isort: skip  sets variables that t
 
 import torch
 
+from core.statistics import Observation, difference, share
 from core.store import Run
 from lemmata.commands.report import recorded_recipe
 from lemmata.cotrain_tables import words
 from rl.recipe import measure
 from rl.recipe.context import RecipeContext
 from rl.recipe.figures import MAIN, Items, items_of
-from rl.recipe.intervals import Item, difference, share
 from rl.recipe.record_files import Rows
 
 SAMPLES = 2
@@ -61,7 +61,7 @@ def measured(shop: RecipeContext, step: str, split: str, theorems: int, cases: i
     return {name: items_of(name, Rows("", list(rows))) for name, rows in records.items()}
 
 
-def cell(items: Sequence[Item], others: Sequence[Item], figure: str) -> str:
+def cell(items: Sequence[Observation], others: Sequence[Observation], figure: str) -> str:
     """A share and its difference to that of the first model."""
     against = "" if items is others else f", {words([difference(items, others, '')], figure, signed=True)}"
     return words([share(items, "")], figure) + against

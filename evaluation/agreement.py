@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.statistics import Estimate, IntervalConfig
 from evaluation.entries import JUDGE, VERIFIER, Entry
-from evaluation.measures import Estimate, IntervalConfig, Pair, constant_baseline, estimates
+from evaluation.measures import Pair, constant_baseline, estimates
 from evaluation.scores import EVERYTHING
 
 JUDGED = (VERIFIER, "automatic", "auto", JUDGE)  # graders that are measured ...
@@ -21,7 +22,7 @@ class Agreement:
     authors: tuple[tuple[str, ...], tuple[str, ...]]
     pairs: Sequence[Pair]
     measures: Mapping[str, Estimate]
-    baseline: Mapping[str, float]
+    baseline: Mapping[str, float | None]
 
     @property
     def accepted(self) -> int:

@@ -91,7 +91,7 @@ def parse_points(text: str, full_marks: int, *, quoted: str = "") -> int | Parse
     """The points of a judge's answer: its last verdict binds, and anything but 0, 1, ..., ``full_marks`` is a failure.
 
     ``quoted`` is the marked text. Points above 0 that may be a mere quotation of it are nobody's verdict, as in
-    ``proofs.rubric.parse_verdict``.
+    ``core.rubric.parse_verdict``.
     """
     said = last_boxed(text, _PHRASE)
     if isinstance(said, ParseFailure):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from core.log import read_log
 from core.records import Analysis, Proof
+from core.statistics import Estimate, IntervalConfig, Observation, mean, share
 from evaluation.entries import Entry
 from evaluation.folders import Part
-from evaluation.measures import Estimate, IntervalConfig, ratio
 
 SHORTEST, LONGEST = 8, 600  # characters of a quotation
 _BETWEEN = (('"', '"'), ("“", "”"), ("«", "»"), ("`", "`"), (r"\$", "$"))
@@ -92,19 +92,13 @@ def _complaints(part: Part, steps: Mapping[str, Span]) -> Iterator[tuple[str, st
 
 
 def _location(name: str, rows: Sequence[tuple[str, str, bool, bool, float]], config: IntervalConfig) -> Location:
-    sums: dict[str, list[float]] = {}
-    for problem, _, _, named, chance in rows:
-        total = sums.setdefault(problem, [0.0, 0.0, 0.0])
-        total[0] += named
-        total[1] += chance
-        total[2] += 1
     return Location(
         entrant=name,
         proofs=len({row[1] for row in rows}),
         complaints=len(rows),
         quoting=sum(row[2] for row in rows),
-        names=ratio([(total[0], total[2]) for total in sums.values()], config),
-        chance=ratio([(total[1], total[2]) for total in sums.values()], config),
+        names=share([Observation(problem, float(named)) for problem, _, _, named, _ in rows], config=config),
+        chance=mean([Observation(problem, chance) for problem, _, _, _, chance in rows], config=config),
     )
 
 

@@ -5,10 +5,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from core.document import Figure
 from core.errors import LemmataError
 from evaluation.agreement import Agreement
 from evaluation.calibration import bins_of
-from evaluation.document import Figure
 from evaluation.entries import VERIFIER
 from evaluation.gather import Gathered
 from evaluation.scores import EVERYTHING

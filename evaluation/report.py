@@ -11,14 +11,14 @@ import yaml
 from pydantic import Field
 
 from core.config import STRICT, Name, settings
+from core.document import Block, Heading, Table, Text, Verbatim, html, markdown
 from core.errors import LemmataError
+from core.statistics import IntervalConfig
 from evaluation import sections
 from evaluation.agreement import Agreement, agreements
-from evaluation.document import Block, Heading, Table, Text, Verbatim, html, markdown
 from evaluation.folders import Part, parts_of
 from evaluation.gather import Gathered, gather
 from evaluation.location import locations
-from evaluation.measures import IntervalConfig
 from evaluation.plots import draw_all
 from evaluation.scores import Score, scores
 
@@ -56,7 +56,7 @@ def write_report(config: ReportConfig) -> tuple[Gathered, Sequence[Score], Seque
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LemmataError(f"cannot make {folder}: {error}. Choose another out=FOLDER.") from error
-    gathered = gather(parts, folder / "core.parquet")
+    gathered = gather(parts, folder / "proofs.parquet")
     found = scores(gathered, config.intervals)
     agreed = agreements(gathered.marked, config.half_at, config.intervals)
     figures = draw_all(gathered, agreed, folder) if config.plots else []

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from core.statistics import Estimate, IntervalConfig, Observation, difference, share
 from evaluation.entries import Entry, Grade, Outcome
 from evaluation.gather import GRADERS, Gathered
-from evaluation.measures import Estimate, IntervalConfig, ratio
 
 EVERYTHING = "all"
 
@@ -74,6 +74,12 @@ def problem_means(gathered: Gathered, entrant: str, grader: str) -> Mapping[str,
     return {problem: sum(found) / len(found) for problem, found in values.items()}
 
 
+def compared(left: Mapping[str, float], right: Mapping[str, float], config: IntervalConfig) -> Estimate:
+    """Mean of ``right`` less that of ``left`` over the problems that both have a score for."""
+    second, first = ([Observation(problem, score) for problem, score in side.items()] for side in (right, left))
+    return difference(second, first, config=config)
+
+
 def _score_of(grade: Grade | None) -> float | None:
     return None if grade is None else grade.score
 
@@ -86,10 +92,6 @@ def _score(
     full = next((grade.full_marks for _, grade in grades if grade and grade.full_marks), 1.0)
     marks = [(outcome.problem_id, *_marks(grade)) for outcome, grade in grades if grade and grade.score is not None]
     marks += [(outcome.problem_id, 0.0, full) for outcome, entry in chosen if entry is None]
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for problem, points, possible in marks:
-        sums[problem][0] += points
-        sums[problem][1] += possible
     return Score(
         entrant=entrant,
         grader=grader,
@@ -100,7 +102,7 @@ def _score(
         scored=len(marks),
         unscored=len(chosen) - len(marks),
         without_proof=without,
-        share=ratio([(points, possible) for points, possible in sums.values()], config),
+        share=share([Observation(*mark) for mark in marks], config=config),
     )
 
 

@@ -1,26 +1,27 @@
 """The sections of a report: figures as tables, each with the name of its grader."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from core.document import Block, Heading, Table, Text
 from core.records import Usage
+from core.statistics import Estimate, IntervalConfig
 from evaluation.agreement import Agreement
 from evaluation.calibration import bins_of, calibration_error
-from evaluation.document import Block, Heading, Table, Text
 from evaluation.entries import VERIFIER, Outcome
 from evaluation.gather import GRADERS, Gathered
 from evaluation.location import Location
-from evaluation.measures import Estimate, IntervalConfig, mean_difference
-from evaluation.scores import Score, problem_means
+from evaluation.scores import Score, compared, problem_means
 
 MAX_LISTED = 200
 
 
 def interval(estimate: Estimate) -> str:
     """A figure with its interval."""
-    if math.isnan(estimate.value):
+    if estimate.value is None:
         return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
@@ -48,7 +49,8 @@ def score_section(found: Sequence[Score]) -> list[Block]:
     caption = (
         "Points of the final proofs. Each row is one grader's alone. Unscored: the grader failed, which is no 0 and "
         "stands in neither sum. No proof: the attempt ended without one; it has 0 points. The verifier's own row is of "
-        "proofs that it chose itself, and measures no prover. Intervals resample problems."
+        "proofs that it chose itself, and measures no prover. "
+        "Intervals resample whole problems; Wilson's where every problem counts once, or all proofs have equal scores."
     )
     return [Heading("Scores"), Table(columns, rows, caption) if rows else Text("No grader has marked a final proof.")]
 
@@ -266,9 +268,7 @@ def comparison_section(gathered: Gathered, config: IntervalConfig) -> list[Block
                 means = [problem_means(gathered, name, grader) for name in (left, right)]
                 common = means[0].keys() & means[1].keys()
                 if common and _marked(gathered, left, grader) and _marked(gathered, right, grader):
-                    rows.append(
-                        (left, right, grader, len(common), interval(mean_difference(means[0], means[1], config)))
-                    )
+                    rows.append((left, right, grader, len(common), interval(compared(means[0], means[1], config))))
     if not rows:
         return []
     columns = ("first", "second", "grader", "common problems", "second minus first")

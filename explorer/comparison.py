@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb
 
 from explorer.figures import ProblemFigures
 
@@ -35,9 +34,3 @@ def pairs(left: Mapping[str, ProblemFigures], right: Mapping[str, ProblemFigures
     """The problems of both runs, the largest change first, then those without a verdict."""
     found = [Pair(figures, right[problem]) for problem, figures in left.items() if problem in right]
     return sorted(found, key=lambda pair: (pair.change is None, -abs(pair.change or 0.0), pair.left.name))
-
-
-def sign_test(better: int, worse: int) -> float:
-    """Two-sided p of the sign test: the chance of as uneven a split by throws of a coin."""
-    n, least = better + worse, min(better, worse)
-    return min(1.0, 2 * sum(comb(n, k) for k in range(least + 1)) / 2**n) if n else 1.0

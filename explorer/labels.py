@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from core.labeled_cases import LabeledCase
 from core.log import ProblemLog
 from core.records import Analysis, Label, Problem, Proof
 from core.rubric import SCORES
+from core.statistics import cohens_kappa
 from core.store import now
 from explorer.figures import latest_by_author
 from explorer.index import LogIndex, Row, children
@@ -116,19 +116,10 @@ def _scores(rows: Sequence[Row]) -> dict[str, float]:
     return {str(row.value.get("author")): row.score for row in labels if row.score is not None}
 
 
-def cohens_kappa(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float | None, int]:
-    """Cohen's kappa of two people on what both labeled, and how much that is (Cohen 1960).
-
-    None where nothing is common, or where both give one and the same score to everything: chance agrees then too.
-    """
+def agreement(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float | None, int]:
+    """Cohen's kappa of two people on the proofs that both labeled, and the number of these."""
     common = [(first[name], second[name]) for name in first.keys() & second.keys()]
-    n = len(common)
-    if not n:
-        return None, 0
-    left, right = Counter(a for a, _ in common), Counter(b for _, b in common)
-    observed = sum(a == b for a, b in common) / n
-    expected = sum(left[score] * right[score] for score in left) / n**2
-    return (None if expected == 1.0 else (observed - expected) / (1.0 - expected)), n
+    return cohens_kappa(common), len(common)
 
 
 @dataclass(frozen=True, slots=True)

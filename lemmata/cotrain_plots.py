@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LemmataError
+from core.statistics import Estimate
 from lemmata.cotrain_tables import TITLES
 from rl.recipe.figures import MAIN
-from rl.recipe.intervals import Figure
 from rl.recipe.summary import ROLES, Summary, specialists
 
 Axes = Any  # matplotlib's, imported only where something is drawn
@@ -217,7 +217,7 @@ def _curve(axes: Axes, curve: Curve, color: str, label: str, *, raw: bool) -> No
 
 
 def _band(
-    axes: Axes, points: Sequence[tuple[float, Figure]], color: str, label: str, style: str, alpha: float = 0.18
+    axes: Axes, points: Sequence[tuple[float, Estimate]], color: str, label: str, style: str, alpha: float = 0.18
 ) -> None:
     known = [(x, one.value, one.low, one.high) for x, one in points if one.value is not None]
     axes.plot([x for x, *_ in known], [100 * value for _, value, *_ in known], style, ms=3.5, color=color, label=label)
@@ -227,13 +227,13 @@ def _band(
         axes.fill_between(xs, lows, highs, color=color, alpha=alpha, lw=0)
 
 
-def _dots(axes: Axes, points: Sequence[tuple[float, Figure]], color: str, label: str, style: str) -> None:
+def _dots(axes: Axes, points: Sequence[tuple[float, Estimate]], color: str, label: str, style: str) -> None:
     xs, values = [x for x, _ in points], [100 * (one.value or 0.0) for _, one in points]
     errors = list(zip(*([edge[0] for edge in _errors(one)] for _, one in points), strict=True))
     axes.errorbar(xs, values, yerr=errors or None, fmt="o", ls=style, ms=4, lw=1.4, color=color, label=label)
 
 
-def _errors(one: Figure) -> list[list[float]]:
+def _errors(one: Estimate) -> list[list[float]]:
     """Below and above, in points; 0 where there is no interval."""
     value = one.value or 0.0
     low, high = (value if one.low is None else one.low), (value if one.high is None else one.high)
@@ -245,7 +245,7 @@ def _percent(axes: Axes) -> None:
     axes.set_ylabel("%")
 
 
-def _main(run: Summary, model: str, name: str) -> Figure | None:
+def _main(run: Summary, model: str, name: str) -> Estimate | None:
     return run.models.get(model, {}).get(name, {}).get(MAIN[name])
 
 

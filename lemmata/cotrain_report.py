@@ -6,21 +6,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.errors import LemmataError
+from core.statistics import IntervalConfig
 from lemmata import cotrain_tables as tables
 from lemmata.cotrain_plots import draw
 from lemmata.cotrain_tables import Table
 from rl.recipe.figures import MAIN
-from rl.recipe.intervals import RESAMPLES, SEED
 from rl.recipe.summary import Summary
 
 _HIDDEN = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\ufffd")
+INTERVALS = IntervalConfig()
 LEGEND = f"""Shares are in percent, scores between 0 and 1. [95 % interval] (items counted). Intervals: Wilson's where
-every item has a theorem of its own, and where a share is exactly 0 or 100 % (then with the number of theorems for the
-count); else a bootstrap that draws whole theorems ({RESAMPLES} resamples, seed {SEED}). No interval: no spread between
-theorems. What cannot be read counts as wrong and accepts nothing; `mean_absolute_error` alone is over readable scores,
-and `unreadable` is the share of the others. `precision` and `recall` are of acceptance: by one analysis that gives 1,
-or, `_all`, by all analyses of a proof. `baseline`: the accuracy of always giving the most frequent truth.
-`honesty_gap`: of the proofs that are not complete, the share that the prover scores 1 nevertheless."""
+every item has a theorem of its own, and where a share is exactly 0 or 100 % (then with the number of theorems for
+the count); else a bootstrap that draws whole theorems ({INTERVALS.resamples} resamples, seed {INTERVALS.seed}). No
+interval: no spread between theorems. What cannot be read counts as wrong and accepts nothing;
+`mean_absolute_error` alone is over readable scores, and `unreadable` is the share of the others. `precision` and
+`recall` are of acceptance: by one analysis that gives 1, or, `_all`, by all analyses of a proof. `baseline`: the
+accuracy of always giving the most frequent truth. `honesty_gap`: of the proofs that are not complete, the share
+that the prover scores 1 nevertheless."""
 OF_REFINEMENT = """A chain that stopped keeps its last proof. `best of N`: the chain of the highest self-score, the
 earliest of equals. `same tokens, independent`: the best by self-score of k first-round samples, where k is the tokens
 of a chain by that round over those of round 1; mean over all subsets of k of the recorded first-round samples, linear

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from core.statistics import Estimate
 from rl.recipe.figures import MAIN
-from rl.recipe.intervals import Figure
 from rl.recipe.record_files import VALIDATED
 from rl.recipe.summary import ROLES, Summary, specialists, start_of
 
@@ -45,7 +45,7 @@ class Table:
     note: str = ""
 
 
-def words(figures: Sequence[Figure | None], name: str, *, items: bool = False, signed: bool = False) -> str:
+def words(figures: Sequence[Estimate | None], name: str, *, items: bool = False, signed: bool = False) -> str:
     """One run: value [interval] (items). Several: mean (lowest to highest)."""
     known = [one for one in figures if one is not None and one.value is not None]
     if not known:
@@ -61,7 +61,7 @@ def words(figures: Sequence[Figure | None], name: str, *, items: bool = False, s
     interval = ""
     if one.low is not None and one.high is not None:
         interval = f" [{scale * one.low:{sign}.{digits}f}, {scale * one.high:{sign}.{digits}f}]"
-    return f"{values[0]:{sign}.{digits}f}{interval}" + (f" ({one.items})" if items else "")
+    return f"{values[0]:{sign}.{digits}f}{interval}" + (f" ({one.n})" if items else "")
 
 
 def headlines(runs: Sequence[Summary], iterations: int) -> Table:
@@ -112,7 +112,7 @@ def difference_table(
     title: str,
     models: Iterable[str],
     name: str,
-    found: Callable[[Summary, str], Mapping[str, Figure]],
+    found: Callable[[Summary, str], Mapping[str, Estimate]],
     runs: Sequence[Summary],
 ) -> Table:
     """Paired differences, one row a model."""
@@ -255,7 +255,7 @@ def _mean_of(costs: Sequence[Mapping[str, Any]], key: str) -> str:
     return f"{fmean(values):,.{1 if key == 'seconds' else 0}f}" if values else ""
 
 
-def _figures(runs: Sequence[Summary], model: str, name: str, figure: str) -> list[Figure | None]:
+def _figures(runs: Sequence[Summary], model: str, name: str, figure: str) -> list[Estimate | None]:
     return [run.models.get(model, {}).get(name, {}).get(figure) for run in runs]
 
 

@@ -4,7 +4,8 @@ from statistics import fmean
 
 import streamlit as st
 
-from explorer.comparison import Pair, pairs, sign_test
+from core.statistics import sign_test
+from explorer.comparison import Pair, pairs
 from explorer.figures import problem_figures
 from explorer.runs import Found
 from explorer.ui.parts import badge, facts, link, note, number, paged, table

@@ -16,7 +16,7 @@ from explorer.labels import (
     Export,
     Judgment,
     Subject,
-    cohens_kappa,
+    agreement,
     labeled_analyses,
     labeled_proofs,
     scores_by_author,
@@ -160,7 +160,7 @@ def show_agreement() -> None:
         table(["who", "labels"], [[escape(author), str(len(given))] for author, given in sorted(scores.items())])
         rows = []
         for first, second in combinations(sorted(scores), 2):
-            kappa, common = cohens_kappa(scores[first], scores[second])
+            kappa, common = agreement(scores[first], scores[second])
             said = number(kappa) if kappa is not None else "–"
             rows.append([escape(f"{first} and {second}"), str(common), f"<b>{said}</b>"])
         if rows:

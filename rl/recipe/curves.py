@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil, isfinite
 from typing import Any
 
-from rl.recipe.intervals import Item, mean
+from core.statistics import Observation, mean
 from rl.recipe.record_files import Row, Rows
 
 # Curves worth drawing besides rewards, with those of every teacher or kind of task.
@@ -47,9 +47,9 @@ def over_optimization(rows: Rows) -> list[dict[str, Any]]:
         size = ceil(len(steps) / WINDOW)
         for part, chosen in (("first", steps[:size]), ("last", steps[-size:] if size else [])):
             figures = {
-                "judge": [Item(step, judge[step]) for step in chosen],
-                "truth": [Item(step, truth[step]) for step in chosen],
-                "gap": [Item(step, judge[step] - truth[step]) for step in chosen],
+                "judge": [Observation(step, judge[step]) for step in chosen],
+                "truth": [Observation(step, truth[step]) for step in chosen],
+                "gap": [Observation(step, judge[step] - truth[step]) for step in chosen],
             }
             values = {name: mean(items, rows.source) for name, items in figures.items()}
             made.append({"kind": kind, "part": part, "steps": len(chosen), **values})

@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from rl.recipe.intervals import Figure, Item, mean, share
+from core.statistics import Estimate, Observation, mean, share
 from rl.recipe.record_files import Row, Rows, theorem
 
-Figures = dict[str, Figure]
-Items = dict[str, list[Item]]
+Figures = dict[str, Estimate]
+Items = dict[str, list[Observation]]
 Value = Callable[[Row], float | None]  # of a record; None: it is left out
 
 # What each file of a measurement is measured by first: the numbers by which models are compared.
@@ -89,8 +89,8 @@ def _verifier(rows: Rows) -> Items:
         cases[row["case"]].append((place, row))
     accepted = {case: all(row["score"] == 1 for _, row in group) for case, group in cases.items()}
     firsts = {case: (theorem(group[0][1], group[0][0]), group[0][1]["label"] == 1) for case, group in cases.items()}
-    items["precision_all"] = [Item(key, right) for case, (key, right) in firsts.items() if accepted[case]]
-    items["recall_all"] = [Item(key, accepted[case]) for case, (key, right) in firsts.items() if right]
+    items["precision_all"] = [Observation(key, right) for case, (key, right) in firsts.items() if accepted[case]]
+    items["recall_all"] = [Observation(key, accepted[case]) for case, (key, right) in firsts.items() if right]
     return items
 
 
@@ -107,16 +107,18 @@ def _items(measured: Mapping[str, Value], rows: Rows) -> Items:
     return {name: list(_known(value, keys, rows.rows)) for name, value in measured.items()}
 
 
-def _known(value: Value, keys: Sequence[Any], rows: Sequence[Row]) -> Iterable[Item]:
+def _known(value: Value, keys: Sequence[Any], rows: Sequence[Row]) -> Iterable[Observation]:
     for key, row in zip(keys, rows, strict=True):
         found = value(row)
         if found is not None:
-            yield Item(key, float(found))
+            yield Observation(key, float(found))
 
 
-def _baseline(truths: Sequence[float], rows: Rows) -> Figure:
+def _baseline(truths: Sequence[float], rows: Rows) -> Estimate:
     """The accuracy of always giving the most frequent truth (the lowest of equals)."""
     counts = Counter(truths)
     common = min(counts, key=lambda truth: (-counts[truth], truth), default=None)
     keys = [theorem(row, place) for place, row in enumerate(rows.rows)]
-    return share([Item(key, float(truth == common)) for key, truth in zip(keys, truths, strict=True)], rows.source)
+    return share(
+        [Observation(key, float(truth == common)) for key, truth in zip(keys, truths, strict=True)], rows.source
+    )

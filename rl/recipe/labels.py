@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from core.statistics import Estimate, Observation, share
 from rl.recipe.config import LabelsConfig
-from rl.recipe.intervals import Figure, Item, share
 from rl.recipe.record_files import Row, Rows, theorem
 from verifier.aggregate import Judged
 from verifier.autolabel import LabelConfig, auto_label
@@ -31,13 +31,13 @@ def labeled(rows: Rows, analyses: int, reviews: int, rule: LabelConfig) -> dict[
         "n": analyses,
         "m": reviews,
         "k": rule.k,
-        "share": share([Item(key, float(given is not None)) for key, _, given in found], rows.source),
+        "share": share([Observation(key, float(given is not None)) for key, _, given in found], rows.source),
         "accuracy": _accuracy(found, rows.source),
     }
 
 
-def _accuracy(found: list[tuple[Any, float, float | None]], source: str) -> Figure:
-    return share([Item(key, float(given == truth)) for key, truth, given in found if given is not None], source)
+def _accuracy(found: list[tuple[Any, float, float | None]], source: str) -> Estimate:
+    return share([Observation(key, float(given == truth)) for key, truth, given in found if given is not None], source)
 
 
 def _curve(rows: Rows, wanted: LabelsConfig) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import comb
 from typing import Any
 
-from rl.recipe.intervals import Figure, Item, difference, mean, share
+from core.statistics import Estimate, Observation, difference, mean, share
 from rl.recipe.record_files import Row, Rows, theorem
 
 Chains = dict[Any, list[Row]]  # of each theorem, in the order of their numbers
@@ -72,14 +72,14 @@ def tokens_by(chains: Chains, number: int) -> float:
     return sum(spent) / len(spent) if spent else 0.0
 
 
-def independent(chains: Chains, k: float) -> list[Item] | None:
+def independent(chains: Chains, k: float) -> list[Observation] | None:
     """`best_of_k` of each theorem's first-round samples; None where a theorem has fewer than k."""
     if any(k > len(own) for own in chains.values()):
         return None
     firsts = {
         key: [(row["self_score"], row["truth"]) for row in (at(one, 1) for one in own)] for key, own in chains.items()
     }
-    return [Item(key, best_of_k(samples, k)) for key, samples in firsts.items()]
+    return [Observation(key, best_of_k(samples, k)) for key, samples in firsts.items()]
 
 
 def best_of_k(samples: Sequence[tuple[float | None, float]], k: float) -> float:
@@ -99,12 +99,12 @@ def best_of_k(samples: Sequence[tuple[float | None, float]], k: float) -> float:
     return value if low == k else value + (k - low) * (_chance(ranked, low + 1) - value)
 
 
-def _passes(chains: Chains, number: int) -> list[Item]:
-    return [Item(key, float(at(chain, number)["truth"] == 1)) for key, own in chains.items() for chain in own]
+def _passes(chains: Chains, number: int) -> list[Observation]:
+    return [Observation(key, float(at(chain, number)["truth"] == 1)) for key, own in chains.items() for chain in own]
 
 
-def _bests(chains: Chains, number: int) -> list[Item]:
-    return [Item(key, best(own, number)) for key, own in chains.items()]
+def _bests(chains: Chains, number: int) -> list[Observation]:
+    return [Observation(key, best(own, number)) for key, own in chains.items()]
 
 
 def _chance(ranked: Sequence[tuple[float | None, float]], k: int) -> float:
@@ -117,6 +117,6 @@ def _self_score(proof: Row) -> float:
     return -1.0 if proof["self_score"] is None else proof["self_score"]
 
 
-def _without_spread_as_share(items: list[Item], source: str) -> Figure:
+def _without_spread_as_share(items: list[Observation], source: str) -> Estimate:
     """Chances that are all 0 or all 1 have Wilson's interval."""
     return (share if {item.value for item in items} in ({0.0}, {1.0}) else mean)(items, source)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.statistics import Estimate, difference
 from rl.recipe.config import CotrainConfig
 from rl.recipe.curves import curves, over_optimization, training_cost, written_tokens
 from rl.recipe.figures import MAIN, Figures, Items, figures_of, items_of
-from rl.recipe.intervals import Figure, difference
 from rl.recipe.labels import label_figures
 from rl.recipe.plan import Label, Measure, Select, Step, Train, plan
 from rl.recipe.record_files import Row, Rows, read_choice, read_object, read_rows
@@ -61,7 +61,7 @@ class Summary:
     choices: dict[str, Row] = field(default_factory=dict)
     since_base: dict[str, Differences] = field(default_factory=dict)
     since_before: dict[str, Differences] = field(default_factory=dict)
-    to_specialist: dict[int, dict[str, dict[str, Figure]]] = field(default_factory=dict)
+    to_specialist: dict[int, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
     r_meta: Differences = field(default_factory=dict)
 
     def iterations(self) -> list[str]:
@@ -162,10 +162,10 @@ def _difference(records: Records, model: str, other: str, name: str, only: str |
     return {key: difference(ours.items[key], theirs.items[key], source) for key in wanted}
 
 
-def _to_specialist(records: Records, models: Sequence[str], number: int) -> dict[str, dict[str, Figure]]:
+def _to_specialist(records: Records, models: Sequence[str], number: int) -> dict[str, dict[str, Estimate]]:
     """Main figures by model and file, none where the model is the specialist itself."""
     own = specialists(number)
-    found: dict[str, dict[str, Figure]] = {}
+    found: dict[str, dict[str, Estimate]] = {}
     for model in models:
         found[model] = {}
         for name, role in ROLES.items():

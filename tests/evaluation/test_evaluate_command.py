@@ -37,7 +37,7 @@ def of(folder: str, kind: type) -> list[Any]:
 def table(lemmata: CommandLine, *runs: str) -> list[dict[str, Any]]:
     """The rows of a report on the runs."""
     lemmata.ok("evaluate", "report", f"run=[{','.join(runs)}]", "out=report", "plots=false")
-    return pq.read_table(lemmata.folder / "report" / "core.parquet").to_pylist()
+    return pq.read_table(lemmata.folder / "report" / "proofs.parquet").to_pylist()
 
 
 def test_attempts_of_two_models_with_one_judge(lemmata: CommandLine, served: Served) -> None:

@@ -49,7 +49,7 @@ def test_the_figures_of_the_released_proofs(lemmata: CommandLine) -> None:
     text = (lemmata.folder / "report" / "report.md").read_text()
     assert "| all | 84 | 72 | 65/72 | 0.903" in text
     assert "The 7 proofs accepted without full marks" in text
-    rows = pq.read_table(lemmata.folder / "report" / "core.parquet").to_pylist()
+    rows = pq.read_table(lemmata.folder / "report" / "proofs.parquet").to_pylist()
     assert len(rows) == 84
     assert sum(row["human_points"] for row in rows) == 584
     assert {row["verifier_score"] for row in rows} == {None}  # the imported mean is another grader's

@@ -18,7 +18,7 @@ from explorer.index import LogIndex
 from explorer.label_queue import analysis_queue, proof_queue
 from explorer.labels import (
     Judgment,
-    cohens_kappa,
+    agreement,
     labeled_analyses,
     labeled_proofs,
     scores_by_author,
@@ -139,16 +139,9 @@ def test_analyses_whose_reviews_differ_come_first(tmp_path: Path) -> None:
     assert [(item.row.id, item.why) for item in queue] == [("a", "its reviews differ"), ("b", "not labeled yet")]
 
 
-def test_kappa_is_cohens() -> None:
-    # Cohen's example has 20, 5, 10 and 15 items: observed 0.7, expected 0.5.
-    pairs = [(1.0, 1.0)] * 20 + [(1.0, 0.0)] * 5 + [(0.0, 1.0)] * 10 + [(0.0, 0.0)] * 15
-    first, second = ({str(n): pair[side] for n, pair in enumerate(pairs)} for side in (0, 1))
-    kappa, common = cohens_kappa(first, {**second, "another": 1.0})
-    assert kappa == pytest.approx(0.4)
-    assert common == 50
-    assert cohens_kappa({"a": 1.0}, {"b": 1.0}) == (None, 0)
-    assert cohens_kappa({"a": 1.0}, {"a": 1.0}) == (None, 1)
-    assert cohens_kappa({"a": 1.0, "b": 0.0}, {"a": 0.0, "b": 1.0})[0] == pytest.approx(-1.0)
+def test_agreement_is_over_what_both_labeled() -> None:
+    assert agreement({"a": 1.0, "b": 0.0, "c": 1.0}, {"a": 1.0, "b": 0.0, "d": 0.0}) == (1.0, 2)
+    assert agreement({"a": 1.0}, {"b": 1.0}) == (None, 0)
 
 
 def test_exports_are_tables_that_training_reads(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_report_of_a_run(run: Path, lemmata: CommandLine) -> None:
     assert f"{100 * right / len(records):.1f} [" in passed
     made = json.loads((run / "report/figures.json").read_text())["runs"][0]
     figure = made["models"]["base"]["prover.jsonl"]["pass@1"]
-    assert (figure["value"], figure["items"]) == (right / len(records), len(records))
+    assert (figure["value"], figure["n"]) == (right / len(records), len(records))
     assert figure["source"] == "steps/measure-base/prover.jsonl"
     text = (run / "report/report.md").read_text()
     for heading in ("Gains by iteration", "Refinement", "Labels", "Over-optimization", "Cost", "R_meta"):

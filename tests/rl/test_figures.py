@@ -1,8 +1,6 @@
-"""Figures of co-training against numbers worked out by hand, and intervals against what they promise."""
+"""Figures of co-training against numbers worked out by hand."""
 
 from itertools import combinations
-from math import isclose, sqrt
-from random import Random
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from hypothesis import strategies as st
 from rl.recipe.config import LabelsConfig
 from rl.recipe.curves import curves, over_optimization, training_cost
 from rl.recipe.figures import figures_of
-from rl.recipe.intervals import Item, difference, mean, share, wilson
 from rl.recipe.labels import label_figures
 from rl.recipe.record_files import Rows
 from rl.recipe.refinement import best_of_k, refinement_figures
@@ -29,75 +26,6 @@ def at(seed: int, **fields: Any) -> dict[str, Any]:
 
 def proof(truth: float, own: float | None, tokens: int = 10) -> dict[str, Any]:
     return {"truth": truth, "self_score": own, "format": own is not None, "tokens": tokens}
-
-
-@given(st.integers(1, 500), st.data())
-def test_wilson_bounds_solve_the_score_equation(count: int, data: st.DataObject) -> None:
-    # The bounds are where the share is z standard errors of the bound away (Wilson 1927).
-    successes = data.draw(st.integers(0, count))
-    share_found, z = successes / count, 1.959963984540054
-    for bound in wilson(successes, count):
-        if 1e-9 < bound < 1 - 1e-9:
-            assert isclose(abs(share_found - bound), z * sqrt(bound * (1 - bound) / count), rel_tol=1e-6, abs_tol=1e-9)
-    low, high = wilson(successes, count)
-    assert 0 <= low <= share_found <= high <= 1
-
-
-def test_wilson_of_a_known_example() -> None:
-    # 15 of 20: 0.531 to 0.888 (Newcombe 1998, method 3, gives the same formula).
-    low, high = wilson(15, 20)
-    assert (round(low, 3), round(high, 3)) == (0.531, 0.888)
-    with pytest.raises(ValueError, match="nothing"):
-        wilson(0, 0)
-
-
-def test_items_of_one_theorem_are_not_independent() -> None:
-    once = share([Item(n, float(n % 2)) for n in range(20)], "s")
-    repeated = share([Item(n, float(n % 2)) for n in range(20) for _ in range(50)], "s")
-    assert (once.method, repeated.method) == ("wilson", "bootstrap")
-    assert once.low is not None
-    assert once.high is not None
-    assert repeated.low is not None
-    assert repeated.high is not None
-    # A thousand answers to twenty theorems say no more than twenty answers, up to the two methods' difference.
-    assert abs((repeated.high - repeated.low) - (once.high - once.low)) < 0.08
-    assert (repeated.items, repeated.clusters, repeated.value) == (1000, 20, 0.5)
-
-
-def test_a_share_of_none_is_no_certainty() -> None:
-    found = share([Item(n, 0.0) for n in range(10) for _ in range(4)], "s")
-    assert (found.value, found.low) == (0.0, 0.0)
-    assert found.high == wilson(0, 10)[1]
-    assert mean([Item(n, 0.5) for n in range(10)], "s").low is None
-    assert mean([], "s").value is None
-
-
-def test_the_bootstrap_is_the_same_every_time_and_by_its_seed() -> None:
-    chance = Random(1)
-    items = [Item(n, chance.random()) for n in range(30) for _ in range(3)]
-    assert mean(items, "s") == mean(items, "s")
-    assert mean(items, "s", seed=1).low != mean(items, "s", seed=2).low
-
-
-def test_the_bootstrap_interval_of_a_mean_is_the_normal_one() -> None:
-    chance = Random(2)
-    values = [chance.gauss(0, 1) for _ in range(400)]
-    found = mean([Item(n, value) for n, value in enumerate(values)], "s")
-    assert found.low is not None
-    assert found.high is not None
-    assert abs((found.high - found.low) - 2 * 1.96 / 20) < 0.03
-
-
-def test_differences_are_paired() -> None:
-    chance = Random(3)
-    before = [Item(n, chance.gauss(0, 5)) for n in range(50)]
-    after = [Item(item.cluster, item.value + 1 + chance.gauss(0, 0.01)) for item in reversed(before)]
-    found = difference(after, [*before, Item("theirs alone", 99.0)], "s")
-    assert found.low is not None
-    assert found.high is not None
-    assert 0.98 < found.low < 1 < found.high < 1.02  # spread between theorems (5) falls out
-    assert found.clusters == 50
-    assert difference(before, [Item("other", 1.0)], "s").value is None
 
 
 def test_the_prover() -> None:
@@ -117,8 +45,8 @@ def test_the_prover() -> None:
     assert value["format"] == 4 / 5
     assert value["mean_truth"] == pytest.approx(0.4)
     assert value["self_score_accuracy"] == 2 / 5
-    assert (value["honesty_gap"], found["honesty_gap"].items) == (1 / 4, 4)
-    assert (found["pass@1"].items, found["pass@1"].clusters, found["pass@1"].source) == (5, 3, "file.jsonl")
+    assert (value["honesty_gap"], found["honesty_gap"].n) == (1 / 4, 4)
+    assert (found["pass@1"].n, found["pass@1"].clusters, found["pass@1"].source) == (5, 3, "file.jsonl")
 
 
 def test_the_verifier() -> None:
@@ -137,8 +65,8 @@ def test_the_verifier() -> None:
     value = {name: figure.value for name, figure in found.items()}
     assert value["accuracy"] == 5 / 8
     assert (value["precision"], value["recall"]) == (3 / 4, 3 / 4)
-    assert (value["precision_all"], found["precision_all"].items) == (1.0, 1)
-    assert (value["recall_all"], found["recall_all"].items) == (0.5, 2)
+    assert (value["precision_all"], found["precision_all"].n) == (1.0, 1)
+    assert (value["recall_all"], found["recall_all"].n) == (0.5, 2)
     assert value["mean_absolute_error"] == pytest.approx(1.5 / 7)
     assert value["quality"] == pytest.approx(5.5 / 8)
     assert (value["unreadable"], value["baseline"]) == (1 / 8, 1 / 2)

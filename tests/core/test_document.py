@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.document import Figure, Heading, Table, Text, Verbatim, html, markdown
+from core.document import Figure, Heading, Table, Text, Verbatim, html, markdown
 
 TRAP = "</pre><script>alert(1)</script> [x](javascript:y) ![i](z) | `c` **b** $\\frac12$ \n# no &amp; <!-- -->"
 
