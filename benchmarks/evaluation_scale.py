@@ -32,9 +32,9 @@ from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
 from prover.role import Prover
-from refine.assess import Judge, JudgeConfig
+from refine.assess import Assessor, AssessorConfig
 from refine.config import RefineConfig
-from refine.loop import Loop
+from refine.loop import ProofLoop
 from refine.schedule import run_problems
 from verifier.aggregate import AggregateConfig
 from verifier.role import Verifier
@@ -80,8 +80,8 @@ async def contest(run: Run, config: RefineConfig, options: argparse.Namespace, m
     guard, sampling, templates = Guard(BudgetConfig()), Sampling(), Templates.load()
     scripted = Scripted(options.proof_words, options.analysis_words)
     policy = Throttle(scripted, options.concurrency, guard, meters)
-    judge = Judge(Verifier(policy, templates, sampling), MetaVerifier(policy, templates, sampling), config.judge)
-    loop = Loop(Prover(policy, templates, sampling), judge, config, 0)
+    judge = Assessor(Verifier(policy, templates, sampling), MetaVerifier(policy, templates, sampling), config.judge)
+    loop = ProofLoop(Prover(policy, templates, sampling), judge, config, 0)
 
     async def work(problem: Problem) -> None:
         with closing(run.log(problem)) as log:
@@ -110,7 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.out or Path(tempfile.mkdtemp(prefix="contest-scale-"))
     aggregate = AggregateConfig(use_reviews="ignore", min_verdicts=options.analyses)
-    judge = JudgeConfig(analyses=options.analyses, reviews=0, aggregate=aggregate)
+    judge = AssessorConfig(analyses=options.analyses, reviews=0, aggregate=aggregate)
     config = RefineConfig(proofs=options.proofs, top=64, pairs=8, rounds=options.rounds, judge=judge)
     print(f"before: {peak_mib():.0f} MiB", flush=True)
     meters, started = Meters(), time.perf_counter()

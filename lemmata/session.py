@@ -23,7 +23,7 @@ from policy.guard import BudgetConfig, Guard
 from policy.meters import Meters
 from policy.recorder import Recorder
 from prover.role import Prover
-from refine.assess import Judge, JudgeConfig
+from refine.assess import Assessor, AssessorConfig
 from refine.schedule import T, Work, run_problems
 from verifier.role import Verifier
 
@@ -86,11 +86,11 @@ class Session:
         """The prover of this run."""
         return Prover(self.policies.of("prover"), self.templates, self.policies.roles["prover"].sampling)
 
-    def judge(self, config: JudgeConfig) -> Judge:
+    def judge(self, config: AssessorConfig) -> Assessor:
         """Verifier and meta-verifier of this run."""
         verifier = Verifier(self.policies.of("verifier"), self.templates, self.policies.roles["verifier"].sampling)
         sampling = self.policies.roles["meta_verifier"].sampling
-        return Judge(verifier, MetaVerifier(self.policies.of("meta_verifier"), self.templates, sampling), config)
+        return Assessor(verifier, MetaVerifier(self.policies.of("meta_verifier"), self.templates, sampling), config)
 
     def recorder(self, problem: Problem, log: ProblemLog) -> Recorder:
         """Asks and records for one problem."""

@@ -14,7 +14,7 @@ from verifier.role import Verifier
 
 
 @settings(frozen=True, config=STRICT)
-class JudgeConfig:
+class AssessorConfig:
     """``analyses`` of each proof, ``reviews`` of each analysis; ``review``: those that report issues, or all."""
 
     analyses: Count = 4
@@ -45,12 +45,12 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Assessor:
     """Verifier and meta-verifier together."""
 
     verifier: Verifier
     meta_verifier: MetaVerifier
-    config: JudgeConfig
+    config: AssessorConfig
 
     async def assess(self, recorder: Recorder, proof: Proof) -> Assessed:
         """Judge one proof. An answer that holds no proof gets no analyses and no score."""

@@ -4,7 +4,7 @@ from dataclasses import field
 from typing import Literal
 
 from core.config import STRICT, Positive, settings
-from refine.assess import JudgeConfig
+from refine.assess import AssessorConfig
 from refine.select import Rule
 
 
@@ -22,7 +22,7 @@ class RefineConfig:
     pairs: Positive = 2
     rounds: Positive = 3
     select: Rule = "mean"
-    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    judge: AssessorConfig = field(default_factory=AssessorConfig)
 
     def __post_init__(self) -> None:
         if self.strategy == "search" and not self.judge.analyses:

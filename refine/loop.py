@@ -7,7 +7,7 @@ from core.records import Selection
 from core.store import now
 from policy.recorder import Recorder
 from prover.role import Prover
-from refine.assess import Judge, Outcome
+from refine.assess import Assessor, Outcome
 from refine.config import RefineConfig
 from refine.search import search
 from refine.select import select
@@ -15,11 +15,11 @@ from refine.sequential import sequential
 
 
 @dataclass(frozen=True)
-class Loop:
+class ProofLoop:
     """The proof loop with its roles and settings."""
 
     prover: Prover
-    judge: Judge
+    judge: Assessor
     config: RefineConfig
     seed: int
 

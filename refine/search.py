@@ -8,13 +8,13 @@ from core.sections import answer_part
 from policy.interface import gather_all
 from policy.recorder import Recorder
 from prover.role import Prover
-from refine.assess import Assessed, Judge, Outcome
+from refine.assess import Assessed, Assessor, Outcome
 from refine.config import RefineConfig
 from refine.pool import Pair, merge_identical, pairings, ranked
 from verifier.aggregate import is_accepted
 
 
-async def search(recorder: Recorder, prover: Prover, judge: Judge, config: RefineConfig, seed: int) -> Outcome:
+async def search(recorder: Recorder, prover: Prover, judge: Assessor, config: RefineConfig, seed: int) -> Outcome:
     """The whole pool after the last round, in a fixed order, identical proofs merged.
 
     Each round refines the ``config.top`` best proofs once with each of ``config.pairs`` of their analyses. Stops before
@@ -41,14 +41,14 @@ async def search(recorder: Recorder, prover: Prover, judge: Judge, config: Refin
     return Outcome(merge_identical(pool, aggregate), rounds)
 
 
-async def _fresh(recorder: Recorder, prover: Prover, judge: Judge, count: int, number: int) -> list[Assessed]:
+async def _fresh(recorder: Recorder, prover: Prover, judge: Assessor, count: int, number: int) -> list[Assessed]:
     async def assess(proof: Proof) -> Assessed:
         return await judge.assess(recorder, proof)
 
     return await prover.prove(recorder, assess, indices=range(count), round=number)
 
 
-async def _refine(recorder: Recorder, prover: Prover, judge: Judge, pair: Pair, number: int) -> Sequence[Assessed]:
+async def _refine(recorder: Recorder, prover: Prover, judge: Assessor, pair: Pair, number: int) -> Sequence[Assessed]:
     proof, analysis = recorder.log.get(pair[0]), recorder.log.get(pair[1])
     assert isinstance(proof, Proof)
     assert isinstance(analysis, Analysis)

@@ -3,11 +3,11 @@
 from core.records import Proof
 from policy.recorder import Recorder
 from prover.role import Prover
-from refine.assess import Assessed, Judge, Outcome
+from refine.assess import Assessed, Assessor, Outcome
 from refine.config import RefineConfig
 
 
-async def sequential(recorder: Recorder, prover: Prover, judge: Judge, config: RefineConfig) -> Outcome:
+async def sequential(recorder: Recorder, prover: Prover, judge: Assessor, config: RefineConfig) -> Outcome:
     """The last proof of each of ``config.proofs`` independent chains, in a fixed order.
 
     Needs no verifier: the self-evaluation is the feedback. With analyses set, the last proof of each chain is judged.

@@ -20,9 +20,9 @@ from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
 from prover.role import Prover
-from refine.assess import Judge
+from refine.assess import Assessor
 from refine.config import RefineConfig
-from refine.loop import Loop
+from refine.loop import ProofLoop
 from tests.fake_server import META_PHRASE, PHRASE, answer_text, role_of
 from verifier.role import Verifier
 
@@ -128,11 +128,11 @@ def open_recorder(folder: Path, seed: int = 0, problem: Problem = PROBLEM) -> Re
     return Recorder(problem, log, seed, Meters())
 
 
-def loop_of(policy: Policy, config: RefineConfig, seed: int = 0) -> Loop:
+def loop_of(policy: Policy, config: RefineConfig, seed: int = 0) -> ProofLoop:
     """The proof loop with one policy in all three roles."""
     sampling = Sampling()
-    judge = Judge(Verifier(policy, TEMPLATES, sampling), MetaVerifier(policy, TEMPLATES, sampling), config.judge)
-    return Loop(Prover(policy, TEMPLATES, sampling), judge, config, seed)
+    judge = Assessor(Verifier(policy, TEMPLATES, sampling), MetaVerifier(policy, TEMPLATES, sampling), config.judge)
+    return ProofLoop(Prover(policy, TEMPLATES, sampling), judge, config, seed)
 
 
 def run_loop(policy: Policy, config: RefineConfig, folder: Path, seed: int = 0) -> tuple[Selection, list[Record]]:

@@ -30,7 +30,7 @@ from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
 from refine.config import RefineConfig
-from refine.loop import Loop, selection_id
+from refine.loop import ProofLoop, selection_id
 
 GROWS = frozenset(["attempts", "entrants", "grading.samples", "answers", "exact", "control.problems"])
 
@@ -178,7 +178,7 @@ class _Work:
 
     async def _attempt(self, session: Session, recorder: Recorder) -> None:
         done, log = selection_id(recorder.problem.id), recorder.log
-        loop = Loop(session.prover, session.judge(self.refine.judge), self.refine, session.config["seed"])
+        loop = ProofLoop(session.prover, session.judge(self.refine.judge), self.refine, session.config["seed"])
         selection = log.get(done) if done in log else await loop.run(recorder)
         assert isinstance(selection, Selection)
         session.meters.accepted += selection.accepted

@@ -16,7 +16,7 @@ from lemmata.report import report
 from lemmata.session import Session, open_session
 from lemmata.trace import trace
 from refine.config import RefineConfig
-from refine.loop import Loop, selection_id
+from refine.loop import ProofLoop, selection_id
 
 
 @settings(frozen=True, config=STRICT)
@@ -53,7 +53,7 @@ def refine_command(config: dict[str, Any]) -> int:
     settings = read_config(RefineConfig, config["refine"], "refine")
     problems = with_warning(problems_of(config), config, "refine")
     with open_session("refine", config) as session:
-        loop = Loop(session.prover, session.judge(settings.judge), settings, config["seed"])
+        loop = ProofLoop(session.prover, session.judge(settings.judge), settings, config["seed"])
 
         async def work(problem: Problem) -> None:
             with closing(session.run.log(problem)) as log:

@@ -15,7 +15,7 @@ from lemmata.report import report
 from lemmata.session import Session, open_session
 from policy.interface import gather_all
 from policy.recorder import Recorder
-from refine.assess import Judge, JudgeConfig
+from refine.assess import Assessor, AssessorConfig
 from verifier.aggregate import is_accepted
 from verifier.autolabel import LabelConfig, auto_label
 
@@ -38,7 +38,7 @@ def verify_command(config: dict[str, Any]) -> int:
 
 def review_command(config: dict[str, Any]) -> int:
     """Reviews of the analyses that the source holds."""
-    source, settings = read_part(SourceConfig, config), read_config(JudgeConfig, config["judge"], "judge")
+    source, settings = read_part(SourceConfig, config), read_config(AssessorConfig, config["judge"], "judge")
     if not settings.reviews:
         raise LemmataError("judge.reviews must be at least 1.")
     with open_session("review", config) as session:
@@ -66,7 +66,7 @@ def label_command(config: dict[str, Any]) -> int:
         return _judge_all(session, source, label, _is_no_auto_label)
 
 
-async def _label(judge: Judge, recorder: Recorder, proof: Proof, config: LabelConfig, name: str) -> Label:
+async def _label(judge: Assessor, recorder: Recorder, proof: Proof, config: LabelConfig, name: str) -> Label:
     assessed = await judge.assess(recorder, proof)
     found = auto_label(assessed.judged, config)
     return Label(
@@ -86,8 +86,8 @@ def _is_no_auto_label(record: Record) -> bool:
     return isinstance(record, Proof) or (isinstance(record, Label) and record.grader != "auto")
 
 
-def _judge_settings(config: dict[str, Any]) -> JudgeConfig:
-    settings = read_config(JudgeConfig, config["judge"], "judge")
+def _judge_settings(config: dict[str, Any]) -> AssessorConfig:
+    settings = read_config(AssessorConfig, config["judge"], "judge")
     if not settings.analyses:
         raise LemmataError("judge.analyses must be at least 1.")
     return settings
