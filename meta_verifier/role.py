@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from core.questions import about_analysis
 from core.records import Analysis, Proof, Review
-from core.sections import answer_part
 from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
 from policy.judgment import read_judgment
@@ -27,14 +27,14 @@ class MetaVerifier:
         self, recorder: Recorder, then: Then[Review, T], *, proof: Proof, analysis: Analysis, indices: Sequence[int]
     ) -> list[T]:
         """Independent reviews number ``indices`` of one analysis; ``then`` runs on each as soon as it is written."""
-        body, judged = proof.body or "", answer_part(analysis.text) or ""
+        question = about_analysis(self.templates, recorder.problem.statement, proof.body or "", analysis.text)
         call = Call(
             policy=self.policy,
-            prompt=user_prompt(self.templates.meta_verification(recorder.problem.statement, body, judged)),
+            prompt=user_prompt(question.prompt),
             template=self.templates.identity("meta_verification"),
             sampling=self.sampling,
             kind=Review,
-            build=partial(build_review, analysis_id=analysis.id, quoted=f"{body}\n{judged}"),
+            build=partial(build_review, analysis_id=analysis.id, quoted=question.quoted),
             parents=(analysis.id,),
             round=analysis.round,
             indices=indices,

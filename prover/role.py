@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.records import Proof
-from core.rubric import Verdict
-from core.sections import self_score, split_proof
 from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
-from policy.loops import find_loop
 from policy.recorder import Call, Recorder, Then
+from prover.attempt import read_attempt
 
 T = TypeVar("T")
 
@@ -70,14 +68,5 @@ def build_proof(common: dict[str, Any], completion: Completion) -> Proof:
 
     A truncated answer is no proof, whatever it holds.
     """
-    sections = split_proof(completion.text)
-    faults = list(sections.faults)
-    verdict = self_score(sections)
-    if sections.self_evaluation is not None and not isinstance(verdict, Verdict):
-        faults.append(f"self-evaluation: {verdict.reason}")
-    if completion.finish_reason == "length":
-        faults.append("truncated at the token limit")
-    if loop := find_loop(completion.text):
-        faults.append(f"degenerate: the last {loop.period} characters repeat {loop.repeats} times")
-    score = verdict.score if isinstance(verdict, Verdict) and completion.finish_reason != "length" else None
-    return Proof(**common, self_score=score, faults=tuple(faults))
+    attempt = read_attempt(completion.text, truncated=completion.finish_reason == "length")
+    return Proof(**common, self_score=attempt.self_score, faults=attempt.faults)

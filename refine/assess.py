@@ -1,14 +1,14 @@
-"""Has one proof judged: n analyses, m reviews of each, and what they say together."""
+"""Assessment of one proof: n analyses, m reviews of each, and their tally."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from core.config import STRICT, Count, settings
 from core.records import Analysis, Proof, Review
 from meta_verifier.role import MetaVerifier
 from policy.recorder import Recorder
+from refine.transitions import Reviewed, needs_review
 from verifier.aggregate import AggregateConfig, Judged, Tally, tally
 from verifier.role import Verifier
 
@@ -19,13 +19,13 @@ class AssessorConfig:
 
     analyses: Count = 4
     reviews: Count = 1
-    review: Literal["issues", "all"] = "issues"
+    review: Reviewed = "issues"
     aggregate: AggregateConfig = field(default_factory=AggregateConfig)
 
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """A proof as search and selection see it. Texts stay in the log; ``text_digest`` tells identical proofs."""
+    """A proof as search and selection see it: texts stay in the log, identical ones have one ``text_digest``."""
 
     proof_id: str
     text_digest: str | None
@@ -38,7 +38,7 @@ class Assessed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a strategy leaves to choose from, and after how many rounds."""
+    """The result of a strategy: the proofs to choose from, after so many ``rounds``."""
 
     pool: Sequence[Assessed]
     rounds: int
@@ -53,7 +53,7 @@ class Assessor:
     config: AssessorConfig
 
     async def assess(self, recorder: Recorder, proof: Proof) -> Assessed:
-        """Judge one proof. An answer that holds no proof gets no analyses and no score."""
+        """The assessment of ``proof``. An answer that holds no proof gets no analyses and no score."""
         judged: Sequence[Judged] = ()
         body = proof.body
         if body is not None and self.config.analyses:
@@ -73,9 +73,8 @@ class Assessor:
         )
 
     async def review(self, recorder: Recorder, proof: Proof, analysis: Analysis) -> Judged:
-        """Have one analysis reviewed, if the settings ask for it and it has a verdict to review."""
-        wanted = analysis.score is not None and (self.config.review == "all" or analysis.score < 1.0)
-        if not wanted or not self.config.reviews:
+        """An analysis with the scores of its reviews; without any where `needs_review` or the settings ask for none."""
+        if not self.config.reviews or not needs_review(analysis.score, self.config.review):
             return Judged(analysis.id, analysis.score)
         scores = await self.meta_verifier.review(
             recorder, _score, proof=proof, analysis=analysis, indices=range(self.config.reviews)

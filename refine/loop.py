@@ -19,21 +19,21 @@ class ProofLoop:
     """The proof loop with its roles and settings."""
 
     prover: Prover
-    judge: Assessor
+    assessor: Assessor
     config: RefineConfig
     seed: int
 
     async def run(self, recorder: Recorder) -> Selection:
         """Prove, verify, refine and select; the selection is the last record of the problem."""
         if self.config.strategy == "search":
-            outcome = await search(recorder, self.prover, self.judge, self.config, self.seed)
+            outcome = await search(recorder, self.prover, self.assessor, self.config, self.seed)
         else:
-            outcome = await sequential(recorder, self.prover, self.judge, self.config)
+            outcome = await sequential(recorder, self.prover, self.assessor, self.config)
         return self._conclude(recorder, outcome)
 
     def _conclude(self, recorder: Recorder, outcome: Outcome) -> Selection:
         """Write down the choice."""
-        choice = select(outcome.pool, self.config.select, self.judge.config.aggregate)
+        choice = select(outcome.pool, self.config.select, self.assessor.config.aggregate)
         chosen = choice.chosen
         selection = Selection(
             id=selection_id(recorder.problem.id),

@@ -1,7 +1,5 @@
 """Pool search: many proofs, many analyses of each, refinement of the best by their critiques, over rounds."""
 
-from collections.abc import Sequence
-
 from core.ids import derive_seed
 from core.records import Analysis, Proof
 from core.sections import answer_part
@@ -14,16 +12,16 @@ from refine.pool import Pair, merge_identical, pairings, ranked
 from verifier.aggregate import is_accepted
 
 
-async def search(recorder: Recorder, prover: Prover, judge: Assessor, config: RefineConfig, seed: int) -> Outcome:
+async def search(recorder: Recorder, prover: Prover, assessor: Assessor, config: RefineConfig, seed: int) -> Outcome:
     """The whole pool after the last round, in a fixed order, identical proofs merged.
 
     Each round refines the ``config.top`` best proofs once with each of ``config.pairs`` of their analyses. Stops before
     ``config.rounds`` only when a proof is accepted. Analyses of a proof start as soon as it is written; a round ends
     when all its proofs are judged, so that the choice does not depend on which answer came first.
     """
-    aggregate = judge.config.aggregate
+    aggregate = assessor.config.aggregate
     used: set[Pair] = set()
-    pool = await _fresh(recorder, prover, judge, config.proofs, 0)
+    pool = await _fresh(recorder, prover, assessor, config.proofs, 0)
     rounds = 1
     for number in range(1, config.rounds):
         merged = merge_identical(pool, aggregate)
@@ -33,28 +31,28 @@ async def search(recorder: Recorder, prover: Prover, judge: Assessor, config: Re
         draw = derive_seed(seed, recorder.problem.id, "pairings", number)
         pairs = pairings(ranked(merged)[: config.top], config.pairs, used, aggregate.confirm_at, draw)
         used.update(pairs)
-        refined = await gather_all(_refine(recorder, prover, judge, pair, number) for pair in pairs)
+        refined = await gather_all(_refine(recorder, prover, assessor, pair, number) for pair in pairs)
         pool += [entry for part in refined for entry in part]
         if not pairs:
             # Nothing to refine: no proof, or no analysis that can be read.
-            pool += await _fresh(recorder, prover, judge, config.proofs, number)
+            pool += await _fresh(recorder, prover, assessor, config.proofs, number)
     return Outcome(merge_identical(pool, aggregate), rounds)
 
 
-async def _fresh(recorder: Recorder, prover: Prover, judge: Assessor, count: int, number: int) -> list[Assessed]:
+async def _fresh(recorder: Recorder, prover: Prover, assessor: Assessor, count: int, number: int) -> list[Assessed]:
     async def assess(proof: Proof) -> Assessed:
-        return await judge.assess(recorder, proof)
+        return await assessor.assess(recorder, proof)
 
     return await prover.prove(recorder, assess, indices=range(count), round=number)
 
 
-async def _refine(recorder: Recorder, prover: Prover, judge: Assessor, pair: Pair, number: int) -> Sequence[Assessed]:
+async def _refine(recorder: Recorder, prover: Prover, assessor: Assessor, pair: Pair, number: int) -> list[Assessed]:
     proof, analysis = recorder.log.get(pair[0]), recorder.log.get(pair[1])
     assert isinstance(proof, Proof)
     assert isinstance(analysis, Analysis)
 
     async def assess(refined: Proof) -> Assessed:
-        return await judge.assess(recorder, refined)
+        return await assessor.assess(recorder, refined)
 
     critique = (analysis.id, answer_part(analysis.text) or "")
     return await prover.refine(recorder, assess, proof=proof, analyses=[critique], round=number)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from core.questions import about_proof
 from core.records import Analysis, Proof
 from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
@@ -29,14 +30,14 @@ class Verifier:
 
         The proof must have a body: what is no proof is not sent to a judge.
         """
-        body = proof.body or ""
+        question = about_proof(self.templates, recorder.problem.statement, proof.body or "")
         call = Call(
             policy=self.policy,
-            prompt=user_prompt(self.templates.verification(recorder.problem.statement, body)),
+            prompt=user_prompt(question.prompt),
             template=self.templates.identity("proof_verification"),
             sampling=self.sampling,
             kind=Analysis,
-            build=partial(build_analysis, proof_id=proof.id, quoted=body),
+            build=partial(build_analysis, proof_id=proof.id, quoted=question.quoted),
             parents=(proof.id,),
             round=proof.round,
             indices=indices,
