@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
-from core.sections import split_proof
+from core.questions import about_analysis, about_proof
 from core.templates import Templates
 from lab import check
 from lab.analyses import analysis_quality
 from lab.items import Stream
 from lab.theorem import Theorem
+from prover.attempt import read_attempt
+from refine.transitions import needs_review
 from rl.judge import Judge
 from rl.recipe.config import LabelsConfig
-from rl.task import Answer, Example, Task
+from rl.task import Example, Task
 from rl.tasks.tables import Case
 from verifier.aggregate import Judged
 from verifier.autolabel import auto_label
@@ -50,13 +52,9 @@ def prove(prover: Judge, templates: Templates, wanted: Sequence[Theorem], sample
     return [
         Case(theorem.statement, body, theorem=theorem)
         for theorem, group in zip(wanted, answers, strict=True)
-        for body in dict.fromkeys(_body(answer) for answer in group)
+        for body in dict.fromkeys(read_attempt(answer.text, truncated=answer.truncated).body for answer in group)
         if body
     ]
-
-
-def _body(answer: Answer) -> str | None:
-    return None if answer.truncated else split_proof(answer.text).body
 
 
 def label_exactly(cases: Iterable[Case]) -> Iterator[Case]:
@@ -83,10 +81,11 @@ def balanced(cases: Sequence[Case], value: Callable[[Case], float | None], seed:
 
 def analyze(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> list[list[Examined]]:
     """``count`` analyses of each proof; what was cut off has no score."""
-    answers = verifier.ask([templates.verification(case.statement, case.proof) for case in cases], count)
+    questions = [about_proof(templates, case.statement, case.proof) for case in cases]
+    answers = verifier.ask([question.prompt for question in questions], count)
     return [
-        [Examined(answer.text, answer.score(case.proof)) for answer in group]
-        for case, group in zip(cases, answers, strict=True)
+        [Examined(answer.text, answer.score(question.quoted)) for answer in group]
+        for question, group in zip(questions, answers, strict=True)
     ]
 
 
@@ -94,21 +93,20 @@ def review(
     meta: Judge, templates: Templates, cases: Sequence[Case], analyses: Sequence[Sequence[Examined]], count: int
 ) -> list[list[Examined]]:
     """The analyses with ``count`` reviews of each that reports an issue."""
-    wanted = [
-        (case, one)
-        for case, group in zip(cases, analyses, strict=True)
+    questions = {
+        (place, one.text): about_analysis(templates, case.statement, case.proof, one.text)
+        for place, (case, group) in enumerate(zip(cases, analyses, strict=True))
         for one in group
-        if one.score is not None and one.score < 1
-    ]
-    prompts = [templates.meta_verification(case.statement, case.proof, one.text) for case, one in wanted]
-    answers = iter(meta.ask(prompts, count))
-    scores: dict[tuple[str, str, str], tuple[float | None, ...]] = {}
-    for case, one in wanted:
-        quoted = f"{case.proof}\n{one.text}"
-        scores[case.statement, case.proof, one.text] = tuple(answer.score(quoted) for answer in next(answers))
+        if needs_review(one.score)
+    }
+    answers = meta.ask([question.prompt for question in questions.values()], count)
+    scores = {
+        key: tuple(answer.score(question.quoted) for answer in group)
+        for (key, question), group in zip(questions.items(), answers, strict=True)
+    }
     return [
-        [replace(one, reviews=scores.get((case.statement, case.proof, one.text), ())) for one in group]
-        for case, group in zip(cases, analyses, strict=True)
+        [replace(one, reviews=scores.get((place, one.text), ())) for one in group]
+        for place, group in enumerate(analyses)
     ]
 
 
