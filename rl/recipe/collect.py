@@ -105,7 +105,7 @@ def review(
         for (key, question), group in zip(questions.items(), answers, strict=True)
     }
     return [
-        [replace(one, reviews=scores.get((place, one.text), ())) for one in group]
+        [replace(one, reviews=scores[place, one.text]) if needs_review(one.score) else one for one in group]
         for place, group in enumerate(analyses)
     ]
 
