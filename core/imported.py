@@ -65,9 +65,9 @@ def _labels(proof: Proof, released: ReleasedProof) -> Iterator[Label]:
         proof_id=proof.id,
         grader="human",
         author="DeepSeek-AI, as released",
-        score=released.human_points / released.full_marks,
+        score=released.human_points / released.max_points,
         points=released.human_points,
-        full_marks=released.full_marks,
+        max_points=released.max_points,
         created=now(),
     )
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from core.errors import LemmataError
 from core.sections import split_proof
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 IMPORTED = "imported"
 
 
@@ -115,12 +115,12 @@ class Review(Generated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grading(Generated):
-    """A judge's marks for one proof, ``points`` of ``full_marks``; None where they could not be read (``fault``)."""
+    """A judge's points for one proof, ``points`` of ``max_points``; None where they could not be read (``fault``)."""
 
     kind: ClassVar[str] = "grading"
     proof_id: str
     points: float | None
-    full_marks: float
+    max_points: float
     fault: str | None = None
 
 
@@ -144,7 +144,7 @@ class Refusal:
 class Label:
     """A judgment of a proof that is not an analysis of this run: by a person, an imported grader, or automatic.
 
-    ``score`` is on the scale 0..1; ``points`` of ``full_marks`` where the grader used points. An undecided automatic
+    ``score`` is on the scale 0..1; ``points`` of ``max_points`` where the grader used points. An undecided automatic
     label has score None and says so in ``reason``. With an ``analysis_id`` it judges that analysis of the proof (as a
     review does), not the proof.
     """
@@ -157,7 +157,7 @@ class Label:
     author: str
     score: float | None
     points: float | None = None
-    full_marks: float | None = None
+    max_points: float | None = None
     reason: str = ""
     created: str
     analysis_id: str | None = None

@@ -26,13 +26,13 @@ FULL_MARKS: Mapping[str, int] = {"IMO": 7, "PB": 7, "Putnam": 10, "CMO": 21}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasedProof:
-    """One released proof: ``automatic_mean`` of 64 verdicts (0..1), ``human_points`` out of ``full_marks``."""
+    """One released proof: ``automatic_mean`` of 64 verdicts (0..1), ``human_points`` out of ``max_points``."""
 
     problem: Problem
     proof: str
     automatic_mean: float
     human_points: float
-    full_marks: int
+    max_points: int
 
 
 def read_released(path: str | Path) -> Iterator[ReleasedProof]:
@@ -52,17 +52,17 @@ def _files(path: Path) -> list[Path]:
 
 def _released(row: Row) -> ReleasedProof:
     problem = problem_of(row, COLUMNS)
-    full_marks = _full_marks(row, problem.name)
+    max_points = _max_points(row, problem.name)
     return ReleasedProof(
         problem=problem,
         proof=required_text(row, COLUMNS, "proof"),
         automatic_mean=_number(row, AUTOMATIC, 1),
-        human_points=_number(row, HUMAN, full_marks),
-        full_marks=full_marks,
+        human_points=_number(row, HUMAN, max_points),
+        max_points=max_points,
     )
 
 
-def _full_marks(row: Row, name: str) -> int:
+def _max_points(row: Row, name: str) -> int:
     contest = CONTEST.match(name) or CONTEST.match(row.source)
     if contest is None:
         raise LemmataError(

@@ -22,7 +22,7 @@ PROOF_COLUMNS: list[tuple[str, pa.DataType]] = [
     ("perfect_verdicts", _COUNT), ("reviews", _COUNT), ("mean_review", _NUMBER),
     ("selected", pa.bool_()), ("accepted", pa.bool_()),
     ("automatic_mean", _NUMBER), ("auto_label", _NUMBER),
-    ("human_score", _NUMBER), ("human_points", _NUMBER), ("human_full_marks", _NUMBER),
+    ("human_score", _NUMBER), ("human_points", _NUMBER), ("human_max_points", _NUMBER),
 ]  # fmt: skip
 
 
@@ -99,5 +99,5 @@ def _labels(labels: Sequence[Label]) -> dict[str, Any]:
         "auto_label": auto.score if auto else None,
         "human_score": human.score if human else None,
         "human_points": human.points if human else None,
-        "human_full_marks": human.full_marks if human else None,
+        "human_max_points": human.max_points if human else None,
     }

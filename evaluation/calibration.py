@@ -18,7 +18,7 @@ class Bin:
     count: int
     predicted: float
     gold: float
-    full_marks: int
+    max_points: int
 
 
 def bins_of(pairs: Sequence[Pair]) -> list[Bin]:

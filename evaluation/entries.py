@@ -24,7 +24,7 @@ class Grade:
     score: float | None
     author: str
     points: float | None = None
-    full_marks: float | None = None
+    max_points: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ class _Collected:
             if (step := wrong_step(record)) is not None:
                 self.steps[record.proof_id] = step
             self.grades[record.proof_id][record.grader] = Grade(
-                record.score, record.author, record.points, record.full_marks
+                record.score, record.author, record.points, record.max_points
             )
 
     def entries(self, part: Part, aggregate: AggregateConfig) -> list[Entry]:
@@ -167,7 +167,7 @@ class _Collected:
 def judge_grade(gradings: list[Grading]) -> Grade:
     """The mean of the gradings that could be read; unscored without any."""
     points = [grading.points for grading in gradings if grading.points is not None]
-    full = gradings[0].full_marks
+    full = gradings[0].max_points
     mean = sum(points) / len(points) if points else None
     return Grade(None if mean is None else mean / full, gradings[0].model, mean, full)
 

@@ -20,10 +20,10 @@ _WHOLE = re.compile(r"[0-9]{1,3}")
 
 @settings(frozen=True, config=STRICT)
 class GradingConfig:
-    """``samples`` gradings of each final proof (0: none), each of 0 to ``full_marks`` points."""
+    """``samples`` gradings of each final proof (0: none), each of 0 to ``max_points`` points."""
 
     samples: Count = 0
-    full_marks: Positive = 7
+    max_points: Positive = 7
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Grader:
 
         call = Call(
             policy=self.policy,
-            prompt=grading_prompt(recorder.problem, body, self.config.full_marks),
+            prompt=grading_prompt(recorder.problem, body, self.config.max_points),
             template=identity(),
             sampling=self.sampling,
             kind=Grading,
-            build=partial(build_grading, proof_id=proof.id, full_marks=self.config.full_marks, quoted=body),
+            build=partial(build_grading, proof_id=proof.id, max_points=self.config.max_points, quoted=body),
             parents=(proof.id,),
             round=proof.round,
             indices=range(self.config.samples),
@@ -55,40 +55,40 @@ class Grader:
         return await recorder.ask(call, keep)
 
 
-def grading_prompt(problem: Problem, proof: str, full_marks: int) -> Prompt:
+def grading_prompt(problem: Problem, proof: str, max_points: int) -> Prompt:
     """The prompt for a grading; nothing in the texts of problem and proof can act on it."""
     values = {
         "statement": problem.statement,
         "reference": problem.reference or "(none)",
         "guidelines": problem.guidelines or "(none: mark by the general rules below)",
         "proof": proof,
-        "full": str(full_marks),
-        "almost": str(full_marks - 1),
+        "full": str(max_points),
+        "almost": str(max_points - 1),
     }
     return user_prompt(fill(_template(), values | {"fence": make_fence(*values.values())}))
 
 
 def build_grading(
-    common: dict[str, Any], completion: Completion, *, proof_id: str, full_marks: int, quoted: str
+    common: dict[str, Any], completion: Completion, *, proof_id: str, max_points: int, quoted: str
 ) -> Grading:
     """The record of a judge's answer about the proof ``quoted``."""
     points = (
         ParseFailure("truncated at the token limit")
         if completion.finish_reason == "length"
-        else parse_points(completion.text, full_marks, quoted=quoted)
+        else parse_points(completion.text, max_points, quoted=quoted)
     )
     failed = isinstance(points, ParseFailure)
     return Grading(
         **common,
         proof_id=proof_id,
         points=None if failed else float(points),
-        full_marks=float(full_marks),
+        max_points=float(max_points),
         fault=points.reason if failed else None,
     )
 
 
-def parse_points(text: str, full_marks: int, *, quoted: str = "") -> int | ParseFailure:
-    """The points of a judge's answer: its last verdict binds, and anything but 0, 1, ..., ``full_marks`` is a failure.
+def parse_points(text: str, max_points: int, *, quoted: str = "") -> int | ParseFailure:
+    """The points of a judge's answer: its last verdict binds, and anything but 0, 1, ..., ``max_points`` is a failure.
 
     ``quoted`` is the marked text. Points above 0 that may be a mere quotation of it are nobody's verdict, as in
     ``core.rubric.parse_verdict``.
@@ -97,8 +97,8 @@ def parse_points(text: str, full_marks: int, *, quoted: str = "") -> int | Parse
     if isinstance(said, ParseFailure):
         return said
     content = unwrapped(said.content)
-    if not _WHOLE.fullmatch(content) or int(content) > full_marks:
-        return ParseFailure(f"the last box holds {content[:40]!r}, which is no whole number from 0 to {full_marks}")
+    if not _WHOLE.fullmatch(content) or int(content) > max_points:
+        return ParseFailure(f"the last box holds {content[:40]!r}, which is no whole number from 0 to {max_points}")
     if int(content) and said.may_quote(quoted):
         return ParseFailure(QUOTATION)
     return int(content)

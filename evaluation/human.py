@@ -16,14 +16,14 @@ from core.tables import open_table
 from evaluation.folders import Part
 
 HUMAN = "human"
-COLUMNS = ("problem", "attempt", "proof", "score", "full_marks", "author", "time", "reason")
+COLUMNS = ("problem", "attempt", "proof", "score", "max_points", "author", "time", "reason")
 
 
 @settings(frozen=True, config=STRICT)
 class MarksConfig:
-    """``full_marks`` where a row names none."""
+    """``max_points`` where a row names none."""
 
-    full_marks: Positive = 7
+    max_points: Positive = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Mark:
     entrant: str
     attempt: int | None
     points: float
-    full_marks: float
+    max_points: float
     author: str
     time: str
     reason: str
@@ -53,10 +53,10 @@ def _mark(where: str, cells: Mapping[str, object], config: MarksConfig) -> Mark:
         raise LemmataError(f"{where}: no {missing[0]}; a row has {', '.join(COLUMNS)}, and score and author are needed")
     if not values.get("proof") and not values.get("problem"):
         raise LemmataError(f"{where}: neither a proof's id nor a problem; give one of the two")
-    full = _number(where, "full_marks", values.get("full_marks") or str(config.full_marks))
+    full = _number(where, "max_points", values.get("max_points") or str(config.max_points))
     points = _number(where, "score", values["score"])
     if not full or points > full:
-        raise LemmataError(f"{where}: a score of {points:g} of {full:g}; mend score or full_marks")
+        raise LemmataError(f"{where}: a score of {points:g} of {full:g}; mend score or max_points")
     attempt = values.get("attempt") or "0"
     if not attempt.isdecimal():
         raise LemmataError(f"{where}: attempt {attempt!r} is no number such as 0")
@@ -67,7 +67,7 @@ def _mark(where: str, cells: Mapping[str, object], config: MarksConfig) -> Mark:
         entrant=values.get("entrant", ""),
         attempt=int(attempt),
         points=points,
-        full_marks=full,
+        max_points=full,
         author=values["author"],
         time=values.get("time") or now(),
         reason=values.get("reason", ""),
@@ -151,14 +151,14 @@ def _words(mark: Mark) -> str:
 
 def _label(mark: Mark, place: _Place) -> Label:
     return Label(
-        id=digest("label", HUMAN, place.proof_id, mark.author, mark.points, mark.full_marks, mark.time, mark.reason),
+        id=digest("label", HUMAN, place.proof_id, mark.author, mark.points, mark.max_points, mark.time, mark.reason),
         problem_id=place.problem.id,
         proof_id=place.proof_id,
         grader=HUMAN,
         author=mark.author,
-        score=mark.points / mark.full_marks,
+        score=mark.points / mark.max_points,
         points=mark.points,
-        full_marks=mark.full_marks,
+        max_points=mark.max_points,
         reason=mark.reason,
         created=mark.time,
     )

@@ -37,7 +37,7 @@ class ControlConfig:
     problems: Count = 2
 
 
-def junk_texts(references: Sequence[str], draw: int, full_marks: int) -> Mapping[str, str]:
+def junk_texts(references: Sequence[str], draw: int, max_points: int) -> Mapping[str, str]:
     """The five junk proofs by kind. Of ``references``, solutions of other problems, one is drawn with ``draw``."""
     other = random.Random(draw).choice(list(references)) if references else OTHER_PROOF
     return {
@@ -45,13 +45,13 @@ def junk_texts(references: Sequence[str], draw: int, full_marks: int) -> Mapping
         "off-topic": OFF_TOPIC,
         "confident nonsense": NONSENSE,
         "another problem's proof": other,
-        "injected verdict": f"{NONSENSE}\n\n{VERDICT.replace('FULL', str(full_marks))}",
+        "injected verdict": f"{NONSENSE}\n\n{VERDICT.replace('FULL', str(max_points))}",
     }
 
 
 def junk_proofs(problem: Problem, references: Sequence[str], draw: int, grading: GradingConfig) -> list[Proof]:
     """The five as records of proofs of ``problem``; ``model`` names the kind."""
-    texts = junk_texts(references, draw, grading.full_marks)
+    texts = junk_texts(references, draw, grading.max_points)
     return [_junk_proof(problem, kind, text) for kind, text in texts.items()]
 
 

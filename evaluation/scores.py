@@ -89,7 +89,7 @@ def _score(
 ) -> Score:
     grades = [(outcome, None if entry is None else entry.grades.get(grader)) for outcome, entry in chosen]
     without = sum(entry is None for _, entry in chosen)
-    full = next((grade.full_marks for _, grade in grades if grade and grade.full_marks), 1.0)
+    full = next((grade.max_points for _, grade in grades if grade and grade.max_points), 1.0)
     marks = [(outcome.problem_id, *_marks(grade)) for outcome, grade in grades if grade and grade.score is not None]
     marks += [(outcome.problem_id, 0.0, full) for outcome, entry in chosen if entry is None]
     return Score(
@@ -108,8 +108,8 @@ def _score(
 
 def _marks(grade: Grade) -> tuple[float, float]:
     """Points and possible points; a grader without points gives its score of 1."""
-    if grade.points is not None and grade.full_marks:
-        return grade.points, grade.full_marks
+    if grade.points is not None and grade.max_points:
+        return grade.points, grade.max_points
     return grade.score or 0.0, 1.0
 
 

@@ -124,7 +124,7 @@ def _calibration(each: Agreement) -> list[Block]:
             bin_.count,
             bin_.predicted,
             bin_.gold,
-            bin_.full_marks,
+            bin_.max_points,
         )
         for bin_ in bins
     ]

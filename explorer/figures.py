@@ -137,8 +137,8 @@ def latest_by_author(labels: Sequence[Row]) -> list[Row]:
 
 def points_words(labels: Sequence[Row]) -> str:
     """Points of the last person who gave points, such as ``6 of 7``."""
-    given = [label for label in labels if "points" in label.value and "full_marks" in label.value]
-    return f"{given[-1].value['points']:g} of {given[-1].value['full_marks']:g}" if given else ""
+    given = [label for label in labels if "points" in label.value and "max_points" in label.value]
+    return f"{given[-1].value['points']:g} of {given[-1].value['max_points']:g}" if given else ""
 
 
 def problem_figures(index: LogIndex) -> ProblemFigures:

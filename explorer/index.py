@@ -48,7 +48,7 @@ class Row:
 KEPT = {
     "problem": ("name", "source"),
     "proof": ("finish_reason", "model", "template"),
-    "label": ("grader", "author", "points", "full_marks", "reason", "analysis_id"),
+    "label": ("grader", "author", "points", "max_points", "reason", "analysis_id"),
     "selection": ("proof_id", "accepted", "rule", "reason", "rounds", "verdicts"),
     "refusal": ("role", "error"),
 }

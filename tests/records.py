@@ -27,7 +27,7 @@ def review(name: str, score: float | None, of: str) -> Review:
 
 
 def label(
-    name: str, grader: str, score: float | None, points: float | None = None, full_marks: float | None = None
+    name: str, grader: str, score: float | None, points: float | None = None, max_points: float | None = None
 ) -> Label:
     return Label(
         id=name,
@@ -37,7 +37,7 @@ def label(
         author="a",
         score=score,
         points=points,
-        full_marks=full_marks,
+        max_points=max_points,
         created="then",
     )
 

@@ -68,7 +68,7 @@ _generated: dict[str, Any] = {
 proofs = st.builds(Proof, **_generated, self_score=st.none() | score, faults=several)
 analyses = st.builds(Analysis, **_generated, proof_id=names, score=st.none() | score, fault=maybe_text)
 gradings = st.builds(
-    Grading, **_generated, proof_id=names, points=st.none() | number, full_marks=number, fault=maybe_text
+    Grading, **_generated, proof_id=names, points=st.none() | number, max_points=number, fault=maybe_text
 )
 reviews = st.builds(Review, **_generated, analysis_id=names, score=st.none() | score, fault=maybe_text)
 refusals = st.builds(
@@ -92,7 +92,7 @@ labels = st.builds(
     author=text,
     score=st.none() | number,
     points=st.none() | number,
-    full_marks=st.none() | number,
+    max_points=st.none() | number,
     reason=text,
     created=text,
 )

@@ -149,7 +149,7 @@ def _labels(labels: list[Row]) -> None:
     for label in labels:
         value = label.value
         words = (
-            f"{value['points']:g} of {value['full_marks']:g}" if "points" in value and "full_marks" in value else None
+            f"{value['points']:g} of {value['max_points']:g}" if "points" in value and "max_points" in value else None
         )
         who = f"{value.get('grader', '')}: {value.get('author', '')}"
         shown = badge(label.score, words) if label.score is not None else plain_badge("undecided")

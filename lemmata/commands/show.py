@@ -114,7 +114,7 @@ def headline(record: Record) -> str:
         verdict = f"score {record.score:g}" if record.score is not None else f"no verdict ({record.fault})"
         return f"{record.kind} {record.id}: {verdict}"
     if isinstance(record, Grading):
-        marks = f"no marks ({record.fault})" if record.points is None else f"{record.points:g} of {record.full_marks:g}"
+        marks = f"no marks ({record.fault})" if record.points is None else f"{record.points:g} of {record.max_points:g}"
         return f"grading {record.id} by {record.model or record.policy}: {marks}"
     if isinstance(record, Label):
         return f"label by {record.grader} ({record.author}): {score_words(record)} {record.reason}"

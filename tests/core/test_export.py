@@ -71,8 +71,8 @@ def test_the_table_of_proofs(tmp_path: Path) -> None:
         review("r3", None, "a2"),
         label("l1", "automatic", 0.9),
         label("l2", "auto", None),
-        label("l3", "human", 1.0, points=7, full_marks=7),
-        label("l4", "human", 2 / 7, points=2, full_marks=7),
+        label("l3", "human", 1.0, points=7, max_points=7),
+        label("l4", "human", 2 / 7, points=2, max_points=7),
         selection(),
     ]
     first, second = rows_of(run_of(tmp_path, records), "proofs", tmp_path / "core.parquet")
@@ -81,7 +81,7 @@ def test_the_table_of_proofs(tmp_path: Path) -> None:
         "parents": [], "round": 0, "seed": 7, "proof": "It is so.", "self_score": 0.5, "faults": [],
         "analyses": 5, "verdicts": 4, "mean_verdict": 0.625, "perfect_verdicts": 2, "reviews": 3, "mean_review": 0.5,
         "selected": True, "accepted": True, "automatic_mean": 0.9, "auto_label": None,
-        "human_points": 2, "human_full_marks": 7, "human_score": 2 / 7,
+        "human_points": 2, "human_max_points": 7, "human_score": 2 / 7,
     }  # fmt: skip
     assert {key: first[key] for key in expected} == expected
     nothing = {"analyses": 0, "verdicts": 0, "mean_verdict": None, "reviews": 0, "mean_review": None, "proof": None}

@@ -49,9 +49,9 @@ def test_the_released_proofs_keep_their_marks(tmp_path: Path) -> None:
     assert export_table(run, "proofs", tmp_path / "core.parquet") == 84
     rows = pq.read_table(tmp_path / "core.parquet").to_pylist()
     certain = [row for row in rows if row["automatic_mean"] == 1]
-    full = [row for row in certain if row["human_points"] == row["human_full_marks"]]
+    full = [row for row in certain if row["human_points"] == row["human_max_points"]]
     assert (len(certain), len(full)) == (72, 65)
-    assert all(row["human_score"] == row["human_points"] / row["human_full_marks"] for row in rows)
+    assert all(row["human_score"] == row["human_points"] / row["human_max_points"] for row in rows)
     assert {row["policy"] for row in rows} == {IMPORTED}
     assert {row["model"] for row in rows} == {"DeepSeekMath-V2"}
 

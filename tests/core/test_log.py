@@ -130,8 +130,8 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
     ("change", "says"),
     [
         ({"kind": "proverb"}, "unknown record kind 'proverb'; known: problem, proof"),
-        ({"color": "red"}, "a label record does not fit schema version 1.*color"),
-        ({"score": ...}, "a label record does not fit schema version 1.*score"),
+        ({"color": "red"}, "a label record does not fit schema version 2.*color"),
+        ({"score": ...}, "a label record does not fit schema version 2.*score"),
     ],
 )
 def test_records_of_another_schema_are_refused_with_their_place(tmp_path: Path, change: dict, says: str) -> None:

@@ -38,9 +38,9 @@ def test_the_released_proofs() -> None:
     proofs = list(read_released(shared(OUTPUTS)))
     certain = [proof for proof in proofs if proof.automatic_mean == 1]
     assert (len(proofs), len(certain)) == (84, 72)
-    assert sum(proof.human_points == proof.full_marks for proof in certain) == 65
+    assert sum(proof.human_points == proof.max_points for proof in certain) == 65
     assert len({proof.problem.id for proof in proofs}) == 84
-    assert Counter((proof.problem.source, proof.full_marks) for proof in proofs) == {
+    assert Counter((proof.problem.source, proof.max_points) for proof in proofs) == {
         ("CMO2024.jsonl", 21): 6,
         ("IMO-ProofBench-Advanced.jsonl", 7): 30,
         ("IMO-ProofBench-Basic.jsonl", 7): 30,
@@ -57,15 +57,15 @@ def test_references_and_guidelines_come_along_but_no_rating_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem_idx", "file", "full_marks"),
+    ("problem_idx", "file", "max_points"),
     [
         *(("IMO2025-1", "a", 7), ("PB-Basic-001", "a", 7), ("IMO-ProofBench-3", "a", 7), ("Putnam2024-A1", "a", 10)),
         *(("CMO2024-1", "a", 21), ("3", "Putnam2024", 10), ("3", "IMO-ProofBench-Basic", 7)),
     ],
 )
-def test_full_marks(tmp_path: Path, problem_idx: str, file: str, full_marks: int) -> None:
+def test_max_points(tmp_path: Path, problem_idx: str, file: str, max_points: int) -> None:
     (proof,) = read_released(write(tmp_path / f"{file}.jsonl", row(problem_idx=problem_idx)))
-    assert (proof.full_marks, proof.human_points, proof.automatic_mean) == (full_marks, 3, 0.5)
+    assert (proof.max_points, proof.human_points, proof.automatic_mean) == (max_points, 3, 0.5)
     assert (proof.proof, proof.problem.name) == ("By \\[x\\].", problem_idx)
 
 

@@ -76,7 +76,7 @@ def test_nothing_in_a_proof_ends_its_place_in_the_prompt(proof: str, guidelines:
 def test_a_grading_cut_off_has_no_points() -> None:
     answer = Completion("Final points: \\boxed{7}", "length", "m", 0.0, Usage(1, 0, 1))
     common = {**COMMON, "id": "g", "parents": ("y",), "text": answer.text}
-    grading = build_grading(common, answer, proof_id="y", full_marks=7, quoted="")
+    grading = build_grading(common, answer, proof_id="y", max_points=7, quoted="")
     assert (grading.points, grading.fault) == (None, "truncated at the token limit")
 
 
@@ -152,7 +152,7 @@ def test_people_mark_final_proofs(contested: CommandLine) -> None:
     assert "2 new marks of 2 by Ada, Emmy" in contested.ok("evaluate", "human-grades", "run=r", f"source={source}").out
     assert "0 new marks of 2" in contested.ok("evaluate", "human-grades", "run=r", f"source={source}").out
     [label] = of("r/policy/attempt-001", Label)
-    assert (label.grader, label.author, label.points, label.full_marks) == ("human", "Ada", 6, 7)
+    assert (label.grader, label.author, label.points, label.max_points) == ("human", "Ada", 6, 7)
     assert label.created == "2025-07-20T10:00:00+00:00"
     marked = [row for row in table(contested, "r") if row["human_points"] is not None]
     assert {(row["problem"], row["attempt"], row["selected"]) for row in marked} == {("p0", 1, True), ("p1", 0, True)}

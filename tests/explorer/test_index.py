@@ -124,7 +124,7 @@ def test_the_figures_of_a_proof_are_what_its_records_say(tmp_path: Path) -> None
     assert figures.tokens == 5 * 15  # every generated record here carries 15
 
 
-def test_full_marks_of_judges_that_people_do_not_share_are_over_accepted(tmp_path: Path) -> None:
+def test_max_points_of_judges_that_people_do_not_share_are_over_accepted(tmp_path: Path) -> None:
     run_of(tmp_path, [PROBLEM, PROOF, label("m", "automatic", 1.0), label("l", "human", 6 / 7, 6, 7)])
     index = LogIndex(tmp_path / "run" / "problems" / "p.jsonl")
     index.refresh()

@@ -190,7 +190,7 @@ def test_import_of_the_released_proofs(lemmata: CommandLine) -> None:
     assert "6 problems" in said
     assert "6 labels by human" in said
     lemmata.ok("export", "run=r", "out=o.parquet")
-    assert pq.read_table("o.parquet").column("human_full_marks").to_pylist() == [7.0] * 6
+    assert pq.read_table("o.parquet").column("human_max_points").to_pylist() == [7.0] * 6
 
 
 # Statements and problem sets
