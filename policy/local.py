@@ -6,13 +6,12 @@ Importing it loads torch; whoever may not need it imports it late.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from core.errors import LemmataError
 from core.ids import clean_text
 from core.records import Usage
 from model.chat import Chat, split_thinking
-from model.engine import Engine, EngineConfig, EngineService, Request, SamplingParams
+from model.engine import Engine, EngineService, Request, SamplingParams
 from model.errors import ModelError
 from model.loading import load_model
 from model.transformer import DsaModel
@@ -32,7 +31,7 @@ class Local:
         try:
             model, tokenizer = load_model(folder, config.dtype, config.device)
             self._chat = Chat(tokenizer)
-            self._service = EngineService(Engine(model, tokenizer, EngineConfig(**asdict(config.engine))))
+            self._service = EngineService(Engine(model, tokenizer, config.engine))
         except (ModelError, RuntimeError) as error:  # torch raises the latter where memory is short
             raise LemmataError(f"policy '{name}': {folder} cannot run: {error}") from error
         self._model_name = folder.resolve().name

@@ -9,23 +9,12 @@ from typing import Literal
 from core.config import STRICT, Name, Positive, settings
 from core.errors import LemmataError
 from core.ids import digest
+from model.engine_config import EngineConfig
 
 PACKAGED = "pkg://"
 EDGE = 1 << 16  # bytes
 
 Dtype = Literal["float32", "bfloat16", "float16"]
-
-
-@settings(frozen=True, config=STRICT)
-class EngineSettings:
-    """As model.engine.EngineConfig, which says what they mean and checks them against each other."""
-
-    cache_tokens: Positive = 65536
-    page_size: Positive = 64
-    max_num_seqs: Positive = 64
-    max_prefill_tokens: Positive = 2048
-    capture_routing: bool = False
-    speculate: bool = False
 
 
 @settings(frozen=True, config=STRICT)
@@ -40,7 +29,7 @@ class LocalConfig:
     thinking: bool = True
     concurrency: Positive = 64
     samples_per_request: Positive = 64
-    engine: EngineSettings = EngineSettings()
+    engine: EngineConfig = EngineConfig()
 
     @property
     def folder(self) -> Path:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.config import STRICT, Name, Positive, settings
-from policy.local_config import Dtype, EngineSettings
+from model.engine_config import EngineConfig
+from policy.local_config import Dtype
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -19,9 +20,9 @@ class Limits:
     n: Positive
     max_tokens: Positive | None
     body_bytes: Positive
-    seconds_to_read: Seconds
-    seconds_to_write: Seconds
-    seconds_to_finish: Seconds
+    read_timeout: Seconds
+    write_timeout: Seconds
+    shutdown_timeout: Seconds
 
 
 @settings(frozen=True, config=STRICT)
@@ -39,5 +40,5 @@ class ServeConfig:
     thinking: bool
     on_overflow: Literal["refuse", "discard_tools"]
     api_key_env: str | None
-    engine: EngineSettings
+    engine: EngineConfig
     limits: Limits

@@ -60,7 +60,7 @@ class Gate:
         if scope["type"] != "http" or scope["path"] in OPEN:
             return await self._app(scope, receive, send)
         if refusal := self._refusal(scope):
-            await drain(receive, self._limits.seconds_to_read)
+            await drain(receive, self._limits.read_timeout)
             return await refusal.response(scope, receive, send)
         ticket = scope[TICKET] = Ticket(self._limits, self._load)
         self._load.requests += 1
@@ -85,7 +85,7 @@ class Gate:
 
         async def bounded(message: Message) -> None:
             try:
-                async with asyncio.timeout(self._limits.seconds_to_write):
+                async with asyncio.timeout(self._limits.write_timeout):
                     await send(message)
             except TimeoutError as error:
                 raise ClientGone("the client does not read") from error
@@ -97,7 +97,7 @@ async def read_body(receive: Receive, limits: Limits) -> bytes:
     """The body of a request. Raises ApiError where it is too long or too slow, ClientGone where it ends early."""
     body, length = bytearray(), 0
     try:
-        async with asyncio.timeout(limits.seconds_to_read):
+        async with asyncio.timeout(limits.read_timeout):
             more = True
             while more:
                 message = await receive()
@@ -108,7 +108,7 @@ async def read_body(receive: Receive, limits: Limits) -> bytes:
                     body += message["body"]
                 more = message["more_body"]
     except TimeoutError:
-        raise ApiError(408, f"the request did not arrive within {limits.seconds_to_read:g} seconds") from None
+        raise ApiError(408, f"the request did not arrive within {limits.read_timeout:g} seconds") from None
     if length > limits.body_bytes:
         raise ApiError(413, f"the request has {length} bytes, and this server reads {limits.body_bytes}; shorten it")
     return bytes(body)

@@ -17,7 +17,6 @@ from typing import Any
 import torch
 
 from core.errors import LemmataError
-from model.engine import EngineConfig
 from model.errors import ModelError
 from model.loading import check_model
 from serving.config import ServeConfig
@@ -57,7 +56,7 @@ def serve_replicas(config: ServeConfig, ready: Callable[[str], None]) -> None:
         with told_to_stop() as told:
             ready(url)
             told.wait()
-        _finish(serve, config.limits.seconds_to_finish + LAST_RESORT)
+        _finish(serve, config.limits.shutdown_timeout + LAST_RESORT)
     finally:
         if config.ray_address is not None:
             serve.shutdown()
@@ -81,7 +80,6 @@ def checked(config: ServeConfig) -> ServeConfig:
     folder = Path(config.model).resolve()
     try:
         check_model(folder, config.dtype)
-        EngineConfig(**vars(config.engine))
     except ModelError as error:
         raise LemmataError(f"{config.model} cannot be served: {error}") from error
     return replace(config, model=str(folder), name=config.name or folder.name)
@@ -126,7 +124,7 @@ def _start_replicas(serve: Any, config: ServeConfig, key: str | None, address: t
         # More than a replica takes, so that it is the replica that refuses.
         max_ongoing_requests=2 * limits.requests + 16,
         ray_actor_options={"num_cpus": 0, "num_gpus": int(config.device == "cuda")},
-        graceful_shutdown_timeout_s=limits.seconds_to_finish,
+        graceful_shutdown_timeout_s=limits.shutdown_timeout,
         graceful_shutdown_wait_loop_s=POLL,
         health_check_period_s=CHECK,
         max_constructor_retry_count=1,

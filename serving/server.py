@@ -5,14 +5,13 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import uvicorn
 
 from core.errors import LemmataError
 from model.chat import Chat
-from model.engine import Engine, EngineConfig, EngineService
+from model.engine import Engine, EngineService
 from model.errors import ModelError
 from model.loading import load_model
 from serving.app import make_app
@@ -38,7 +37,7 @@ def serve(config: ServeConfig, ready: Callable[[str], None]) -> None:
 
 
 def _serve(backend: Backend, listener: socket.socket, key: str | None, ready: Callable[[str], None]) -> None:
-    grace = backend.config.limits.seconds_to_finish
+    grace = backend.config.limits.shutdown_timeout
     settings = uvicorn.Config(
         make_app(backend, key),
         log_level="error",
@@ -81,7 +80,7 @@ class Server(uvicorn.Server):
         failing.cancel()
 
     async def _fail_the_rest(self) -> None:
-        await asyncio.sleep(self._backend.config.limits.seconds_to_finish)
+        await asyncio.sleep(self._backend.config.limits.shutdown_timeout)
         await asyncio.to_thread(self._backend.service.close)
 
 
@@ -91,7 +90,7 @@ def load_backend(config: ServeConfig) -> Backend:
     try:
         model, tokenizer = load_model(folder, config.dtype, config.device)
         chat = Chat(tokenizer)
-        engine = Engine(model, tokenizer, EngineConfig(**asdict(config.engine)))
+        engine = Engine(model, tokenizer, config.engine)
     except (ModelError, RuntimeError) as error:  # torch raises the latter where a cache does not fit the device
         raise LemmataError(f"{folder} cannot be served: {error}") from error
     return Backend(EngineService(engine), chat, config, config.name or folder.resolve().name)
@@ -116,7 +115,7 @@ def listening_socket(config: ServeConfig) -> socket.socket:
         raise LemmataError(f"host={config.host}: {error.strerror}") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # the system drops clients that do not read, with what waits for them
-        milliseconds = int(config.limits.seconds_to_write * 1000)
+        milliseconds = int(config.limits.write_timeout * 1000)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     try:
         listener.bind(address)

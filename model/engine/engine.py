@@ -22,36 +22,12 @@ from model.engine.sampler import draw
 from model.engine.scheduler import Scheduler
 from model.engine.sequence import Sequence
 from model.engine.text import TextStream, end_tokens, fast_tokenizer
+from model.engine_config import EngineConfig
 from model.errors import ModelError
 from model.shards import listed
 from model.transformer import DsaModel
 
 Prompt = str | Rows[int]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """``cache_tokens`` is the room for all sequences together, in pages of ``page_size``.
-
-    ``max_num_seqs`` decode side by side; a step takes up ``max_prefill_tokens`` of waiting prompts. ``capture_routing``
-    records the experts of every token, ``keep_selection`` the tokens that it attended to. ``speculate`` drafts a token
-    with the model's MTP layer in every step.
-    """
-
-    cache_tokens: int = 65536
-    page_size: int = 64
-    max_num_seqs: int = 64
-    max_prefill_tokens: int = 2048
-    capture_routing: bool = False
-    capture_selection: bool = False
-    speculate: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("cache_tokens", "page_size", "max_num_seqs", "max_prefill_tokens"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.cache_tokens < self.page_size:
-            raise ModelError(f"cache_tokens={self.cache_tokens} is less than one page of {self.page_size} tokens")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from serving.server import listening_socket, load_backend, read_key
 from tests.model.tiny import tiny_model
 from tests.serving.rig import LONGEST, ROOT, Server, chat, command, served
 
-LIMITS = {"requests": 4, "completions": 6, "n": 5, "max_tokens": 1000, "body_bytes": 5000, "seconds_to_read": 1}
+LIMITS = {"requests": 4, "completions": 6, "n": 5, "max_tokens": 1000, "body_bytes": 5000, "read_timeout": 1}
 TIGHT = [f"limits.{name}={value}" for name, value in LIMITS.items()]
 KEY = {"authorization": "Bearer sesame"}
 LONG: dict[str, Any] = {"max_tokens": 1000, "ignore_eos": True, "stream": True}
@@ -34,7 +34,7 @@ LONG: dict[str, Any] = {"max_tokens": 1000, "ignore_eos": True, "stream": True}
 @pytest.fixture(scope="module")
 def tight(folder: Path) -> Iterator[Server]:
     """A server that allows next to nothing, and asks for a key."""
-    more = ["limits.seconds_to_write=1", "limits.seconds_to_finish=1", "api_key_env=THE_KEY", "name=tiny"]
+    more = ["limits.write_timeout=1", "limits.shutdown_timeout=1", "api_key_env=THE_KEY", "name=tiny"]
     with served(folder, *TIGHT, *more, environment={"THE_KEY": "sesame"}) as running:
         yield running
 
@@ -123,7 +123,7 @@ def test_a_client_that_never_reads_is_dropped(tight: Server) -> None:
 
 
 def test_told_to_stop_it_answers_who_waits(folder: Path) -> None:
-    with served(folder, "limits.seconds_to_finish=2") as server, ThreadPoolExecutor(2) as pool:
+    with served(folder, "limits.shutdown_timeout=2") as server, ThreadPoolExecutor(2) as pool:
         quick = pool.submit(server.post, chat(max_tokens=5))
         slow = pool.submit(server.post, chat(max_tokens=3000, ignore_eos=True, n=32))  # half of what runs at a time
         while server.health()["completions"] < 32 + (not quick.done()):

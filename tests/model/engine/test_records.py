@@ -1,6 +1,6 @@
 """What reinforcement learning reads from a completion: experts, sampling masks, log-probabilities."""
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +19,7 @@ CONFIG = EngineConfig(cache_tokens=1024, page_size=4, max_prefill_tokens=16, cap
 @pytest.mark.parametrize("speculate", [False, True])
 def test_experts_of_every_token_that_was_fed(speculate: bool) -> None:
     model = byte_model(num_nextn_predict_layers=1)
-    engine = Engine(model, TOKENIZER, EngineConfig(**{**as_dict(CONFIG), "speculate": speculate}))
+    engine = Engine(model, TOKENIZER, replace(CONFIG, speculate=speculate))
     prompts = ["Prove that 1 + 1 is 2.", "Prove that 1 + 1 is not 3.", "y"]
     for prompt, completions in zip(
         prompts, engine.generate(prompts, SamplingParams(n=3, seed=1, max_tokens=9)), strict=True
@@ -32,10 +32,6 @@ def test_experts_of_every_token_that_was_fed(speculate: bool) -> None:
             assert completion.routing is not None
             assert completion.routing.dtype == torch.int16
             assert torch.equal(completion.routing.long(), expected)
-
-
-def as_dict(config: EngineConfig) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in config.__slots__}
 
 
 def test_routing_is_kept_only_where_asked_for() -> None:
