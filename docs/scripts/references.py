@@ -1,10 +1,9 @@
-"""Writer of the generated pages of docs/reference: cli.md, settings.md and api/.
+"""Writer of the generated pages of docs/reference: cli.md, settings.md, api/, and the modules of architecture.md.
 
 ``python -m docs.scripts.references`` writes them; with ``--check`` it exits with 1 where a page differs from the code.
 """
 
 import argparse
-import ast
 import re
 import sys
 import textwrap
@@ -12,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 from docs.scripts import settings_page
+from docs.scripts.module_list import first_line, listing, with_listing
 from lemmata.cli import COMMANDS, VARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,15 +82,14 @@ def packages() -> list[str]:
     return sorted(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
 
 
-def first_line(path: Path) -> str:
-    """First line of a module's docstring, without its last period."""
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0].rstrip(".")
-
-
 def api_pages() -> dict[str, str]:
     """One page per package with its modules, their classes and functions, and an index."""
     pages = {}
-    index = ["# Python API", "", "One page per package, from the docstrings. `lemmata` is the entry point; imports point down"]
+    index = [
+        "# Python API",
+        "",
+        "One page per package, from the docstrings. `lemmata` is the entry point; imports point down",
+    ]
     index += ["the list of packages in [the architecture](../architecture.md).", ""]
     for package in packages():
         about = first_line(ROOT / package / "__init__.py")
@@ -100,10 +99,20 @@ def api_pages() -> dict[str, str]:
     return pages
 
 
+def architecture_page() -> str:
+    """The page of the architecture with its list of modules as the code has them, the top layer first."""
+    top_down = ["lemmata", "explorer", "evaluation", "rl", "lab", "refine", "prover", "verifier", "meta_verifier"]
+    order = [*top_down, "serving", "policy", "model", "kernels", "core"]
+    others = [package for package in packages() if package not in order]
+    text = (REFERENCE / "architecture.md").read_text()
+    return with_listing(text, listing(ROOT, [package for package in [*order, *others] if package in packages()]))
+
+
 def pages() -> dict[str, str]:
     """All generated pages: path below docs/reference, and text."""
     names = [conf_name(words) for words, _ in commands()]
-    return {"cli.md": cli_page(), "settings.md": settings_page.page(CONF, names), **api_pages()}
+    extra = {"architecture.md": architecture_page()}
+    return {"cli.md": cli_page(), "settings.md": settings_page.page(CONF, names), **extra, **api_pages()}
 
 
 def differing() -> list[str]:
