@@ -1,7 +1,8 @@
 """Output block of the README: what ``lemmata refine`` prints, replayed from the recorded run in examples/refined-run.
 
-``python -m docs.scripts.readme`` writes the block, ``--check`` exits with 1 where it differs, and ``--record`` first runs the
-shipped model again and replaces the recorded run. Replaying needs no model, so that the block is the same on every machine.
+``python -m docs.scripts.readme`` writes the block, ``--check`` exits with 1 where it differs, and ``--record`` first
+runs the shipped model again and replaces the recorded run. Replaying needs no model, so that the block is the same on
+every machine.
 """
 
 import argparse
@@ -24,7 +25,7 @@ FIRST_LINE = "Prove or refute:"
 
 
 def refine(*settings: str, folder: Path) -> str:
-    """Returns what ``lemmata refine`` prints on standard output with these settings. Raises RuntimeError if it fails."""
+    """Returns the standard output of ``lemmata refine`` with these settings. Raises RuntimeError if it fails."""
     environment = os.environ | {"COLUMNS": "120", "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "lemmata", "refine", *SETTINGS, *settings]
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

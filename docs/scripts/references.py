@@ -27,8 +27,8 @@ Written from the code by `python -m docs.scripts.references`.
     lemmata COMMAND [key=value ...]
 
 Settings are given as `key=value`, for example `refine.rounds=5`; a preset by its group, for example `refine=paper`
-([all settings](settings.md)). `problem='...'` is taken as it is; other values with spaces, commas or braces need quotes of Hydra's
-grammar inside those of the shell: `'key="a, b"'`. A key that a command does not know is an error.
+([all settings](settings.md)). `problem='...'` is taken as it is; other values with spaces, commas or braces need
+quotes of Hydra's grammar inside those of the shell: `'key="a, b"'`. A key that a command does not know is an error.
 
 - `lemmata COMMAND --help`: every setting with its value.
 - `lemmata COMMAND --cfg job`: the settings that this command line gives.
@@ -42,7 +42,8 @@ grammar inside those of the shell: `'key="a, b"'`. A key that a command does not
 | 2 | stopped early, or problems are left unfinished; the same command resumes |
 | 130 | aborted |
 
-Commands that ask models end with `Ctrl-C` after the calls in flight; a second `Ctrl-C` aborts. The same command resumes.
+Commands that ask models end with `Ctrl-C` after the calls in flight; a second `Ctrl-C` aborts. The same command
+resumes.
 """
 
 

@@ -134,8 +134,8 @@ def page(folder: Path, commands: list[str]) -> str:
     lines = [
         "# Settings",
         "",
-        "Written from the comments of `lemmata/conf/` by `python -m docs.scripts.references`. On a command line a setting is",
-        "`key=value`; `lemmata COMMAND --cfg job` prints the settings of a command with all it includes.",
+        "Written from the comments of `lemmata/conf/` by `python -m docs.scripts.references`. On a command line",
+        "a setting is `key=value`; `lemmata COMMAND --cfg job` prints the settings of a command with all it includes.",
         "(*) marks what may change when a run is resumed.",
         "",
         "## Commands",
