@@ -17,11 +17,11 @@ import torch
 from lab.generator import LEVELS
 from lab.items import Stream
 from lab.prompts import templates
-from lemmata.cotrain_tables import words
 from rl.judge import JudgesConfig
 from rl.recipe.measure import measure_refinement
-from rl.recipe.record_files import Rows
-from rl.recipe.refinement import Chains, at, grouped, refinement_figures
+from rl.report.record_files import Rows
+from rl.report.refinement import Chains, at, grouped, refinement_metrics
+from rl.report.tables import format_estimates
 from rl.trained_judge import TrainedJudge
 
 ROUNDS, SEED = 8, 0
@@ -42,9 +42,9 @@ def main() -> None:
         theorems = [item.theorem for item in stream.distinct(count)]
         records = Rows("", list(measure_refinement(model, templates(), theorems, chains, ROUNDS)))
         chains_by_theorem = grouped(records)
-        for row in refinement_figures(records, ROUNDS):
+        for row in refinement_metrics(records, ROUNDS):
             able, ratio = any_right(chains_by_theorem, row["round"]), row["ratio"]
-            gain = words([row["since_first"]], "pass@1", signed=True)
+            gain = format_estimates([row["since_first"]], "pass@1", signed=True)
             passes, chosen = row["pass@1"].value, row["best"].value
             print(
                 f"{level:5} {row['round']:5} {passes:7.3f} {gain:>19} {chosen:10.3f} {able:9.3f} {ratio:6.2f}",

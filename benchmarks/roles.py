@@ -16,15 +16,15 @@ import torch
 
 from core.statistics import Observation, difference, share
 from core.store import Run
-from lemmata.commands.report import recorded_recipe
-from lemmata.cotrain_tables import words
 from rl.recipe import measure
 from rl.recipe.context import RecipeContext
-from rl.recipe.figures import MAIN, Items, items_of
-from rl.recipe.record_files import Rows
+from rl.report.metrics import MAIN, Observations, observations_of
+from rl.report.record_files import Rows
+from rl.report.runs import recorded_recipe
+from rl.report.tables import format_estimates
 
 SAMPLES = 2
-SHOWN = (*((name, MAIN[name]) for name in MAIN if "real" not in name), ("prover.jsonl", "honesty_gap"))
+SHOWN = (*((name, MAIN[name]) for name in MAIN if "real" not in name), ("prover.jsonl", "overclaim_rate"))
 
 
 def main() -> None:
@@ -37,34 +37,34 @@ def main() -> None:
     parser.add_argument("--theorems", type=int, default=125)
     parser.add_argument("--cases", type=int, default=100)
     args = parser.parse_args()
-    shop = RecipeContext(recorded_recipe(Run.read(args.run)), args.run)
-    first: dict[str, Items] = {}
+    context = RecipeContext(recorded_recipe(Run.read(args.run)), args.run)
+    first: dict[str, Observations] = {}
     results: list[list[str]] = []
-    print("model", *(f"{figure} of {name.removesuffix('.jsonl')}" for name, figure in SHOWN), sep=" | ")
+    print("model", *(f"{metric} of {name.removesuffix('.jsonl')}" for name, metric in SHOWN), sep=" | ")
     for step in args.steps:
-        found = measured(shop, step, args.split, args.theorems, args.cases)
+        found = measured(context, step, args.split, args.theorems, args.cases)
         first = first or found
-        shown = [cell(found[name][figure], first[name][figure], figure) for name, figure in SHOWN]
+        shown = [cell(found[name][metric], first[name][metric], metric) for name, metric in SHOWN]
         print(step, *shown, sep=" | ", flush=True)
         results.append([step, *shown])
     report("roles", {**vars(args), "run": args.run.name, "samples": SAMPLES, "rows": results})
 
 
-def measured(shop: RecipeContext, step: str, split: str, theorems: int, cases: int) -> dict[str, Items]:
-    """What the figures of a model are means of, by the names of its records' files."""
-    model, prompts = shop.judge(step, split), shop.templates
+def measured(context: RecipeContext, step: str, split: str, theorems: int, cases: int) -> dict[str, Observations]:
+    """The observations of a model's metrics, by file of a measurement."""
+    model, prompts = context.judge(step, split), context.templates
     records = {
-        "prover.jsonl": measure.measure_prover(model, prompts, shop.theorems(split, theorems), SAMPLES),
-        "verifier.jsonl": measure.measure_verifier(model, prompts, shop.cases("verify", split, cases), 1),
-        "meta-verifier.jsonl": measure.measure_meta_verifier(model, prompts, shop.cases("review", split, cases)),
+        "prover.jsonl": measure.measure_prover(model, prompts, context.theorems(split, theorems), SAMPLES),
+        "verifier.jsonl": measure.measure_verifier(model, prompts, context.cases("verify", split, cases), 1),
+        "meta-verifier.jsonl": measure.measure_meta_verifier(model, prompts, context.cases("review", split, cases)),
     }
-    return {name: items_of(name, Rows("", list(rows))) for name, rows in records.items()}
+    return {name: observations_of(name, Rows("", list(rows))) for name, rows in records.items()}
 
 
-def cell(items: Sequence[Observation], others: Sequence[Observation], figure: str) -> str:
+def cell(items: Sequence[Observation], others: Sequence[Observation], metric: str) -> str:
     """A share and its difference to that of the first model."""
-    against = "" if items is others else f", {words([difference(items, others, '')], figure, signed=True)}"
-    return words([share(items, "")], figure) + against
+    against = "" if items is others else f", {format_estimates([difference(items, others, '')], metric, signed=True)}"
+    return format_estimates([share(items, "")], metric) + against
 
 
 if __name__ == "__main__":

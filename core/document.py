@@ -60,6 +60,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 figure { margin: 1.5rem 0 } img { max-width: 100%; background: #fff } figcaption { opacity: .75; font-size: 14px }
 pre { overflow-x: auto; padding: 1rem; border: 1px solid #8884; font-size: 13px }
 """
+_HIDDEN = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\ufffd") | {ord("\n"): "\n", ord("\t"): "\t"}
 POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
 
 
@@ -94,7 +95,7 @@ def _markdown(block: Block) -> str:
     if isinstance(block, Figure):
         return f"![{_plain(block.caption)}]({block.file})"
     if isinstance(block, Verbatim):
-        return "\n".join(f"    {line}" for line in block.text.splitlines())
+        return "\n".join(f"    {line}" for line in _visible(block.text).splitlines())
     rules = ["---:" if _numeric(block, index) else "---" for index in range(len(block.columns))]
     lines = [block.columns, rules, *([shown(cell) for cell in row] for row in block.rows)]
     rows = [
@@ -105,29 +106,38 @@ def _markdown(block: Block) -> str:
 
 def _plain(text: str) -> str:
     """``text`` in one line, in which no character is Markdown or HTML."""
-    return re.sub(r"([\\`*_\[\]<>|$#&~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>|$#&~])", r"\\\1", " ".join(_visible(text).split()))
+
+
+def _visible(text: str) -> str:
+    """``text`` with control characters, which may move the cursor of a terminal, as U+FFFD."""
+    return text.translate(_HIDDEN)
+
+
+def _escape(text: str) -> str:
+    return escape(_visible(text))
 
 
 def _html(block: Block) -> str:
     if isinstance(block, Heading):
-        return f"<h{block.level}>{escape(block.text)}</h{block.level}>"
+        return f"<h{block.level}>{_escape(block.text)}</h{block.level}>"
     if isinstance(block, Text):
-        return f"<p>{escape(block.text)}</p>"
+        return f"<p>{_escape(block.text)}</p>"
     if isinstance(block, Figure):
-        caption = escape(block.caption)
-        image = f'<img src="{escape(block.file)}" alt="{caption}">'
+        caption = _escape(block.caption)
+        image = f'<img src="{_escape(block.file)}" alt="{caption}">'
         return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
     if isinstance(block, Verbatim):
-        return f"<pre>{escape(block.text)}</pre>"
+        return f"<pre>{_escape(block.text)}</pre>"
     kinds = [' class="number"' if _numeric(block, index) else "" for index in range(len(block.columns))]
-    head = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(kinds, block.columns, strict=True))
+    head = "".join(f"<th{kind}>{_escape(text)}</th>" for kind, text in zip(kinds, block.columns, strict=True))
     rows = [
         "<tr>"
-        + "".join(f"<td{kind}>{escape(shown(cell))}</td>" for kind, cell in zip(kinds, row, strict=True))
+        + "".join(f"<td{kind}>{_escape(shown(cell))}</td>" for kind, cell in zip(kinds, row, strict=True))
         + "</tr>"
         for row in block.rows
     ]
-    caption = f"<caption>{escape(block.caption)}</caption>" if block.caption else ""
+    caption = f"<caption>{_escape(block.caption)}</caption>" if block.caption else ""
     body = "\n".join(rows)
     return f"<table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 

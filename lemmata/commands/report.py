@@ -1,38 +1,35 @@
-"""``lemmata report RUN``: tables and plots of a co-training run, or of seeds of one recipe, from their files."""
+"""``lemmata report RUN``: the report of a co-training run, or of several seeds of one recipe, from their files."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from core.config import read_config
+from core.document import Table, shown
 from core.errors import LemmataError
-from core.store import Run, difference
-from lemmata.cotrain_report import unfinished, write_report
-from lemmata.cotrain_tables import Table, headlines
+from core.store import Run
 from lemmata.terminal import plain
-from rl.recipe.config import CotrainConfig
-from rl.recipe.summary import summarize
-
-# What runs of one recipe may differ in: nothing that changes what is learnt, but for the seed.
-MAY_DIFFER = ("run", "seed", "train.threads", "train.loggers", "train.rollouts_every", "train.checkpoint")
+from rl.report.document import unfinished, write_report
+from rl.report.runs import recorded_recipe, require_one_recipe
+from rl.report.summary import summarize
+from rl.report.tables import headlines
 
 
 def report_command(arguments: Sequence[str]) -> int:
-    """Write the report and print its main table."""
+    """Writes the report and prints its main table."""
     parser = argparse.ArgumentParser(
         prog="lemmata report", description="Tables and plots of co-training, from the files of its runs alone."
     )
     parser.add_argument("run", nargs="+", help="folder of a run of `lemmata cotrain`; several: seeds of one recipe")
-    parser.add_argument("out", nargs="?", help="out=FOLDER: where the report goes, else RUN/report")
+    parser.add_argument("out", nargs="?", help="out=FOLDER: folder of the report; without it, RUN/report")
     given = [argument.removeprefix("run=") for argument in arguments if not argument.startswith("out=")]
     folders = parser.parse_args(given).run
     out = _out([argument for argument in arguments if argument.startswith("out=")], folders)
     runs = [Run.read(folder) for folder in folders]
     configs = [recorded_recipe(run) for run in runs]
-    _one_recipe(runs)
+    require_one_recipe(runs)
     summaries = [summarize(config, run.folder) for config, run in zip(configs, runs, strict=True)]
     write_report(summaries, configs[0].iterations, out)
     console = Console(highlight=False)
@@ -45,12 +42,12 @@ def report_command(arguments: Sequence[str]) -> int:
 
 
 def rich_table(table: Table) -> RichTable:
-    """A table for the terminal, its cells as they are."""
-    made = RichTable(box=None, pad_edge=False, caption=plain(table.note), caption_justify="left")
-    for place, title in enumerate(table.header):
+    """``table`` for the terminal."""
+    made = RichTable(box=None, pad_edge=False, caption=plain(table.caption), caption_justify="left")
+    for place, title in enumerate(table.columns):
         made.add_column(plain(title), overflow="fold", justify="right" if place else "left")
     for row in table.rows:
-        made.add_row(*(plain(cell) for cell in row))
+        made.add_row(*(plain(shown(cell)) for cell in row))
     return made
 
 
@@ -58,31 +55,5 @@ def _out(given: Sequence[str], folders: Sequence[str]) -> Path:
     if given:
         return Path(given[-1].removeprefix("out="))
     if len(folders) > 1:
-        raise LemmataError("a report of several runs needs a folder of its own: out=FOLDER")
+        raise LemmataError("a report of several runs has no default folder: give out=FOLDER")
     return Path(folders[0]) / "report"
-
-
-def recorded_recipe(run: Run) -> CotrainConfig:
-    """The settings of a run of `lemmata cotrain`. Raises LemmataError where it is one of another command."""
-    found = run.manifest.get("config")
-    config = dict(found) if isinstance(found, Mapping) else {}
-    command = config.pop("command", None)
-    if command != "cotrain":
-        raise LemmataError(
-            f"{run.folder} is a run of `lemmata {command}`; `lemmata report` reads those of `lemmata cotrain`"
-        )
-    return read_config(CotrainConfig, config, "")
-
-
-def _one_recipe(runs: Sequence[Run]) -> None:
-    first = runs[0]
-    for other in runs[1:]:
-        apart = difference(first.manifest["config"], other.manifest["config"], MAY_DIFFER)
-        if apart:
-            shown = "; ".join(f"{key}: {one!r} and {two!r}" for key, one, two in apart[:5])
-            raise LemmataError(
-                f"{first.folder} and {other.folder} are not runs of one recipe: {shown}. Report each alone."
-            )
-    seeds = [run.manifest["config"]["seed"] for run in runs]
-    if len(set(seeds)) < len(seeds):
-        raise LemmataError(f"runs of one seed are no seeds of one recipe: seeds {', '.join(map(str, seeds))}")

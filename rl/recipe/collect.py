@@ -18,11 +18,8 @@ from lab.theorem import Theorem
 from prover.attempt import read_attempt
 from refine.transitions import needs_review
 from rl.judge import Judge
-from rl.recipe.config import LabelsConfig
 from rl.task import Example, Task
 from rl.tasks.tables import Case
-from verifier.aggregate import Judged
-from verifier.autolabel import auto_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +105,6 @@ def review(
         [replace(one, reviews=scores[place, one.text]) if needs_review(one.score) else one for one in group]
         for place, group in enumerate(analyses)
     ]
-
-
-def label(examined: Sequence[Examined], config: LabelsConfig) -> float | None:
-    """The automatic label by the first n analyses and m reviews of ``config``; None where they do not decide."""
-    judged = [
-        Judged(str(place), one.score, one.reviews[: config.reviews])
-        for place, one in enumerate(examined[: config.analyses])
-    ]
-    return auto_label(judged, config.rule).score
 
 
 def with_analyses(cases: Sequence[Case], analyses: Sequence[Sequence[Examined]]) -> Iterator[Case]:

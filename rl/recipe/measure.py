@@ -1,4 +1,4 @@
-"""A model measured against the truth: one record for every answer, from which `rl.recipe.figures` makes figures.
+"""A model measured against the truth: one record for every answer, from which `rl.report.metrics` makes figures.
 
 Nothing here is learnt from. Theorems are of a split that no training sees.
 """

@@ -19,8 +19,9 @@ from model.tokenizer import load_tokenizer
 from rl.judge import Judges
 from rl.merging.merge import merge
 from rl.parallel import Parallel
-from rl.recipe import collect, measure, worked
+from rl.recipe import collect, measure, sft_examples
 from rl.recipe.context import RecipeContext
+from rl.recipe.labeling import automatic_label
 from rl.recipe.plan import Analyze, Correct, Label, Measure, Merge, Prove, Reject, Select, Sparsify, Step, Train
 from rl.setup import make_trainer
 from rl.tasks.build import make_task
@@ -57,7 +58,7 @@ def _correct(shop: RecipeContext, step: Correct) -> None:
     labeled = _balanced(shop, step.name, list(collect.label_exactly(proofs)), "label")
     analyses = collect.with_analyses(labeled, collect.analyze(model, prompts, labeled, 1))
     rated = _balanced(shop, step.name, list(analyses), "quality")
-    examples = [*worked.on_proofs(labeled, prompts), *worked.on_analyses(rated, prompts)]
+    examples = [*sft_examples.on_proofs(labeled, prompts), *sft_examples.on_analyses(rated, prompts)]
     others = make_task("generator", shop.data, prompts, "train", derive_seed(shop.config.seed, step.name))
     examples += [others.example(number) for number in range(len(examples))]
     Random(f"{shop.config.seed} {step.name}").shuffle(examples)
@@ -110,7 +111,8 @@ def _label(shop: RecipeContext, step: Label) -> None:
             for case, group in zip(exact, examined, strict=True)
         ),
     )
-    labeled = [replace(case, label=collect.label(group, wanted)) for case, group in zip(cases, examined, strict=True)]
+    labels = [automatic_label(((one.score, one.reviews) for one in group), wanted) for group in examined]
+    labeled = [replace(case, label=label) for case, label in zip(cases, labels, strict=True)]
     decided = [case for case in labeled if case.label is not None]
     made = write_cases(shop.table(step.name), _balanced(shop, step.name, decided, "label"))
     require_rows(made, f"no proof got a label by labels.rule; {step.name}/examined.jsonl has the analyses and reviews")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from core.config import read_config
+from core.document import markdown
 from core.store import Run
-from lemmata.cotrain_report import markdown
 from rl.recipe.config import CotrainConfig
-from rl.recipe.summary import Summary, summarize
+from rl.report.document import report_blocks
+from rl.report.summary import Summary, summarize
 from tests.command import CommandLine
 from tests.cotrain_run import smoke_config, write_run
 
@@ -43,16 +44,18 @@ def test_the_report_of_a_run(run: Path, lemmata: CommandLine) -> None:
     records = [json.loads(line) for line in (run / "steps/measure-base/prover.jsonl").read_text().splitlines()]
     right = sum(record["truth"] == 1 for record in records)
     assert f"{100 * right / len(records):.1f} [" in passed
-    made = json.loads((run / "report/figures.json").read_text())["runs"][0]
-    figure = made["models"]["base"]["prover.jsonl"]["pass@1"]
-    assert (figure["value"], figure["n"]) == (right / len(records), len(records))
-    assert figure["source"] == "steps/measure-base/prover.jsonl"
+    report = json.loads((run / "report/estimates.json").read_text())["runs"][0]
+    estimate = report["models"]["base"]["prover.jsonl"]["pass@1"]
+    assert (estimate["value"], estimate["n"]) == (right / len(records), len(records))
+    assert estimate["source"] == "steps/measure-base/prover.jsonl"
     text = (run / "report/report.md").read_text()
-    for heading in ("Gains by iteration", "Refinement", "Labels", "Over-optimization", "Cost", "R_meta"):
+    page = (run / "report/report.html").read_text()
+    assert "<h2>Gains by iteration</h2>" in page
+    for heading in ("Gains by iteration", "Refinement", "Labels", "Over-optimization", "Cost", "R\\_meta"):
         assert f"## {heading}\n" in text
     plots = {path.name for path in (run / "report").glob("*.png")}
     assert {"refinement.png", "generators-2.png", "labels-2-labels.png", "training-1-prover.png"} <= plots
-    assert all(f"]({name})" in text for name in plots)
+    assert all(f"]({name})" in text and f'src="{name}"' in page for name in plots)
     assert "missing" not in said.out
 
 
@@ -72,22 +75,36 @@ def test_an_unfinished_run_says_what_is_missing(run: Path) -> None:
     found = summary(run)
     assert {"1-prover", "measure-1-generator", "2-generator"} <= set(found.missing)
     assert "1-verifier" not in found.missing
-    text = markdown([found], 2, [])
+    text = markdown(report_blocks([found], 2))
     assert f"{len(found.missing)} steps are missing, the next is 1-prover" in text
     assert "## Labels" not in text
     assert len(found.training["1-prover"]["curves"]["reward"]) == 4
 
 
+def test_a_measurement_without_records_is_named_and_has_no_number(run: Path) -> None:
+    empty = ("verifier-real.jsonl", "meta-verifier-real.jsonl")
+    for name in empty:
+        for path in (run / "steps").glob(f"measure-*/{name}"):
+            path.write_text("")
+    found = summary(run)
+    assert "steps/measure-1-generator/verifier-real.jsonl" in found.empty
+    assert not any(name in files for files in found.models.values() for name in empty)
+    text = markdown(report_blocks([found], 2))
+    assert "had nothing to measure: steps/measure-base/verifier-real.jsonl" in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| Verifier, real proofs: accuracy |")]
+    assert set(row.split("|")[2:-1]) == {" – "}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("measure-base/prover.jsonl", '{"truth": 1.0', "line 1 is damaged: it has no end"),
+        ("measure-base/prover.jsonl", '{"truth": 1.0', "line 1 is damaged"),
         ("measure-base/prover.jsonl", "{\n", "line 1 is damaged"),
-        ("measure-base/verifier.jsonl", '{"case": 0, "label": 7}\n', "`label` is not what it should be"),
+        ("measure-base/verifier.jsonl", '{"case": 0, "label": 7}\n', "`label` is invalid: 7"),
         ("measure-base/verifier.jsonl", '{"case": 0}\n', "`label` is missing"),
-        ("measure-base/refinement.jsonl", '{"chain": 0, "rounds": []}\n', "`rounds` is not what it should be"),
+        ("measure-base/refinement.jsonl", '{"chain": 0, "rounds": []}\n', "`rounds` is invalid"),
         ("1-prover/metrics.jsonl", '{"step": 1, "stage": "rl"}\nnull\n', "line 2 is damaged: not a JSON object"),
-        ("2-labels/examined.jsonl", '{"truth": NaN, "analyses": []}\n', "`truth` is not"),
+        ("2-labels/examined.jsonl", '{"truth": NaN, "analyses": []}\n', "`truth` is invalid: nan"),
         ("2-selected/choice.json", '{"chosen": "x"}', "no candidates with their scores"),
         ("base/done", "", "is damaged"),
     ],
@@ -107,9 +124,9 @@ def test_several_seeds_stand_side_by_side(run: Path, tmp_path: Path) -> None:
     both = [summary(run), summary(write_run(tmp_path / "two", 1, *FEWER))]
     values = [one.models["base"]["prover.jsonl"]["pass@1"].value or 0.0 for one in both]
     low, high = (100 * value for value in sorted(values))
-    text = markdown(both, 2, [])
+    text = markdown(report_blocks(both, 2))
     assert f"| Prover: pass@1 | {(low + high) / 2:.1f} ({low:.1f} to {high:.1f}) |" in text
-    assert "| figure | seed 0 | seed 1 | mean (lowest to highest) |" in text
+    assert "| metric | seed 0 | seed 1 | mean (lowest to highest) |" in text
 
 
 def test_runs_that_cannot_stand_side_by_side(run: Path, lemmata: CommandLine) -> None:
@@ -139,8 +156,8 @@ def test_matplotlib_missing_is_a_plain_message(
 def test_names_are_never_markup(run: Path) -> None:
     found = summary(run)
     found.models["[bold]|<b>\x1b[31m`x`"] = found.models["base"]
-    text = markdown([found], 2, [])
-    assert "[bold]\\|&lt;b>\ufffd[31m'x'" in text
+    text = markdown(report_blocks([found], 2))
+    assert "\\[bold\\]\\|\\<b\\>\ufffd\\[31m\\`x\\`" in text
 
 
 def test_help(lemmata: CommandLine) -> None:

@@ -15,6 +15,7 @@ from lab.theorem import Theorem
 from rl.recipe import collect, measure
 from rl.recipe.collect import Examined
 from rl.recipe.config import LabelsConfig
+from rl.recipe.labeling import automatic_label
 from rl.reward import Reward
 from rl.task import Answer, Example
 from rl.tasks.lab import case_of
@@ -59,6 +60,10 @@ def in_order(*answers: str | Answer) -> Scripted:
 
 def solution(body: str, score: str = "1") -> str:
     return f"## Solution\n{body}\n\n## Self Evaluation\n\n{SAYS % ('It is so.', score)}"
+
+
+def label_of(examined: Sequence[Examined], config: LabelsConfig) -> float | None:
+    return automatic_label([(one.score, one.reviews) for one in examined], config)
 
 
 def test_proofs_are_gathered_once_and_whole() -> None:
@@ -124,7 +129,7 @@ def test_reviews_belong_to_the_analysis_and_case_they_are_of() -> None:
 def test_reviews_without_room_leave_the_issue_open() -> None:
     analyses = [[Examined(SAYS % ("Odd.", "0"), 0.0)]]
     assert collect.review(Silent(), templates(), CASES[:1], analyses, 3) == analyses
-    assert collect.label(analyses[0], LabelsConfig(1, 3, LabelConfig(k=1))) is None
+    assert label_of(analyses[0], LabelsConfig(1, 3, LabelConfig(k=1))) is None
 
 
 ISSUE = Examined("a", 0.0, (1.0, 1.0, 0.0))
@@ -150,7 +155,7 @@ PRAISE = Examined("d", 1.0)
     ],
 )
 def test_labels_follow_n_m_and_k(examined: list[Examined], n: int, m: int, k: int, label: float | None) -> None:
-    assert collect.label(examined, LabelsConfig(n, m, LabelConfig(k=k))) == label
+    assert label_of(examined, LabelsConfig(n, m, LabelConfig(k=k))) == label
 
 
 def test_analyses_carry_their_exact_quality_once_each() -> None:

@@ -1,4 +1,4 @@
-"""Reads the files of a co-training run for its report; what is damaged is one plain error that names file and line."""
+"""Record files of a co-training run: reads and checks them; an error names the file and the line."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from core.errors import LemmataError
 
 Row = Mapping[str, Any]
 Check = Callable[[Any], bool]
-MEND = "Remove the folder of that step and run the same `lemmata cotrain` again: it makes the step anew."
+FIX = "Remove the folder of that step and run the same `lemmata cotrain` again, which repeats the step."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,15 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
     "examined.jsonl": _EXAMINED,
     "metrics.jsonl": {"step": _whole, "stage": lambda value: isinstance(value, str)},
 }
-VALIDATED = ("prover", "verifier", "meta_verifier")  # what candidates are compared by
-GROWING = "metrics.jsonl"  # written while training goes on; the others appear whole
+VALIDATED = ("prover", "verifier", "meta_verifier")  # roles whose accuracy candidates are compared by
+GROWING = "metrics.jsonl"  # written while training runs; the other files appear complete
 
 
 def read_rows(run: Path, step: str, name: str) -> Rows | None:
     """The records of file ``name`` of a step; None where there is no such file.
 
-    A last line of the metrics that has no end yet was never written. Raises LemmataError where a line is damaged.
+    An incomplete last line of the metrics, which is still being written, is left out. Raises LemmataError where a line
+    is damaged.
     """
     path = run / "steps" / step / name
     source = path.relative_to(run).as_posix()
@@ -94,9 +95,9 @@ def read_rows(run: Path, step: str, name: str) -> Rows | None:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise LemmataError(f"{path} cannot be read: {error}. {MEND}") from error
+        raise LemmataError(f"{path} cannot be read: {error}. {FIX}") from error
     if lines[-1] and name != GROWING:
-        raise LemmataError(f"{path} line {len(lines)} is damaged: it has no end. {MEND}")
+        raise LemmataError(f"{path} line {len(lines)} is damaged: it is incomplete. {FIX}")
     return Rows(source, [_parse(line, path, number, FIELDS[name]) for number, line in enumerate(lines[:-1], 1)])
 
 
@@ -107,23 +108,26 @@ def read_object(path: Path) -> Row | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise LemmataError(f"{path} is damaged: {error}. {MEND}") from error
+        raise LemmataError(f"{path} is damaged: {error}. {FIX}") from error
 
 
 def read_choice(run: Path, step: str) -> Row | None:
-    """Which candidate a step chose, and their scores by validation. Raises LemmataError where it is damaged."""
+    """The candidate that a step chose, and all candidates' scores on the validation stream; None without the file.
+
+    Raises LemmataError where it is damaged.
+    """
     path = run / "steps" / step / "choice.json"
     choice = read_object(path)
-    scores = _record_of(dict.fromkeys(VALIDATED, _known_score))
+    scores = _record_of(dict.fromkeys(VALIDATED, _score))
     if choice is not None:
         validation = choice.get("validation")
         if "chosen" not in choice or not isinstance(validation, dict) or not all(map(scores, validation.values())):
-            raise LemmataError(f"{path} is damaged: no candidates with their scores. {MEND}")
+            raise LemmataError(f"{path} is damaged: no candidates with their scores. {FIX}")
     return choice
 
 
 def theorem(row: Row, place: int) -> tuple[Any, ...]:
-    """What names the theorem of a record; one without coordinates stands for itself, at its place in the file."""
+    """The identity of a record's theorem; without coordinates it is the record's ``place`` in the file."""
     if "family" not in row:
         return ("record", place)
     return tuple(str(row.get(name)) for name in ("family", "level", "seed", "split"))
@@ -134,9 +138,9 @@ def _parse(line: str, path: Path, number: int, fields: Mapping[str, Check]) -> R
         row = _object(line)
         for name, ok in fields.items():
             if name not in row or not ok(row[name]):
-                raise ValueError(f"`{name}` is {'missing' if name not in row else 'not what it should be'}")
+                raise ValueError(f"`{name}` is {'missing' if name not in row else 'invalid: ' + repr(row[name])[:40]}")
     except (ValueError, RecursionError) as error:
-        raise LemmataError(f"{path} line {number} is damaged: {error}. {MEND}") from error
+        raise LemmataError(f"{path} line {number} is damaged: {error}. {FIX}") from error
     return row
 
 

@@ -10,7 +10,7 @@ from core.sections import split_proof
 from lab.items import Stream
 from lab.prompts import templates
 from lab.reviews import write_review
-from rl.recipe import worked
+from rl.recipe import sft_examples
 from rl.reward import reward_analysis, reward_proof, reward_review
 from rl.tasks.lab import case_of, exact_score
 
@@ -20,7 +20,7 @@ LABELED = [replace(case, analysis="", quality=None) for case in ANALYZED]
 
 
 def test_examples_on_proofs_are_right_answers() -> None:
-    examples, refinements = iter(worked.on_proofs(LABELED, templates())), set[bool]()
+    examples, refinements = iter(sft_examples.on_proofs(LABELED, templates())), set[bool]()
     for case in LABELED:
         scored, evaluated = next(examples), next(examples)
         assert case.label is not None
@@ -48,7 +48,7 @@ def test_examples_on_proofs_are_right_answers() -> None:
 
 
 def test_examples_on_analyses_are_right_ratings() -> None:
-    examples = list(worked.on_analyses(ANALYZED, templates()))
+    examples = list(sft_examples.on_analyses(ANALYZED, templates()))
     assert len(examples) == len(ANALYZED)
     for case, example in zip(ANALYZED, examples, strict=True):
         assert case.theorem is not None

@@ -1,15 +1,16 @@
-"""Plots of a co-training run (matplotlib), drawn from its figures alone."""
+"""Plots of a co-training run (matplotlib), drawn from its summary alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from core.document import Figure
 from core.errors import LemmataError
 from core.statistics import Estimate
-from lemmata.cotrain_tables import TITLES
-from rl.recipe.figures import MAIN
-from rl.recipe.summary import ROLES, Summary, specialists
+from rl.report.metrics import MAIN
+from rl.report.summary import ROLES, Summary, specialists
+from rl.report.tables import TITLES
 
 Axes = Any  # matplotlib's, imported only where something is drawn
 Curve = Sequence[tuple[int, float]]
@@ -31,22 +32,22 @@ STYLE = {
     "savefig.dpi": 130,
 }
 AGAINST_TRUTH = "validation, against truth"
-WINDOWS = 25  # curves are smoothed over this part of their steps
+WINDOWS = 25  # a curve is smoothed over 1/WINDOWS of its steps
 
 
-def draw(run: Summary, out: Path, prefix: str = "") -> list[str]:
-    """Draw what the run has figures for into folder ``out``; the names of the files.
+def draw(run: Summary, out: Path, prefix: str = "") -> list[Figure]:
+    """Draws every plot that the run has estimates for into folder ``out``.
 
     Raises LemmataError where matplotlib is not installed, OSError where a file cannot be written.
     """
     matplotlib = _library("matplotlib")
-    made: list[str] = []
+    drawn: list[Figure] = []
     with matplotlib.rc_context(STYLE):
         for name, plot in _plots(run):
-            figure = plot()
-            figure.savefig(out / f"{prefix}{name}.png", metadata={"Software": None})
-            made.append(f"{prefix}{name}.png")
-    return made
+            file = f"{prefix}{name}.png"
+            plot().savefig(out / file, metadata={"Software": None})
+            drawn.append(Figure(file, name))
+    return drawn
 
 
 def _plots(run: Summary) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -69,7 +70,7 @@ def _library(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        raise LemmataError("`lemmata report` draws with matplotlib: pip install '.[report]'") from error
+        raise LemmataError("plots of `lemmata report` need matplotlib: pip install '.[report]'") from error
 
 
 def _panels(rows: int, columns: int, width: float, height: float, **more: Any) -> tuple[Any, list[Axes]]:
@@ -79,14 +80,12 @@ def _panels(rows: int, columns: int, width: float, height: float, **more: Any) -
 
 
 def iterations(run: Summary) -> Any:
-    """The main figures from the cold start to the last generator."""
+    """The main metrics from the cold start to the last generator."""
     models = run.iterations()
     figure, (axes,) = _panels(1, 1, 6.4, 3.6)
     for place, name in enumerate(MAIN):
-        figures = [run.models[model].get(name, {}).get(MAIN[name]) for model in models]
-        points = [
-            (x + 0.04 * (place - 2), one) for x, one in enumerate(figures) if one is not None and one.value is not None
-        ]
+        estimates = [_main(run, model, name) for model in models]
+        points = [(x + 0.04 * (place - 2), one) for x, one in enumerate(estimates) if one and one.value is not None]
         dashed = name.endswith("-real.jsonl")
         color = COLORS[list(dict.fromkeys(ROLES.values())).index(ROLES[name])]
         _dots(axes, points, color, f"{TITLES[name]}: {MAIN[name]}", "--" if dashed else "-")
@@ -107,8 +106,8 @@ def refinement(run: Summary) -> Any:
         count = entries[0]["chains"] if entries else 0
         _band(axes, [(e["round"], e["pass@1"]) for e in entries], COLORS[0], "refined: pass@1", "o-")
         _band(axes, [(e["round"], e["best"]) for e in entries], COLORS[1], f"refined: best of {count}", "s-")
-        rivals = [(e["round"], e["independent"]) for e in entries if e["independent"] is not None]
-        _band(axes, rivals, GREY, "same tokens, independent", "--", alpha=0.12)
+        baselines = [(e["round"], e["independent"]) for e in entries if e["independent"] is not None]
+        _band(axes, baselines, GREY, "same tokens, independent", "--", alpha=0.12)
         axes.set_xticks([entry["round"] for entry in entries])
         axes.set_title(model)
         axes.set_xlabel("round")
@@ -121,17 +120,17 @@ def refinement(run: Summary) -> Any:
 
 
 def generators(run: Summary, number: int, models: Sequence[str]) -> Any:
-    """Each way to one model beside the specialist of each role."""
+    """Every way to one model beside the specialist of each role."""
     names = [name for name in MAIN if any(_main(run, model, name) for model in models)]
     figure, panels = _panels(1, len(names), 2.5, 0.24 * len(models) + 1.1, sharey=True)
     figure.set_figwidth(2.5 * len(names) + 1.6)
     for axes, name in zip(panels, names, strict=True):
-        own = specialists(number)[ROLES[name]]
+        specialist = specialists(number)[ROLES[name]]
         for place, model in enumerate(models):
             if (one := _main(run, model, name)) and one.value is not None:
-                color = COLORS[1] if model == own else COLORS[0]
+                color = COLORS[1] if model == specialist else COLORS[0]
                 axes.errorbar(100 * one.value, place, xerr=_errors(one), fmt="o", ms=4, color=color, lw=1.2)
-        best = _main(run, own, name)
+        best = _main(run, specialist, name)
         if best and best.value is not None:
             axes.axvline(100 * best.value, color=COLORS[1], lw=1, ls=":")
         title = TITLES[name].replace(", ", ",\n")
@@ -144,29 +143,29 @@ def generators(run: Summary, number: int, models: Sequence[str]) -> Any:
 
 
 def labels(step: str, found: Mapping[str, Any]) -> Any:
-    """Share labeled and accuracy over n, a line for each k, at the recipe's m."""
+    """Share of proofs labeled and accuracy of the labels by n, a line for each k, at the recipe's m."""
     figure, panels = _panels(1, 2, 3.9, 3.1)
     chosen = found["chosen"]
-    own = [one for one in found["curve"] if one["m"] == chosen["m"]]
+    curve = [one for one in found["curve"] if one["m"] == chosen["m"]]
     for axes, key, title in zip(panels, ("share", "accuracy"), ("share labeled", "accuracy of labels"), strict=True):
-        for place, k in enumerate(sorted({one["k"] for one in own})):
-            points = [(one["n"], one[key]) for one in own if one["k"] == k]
+        for place, k in enumerate(sorted({one["k"] for one in curve})):
+            points = [(one["n"], one[key]) for one in curve if one["k"] == k]
             color = COLORS[place % len(COLORS)]
             _band(axes, points, color, f"k={k}", "o-", alpha=0.15 if k == chosen["k"] else 0.0)
         if chosen[key].value is not None:
             axes.plot([chosen["n"]], [100 * chosen[key].value], "o", ms=10, mfc="none", mec="black", label="chosen")
         axes.set_title(title)
         axes.set_xlabel("analyses n")
-        axes.set_xticks(sorted({one["n"] for one in own}))
+        axes.set_xticks(sorted({one["n"] for one in curve}))
         axes.margins(0.1)
         axes.set_ylabel("%")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
-    figure.suptitle(f"{step}: labels without truth, m={chosen['m']}", fontsize=10)
+    figure.suptitle(f"{step}: automatic labels, m={chosen['m']}", fontsize=10)
     return figure
 
 
 def training_plot(step: str, curves: Mapping[str, Curve]) -> Any:
-    """Rewards, the judge's score beside the truth, and what else is watched, each where there is such a curve."""
+    """Rewards, the judge's score beside the truth, and the other curves, each where the training has it."""
     panels_of = [(title, names) for title, names in _training_panels(curves) if names]
     columns = min(3, len(panels_of))
     figure, panels = _panels(-(-len(panels_of) // columns), columns, 3.6, 2.6)
@@ -185,7 +184,7 @@ def training_plot(step: str, curves: Mapping[str, Curve]) -> Any:
 
 
 def _training_panels(curves: Mapping[str, Curve]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Titles, and the curves of each panel with their labels."""
+    """Panels: titles, and the curves of each with their labels."""
 
     def known(**names: str) -> dict[str, str]:
         return {name: label for label, name in names.items() if name in curves}
@@ -211,7 +210,7 @@ def _curve(axes: Axes, curve: Curve, color: str, label: str, *, raw: bool) -> No
     width = 1 if raw else max(1, len(values) // WINDOWS)
     if width > 1:
         axes.plot(steps, values, color=color, lw=0.6, alpha=0.3)
-    # Each point is the mean of the steps before it: nothing is told before it happened.
+    # Each point is the mean of the steps up to it, never of later ones.
     smooth = [sum(part) / len(part) for end in range(1, len(values) + 1) if (part := values[max(0, end - width) : end])]
     axes.plot(steps, smooth, "o-" if raw or len(values) < 10 else "-", ms=3, color=color, label=label)
 
@@ -234,7 +233,7 @@ def _dots(axes: Axes, points: Sequence[tuple[float, Estimate]], color: str, labe
 
 
 def _errors(one: Estimate) -> list[list[float]]:
-    """Below and above, in points; 0 where there is no interval."""
+    """Error bars below and above, in points; 0 where there is no interval."""
     value = one.value or 0.0
     low, high = (value if one.low is None else one.low), (value if one.high is None else one.high)
     return [[max(0.0, 100 * (value - low))], [max(0.0, 100 * (high - value))]]

@@ -1,20 +1,20 @@
-"""Training as its metrics tell it: curves, the judge's score beside the truth, seconds and tokens. No torch."""
+"""Curves of training from its metrics: rewards, the judge's score beside the truth, seconds and tokens. No torch."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil, isfinite
 from typing import Any
 
 from core.statistics import Observation, mean
-from rl.recipe.record_files import Row, Rows
+from rl.report.record_files import Row, Rows
 
-# Curves worth drawing besides rewards, with those of every teacher or kind of task.
+# Metrics that are drawn besides rewards, and those of every teacher or kind of task.
 WATCHED = ("entropy", "kl", "mismatch_kl", "truncated", "length", "loss", "token_accuracy", "gradient_norm")
 WINDOW = 5  # the first and last fifth of training are compared
 Curve = list[tuple[int, float]]  # (step, value)
 
 
 def curves(rows: Rows) -> dict[str, Curve]:
-    """Rewards with their parts and what else is watched, by the metric's name; steps without a value are left out."""
+    """Rewards with their parts and the metrics in `WATCHED`, by name; steps without a value are left out."""
     found: dict[str, Curve] = {}
     for row in rows.rows:
         for name, value in row.items():
@@ -24,8 +24,8 @@ def curves(rows: Rows) -> dict[str, Curve]:
 
 
 def _wanted(name: str) -> bool:
-    own = name.removeprefix("validation/")
-    return own in WATCHED or own.startswith(("reward", "kl/"))
+    metric = name.removeprefix("validation/")
+    return metric in WATCHED or metric.startswith(("reward", "kl/"))
 
 
 def judged_kinds(found: Mapping[str, Curve]) -> list[str]:
@@ -46,18 +46,18 @@ def over_optimization(rows: Rows) -> list[dict[str, Any]]:
         steps = sorted(judge.keys() & truth.keys())
         size = ceil(len(steps) / WINDOW)
         for part, chosen in (("first", steps[:size]), ("last", steps[-size:] if size else [])):
-            figures = {
+            observed = {
                 "judge": [Observation(step, judge[step]) for step in chosen],
                 "truth": [Observation(step, truth[step]) for step in chosen],
                 "gap": [Observation(step, judge[step] - truth[step]) for step in chosen],
             }
-            values = {name: mean(items, rows.source) for name, items in figures.items()}
+            values = {name: mean(observations, rows.source) for name, observations in observed.items()}
             made.append({"kind": kind, "part": part, "steps": len(chosen), **values})
     return made
 
 
 def training_cost(rows: Rows) -> dict[str, Any]:
-    """``steps``, the ``seconds`` they took, and the ``tokens`` that were learnt from (prompts included)."""
+    """``steps``, their ``seconds``, and the ``tokens`` that were trained on (prompts included)."""
     return {
         "steps": len(rows.rows),
         "seconds": sum(_seconds(row) for row in rows.rows),

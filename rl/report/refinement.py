@@ -1,7 +1,7 @@
-"""What rounds of self-refinement gain, and what the same tokens gain as independent samples. Pure functions, no torch.
+"""Gains of self-refinement by round, beside the same tokens spent on independent samples. Pure functions, no torch.
 
-A chain that stopped keeps its last proof in later rounds. The best of N chains is the one of the highest score of its
-own, None below all, the earliest of equals.
+A chain that stopped keeps its last proof in later rounds. The best of N chains has the highest self-score; None is
+below all scores, and the earliest chain wins a tie.
 """
 
 from collections import defaultdict
@@ -10,18 +10,18 @@ from math import comb
 from typing import Any
 
 from core.statistics import Estimate, Observation, difference, mean, share
-from rl.recipe.record_files import Row, Rows, theorem
+from rl.report.record_files import Row, Rows, theorem
 
 Chains = dict[Any, list[Row]]  # of each theorem, in the order of their numbers
 
 
-def refinement_figures(rows: Rows, rounds: int) -> list[dict[str, Any]]:
+def refinement_metrics(rows: Rows, rounds: int) -> list[dict[str, Any]]:
     """One entry for each of ``rounds``.
 
-    ``pass@1`` of the chains; ``best`` of a theorem's N; what each gained ``since_first``; ``tokens`` that a chain has
-    written by then, on average, and their ``ratio`` to the first round's; ``independent``: pass@1 of so many
-    independent first-round samples of which the best by self-score is taken (`best_of_k`, mean over theorems), and
-    ``gain`` of refinement over it, paired by theorem. Both are None once the ratio exceeds the number of samples.
+    ``pass@1`` of the chains; ``best`` of a theorem's N; ``since_first``: the gain over the first round; ``tokens``:
+    mean number that a chain has written by that round; ``ratio``: these over the first round's; ``independent``: pass@1
+    of the best by self-score of ``ratio`` independent first-round samples (`best_of_k`, mean over theorems); ``gain``:
+    of refinement over it, paired by theorem. Both are None where the ratio exceeds the number of samples.
     """
     chains = grouped(rows)
     first, made = tokens_by(chains, 1), []
@@ -30,7 +30,7 @@ def refinement_figures(rows: Rows, rounds: int) -> list[dict[str, Any]]:
         tokens = tokens_by(chains, number)
         ratio = tokens / first if first else None
         passes, bests = _passes(chains, number), _bests(chains, number)
-        rival = None if ratio is None else independent(chains, ratio)
+        baseline = None if ratio is None else independent(chains, ratio)
         made.append(
             {
                 "round": number,
@@ -38,22 +38,22 @@ def refinement_figures(rows: Rows, rounds: int) -> list[dict[str, Any]]:
                 "best": share(bests, rows.source),
                 "since_first": difference(passes, passes_1, rows.source),
                 "best_since_first": difference(bests, best_1, rows.source),
-                "chains": max((len(own) for own in chains.values()), default=0),
+                "chains": max((len(group) for group in chains.values()), default=0),
                 "tokens": tokens,
                 "ratio": ratio,
-                "independent": rival and _without_spread_as_share(rival, rows.source),
-                "gain": rival and difference(passes, rival, rows.source),
+                "independent": baseline and _without_spread_as_share(baseline, rows.source),
+                "gain": baseline and difference(passes, baseline, rows.source),
             }
         )
     return made
 
 
 def grouped(rows: Rows) -> Chains:
-    """Chains by theorem."""
+    """The chains of each theorem."""
     found: Chains = defaultdict(list)
     for place, row in enumerate(rows.rows):
         found[theorem(row, place)].append(row)
-    return {key: sorted(own, key=lambda row: row["chain"]) for key, own in found.items()}
+    return {key: sorted(group, key=lambda row: row["chain"]) for key, group in found.items()}
 
 
 def at(chain: Row, number: int) -> Row:
@@ -62,28 +62,29 @@ def at(chain: Row, number: int) -> Row:
 
 
 def best(chains: Sequence[Row], number: int) -> float:
-    """1 where the chosen of a theorem's chains is complete after round ``number``, else 0."""
+    """1 where the best of a theorem's chains is complete after round ``number``, else 0."""
     return float(max((at(chain, number) for chain in chains), key=_self_score)["truth"] == 1)
 
 
 def tokens_by(chains: Chains, number: int) -> float:
-    """Tokens of a chain's first ``number`` rounds, mean over all chains."""
-    spent = [sum(one["tokens"] for one in chain["rounds"][:number]) for own in chains.values() for chain in own]
+    """Mean number of tokens of a chain's first ``number`` rounds."""
+    spent = [sum(one["tokens"] for one in chain["rounds"][:number]) for group in chains.values() for chain in group]
     return sum(spent) / len(spent) if spent else 0.0
 
 
 def independent(chains: Chains, k: float) -> list[Observation] | None:
     """`best_of_k` of each theorem's first-round samples; None where a theorem has fewer than k."""
-    if any(k > len(own) for own in chains.values()):
+    if any(k > len(group) for group in chains.values()):
         return None
     firsts = {
-        key: [(row["self_score"], row["truth"]) for row in (at(one, 1) for one in own)] for key, own in chains.items()
+        key: [(row["self_score"], row["truth"]) for row in (at(one, 1) for one in group)]
+        for key, group in chains.items()
     }
     return [Observation(key, best_of_k(samples, k)) for key, samples in firsts.items()]
 
 
 def best_of_k(samples: Sequence[tuple[float | None, float]], k: float) -> float:
-    """Chance that the best by self-score of k of the (self-score, truth) ``samples`` is complete.
+    """Probability that the best by self-score of k of the (self-score, truth) ``samples`` is complete.
 
     Exact, over all subsets: sorted from best to worst, sample i of n is chosen by comb(n - 1 - i, k - 1) of the
     comb(n, k) subsets (the unbiased estimator of pass@k in Chen et al. 2021, for a choice in place of any success). A
@@ -100,11 +101,13 @@ def best_of_k(samples: Sequence[tuple[float | None, float]], k: float) -> float:
 
 
 def _passes(chains: Chains, number: int) -> list[Observation]:
-    return [Observation(key, float(at(chain, number)["truth"] == 1)) for key, own in chains.items() for chain in own]
+    return [
+        Observation(key, float(at(chain, number)["truth"] == 1)) for key, group in chains.items() for chain in group
+    ]
 
 
 def _bests(chains: Chains, number: int) -> list[Observation]:
-    return [Observation(key, best(own, number)) for key, own in chains.items()]
+    return [Observation(key, best(group, number)) for key, group in chains.items()]
 
 
 def _chance(ranked: Sequence[tuple[float | None, float]], k: int) -> float:
@@ -117,6 +120,6 @@ def _self_score(proof: Row) -> float:
     return -1.0 if proof["self_score"] is None else proof["self_score"]
 
 
-def _without_spread_as_share(items: list[Observation], source: str) -> Estimate:
-    """Chances that are all 0 or all 1 have Wilson's interval."""
-    return (share if {item.value for item in items} in ({0.0}, {1.0}) else mean)(items, source)
+def _without_spread_as_share(observations: list[Observation], source: str) -> Estimate:
+    """The mean; Wilson's interval where all chances are 0 or all are 1."""
+    return (share if {one.value for one in observations} in ({0.0}, {1.0}) else mean)(observations, source)

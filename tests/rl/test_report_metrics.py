@@ -1,4 +1,4 @@
-"""Figures of co-training against numbers worked out by hand."""
+"""Metrics of co-training against numbers worked out by hand."""
 
 from itertools import combinations
 from typing import Any
@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rl.recipe.config import LabelsConfig
-from rl.recipe.curves import curves, over_optimization, training_cost
-from rl.recipe.figures import figures_of
-from rl.recipe.labels import label_figures
-from rl.recipe.record_files import Rows
-from rl.recipe.refinement import best_of_k, refinement_figures
+from rl.report.curves import curves, over_optimization, training_cost
+from rl.report.labels import label_metrics
+from rl.report.metrics import estimates_of
+from rl.report.record_files import Rows
+from rl.report.refinement import best_of_k, refinement_metrics
 from verifier.autolabel import LabelConfig
 
 
@@ -29,7 +29,7 @@ def proof(truth: float, own: float | None, tokens: int = 10) -> dict[str, Any]:
 
 
 def test_the_prover() -> None:
-    found = figures_of(
+    found = estimates_of(
         "prover.jsonl",
         rows(
             at(1, **proof(1.0, 1.0)),
@@ -45,7 +45,7 @@ def test_the_prover() -> None:
     assert value["format"] == 4 / 5
     assert value["mean_truth"] == pytest.approx(0.4)
     assert value["self_score_accuracy"] == 2 / 5
-    assert (value["honesty_gap"], found["honesty_gap"].n) == (1 / 4, 4)
+    assert (value["overclaim_rate"], found["overclaim_rate"].n) == (1 / 4, 4)
     assert (found["pass@1"].n, found["pass@1"].clusters, found["pass@1"].source) == (5, 3, "file.jsonl")
 
 
@@ -53,7 +53,7 @@ def test_the_verifier() -> None:
     def analysis(case: int, label: float, score: float | None, quality: float = 1.0) -> dict[str, Any]:
         return at(case, case=case, label=label, score=score, quality=quality)
 
-    found = figures_of(
+    found = estimates_of(
         "verifier.jsonl",
         rows(
             *(analysis(0, 1.0, 1.0), analysis(0, 1.0, 1.0)),  # accepted by both
@@ -69,14 +69,14 @@ def test_the_verifier() -> None:
     assert (value["recall_all"], found["recall_all"].n) == (0.5, 2)
     assert value["mean_absolute_error"] == pytest.approx(1.5 / 7)
     assert value["quality"] == pytest.approx(5.5 / 8)
-    assert (value["unreadable"], value["baseline"]) == (1 / 8, 1 / 2)
+    assert (value["unparseable"], value["baseline"]) == (1 / 8, 1 / 2)
 
 
 def test_the_meta_verifier() -> None:
     ratings = [(1.0, 1.0), (0.5, 1.0), (0.0, None), (1.0, 1.0)]
     records = [at(n, quality=quality, rating=rating) for n, (quality, rating) in enumerate(ratings)]
-    found = figures_of("meta-verifier-real.jsonl", rows(*records))
-    assert (found["accuracy"].value, found["unreadable"].value, found["baseline"].value) == (0.5, 0.25, 0.5)
+    found = estimates_of("meta-verifier-real.jsonl", rows(*records))
+    assert (found["accuracy"].value, found["unparseable"].value, found["baseline"].value) == (0.5, 0.25, 0.5)
     assert found["accuracy"].method == "wilson"
 
 
@@ -112,7 +112,7 @@ def test_refinement_by_rounds() -> None:
         at(2, chain=1, rounds=[proof(1.0, 1.0)]),
         at(2, chain=0, rounds=[proof(0.0, 0.0), proof(0.0, 1.0)]),
     )
-    one, two, three = refinement_figures(chains, 3)
+    one, two, three = refinement_metrics(chains, 3)
     assert [entry["pass@1"].value for entry in (one, two, three)] == [1 / 4, 2 / 4, 2 / 4]
     # Round 2: theorem 1's chain 0 comes before chain 1 at equal self-scores, and so does theorem 2's.
     assert [entry["best"].value for entry in (one, two, three)] == [1 / 2, 1 / 2, 1 / 2]
@@ -126,7 +126,7 @@ def test_refinement_by_rounds() -> None:
 
 
 def test_more_tokens_than_were_sampled_have_no_rival() -> None:
-    entries = refinement_figures(rows(at(1, chain=0, rounds=[proof(0.0, 0.5), proof(1.0, 1.0, 30)])), 2)
+    entries = refinement_metrics(rows(at(1, chain=0, rounds=[proof(0.0, 0.5), proof(1.0, 1.0, 30)])), 2)
     assert entries[0]["independent"] is not None
     assert (entries[1]["ratio"], entries[1]["independent"], entries[1]["gain"]) == (4.0, None, None)
 
@@ -141,7 +141,7 @@ def test_labels_and_their_curve() -> None:
         at(3, truth=0.0, analyses=[analysis(1.0), analysis(1.0)]),  # an issue that none saw
         at(4, truth=0.0, analyses=[analysis(None), analysis(0.0, 1.0, 0.0)]),
     )
-    found = label_figures(examined, LabelsConfig(2, 2, LabelConfig(k=1)))
+    found = label_metrics(examined, LabelsConfig(2, 2, LabelConfig(k=1)))
     assert (found["chosen"]["share"].value, found["chosen"]["accuracy"].value) == (3 / 4, 2 / 3)
     curve = {(one["n"], one["m"], one["k"]): (one["share"].value, one["accuracy"].value) for one in found["curve"]}
     assert curve[1, 1, 1] == (3 / 4, 1 / 3)

@@ -1,0 +1,1 @@
+"""Report of co-training runs: estimates from the records of a run, tables, plots, and the document."""
