@@ -11,9 +11,9 @@ import pyarrow as pa
 from core.errors import LemmataError
 from core.log import read_log
 from core.parquet import write_parquet
+from core.proof_table import PROOF_COLUMNS, proof_rows
 from core.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, Usage
 from core.store import Run
-from core.summary import PROOF_COLUMNS, proof_rows
 
 Row = dict[str, Any]
 

@@ -1,14 +1,13 @@
-"""``lemmata COMMAND``: finds the command and hands its overrides to Hydra."""
+"""Command line: maps ``lemmata COMMAND`` to its function and its overrides to Hydra."""
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NoReturn
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -20,32 +19,32 @@ Command = Callable[[dict[str, Any]], int]
 # Command: (module with a function of the command's name, one line for the usage).
 COMMANDS = {
     "refine": (
-        "lemmata.commands.generate",
-        "prove, verify, meta-verify and refine problems; choose an answer for each",
+        "lemmata.commands.refine",
+        "prove, verify, meta-verify and refine; select a proof of each problem",
     ),
-    "prove": ("lemmata.commands.generate", "write proofs, judge none"),
-    "verify": ("lemmata.commands.judge", "score the proofs of a run or a table"),
-    "review": ("lemmata.commands.judge", "rate the analyses of a run by the meta-verifier"),
-    "label": ("lemmata.commands.judge", "label the proofs of a run or a table automatically"),
-    "import": ("lemmata.commands.transfer", "make a run of proofs that exist already"),
-    "export": ("lemmata.commands.transfer", "write a run as a parquet table"),
-    "train": ("lemmata.commands.train", "train a role: worked examples, indexer stages, reinforcement learning"),
-    "cotrain": ("lemmata.commands.cotrain", "the three roles trained together, and one generator made of them"),
+    "prove": ("lemmata.commands.prove", "write proofs without verifying them"),
+    "verify": ("lemmata.commands.verify", "score the proofs of a run or a table"),
+    "review": ("lemmata.commands.verify", "rate the analyses of a run by the meta-verifier"),
+    "label": ("lemmata.commands.verify", "label the proofs of a run or a table automatically"),
+    "import": ("lemmata.commands.import_export", "write a run of existing proofs"),
+    "export": ("lemmata.commands.import_export", "write a run as a Parquet table"),
+    "train": ("lemmata.commands.train", "train a role: SFT, indexer stages, reinforcement learning, distillation"),
+    "cotrain": ("lemmata.commands.cotrain", "train the three roles together and merge them into one generator"),
     "merge": ("lemmata.commands.merge", "merge models of one base by their weights"),
-    "serve": ("lemmata.commands.serve", "serve a model of ours to OpenAI-compatible clients"),
+    "serve": ("lemmata.commands.serve", "serve a DSA model to OpenAI-compatible clients"),
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labeled proofs and analyses"),
     "evaluate": (
         "lemmata.commands.evaluate",
-        "problems x attempts x models, graded; evaluate report: figures; evaluate human-grades: people",
+        "problems x attempts x models, graded; also evaluate report, champ and human-grades",
     ),
-    "report": ("lemmata.commands.report", "tables and plots of a run of cotrain: lemmata report RUN [RUN ...]"),
+    "report": ("lemmata.commands.report", "tables and plots of a training run: lemmata report RUN [RUN ...]"),
     "explore": ("lemmata.commands.explore", "read runs and label proofs in a browser"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
 TAKE_PROBLEMS = ("refine", "prove", "evaluate")
-POSITIONAL = ("report", "show")  # read a run; nothing of theirs is a setting
+POSITIONAL = ("report", "show")  # read a run; their arguments are not settings
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
-# Commands that a second word makes another one, with a module and settings of their own.
+# Commands of two words with their own module and settings.
 VARIANTS: dict[tuple[str, ...], str] = {
     ("evaluate", "report"): "lemmata.commands.evaluate_report",
     ("evaluate", "champ"): "lemmata.commands.evaluate_champ",
@@ -63,14 +62,14 @@ def main() -> None:
         try:
             run(sys.argv[1:])
         finally:
-            sys.stdout.flush()  # here, where a reader that has left is no error
+            sys.stdout.flush()  # here, because a closed pipe is no error
     except BrokenPipeError:  # `lemmata show RUN | head`, `lemmata train --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
         sys.exit(0)
 
 
 def run(arguments: list[str]) -> NoReturn:
-    """As ``main``, with the arguments after ``lemmata``."""
+    """Run the command that ``arguments`` (those after ``lemmata``) name."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.exit(usage())
     if arguments[0] == "--version":
@@ -91,7 +90,7 @@ def run(arguments: list[str]) -> NoReturn:
 
 
 def after_second_word(command: str, arguments: list[str]) -> list[str]:
-    """The settings of a command, whose second word (if it has one) is checked; options such as --help need none."""
+    """The arguments after a command's second word, which is checked; options such as --help need none."""
     words = SECOND_WORDS.get(command)
     others = [variant[1] for variant in VARIANTS if variant[0] == command]
     if others and arguments and "=" not in arguments[0] and not arguments[0].startswith("-"):
@@ -111,40 +110,27 @@ def with_hydra(command: str, function: Command) -> int:
     codes = [0]
     statement = take_statement(sys.argv) if command in TAKE_PROBLEMS else None
 
-    def checked(value: dict[str, Any]) -> int:
-        refuse_new_keys(command, value)
-        return function(value)
-
     def task(config: DictConfig) -> None:
         value = OmegaConf.to_container(config, resolve=True)
         assert isinstance(value, dict)
         if statement is not None:
             value["problem"] = statement
-        codes.append(guarded(checked, value))
+        codes.append(guarded(function, value))
 
     hydra.main(version_base="1.3", config_path="pkg://lemmata.conf", config_name=command)(task)()
     return max(codes)
 
 
 def take_statement(arguments: list[str]) -> str | None:
-    """Take ``problem=STATEMENT`` out of the arguments: Hydra's grammar would read the mathematics in it as its own."""
+    """Remove ``problem=STATEMENT`` from the arguments: Hydra's grammar would parse the mathematics in it."""
     found = [argument for argument in arguments if argument.startswith("problem=") and argument != "problem=null"]
     for argument in found:
         arguments.remove(argument)
     return found[-1].removeprefix("problem=") if found else None
 
 
-def refuse_new_keys(command: str, value: Mapping[str, Any]) -> None:
-    """Raise LemmataError for a key that the command does not know: Hydra lets any ``+key=value`` pass."""
-    if any(override.startswith("+") for override in HydraConfig.get().overrides.task):
-        known = hydra.compose(config_name=command).keys()  # of itself it denies the keys that must be given
-        for key in value:
-            if key not in known:
-                raise LemmataError(f"{key}: `lemmata {command}` has no such setting")
-
-
 def guarded(function: Callable[[Any], int], argument: Any) -> int:
-    """Call a command; what the user can mend is one plain message."""
+    """Call a command; an error that the user can fix is printed as one plain message."""
     try:
         return function(argument)
     except LemmataError as error:
@@ -172,5 +158,5 @@ def fail(message: str) -> None:
 
 
 def print_error(message: str) -> None:
-    """One message on standard error, never as markup: it may quote anything."""
+    """Print one message on standard error, without markup: it may quote any text."""
     Console(stderr=True, highlight=False).print(plain(f"lemmata: {message}", "red"), soft_wrap=True)

@@ -1,13 +1,13 @@
-"""The model that the project ships: a problem of the lab to begin with, and a word about statements it never saw."""
+"""Domain of an in-process model: a warning for the first statement that its training did not cover."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 
 from core.records import Problem
 from lab.domain import ModelDomain, outside, read_domain
-from lemmata.policies import named_policies
+from lemmata.policies import local_model, named_policies
+from lemmata.settings import SessionConfig
 from lemmata.terminal import plain
 from policy.local_config import model_folder
 
@@ -15,15 +15,13 @@ SHIPPED = "pkg://model/shipped"
 SERVER = "policy=endpoint policy.base_url=http://localhost:8000/v1 policy.model=MODEL"
 
 
-def prover_model(config: Mapping[str, Any]) -> str | None:
-    """The folder of the model that proves in this process, as the settings name it; None where a server proves."""
-    policy = named_policies(config).get(config["prover"]["policy"], {})
-    return str(policy["model"]) if policy.get("kind") == "local" and policy.get("model") else None
+def prover_model(config: SessionConfig, policy: str | None = None) -> str | None:
+    """The model folder of the prover's policy, or of ``policy``; None where a server proves."""
+    return local_model(named_policies(config).get(policy or config.prover.policy or "", {}))
 
 
-def with_warning(problems: Iterable[Problem], config: Mapping[str, Any], command: str) -> Iterator[Problem]:
-    """The same problems; the first one outside the domain of the model that proves is remarked upon, once."""
-    model = prover_model(config)
+def with_warning(problems: Iterable[Problem], model: str | None, command: str) -> Iterator[Problem]:
+    """``problems`` unchanged; a warning is printed at the first one outside the domain of ``model``."""
     domain = read_domain(model_folder(model)) if model else None
     return _watched(problems, domain, model or "", command) if domain else iter(problems)
 
@@ -33,12 +31,12 @@ def _watched(problems: Iterable[Problem], domain: ModelDomain, model: str, comma
     for problem in problems:
         reason = "" if warned else outside(domain, problem.statement)
         if reason:
-            _warn(_words(problem, domain, model, reason, command))
+            _warn(_message(problem, domain, model, reason, command))
             warned = True
         yield problem
 
 
-def _words(problem: Problem, domain: ModelDomain, model: str, reason: str, command: str) -> str:
+def _message(problem: Problem, domain: ModelDomain, model: str, reason: str, command: str) -> str:
     name = "the shipped model" if model == SHIPPED else f"the model {model}"
     which = f"problem {problem.name}" if problem.name else "this statement"
     return (

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from core.store import Run
+from lemmata.run_totals import counted
 from lemmata.terminal import plain
 from policy.meters import Meters
 
@@ -49,13 +50,13 @@ class Progress:
                 self.say(self._line())
 
     def explain(self, reason: str | None, unfinished: Sequence[str]) -> None:
-        """Say why a run ends before everything is done."""
+        """Print why a run ends before everything is done."""
         if reason is not None:
             self.say(f"stopped: {reason}")
         for line in unfinished[:5]:
             self.say(f"unfinished: {line}")
         if len(unfinished) > 5:
-            self.say(f"unfinished: {len(unfinished) - 5} more problems")
+            self.say(f"unfinished: {counted(len(unfinished) - 5, 'more problem')}")
         if reason is not None or unfinished:
             self.say("Repeat the same command to resume; finished calls are not repeated.")
 

@@ -1,4 +1,4 @@
-"""Texts of models and files on a terminal: as they are, never as markup, and without codes that move its cursor."""
+"""Terminal text: texts of models and files without markup and without control codes."""
 
 from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""What was done on one problem: rounds, scores, the chosen proof, and what exact algebra says of it."""
+"""Trace of a run of one problem: rounds, scores, the chosen proof, and its exact check by the lab."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ from lab.checker import check
 from lab.complaints import END, line_of, quotation
 from lab.defects import Defect
 from lab.statements import Unsupported, read_statement
-from lemmata.commands.show import headline
+from lemmata.record_format import headline
+from lemmata.run_totals import counted
 from lemmata.terminal import plain
 
 MAX_PROOFS = 100  # a longer search is read with `lemmata show`
 
 
-def trace(run: Run) -> None:
-    """Print the only problem of a run from its statement to the chosen proof; nothing where there are several."""
+def print_trace(run: Run) -> None:
+    """Print the problem of a run from its statement to the chosen proof; nothing where a run holds several."""
     paths = list(islice(run.log_paths(), 2))
     records = list(read_log(paths[0])) if len(paths) == 1 else []
     problem = next((record for record in records if isinstance(record, Problem)), None)
@@ -40,24 +41,24 @@ def trace(run: Run) -> None:
 def rounds_tree(problem: Problem, records: Sequence[Record]) -> Tree:
     """The statement, each round's proofs with their scores, and the selection."""
     tree = Tree(plain(problem.statement, style="bold"))
-    judged: dict[str, list[Record]] = defaultdict(list)
+    judgments: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if isinstance(record, Analysis | Review):
-            judged[record.parents[0]].append(record)
+            judgments[record.parents[0]].append(record)
     branches: dict[int, Tree] = {}
     for record in sorted((record for record in records if isinstance(record, Proof)), key=lambda proof: proof.round):
         if record.round not in branches:
             branches[record.round] = tree.add(plain(f"round {record.round}"))
         branch = branches[record.round].add(plain(headline(record)))
-        analyses = judged[record.id]
+        analyses = judgments[record.id]
         if analyses:
             branch.add(plain(_scores("analyses", analyses)))
-        reviews = [review for analysis in analyses for review in judged[analysis.id]]
+        reviews = [review for analysis in analyses for review in judgments[analysis.id]]
         if reviews:
             branch.add(plain(_scores("reviews of the analyses", reviews)))
     refusals = sum(isinstance(record, Refusal) for record in records)
     if refusals:
-        tree.add(plain(f"{refusals} calls refused: lemmata show RUN lists them"))
+        tree.add(plain(f"{counted(refusals, 'call')} refused: lemmata show RUN lists the reasons"))
     for record in records:
         if isinstance(record, Selection):
             tree.add(plain(f"chosen: {record.proof_id or 'none'}: {record.reason}", style="bold"))
@@ -90,7 +91,7 @@ def proof_lines(problem: Problem, proof_id: str, body: str) -> list[str]:
 
 
 def exact_verdict(statement: str, body: str) -> list[str]:
-    """What the lab's checker says of a proof; why it says nothing where it cannot decide the statement."""
+    """The verdict of the lab's checker in words, or the reason why the lab cannot decide the statement."""
     proposition = read_statement(statement)
     if isinstance(proposition, Unsupported):
         return [f"Exact check: none; the lab cannot decide this statement ({proposition.reason})."]
@@ -98,8 +99,8 @@ def exact_verdict(statement: str, body: str) -> list[str]:
     truth = "true" if proposition.truth else "false"
     found = [f"    {_place(body, defect)}: {defect.kind}: {defect.message}" for defect in verdict.defects]
     end = ":" if found else ", no defect."
-    said = f"Exact check (algebra, not a model's opinion; no model saw it): the claim is {truth}, this proof scores"
-    return [f"{said} {verdict.score:g}{end}", *found]
+    heading = f"Exact check (algebra, not a model's opinion; no model saw it): the claim is {truth}, this proof scores"
+    return [f"{heading} {verdict.score:g}{end}", *found]
 
 
 def _place(body: str, defect: Defect) -> str:

@@ -9,8 +9,8 @@ from core.questions import about_analysis
 from core.records import Analysis, Proof, Review
 from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
-from policy.judgment import read_judgment
 from policy.recorder import Call, Recorder, Then
+from policy.verdict import read_judge_verdict
 
 T = TypeVar("T")
 
@@ -44,4 +44,4 @@ class MetaVerifier:
 
 def build_review(common: dict[str, Any], completion: Completion, *, analysis_id: str, quoted: str) -> Review:
     """The record of a meta-verifier's answer about the proof and the analysis in ``quoted``."""
-    return Review(**common, analysis_id=analysis_id, **read_judgment(completion, quoted))
+    return Review(**common, analysis_id=analysis_id, **read_judge_verdict(completion, quoted))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.rubric import Verdict
 from core.sections import self_score, split_proof
-from policy.loops import find_loop
+from policy.repetition import find_repetition
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ def read_attempt(text: str, *, truncated: bool) -> Attempt:
         faults.append(f"self-evaluation: {verdict.reason}")
     if truncated:
         faults.append("truncated at the token limit")
-    if loop := find_loop(text):
-        faults.append(f"degenerate: the last {loop.period} characters repeat {loop.repeats} times")
+    if repetition := find_repetition(text):
+        faults.append(f"degenerate: the last {repetition.period} characters repeat {repetition.repeats} times")
     return Attempt(
         body=None if truncated else sections.body,
         self_evaluation=sections.self_evaluation,

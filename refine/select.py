@@ -87,11 +87,11 @@ def describe(entry: Assessed) -> str:
     mean = (
         "no verdict"
         if result.mean is None
-        else f"mean {result.mean:.3g} of {result.verdicts} verdicts, spread {result.spread:.2g}"
+        else f"mean {result.mean:.3g} of {result.verdicts} verdicts, std {result.std:.2g}"
     )
     own = "no self-score" if entry.self_score is None else f"self-score {entry.self_score:g}"
     left_out = [
-        f"{count} {name}" for count, name in ((result.unreadable, "unreadable"), (result.refuted, "refuted")) if count
+        f"{count} {name}" for count, name in ((result.unparseable, "unparseable"), (result.refuted, "refuted")) if count
     ]
     return ", ".join([mean, *left_out, own, f"round {entry.round}"])
 

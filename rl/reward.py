@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.rubric import Verdict, parse_verdict, score_reward
 from core.sections import analysis_faults, self_score, split_proof
 from meta_verifier.reward import meta_verifier_reward
-from policy.loops import find_loop
+from policy.repetition import find_repetition
 from prover.reward import ALPHA, BETA, prover_reward
 from verifier.reward import verifier_reward
 
@@ -72,7 +72,7 @@ def reward_proof(
     """
     sections = split_proof(text)
     verdict = self_score(sections)
-    if truncated or sections.faults or not isinstance(verdict, Verdict) or find_loop(text):
+    if truncated or sections.faults or not isinstance(verdict, Verdict) or find_repetition(text):
         return Reward(0.0, {"format": 0.0})
     honest = None if r_proof is None else score_reward(verdict.score, r_proof)
     parts = {"format": 1.0, "proof": r_proof, "self_score": honest, "self_meta": r_meta}

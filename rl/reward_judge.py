@@ -9,7 +9,7 @@ from core.ids import digest
 from core.rubric import answer_part
 from core.templates import fill, make_fence
 from policy.interface import Completion, Policy, Prompt, Sampling, user_prompt
-from policy.judgment import read_judgment
+from policy.verdict import read_judge_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def rubric_prompt(task: str, answer: str, rubric: str) -> Prompt:
 
 def read_gradings(gradings: Sequence[Completion], quoted: str) -> RubricScore:
     """The score of several gradings of the answer ``quoted``; those that cannot be read are left out, and said."""
-    judgments = [read_judgment(grading, quoted) for grading in gradings]
+    judgments = [read_judge_verdict(grading, quoted) for grading in gradings]
     scores = [judgment["score"] for judgment in judgments if judgment["score"] is not None]
     faults = tuple(judgment["fault"] for judgment in judgments if judgment["fault"] is not None)
     return RubricScore(sum(scores) / len(scores) if scores else None, tuple(gradings), faults, _identity())

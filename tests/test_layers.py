@@ -67,7 +67,7 @@ def test_the_loop_imports_nothing_heavy(package: str) -> None:
 
 
 def test_starting_the_command_line_loads_no_torch() -> None:
-    code = "import sys, lemmata.commands.generate; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    code = "import sys, lemmata.commands.refine; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 

@@ -36,15 +36,15 @@ class AggregateConfig:
 class Tally:
     """What the analyses of one proof say together.
 
-    ``mean`` is over the ``verdicts`` valid ones (None when there is none); ``spread`` their standard deviation.
-    ``unreadable`` analyses had no verdict, ``refuted`` ones were left out because their reviews found them wrong.
+    ``mean`` is over the ``verdicts`` valid ones (None when there is none); ``std`` their standard deviation.
+    ``unparseable`` analyses had no verdict, ``refuted`` ones were left out because their reviews found them wrong.
     """
 
     mean: float | None
-    spread: float | None
+    std: float | None
     verdicts: int
     perfect: int
-    unreadable: int
+    unparseable: int
     refuted: int
 
 
@@ -52,7 +52,7 @@ def validity(judged: Judged, confirm_at: float = 1.0) -> Validity:
     """Whether reviews settle an analysis.
 
     Confirmed: more than half of all its reviews confirm it. Refuted: more than half of all do not. A review that could
-    not be read speaks neither for nor against: else a proof that makes confirmations unreadable (by holding the
+    not be read speaks neither for nor against: else a proof that makes confirmations unparseable (by holding the
     sentence that confirms) would leave the refutations a majority among the rest.
     """
     readable = [score for score in judged.reviews if score is not None]
@@ -77,10 +77,10 @@ def tally(analyses: Sequence[Judged], config: AggregateConfig) -> Tally:
     total = sum(weights)
     return Tally(
         mean=sum(w * s for w, s in zip(weights, scores, strict=True)) / total if total else None,
-        spread=pstdev(scores) if scores else None,
+        std=pstdev(scores) if scores else None,
         verdicts=sum(weight > 0 for weight in weights),
         perfect=sum(score == 1.0 and weight > 0 for score, weight in zip(scores, weights, strict=True)),
-        unreadable=len(analyses) - len(readable),
+        unparseable=len(analyses) - len(readable),
         refuted=len(readable) - len(kept),
     )
 
@@ -88,7 +88,7 @@ def tally(analyses: Sequence[Judged], config: AggregateConfig) -> Tally:
 def _weight(judged: Judged) -> float:
     """Mean of the readable reviews; an analysis without any counts in full.
 
-    An issue keeps the weight that an unreadable review may have confirmed, for the reason given in `validity`.
+    An issue keeps the weight that an unparseable review may have confirmed, for the reason given in `validity`.
     """
     reports_issue = judged.score is not None and judged.score < 1.0
     ratings = [1.0 if score is None and reports_issue else score for score in judged.reviews]

@@ -26,7 +26,7 @@ class AutoLabel:
 def auto_label(analyses: Sequence[Judged], config: LabelConfig) -> AutoLabel:
     """The lowest score that at least ``k`` confirmed analyses give; 1 when no issue stands; else undecided.
 
-    An issue (score below 1) stands until its reviews refute it, so that unreadable reviews never turn into a label 1.
+    An issue (score below 1) stands until its reviews refute it, so that unparseable reviews never turn into a label 1.
     At least ``k`` readable analyses are needed for any label.
     """
     readable = [judged for judged in analyses if judged.score is not None]

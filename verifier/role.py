@@ -9,8 +9,8 @@ from core.questions import about_proof
 from core.records import Analysis, Proof
 from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
-from policy.judgment import read_judgment
 from policy.recorder import Call, Recorder, Then
+from policy.verdict import read_judge_verdict
 
 T = TypeVar("T")
 
@@ -47,4 +47,4 @@ class Verifier:
 
 def build_analysis(common: dict[str, Any], completion: Completion, *, proof_id: str, quoted: str) -> Analysis:
     """The record of a verifier's answer about the proof ``quoted``."""
-    return Analysis(**common, proof_id=proof_id, **read_judgment(completion, quoted))
+    return Analysis(**common, proof_id=proof_id, **read_judge_verdict(completion, quoted))

@@ -1,9 +1,9 @@
-"""``lemmata evaluate``: problems x attempts x models on the loop, final proofs graded, junk proofs judged too."""
+"""``lemmata evaluate``: problems x attempts x entrants on the proof loop, with grades and a junk-proof control."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,39 +11,46 @@ from typing import Any
 from rich.console import Console
 
 from core.answer_check import AnswerChecker, AnswerConfig
-from core.config import STRICT, Positive, read_config, read_part, settings
-from core.records import Label, Problem, Proof, Selection
+from core.config import STRICT, Name, Positive, settings
+from core.records import Label, Problem, Proof
 from core.store import Run
 from evaluation.answers import ANSWER, answer_label, label_id, patched
 from evaluation.exact import EXACT, LabConfig, exact_label, lab_problems
 from evaluation.folders import CONTROL, attempt_folder, attempt_seed, entrant_folder
 from evaluation.grader import Grader, GradingConfig
 from evaluation.junk import ControlConfig, junk_proofs
-from lemmata.commands.generate import problems_of
-from lemmata.domain import with_warning
-from lemmata.policies import GRADER, ROLES, Policies, build_policies
-from lemmata.session import MAY_CHANGE, Session, run_folder, spent, with_contents
+from lemmata.commands.refine import refine_problem
+from lemmata.domain import prover_model, with_warning
+from lemmata.policies import Policies, build_policies
+from lemmata.problems import problems_of
+from lemmata.session import MAY_CHANGE, Session, default_folder, spent, with_contents
+from lemmata.settings import ProblemsConfig, RoleConfig, SessionConfig, read_settings
 from lemmata.terminal import plain
-from policy.guard import BudgetConfig, Guard
+from policy.guard import Guard
 from policy.interface import gather_all
 from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
 from refine.config import RefineConfig
-from refine.loop import ProofLoop, selection_id
 
-GROWS = frozenset(["attempts", "entrants", "grading.samples", "answers", "exact", "control.problems"])
+# Settings that extend an evaluation which exists already.
+MAY_GROW = MAY_CHANGE | {"attempts", "entrants", "grading.samples", "answers", "exact", "control.problems"}
+ROLES = ("prover", "verifier", "meta_verifier")
+GRADER = "grader"
 
 
-@settings(frozen=True, config=STRICT)
-class EvaluationConfig:
-    """Who takes part and how often, on what, and which grades the final proofs get (lemmata/conf/evaluation.yaml)."""
+@settings(frozen=True, kw_only=True, config=STRICT)
+class EvaluateSettings(SessionConfig, ProblemsConfig):
+    """Settings of ``lemmata evaluate`` (lemmata/conf/evaluate.yaml)."""
 
     entrants: tuple[str, ...]
     attempts: Positive
+    data: Name
     patch_answers: bool
     lab: LabConfig | None
+    refine: RefineConfig
     grading: GradingConfig
+    grader: RoleConfig
     answers: bool
     exact: bool
     control: ControlConfig
@@ -52,9 +59,27 @@ class EvaluationConfig:
         if not self.entrants or len(set(self.entrants)) < len(self.entrants):
             raise ValueError("entrants must name at least one policy, and each once")
 
+    @property
+    def roles(self) -> dict[str, RoleConfig]:
+        """The three roles and the grader."""
+        return {**super().roles, GRADER: self.grader}
+
+    @property
+    def has_control(self) -> bool:
+        """Whether junk proofs are judged: some are asked for, and there is a judge."""
+        return bool(self.control.problems and (self.refine.judge.analyses or self.grading.samples))
+
+    def of_entrant(self, entrant: str) -> "EvaluateSettings":
+        """The settings with ``entrant`` in every role that names no policy."""
+        return replace(self, **{role: replace(self.roles[role], policy=self.player(role, entrant)) for role in ROLES})
+
+    def player(self, role: str, entrant: str) -> str:
+        """The policy that plays ``role`` for ``entrant``."""
+        return self.roles[role].policy or entrant
+
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class WorkItem:
     """One problem in one run folder. ``others``: references of other problems, for the control; None: an attempt."""
 
     session: Session
@@ -64,110 +89,97 @@ class Attempt:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Problem and attempt, for messages."""
         return f"{self.problem.name or self.problem.id} ({self.label})"
 
     @property
     def id(self) -> str:
-        """That of the problem."""
+        """The id of the problem."""
         return self.problem.id
 
 
 def evaluate_command(config: dict[str, Any]) -> int:
     """Run every attempt at every problem, and the control."""
-    evaluation = read_part(EvaluationConfig, config)
-    refine = read_config(RefineConfig, config["refine"], "refine")
+    settings = read_settings(EvaluateSettings, config)
     with ExitStack() as stack:
-        checker = stack.enter_context(AnswerChecker(AnswerConfig())) if evaluation.answers else None
-        host, sessions = stack.enter_context(_open(config, evaluation))
-        work = _Work(evaluation, refine, checker)
-        code = host.work(_items(config, evaluation, sessions), work)
-    said = f"Report: lemmata evaluate report run={host.run.folder} out=FOLDER"
-    Console(highlight=False).print(plain(said), soft_wrap=True)
+        checker = stack.enter_context(AnswerChecker(AnswerConfig())) if settings.answers else None
+        host, sessions = stack.enter_context(_open(settings, config))
+        code = host.work(_items(settings, sessions), _Work(settings, checker))
+    message = f"Report: lemmata evaluate report run={host.run.folder} out=FOLDER"
+    Console(highlight=False).print(plain(message), soft_wrap=True)
     return code
 
 
 @contextmanager
 def _open(
-    config: Mapping[str, Any], evaluation: EvaluationConfig
+    settings: EvaluateSettings, config: Mapping[str, Any]
 ) -> Iterator[tuple[Session, Mapping[tuple[str, int | None], Session]]]:
     """The evaluation's own run, and a session for each attempt and control, which share guard, meters and policies."""
-    templates, config = with_contents(config)
-    folder = Path(run_folder("evaluate", config, MAY_CHANGE | GROWS))
-    budget = read_config(BudgetConfig, config["budget"], "budget")
-    guard, meters = Guard(budget), Meters()
+    templates, config = with_contents(settings, config)
+    folder = Path(settings.run or default_folder("evaluate", config, MAY_GROW))
+    guard, meters = Guard(settings.budget), Meters()
     known: dict[str, Throttle] = {}
     sessions: dict[tuple[str, int | None], Session] = {}
     with ExitStack() as stack:
-        run = stack.enter_context(Run.start(folder, "evaluate", config, MAY_CHANGE | GROWS))
-        for name in evaluation.entrants:
-            own = {**config, **{role: {**config[role], "policy": _player(config, role, name)} for role in ROLES}}
+        run = stack.enter_context(Run.start(folder, "evaluate", config, MAY_GROW))
+        for name in settings.entrants:
+            own = settings.of_entrant(name)
             policies = build_policies(own, guard, meters, known)
             known.update(policies.by_name)
-            for number in (*range(evaluation.attempts), None):
-                seed = config["seed"] if number is None else attempt_seed(config["seed"], number)
-                place = _place(folder, name, number)
-                part = own | {"run": str(place), "seed": seed, "entrant": name, "attempt": number}
-                if number is not None or _controlled(evaluation, config):
-                    opened = stack.enter_context(Run.start(place, "attempt", part, MAY_CHANGE | GROWS))
-                    if budget.tokens or budget.money:
-                        guard.spent += spent(opened)
-                    sessions[name, number] = Session(opened, part, policies, templates, guard, meters)
-        yield Session(run, config, Policies({}, known), templates, guard, meters), sessions
+            for number in (*range(settings.attempts), None):
+                if number is None and not settings.has_control:
+                    continue
+                seed = settings.seed if number is None else attempt_seed(settings.seed, number)
+                place = _folder(folder, name, number)
+                players = {role: {**config[role], "policy": settings.player(role, name)} for role in ROLES}
+                part = {**config, **players, "run": str(place), "seed": seed, "entrant": name, "attempt": number}
+                opened = stack.enter_context(Run.start(place, "attempt", part, MAY_GROW))
+                if settings.budget.tokens or settings.budget.money:
+                    guard.spent += spent(opened)
+                attempt = replace(own, run=str(place), seed=seed)
+                sessions[name, number] = Session(opened, attempt, policies, templates, guard, meters)
+        yield Session(run, settings, Policies({}, known), templates, guard, meters), sessions
 
 
-def _player(config: Mapping[str, Any], role: str, entrant: str) -> str:
-    """Who plays a role for a entrant: itself, or whom the settings name for all."""
-    return config[role]["policy"] or entrant
-
-
-def _place(folder: Path, name: str, number: int | None) -> Path:
+def _folder(folder: Path, name: str, number: int | None) -> Path:
     return entrant_folder(folder, name) / CONTROL if number is None else attempt_folder(folder, name, number)
 
 
-def _controlled(evaluation: EvaluationConfig, config: Mapping[str, Any]) -> bool:
-    """Whether there are junk proofs to judge, and judges."""
-    return bool(evaluation.control.problems and (config["refine"]["judge"]["analyses"] or evaluation.grading.samples))
-
-
-def _problems(config: dict[str, Any], evaluation: EvaluationConfig) -> Iterator[Problem]:
-    if evaluation.lab is not None:
-        return islice(lab_problems(evaluation.lab), config["limit"])
-    found = problems_of(config)
-    found = patched(found) if evaluation.patch_answers else found
-    for name in evaluation.entrants:
-        prover = {**config["prover"], "policy": _player(config, "prover", name)}
-        found = with_warning(found, {**config, "prover": prover}, "evaluate")
+def _problems(settings: EvaluateSettings) -> Iterator[Problem]:
+    if settings.lab is not None:
+        return islice(lab_problems(settings.lab), settings.limit)
+    models = [prover_model(settings, settings.player("prover", name)) for name in settings.entrants]
+    found = problems_of(settings, models[0])
+    found = patched(found) if settings.patch_answers else found
+    for model in models:
+        found = with_warning(found, model, "evaluate")
     return found
 
 
-def _items(
-    config: dict[str, Any], evaluation: EvaluationConfig, sessions: Mapping[tuple[str, int | None], Session]
-) -> Iterator[Attempt]:
-    """Problem by problem, so that the file is read once and servers can keep its statement; the control at the end."""
+def _items(settings: EvaluateSettings, sessions: Mapping[tuple[str, int | None], Session]) -> Iterator[WorkItem]:
+    """Problem by problem, so that the file is read once and servers can cache its statement; the control at the end."""
     head: list[Problem] = []
-    for problem in _problems(config, evaluation):
-        if len(head) <= evaluation.control.problems:
+    for problem in _problems(settings):
+        if len(head) <= settings.control.problems:
             head.append(problem)
-        for number in range(evaluation.attempts):
-            for name in evaluation.entrants:
-                yield Attempt(sessions[name, number], problem, f"attempt {number} of {name}")
-    for name in evaluation.entrants:
+        for number in range(settings.attempts):
+            for name in settings.entrants:
+                yield WorkItem(sessions[name, number], problem, f"attempt {number} of {name}")
+    for name in settings.entrants:
         if (session := sessions.get((name, None))) is not None:
-            for problem in head[: evaluation.control.problems]:
+            for problem in head[: settings.control.problems]:
                 others = tuple(other.reference for other in head if other is not problem and other.reference)
-                yield Attempt(session, problem, f"control of {name}", others)
+                yield WorkItem(session, problem, f"control of {name}", others)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is done with one item."""
+    """The work on one item: an attempt with its grades, or the control."""
 
-    evaluation: EvaluationConfig
-    refine: RefineConfig
+    settings: EvaluateSettings
     checker: AnswerChecker | None
 
-    async def __call__(self, item: Attempt) -> None:
+    async def __call__(self, item: WorkItem) -> None:
         session = item.session
         with closing(session.run.log(item.problem)) as log:
             recorder = session.recorder(item.problem, log)
@@ -177,21 +189,17 @@ class _Work:
                 await self._attempt(session, recorder)
 
     async def _attempt(self, session: Session, recorder: Recorder) -> None:
-        done, log = selection_id(recorder.problem.id), recorder.log
-        loop = ProofLoop(session.prover, session.judge(self.refine.judge), self.refine, session.config["seed"])
-        selection = log.get(done) if done in log else await loop.run(recorder)
-        assert isinstance(selection, Selection)
-        session.meters.accepted += selection.accepted
+        selection = await refine_problem(session, self.settings.refine, recorder)
         if selection.proof_id is not None:
-            proof = log.get(selection.proof_id)
+            proof = recorder.log.get(selection.proof_id)
             assert isinstance(proof, Proof)
             await self._grade(session, recorder, proof)
 
     async def _control(self, session: Session, recorder: Recorder, others: tuple[str, ...]) -> None:
-        junk = junk_proofs(recorder.problem, others, session.config["seed"], self.evaluation.grading)
+        junk = junk_proofs(recorder.problem, others, session.settings.seed, self.settings.grading)
         recorder.log.append([proof for proof in junk if proof.id not in recorder.log])
-        judge = session.judge(self.refine.judge)
-        await gather_all(judge.assess(recorder, proof) for proof in junk)
+        assessor = session.assessor(self.settings.refine.judge)
+        await gather_all(assessor.assess(recorder, proof) for proof in junk)
         await gather_all(self._points(session, recorder, proof) for proof in junk)
 
     async def _grade(self, session: Session, recorder: Recorder, proof: Proof) -> None:
@@ -200,12 +208,12 @@ class _Work:
         labels: list[Label] = []
         if self.checker is not None and label_id(ANSWER, proof) not in log:
             labels.append(await asyncio.to_thread(answer_label, self.checker, problem, proof))
-        if self.evaluation.exact and label_id(EXACT, proof) not in log:
+        if self.settings.exact and label_id(EXACT, proof) not in log:
             labels.append(exact_label(problem, proof))
         if labels:
             log.append(labels)
 
     async def _points(self, session: Session, recorder: Recorder, proof: Proof) -> None:
-        if self.evaluation.grading.samples:
+        if self.settings.grading.samples:
             sampling = session.policies.roles[GRADER].sampling
-            await Grader(session.policies.of(GRADER), sampling, self.evaluation.grading).grade(recorder, proof)
+            await Grader(session.policies.of(GRADER), sampling, self.settings.grading).grade(recorder, proof)

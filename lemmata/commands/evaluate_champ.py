@@ -1,28 +1,28 @@
-"""``lemmata evaluate champ``: the marked solutions of CHAMP as a run, for a verifier to be measured on."""
+"""``lemmata evaluate champ``: the human-labeled solutions of CHAMP as a run, to measure a verifier on."""
 
 from contextlib import closing
 from typing import Any
 
-from core.config import STRICT, Name, read_part, settings
+from core.config import STRICT, Name, read_config, settings
 from core.store import Run
 from evaluation.champ import champ_file, read_champ
-from lemmata.report import report
+from lemmata.run_totals import print_totals
 
 
 @settings(frozen=True, config=STRICT)
 class ChampConfig:
-    """``run`` is the folder to make."""
+    """Settings of ``lemmata evaluate champ``; ``run`` is the folder to write."""
 
     run: Name
 
 
 def evaluate_champ_command(config: dict[str, Any]) -> int:
-    """Make the run."""
-    place = read_part(ChampConfig, config)
+    """Write the run."""
+    settings = read_config(ChampConfig, config, "")
     path = champ_file()
-    with Run.start(place.run, "import", config, frozenset(["run"])) as run:
+    with Run.start(settings.run, "import", config, frozenset(["run"])) as run:
         for problem, records in read_champ(path):
             with closing(run.log(problem)) as log:
                 log.append([record for record in records if record.id not in log])
-        report(run)
+        print_totals(run)
     return 0

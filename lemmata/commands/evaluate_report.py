@@ -1,18 +1,18 @@
-"""``lemmata evaluate report``: figures of runs, each with the name of its grader."""
+"""``lemmata evaluate report``: scores and agreement of runs, each with the name of its grader."""
 
 from typing import Any
 
 from rich.console import Console
 
-from core.config import read_part
+from core.config import read_config
 from evaluation.report import ReportConfig, write_report
 from evaluation.sections import interval, named
 from lemmata.terminal import plain
 
 
 def evaluate_report_command(config: dict[str, Any]) -> int:
-    """Write the report of one or several runs, and say its main figures."""
-    settings = read_part(ReportConfig, config)
+    """Write the report of one or several runs and print its main numbers."""
+    settings = read_config(ReportConfig, config, "")
     gathered, scores, agreements = write_report(settings)
     lines = [f"{settings.out}: {gathered.proofs} proofs; read {settings.out}/report.md or report.html"]
     for score in scores:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 import explorer
-from core.config import read_part
+from core.config import read_config
 from core.errors import LemmataError
 from explorer.config import ExplorerConfig, to_argument
 from lemmata.terminal import plain
@@ -19,12 +19,12 @@ QUIET = ("--server.headless=true", "--browser.gatherUsageStats=false", "--server
 
 def explore_command(config: dict[str, Any]) -> int:
     """Serve the pages until told to stop: this process becomes Streamlit's."""
-    settings = read_part(ExplorerConfig, config)
+    settings = read_config(ExplorerConfig, config, "")
     if find_spec("streamlit") is None:
         raise LemmataError("`lemmata explore` needs streamlit: pip install '.[app]'")
     folder = Path(settings.runs).expanduser().resolve()
     if not folder.is_dir():
-        raise LemmataError(f"runs={settings.runs}: there is no such folder; give a folder of runs, or one run")
+        raise LemmataError(f"runs={settings.runs}: no such folder; give a folder of runs, or one run")
     console = Console(highlight=False)
     console.print(
         plain(f"exploring {folder} at http://{settings.host}:{settings.port}  (ctrl-C stops)"), soft_wrap=True
@@ -43,5 +43,5 @@ def _script() -> Path:
     package = Path(explorer.__file__).parent
     found = [path for path in (package.parent / "app.py", package / "launch" / "app.py") if path.is_file()]
     if not found:
-        raise LemmataError(f"app.py of the explorer is missing beside {package}; install lemmata anew")
+        raise LemmataError(f"app.py of the explorer is missing beside {package}; reinstall lemmata")
     return found[0]

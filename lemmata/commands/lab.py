@@ -1,11 +1,11 @@
-"""``lemmata lab generate``: theorems with exact truth, labeled proofs and labeled analyses, as a table."""
+"""``lemmata lab generate``: tables of theorems with exact truth, of labeled proofs and of labeled analyses."""
 
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
 
-from core.config import STRICT, Count, Name, Positive, read_part, settings
+from core.config import STRICT, Count, Name, Positive, read_config, settings
 from core.errors import LemmataError
 from lab.generator import HELD_OUT_LEVEL, LEVELS, families
 from lab.items import Stream
@@ -15,7 +15,7 @@ from lemmata.terminal import plain
 
 @settings(frozen=True, config=STRICT)
 class GenerateConfig:
-    """``families`` and ``levels``: None means all (but the level without a training stream)."""
+    """Settings of ``lemmata lab generate``. ``families`` and ``levels``: None means all (but the held-out level)."""
 
     out: Name
     what: Literal["theorems", "proofs", "analyses"]
@@ -28,7 +28,7 @@ class GenerateConfig:
 
 def lab_command(config: dict[str, Any]) -> int:
     """Write a table of the lab."""
-    settings = read_part(GenerateConfig, config)
+    settings = read_config(GenerateConfig, config, "")
     levels = settings.levels or tuple(level for level in LEVELS if level != HELD_OUT_LEVEL)
     try:
         stream = Stream(WHAT[settings.what], settings.families or families(), levels, settings.split, settings.seed)

@@ -1,4 +1,4 @@
-"""``lemmata merge``: models of one base merged by their weights."""
+"""``lemmata merge``: merges the weights of models of one base."""
 
 import time
 from importlib import import_module
@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from core.config import read_part
+from core.config import read_config
 from core.errors import LemmataError
 from lemmata.terminal import plain
 from rl.merging.config import MergeConfig
@@ -17,7 +17,7 @@ SECONDS = 5.0  # between two lines of progress
 
 def merge_command(config: dict[str, Any]) -> int:
     """Write the merged model."""
-    settings = read_part(MergeConfig, config)
+    settings = read_config(MergeConfig, config, "")
     try:
         module = import_module("rl.merging.merge")
     except ModuleNotFoundError as error:
@@ -25,13 +25,13 @@ def merge_command(config: dict[str, Any]) -> int:
             raise
         raise LemmataError(f"`lemmata merge` needs {error.name}: pip install '.[model]'") from error
     count = module.merge(settings, _Progress())
-    said = plain(f"{settings.out}: {len(settings.models)} models merged by {settings.method}, {count} tensors")
-    Console(highlight=False).print(said, soft_wrap=True)
+    message = plain(f"{settings.out}: {len(settings.models)} models merged by {settings.method}, {count} tensors")
+    Console(highlight=False).print(message, soft_wrap=True)
     return 0
 
 
 class _Progress:
-    """A line every few seconds."""
+    """Progress of a merge: one line every few seconds."""
 
     def __init__(self) -> None:
         self._latest = time.monotonic()

@@ -1,11 +1,11 @@
-"""``lemmata serve``: a model of ours over HTTP."""
+"""``lemmata serve``: OpenAI-compatible server of a DSA model."""
 
 from importlib import import_module
 from typing import Any
 
 from rich.console import Console
 
-from core.config import read_part
+from core.config import read_config
 from core.errors import LemmataError
 from lemmata.terminal import plain
 from serving.config import ServeConfig
@@ -15,7 +15,7 @@ NEEDS = ("torch", "transformers", "fastapi", "uvicorn")
 
 def serve_command(config: dict[str, Any]) -> int:
     """Serve until told to stop."""
-    settings = read_part(ServeConfig, config)
+    settings = read_config(ServeConfig, config, "")
     try:
         if settings.replicas == 1:
             serve = import_module("serving.server").serve

@@ -1,12 +1,11 @@
 """Where the recipe's steps find what they need: folders of earlier steps, models, theorems, settings of training."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from core.config import read_config
+from core.config import merge_settings, read_config
 from core.errors import LemmataError
 from core.ids import derive_seed
 from core.templates import Templates
@@ -59,7 +58,7 @@ class RecipeContext:
         }
         if step.teachers:
             named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
-        values = merged(merged(self.config.train, step.changes), named)
+        values = merge_settings(merge_settings(self.config.train, step.changes, replaced=("shares",)), named)
         return read_config(TrainConfig, values, "")
 
     def merging(self, step: Merge) -> MergeConfig:
@@ -112,15 +111,3 @@ class RecipeContext:
         """The lab's own proofs ("verify") or analyses ("review") of a split, planted defects among them."""
         stream = self.stream(role, split)
         return [case_of(stream.item(number)) for number in range(per_level * len(stream.levels))]
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes`` laid over it, nested mappings merged; but shares are given anew as a whole."""
-    result = dict(base)
-    for key, value in changes.items():
-        known = result.get(key)
-        if isinstance(known, Mapping) and isinstance(value, Mapping) and key != "shares":
-            result[key] = merged(known, value)
-        else:
-            result[key] = value
-    return result

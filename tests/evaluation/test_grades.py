@@ -149,8 +149,8 @@ def test_people_mark_final_proofs(contested: CommandLine) -> None:
     rows = [{"problem": "p0", "attempt": 1, "score": 6, "author": "Ada", "time": "2025-07-20T10:00:00+00:00"},
             {"problem": "p1", "attempt": "", "score": "0", "author": "Emmy"}]  # fmt: skip
     source = marks(contested.folder, rows[0], rows[1] | {"time": "yesterday"})
-    assert "2 new marks of 2 by Ada, Emmy" in contested.ok("evaluate", "human-grades", "run=r", f"source={source}").out
-    assert "0 new marks of 2" in contested.ok("evaluate", "human-grades", "run=r", f"source={source}").out
+    assert "2 new grades of 2 by Ada, Emmy" in contested.ok("evaluate", "human-grades", "run=r", f"source={source}").out
+    assert "0 new grades of 2" in contested.ok("evaluate", "human-grades", "run=r", f"source={source}").out
     [label] = of("r/policy/attempt-001", Label)
     assert (label.grader, label.author, label.points, label.max_points) == ("human", "Ada", 6, 7)
     assert label.created == "2025-07-20T10:00:00+00:00"

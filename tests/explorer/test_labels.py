@@ -11,9 +11,9 @@ import explorer.labels as labels_module
 from core.errors import LemmataError
 from core.labeled_cases import write_cases
 from core.log import encode, read_log
+from core.proof_table import proof_rows
 from core.records import Label
 from core.store import Run
-from core.summary import proof_rows
 from explorer.index import LogIndex
 from explorer.label_queue import analysis_queue, proof_queue
 from explorer.labels import (

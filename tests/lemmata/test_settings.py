@@ -82,13 +82,13 @@ AT_LEAST_1 = "input should be greater than or equal to 1"
         (["prove", "problem= "], "the given statement is empty"),
         # unknown keys
         ([*PROVE, "polcy.model=x"], "Could not override 'polcy.model'"),
-        ([*PROVE, "+polcy=x"], "polcy: `lemmata prove` has no such setting\n"),
+        ([*PROVE, "+polcy=x"], "polcy: there is no such setting\n"),
         ([*PROVE, "+policy.modle=x"], "policy.modle: there is no such setting\n"),
         ([*PROVE, "+sampling.min_p=1"], "sampling.min_p: there is no such setting\n"),
         ([*PROVE, "+prover.min_p=1"], "prover.min_p: there is no such setting\n"),
         ([*REFINE, "+refine.judge.analysis=1"], "refine.judge.analysis: there is no such setting\n"),
         ([*VERIFY, "problem=Prove A."], "Could not override 'problem'"),
-        (["export", "run=r", "out=o", "+more=1"], "more: `lemmata export` has no such setting\n"),
+        (["export", "run=r", "out=o", "+more=1"], "more: there is no such setting\n"),
         # policies
         ([*PROVE, "verifier.policy=judge"], "verifier.policy=judge: no such policy; known: policy.\n"),
         ([*PROVE, "+policies.judge=gpt"], "policies.judge='gpt': give its settings one by one"),

@@ -77,7 +77,7 @@ def test_a_folder_of_a_package() -> None:
 def test_refine_without_any_setting(lemmata: CommandLine) -> None:
     said = lemmata.ok("refine")
     assert "warning" not in said.err
-    assert "1 problems: 1 finished" in said.out
+    assert "1 problem: 1 finished" in said.out
     assert "no model saw it): the claim is " in said.out
     assert lemmata.ok("refine").out == said.out  # it resumes
 

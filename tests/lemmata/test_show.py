@@ -22,10 +22,10 @@ def make(folder: Path, *more: Record, problem: Problem = PROBLEM, proof: Proof =
 def test_a_run(lemmata: CommandLine) -> None:
     make(lemmata.folder, selection(PROOF_ID, reason="best of 1 proofs by mean"), label("l", "human", 1.0))
     said = lemmata.ok("show", "run").out
-    assert said.startswith("1 problems: 1 finished, 1 accepted\n1 proofs, 0 with no proof in it\n")
-    assert "2 analyses, 1 with no readable verdict" in said
-    assert "1 reviews, 0 with no readable verdict" in said
-    assert "1 labels by human: 1 x score 1" in said
+    assert said.startswith("1 problem: 1 finished, 1 accepted\n1 proof, 0 with no proof in it\n")
+    assert "2 analyses, 1 with no parseable verdict" in said
+    assert "1 review, 0 with no parseable verdict" in said
+    assert "1 label by human: 1 x score 1" in said
     assert "40 prompt and 20 completion tokens" in said
     row = next(line for line in said.splitlines() if line.startswith("one"))
     assert row.split()[:3] == ["one", "yes", PROOF_ID]

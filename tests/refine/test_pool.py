@@ -51,7 +51,7 @@ def test_verdicts_on_identical_proofs_count_together() -> None:
     assert names(merged) == ["a", "b"]
     assert merged[0].self_score == 0.5
     assert merged[0].tally == tally([*pool[0].judged, *pool[2].judged], IGNORE)
-    assert (merged[0].tally.mean, merged[0].tally.verdicts, merged[0].tally.unreadable) == (0.75, 4, 1)
+    assert (merged[0].tally.mean, merged[0].tally.verdicts, merged[0].tally.unparseable) == (0.75, 4, 1)
 
 
 def test_a_lucky_copy_is_not_accepted() -> None:

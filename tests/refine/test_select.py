@@ -74,7 +74,7 @@ def test_the_earliest_of_equals_is_chosen_and_this_is_said() -> None:
     assert choice.chosen is not None
     assert choice.chosen.proof_id == "a"
     assert choice.reason == (
-        "best of 3 proofs by mean, first of 3 equals: mean 1 of 3 verdicts, spread 0, self-score 1, round 0; "
+        "best of 3 proofs by mean, first of 3 equals: mean 1 of 3 verdicts, std 0, self-score 1, round 0; "
         "accepted: all 3 valid verdicts are 1"
     )
 
@@ -100,9 +100,9 @@ def test_nothing_to_choose(pool: list[Assessed], reason: str) -> None:
     ("scores", "verdict"),
     [
         ([], "no verdict, self-score 1, round 0; not accepted: 0 valid verdicts, 3 are needed"),
-        ([None, 1, 1], "spread 0, 1 unreadable, self-score 1, round 0; not accepted: 2 valid verdicts, 3 are needed"),
-        ([1, 1, 1, 0.5], "spread 0.22, self-score 1, round 0; not accepted: 1 of 4 valid verdicts are below 1"),
-        ([1, 1, 1, 1], "spread 0, self-score 1, round 0; accepted: all 4 valid verdicts are 1"),
+        ([None, 1, 1], "std 0, 1 unparseable, self-score 1, round 0; not accepted: 2 valid verdicts, 3 are needed"),
+        ([1, 1, 1, 0.5], "std 0.22, self-score 1, round 0; not accepted: 1 of 4 valid verdicts are below 1"),
+        ([1, 1, 1, 1], "std 0, self-score 1, round 0; accepted: all 4 valid verdicts are 1"),
     ],
 )
 def test_reasons(scores: list[float | None], verdict: str) -> None:
@@ -112,7 +112,7 @@ def test_reasons(scores: list[float | None], verdict: str) -> None:
 def test_what_was_left_out_is_said() -> None:
     judged = (Judged("a", 1.0), Judged("b", 0.0, (0.0,)), Judged("c", None), Judged("d", None))
     one = replace(entry("y", "t", None, round=2), judged=judged, tally=tally(judged, CONFIG))
-    assert describe(one) == "mean 1 of 1 verdicts, spread 0, 2 unreadable, 1 refuted, no self-score, round 2"
+    assert describe(one) == "mean 1 of 1 verdicts, std 0, 2 unparseable, 1 refuted, no self-score, round 2"
 
 
 @given(pools, rules, st.integers(1, 4))

@@ -15,7 +15,7 @@ import openai
 import pytest
 from omegaconf import OmegaConf
 
-from core.config import read_part
+from core.config import read_config
 from core.errors import LemmataError
 from lemmata.cli import main
 from model import save_pretrained
@@ -150,7 +150,9 @@ def settings(folder: Path, **changes: Any) -> ServeConfig:
     with hydra.initialize_config_module("lemmata.conf", version_base="1.3"):
         value = OmegaConf.to_container(hydra.compose("serve"))
     assert isinstance(value, dict)
-    return read_part(ServeConfig, {str(key): item for key, item in value.items()} | {"model": str(folder), **changes})
+    return read_config(
+        ServeConfig, {str(key): item for key, item in value.items()} | {"model": str(folder), **changes}, ""
+    )
 
 
 def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Aggregation: what counts, what does not, and that an unreadable review gains a proof nothing."""
+"""Aggregation: what counts, what does not, and that an unparseable review gains a proof nothing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -57,16 +57,16 @@ def test_a_lower_bar_confirms_more() -> None:
 
 
 def test_no_analyses_say_nothing() -> None:
-    nothing = Tally(mean=None, spread=None, verdicts=0, perfect=0, unreadable=0, refuted=0)
+    nothing = Tally(mean=None, std=None, verdicts=0, perfect=0, unparseable=0, refuted=0)
     assert tally([], FILTER) == nothing
-    assert tally([judged(None), judged(None, 1.0)], FILTER) == replace(nothing, unreadable=2)
+    assert tally([judged(None), judged(None, 1.0)], FILTER) == replace(nothing, unparseable=2)
     assert not is_accepted(nothing, FILTER)
 
 
-def test_an_unreadable_analysis_is_not_a_zero() -> None:
+def test_an_unparseable_analysis_is_not_a_zero() -> None:
     result = tally([judged(1), judged(0.5), judged(None)], FILTER)
-    assert (result.mean, result.spread, result.verdicts, result.perfect) == (0.75, 0.25, 2, 1)
-    assert result.unreadable == 1
+    assert (result.mean, result.std, result.verdicts, result.perfect) == (0.75, 0.25, 2, 1)
+    assert result.unparseable == 1
 
 
 def test_what_each_use_of_reviews_does() -> None:
@@ -91,14 +91,14 @@ def test_the_order_does_not_matter(analyses: list[Judged], shuffler: Random, con
     shuffler.shuffle(shuffled)
     one, other = tally(analyses, config), tally(shuffled, config)
     assert one.mean == pytest.approx(other.mean)
-    assert one.spread == pytest.approx(other.spread)
-    assert replace(one, mean=None, spread=None) == replace(other, mean=None, spread=None)
+    assert one.std == pytest.approx(other.std)
+    assert replace(one, mean=None, std=None) == replace(other, mean=None, std=None)
 
 
 @given(judgments, configs)
 def test_every_analysis_is_counted_once(analyses: list[Judged], config: AggregateConfig) -> None:
     result = tally(analyses, config)
-    weightless = len(analyses) - result.verdicts - result.unreadable - result.refuted
+    weightless = len(analyses) - result.verdicts - result.unparseable - result.refuted
     assert weightless == 0 or (config.use_reviews == "weight" and weightless > 0)
     assert 0 <= result.perfect <= result.verdicts
     assert (result.mean is None) == (result.verdicts == 0)
@@ -106,7 +106,7 @@ def test_every_analysis_is_counted_once(analyses: list[Judged], config: Aggregat
 
 
 def blinded(analyses: Sequence[Judged], was: tuple[float, ...]) -> Iterator[list[Judged]]:
-    """``analyses`` with one review that is among ``was`` made unreadable, in every possible place."""
+    """``analyses`` with one review that is among ``was`` made unparseable, in every possible place."""
     for place, analysis in enumerate(analyses):
         for number, review in enumerate(analysis.reviews):
             if review in was:
@@ -115,7 +115,7 @@ def blinded(analyses: Sequence[Judged], was: tuple[float, ...]) -> Iterator[list
 
 
 def is_higher(after: float | None, before: float | None) -> bool:
-    # Where no verdict was left, one more unreadable review may bring a verdict of at most 1/2 back into play.
+    # Where no verdict was left, one more unparseable review may bring a verdict of at most 1/2 back into play.
     return after is not None and before is not None and after > before + 1e-12
 
 
@@ -124,7 +124,7 @@ REVIEWED_ISSUES = [Judged("i", s, reviews) for s in (0.0, 0.5) for reviews in pr
 
 @pytest.mark.parametrize("issue", REVIEWED_ISSUES, ids=str)
 @pytest.mark.parametrize("config", [AggregateConfig("ignore"), AggregateConfig("filter")], ids=str)
-def test_an_unreadable_review_never_raises_the_mean(issue: Judged, config: AggregateConfig) -> None:
+def test_an_unparseable_review_never_raises_the_mean(issue: Judged, config: AggregateConfig) -> None:
     for others in ([judged(1)], [judged(1), judged(0.5), judged(1)], [judged(0.5)]):
         for after in blinded([*others, issue], (0.0, 1.0)):
             assert not is_higher(mean(config, *after), mean(config, *others, issue))
@@ -132,7 +132,7 @@ def test_an_unreadable_review_never_raises_the_mean(issue: Judged, config: Aggre
 
 @given(judgments, configs)
 def test_hiding_confirmations_of_issues_never_helps(analyses: list[Judged], config: AggregateConfig) -> None:
-    """A proof can make a review of 1 unreadable, by holding its sentence, and no other review."""
+    """A proof can make a review of 1 unparseable, by holding its sentence, and no other review."""
     hurt = [analysis for analysis in analyses if analysis.score is not None and analysis.score < 1.0]
     rest = [analysis for analysis in analyses if analysis not in hurt]
     before = tally([*hurt, *rest], config)
@@ -142,7 +142,7 @@ def test_hiding_confirmations_of_issues_never_helps(analyses: list[Judged], conf
         assert is_accepted(before, config) or not is_accepted(result, config)
 
 
-def test_a_single_refutation_among_unreadable_reviews_does_not_rid_a_proof_of_an_issue() -> None:
+def test_a_single_refutation_among_unparseable_reviews_does_not_rid_a_proof_of_an_issue() -> None:
     perfect = [judged(1)] * 3
     for config in (AggregateConfig("ignore"), AggregateConfig("filter"), AggregateConfig("weight")):
         assert not is_accepted(tally([*perfect, judged(0, 1, 1, 0)], config), config)

@@ -67,7 +67,7 @@ def test_the_order_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 2])
-def test_an_unreadable_review_never_makes_a_label_of_one(k: int) -> None:
+def test_an_unparseable_review_never_makes_a_label_of_one(k: int) -> None:
     config = LabelConfig(k=k)
     issues = [judged for judged in KINDS if judged.score in (0.0, 0.5)]
     for issue, other in product(issues, KINDS):

@@ -1,32 +1,32 @@
-"""Finding a text that has run into a loop: the same passage over and over until its end."""
+"""Finding a text that has run into a repetition: the same passage over and over until its end."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class Repetition:
     """The end of a text repeats its last ``period`` characters ``repeats`` times in a row."""
 
     period: int
     repeats: int
 
 
-def find_loop(text: str, *, tail: int = 4000, min_repeats: int = 6, min_length: int = 300) -> Loop | None:
-    """The shortest exact loop at the end of ``text``, looked for in its last ``tail`` characters.
+def find_repetition(text: str, *, tail: int = 4000, min_repeats: int = 6, min_length: int = 300) -> Repetition | None:
+    """The shortest exact repetition at the end of ``text``, looked for in its last ``tail`` characters.
 
     It counts from ``min_repeats`` repetitions over ``min_length`` characters on: a table or a list whose rows differ in
-    one character is no loop. White space may follow the last repetition. O(tail).
+    one character is no repetition. White space may follow the last repetition. O(tail).
     """
     end = text[-tail:] if tail > 0 else ""
     return _periodic_end(end, min_repeats, min_length) or _periodic_end(end.rstrip(), min_repeats, min_length)
 
 
-def _periodic_end(end: str, min_repeats: int, min_length: int) -> Loop | None:
+def _periodic_end(end: str, min_repeats: int, min_length: int) -> Repetition | None:
     """The shortest period under which the end of ``end`` repeats often and long enough."""
     for period, common in enumerate(_z_function(end[::-1])):
         length = period + common
         if period and length >= min_length and length // period >= min_repeats:
-            return Loop(period, length // period)
+            return Repetition(period, length // period)
     return None
 
 

@@ -1,4 +1,4 @@
-"""``lemmata import`` and ``lemmata export``: proofs from elsewhere into a run, a run into tables."""
+"""``lemmata import`` and ``lemmata export``: existing proofs into a run, a run into Parquet tables."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -7,35 +7,27 @@ from typing import Any
 
 from rich.console import Console
 
-from core.columns import ProofColumns
-from core.config import STRICT, Name, read_part, settings
+from core.config import STRICT, Name, read_config, settings
 from core.export import export_table
 from core.imported import is_released, records_of_released, records_of_run, records_of_table
 from core.log import ProblemLog
 from core.records import Problem, Record, Selection
 from core.store import Run
-from lemmata.report import report
+from lemmata.run_totals import print_totals
+from lemmata.settings import SourceConfig
 from lemmata.terminal import plain
 
 
-@settings(frozen=True, config=STRICT)
-class SourceConfig:
-    """Where proofs come from: a run, released outputs or a table, whose columns are named by ``proof_columns``."""
-
-    source: Name
-    proof_columns: ProofColumns
-
-
-@settings(frozen=True, config=STRICT)
+@settings(frozen=True, kw_only=True, config=STRICT)
 class ImportConfig(SourceConfig):
-    """``run`` is the folder to make."""
+    """Settings of ``lemmata import``; ``run`` is the folder to write."""
 
     run: Name
 
 
 @settings(frozen=True, config=STRICT)
 class ExportConfig:
-    """Which ``table`` of a run to write to which file."""
+    """Settings of ``lemmata export``: the run, the Parquet file and the name of the table."""
 
     run: Name
     out: Name
@@ -43,27 +35,27 @@ class ExportConfig:
 
 
 def import_command(config: dict[str, Any]) -> int:
-    """Make a run of the proofs of a source."""
-    settings = read_part(ImportConfig, config)
+    """Write a run that holds the proofs of a source."""
+    settings = read_config(ImportConfig, config, "")
     with Run.start(settings.run, "import", config, frozenset(["run"])) as run:
         transfer(settings, run, lambda record: not isinstance(record, Selection))
-        report(run)
+        print_totals(run)
     return 0
 
 
 def export_command(config: dict[str, Any]) -> int:
-    """Write a run as parquet."""
-    settings = read_part(ExportConfig, config)
+    """Write a table of a run as Parquet."""
+    settings = read_config(ExportConfig, config, "")
     rows = export_table(Run.read(settings.run), settings.table, Path(settings.out))
-    said = plain(f"{settings.out}: {rows} rows of table {settings.table}")
-    Console(highlight=False).print(said, soft_wrap=True)
+    message = plain(f"{settings.out}: {rows} rows of table {settings.table}")
+    Console(highlight=False).print(message, soft_wrap=True)
     return 0
 
 
 def transfer(config: SourceConfig, run: Run, keep: Callable[[Record], bool]) -> None:
-    """Write the problems and proofs of a source into ``run``; what is there already is not written again.
+    """Write the problems and proofs of a source into ``run``; records that it already holds are not written again.
 
-    ``keep`` chooses among the records of a source that is a run.
+    ``keep`` filters the records of a source that is a run.
 
     Raises:
         LemmataError: the source is no run, no released outputs and no table of proofs.

@@ -1,4 +1,4 @@
-"""What a run holds, in a few lines, at the end of a command and for ``lemmata show RUN``."""
+"""Totals of a run in a few lines: printed at the end of a command and by ``lemmata show RUN``."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from rich.table import Table
 
 from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
 from core.store import Run
+from lemmata.record_format import label_score
 from lemmata.terminal import plain
 
 MAX_PROBLEMS = 20
@@ -27,19 +28,19 @@ class Totals:
         if isinstance(record, Generated) and record.usage is not None:
             self.usage += record.usage
         if isinstance(record, Proof):
-            self.counts["unreadable proof"] += record.body is None
-            self.counts["unreadable self-score"] += record.body is not None and record.self_score is None
+            self.counts["unparseable proof"] += record.body is None
+            self.counts["unparseable self-score"] += record.body is not None and record.self_score is None
         elif isinstance(record, Analysis | Review):
-            self.counts[f"unreadable {record.kind}"] += record.score is None
+            self.counts[f"unparseable {record.kind}"] += record.score is None
         elif isinstance(record, Grading):
-            self.counts["unreadable grading"] += record.points is None
+            self.counts["unparseable grading"] += record.points is None
         elif isinstance(record, Selection):
             self.counts["accepted"] += record.accepted
         elif isinstance(record, Label):
-            self.labels[record.grader][score_words(record)] += 1
+            self.labels[record.grader][label_score(record)] += 1
 
 
-def report(run: Run) -> None:
+def print_totals(run: Run) -> None:
     """Print the totals, and the selections of the first problems."""
     totals, rows = Totals(), []
     searched = run.manifest["config"]["command"] in ("refine", "attempt")
@@ -56,29 +57,24 @@ def report(run: Run) -> None:
     if rows:
         console.print(_selections(rows))
         if totals.counts["selection"] > len(rows):
-            console.print(f"... and {totals.counts['selection'] - len(rows)} more problems")
+            console.print(f"... and {counted(totals.counts['selection'] - len(rows), 'more problem')}")
     console.print(plain(f"Read it: lemmata show {run.folder}"), soft_wrap=True)
 
 
-def score_words(label: Label) -> str:
-    """What a label says of its proof."""
-    return "undecided" if label.score is None else f"score {label.score:g}"
-
-
 def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
-    """The totals in words; a run that was ``searched`` for answers ends each problem with a selection."""
+    """The totals in words; ``searched``: the run ends each problem with a selection."""
     count = totals.counts
     finished = f": {count['selection']} finished, {count['accepted']} accepted" if searched else ""
-    lines = [f"{count['problem']} problems{finished}"]
+    lines = [f"{counted(count['problem'], 'problem')}{finished}"]
     for kind in ("proof", "analysis", "review", "grading"):
         if count[kind]:
-            without = "no proof in it" if kind == "proof" else "no readable verdict"
-            lines.append(f"{count[kind]} {_plural(kind)}, {count[f'unreadable {kind}']} with {without}")
+            without = "no proof in it" if kind == "proof" else "no parseable verdict"
+            lines.append(f"{counted(count[kind], kind)}, {count[f'unparseable {kind}']} with {without}")
     if count["refusal"]:
-        lines.append(f"{count['refusal']} samples refused by the server")
+        lines.append(f"{counted(count['refusal'], 'sample')} refused by the server")
     for grader, scores in sorted(totals.labels.items()):
         common = ", ".join(f"{number} x {score}" for score, number in scores.most_common(4))
-        lines.append(f"{scores.total()} labels by {grader}: {common}{', ...' if len(scores) > 4 else ''}")
+        lines.append(f"{counted(scores.total(), 'label')} by {grader}: {common}{', ...' if len(scores) > 4 else ''}")
     if totals.usage.total_tokens:
         cost = f", cost {totals.usage.cost:.4f}" if totals.usage.cost else ""
         lines.append(
@@ -87,8 +83,10 @@ def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
     return lines
 
 
-def _plural(kind: str) -> str:
-    return {"proof": "proofs", "analysis": "analyses", "review": "reviews", "grading": "gradings"}[kind]
+def counted(number: int, noun: str) -> str:
+    """``number`` with ``noun`` in the singular or plural: "1 problem", "2 analyses"."""
+    plural = "analyses" if noun == "analysis" else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _selections(rows: list[tuple[str, Selection]]) -> Table:

@@ -6,14 +6,14 @@ from core.rubric import Verdict, parse_verdict
 from policy.interface import Completion
 
 
-class Judgment(TypedDict):
+class JudgeVerdict(TypedDict):
     """The fields ``score`` and ``fault`` of an Analysis or a Review; exactly one of them is None."""
 
     score: float | None
     fault: str | None
 
 
-def read_judgment(completion: Completion, quoted: str) -> Judgment:
+def read_judge_verdict(completion: Completion, quoted: str) -> JudgeVerdict:
     """The verdict of an answer about ``quoted``, by `core.rubric.parse_verdict`."""
     verdict = parse_verdict(completion.text, quoted=quoted, truncated=completion.finish_reason == "length")
     if isinstance(verdict, Verdict):
