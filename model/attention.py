@@ -1,4 +1,4 @@
-"""Multi-head latent attention in MQA mode over the tokens that the indexer selects.
+"""Multi-head latent attention (MLA) in MQA mode over the tokens that the indexer selects.
 
 DeepSeek-V2 (arXiv 2405.04434, section 2.1, with W_UK absorbed into the queries and W_UV into the outputs) and the
 DeepSeek-V3.2-Exp report. Shape suffixes: B batch, S tokens, T cached tokens, M model width, H heads, G = nope width,
@@ -18,11 +18,11 @@ from model.indexer import Indexer
 from model.layers import Linear, RMSNorm
 from model.rope import RopeTables, rotate_interleaved, softmax_scale
 
-FEW_QUERIES = 4  # of a sequence, up to which each gathers its own rows; beyond, the sequence's rows are gathered once
+FEW_QUERIES = 4  # new tokens of a sequence up to which each gathers its own rows; above, all rows are gathered once
 
 
 class Projected(NamedTuple):
-    """Queries without and with position, and what the cache keeps of each token: latent and rope key."""
+    """Queries without and with position, the cached latent and rope key of each token, and the query latent."""
 
     nope_BSHG: Tensor
     rope_BSHR: Tensor
@@ -32,7 +32,7 @@ class Projected(NamedTuple):
 
 
 class AttentionInputs(NamedTuple):
-    """What attention takes of the new tokens: absorbed queries, rows [latent | rope key], and the queries' latent."""
+    """Inputs of attention for the new tokens: absorbed queries, rows [latent | rope key], and the query latent."""
 
     q_BSHD: Tensor
     rows_BSD: Tensor
@@ -40,19 +40,19 @@ class AttentionInputs(NamedTuple):
 
 
 class TokenSelection(nn.Module):
-    """The tokens that each query attends to. A module of its own, so that it can be captured."""
+    """Top-k selection of the tokens that each query attends to. A module, so that a forward hook can capture it."""
 
     def __init__(self, topk: int) -> None:
         super().__init__()
         self.topk = topk
 
     def forward(self, index: IndexInputs, positions_BS: Tensor) -> Tensor:
-        """The ``topk`` best of each query by the indexer, indices_BSK; no gradient passes."""
+        """Returns indices_BSK, the ``topk`` tokens with the highest index scores of each query; no gradient passes."""
         return dispatch.index_topk(index.q_BSJI, index.k_BTI, index.w_BSJ, positions_BS, self.topk)
 
 
 class Attention(nn.Module):
-    """One layer's attention. ``forward`` is ``project``, select, attend, ``output``."""
+    """Attention of one layer. ``forward`` is ``project``, select, ``attend``, ``output``."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -73,32 +73,32 @@ class Attention(nn.Module):
         self.select = TokenSelection(config.index_topk)
 
     def forward(self, x_BSM: Tensor, positions_BS: Tensor, rope: RopeTables, cache: LayerCache | None) -> Tensor:
-        """Attention output [B, S, M]. Without a cache, row s of the batch must be the token at position s."""
+        """Returns the attention output [B, S, M]. Without a cache, column s must be the token at position s."""
         inputs, topk = self.project(x_BSM, rope), self.config.index_topk
         longest = x_BSM.shape[1] if cache is None else cache.limit
         keys_BTI = self.indexer.keys(x_BSM.detach(), rope) if longest > topk else None
         if cache is not None:
             cache.store(inputs.rows_BSD, keys_BTI, positions_BS)
         if keys_BTI is None or (cache is not None and cache.tokens <= topk):
-            # Every earlier token is selected, and no score is worth computing.
+            # Every earlier token is selected, so no score is needed.
             return self.output(self.attend(inputs, positions_BS, None, cache))
         index = self.index(x_BSM, inputs.latent_BSQ, keys_BTI if cache is None else cache.keys(), rope)
         return self.output(self.attend(inputs, positions_BS, self.select(index, positions_BS), cache))
 
     def project(self, x_BSM: Tensor, rope: RopeTables) -> AttentionInputs:
-        """Queries and rows of the tokens ``x_BSM``."""
+        """Returns the queries and rows of the tokens ``x_BSM``."""
         parts = self.projected(x_BSM, rope)
         absorbed_BSHC = _per_head(parts.nope_BSHG, self._up_projection[:, : self.config.qk_nope_head_dim])
         q_BSHD = torch.cat((absorbed_BSHC, parts.rope_BSHR), dim=-1)
         return AttentionInputs(q_BSHD, torch.cat((parts.c_BSC, parts.key_BSR), dim=-1), parts.latent_BSQ)
 
     def projected(self, x_BSM: Tensor, rope: RopeTables) -> Projected:
-        """What both modes begin with: absorbed queries over shared rows, or keys and values of each head."""
+        """Returns the projections that MQA mode (absorbed queries, shared rows) and MHA mode (per head) start from."""
         config = self.config
         latent_BSQ = x_BSM if config.q_lora_rank is None else self.q_a_layernorm(self.q_a_proj(x_BSM))
         project_query = self.q_proj if config.q_lora_rank is None else self.q_b_proj
         q_BSHX = project_query(latent_BSQ).view(*x_BSM.shape[:2], config.num_attention_heads, -1)
-        # split, not indexing: its backward joins the gradients instead of adding them in zeros.
+        # split, not indexing: its backward concatenates the gradients instead of adding zero-padded ones.
         nope_BSHG, rope_BSHR = q_BSHX.split([config.qk_nope_head_dim, config.qk_rope_head_dim], dim=-1)
         c_BSC, key_BSR = self.kv_a_proj_with_mqa(x_BSM).split([config.kv_lora_rank, config.qk_rope_head_dim], dim=-1)
         rotated = rotate_interleaved(torch.cat((rope_BSHR, key_BSR.unsqueeze(2)), dim=2), rope)
@@ -106,30 +106,30 @@ class Attention(nn.Module):
         return Projected(nope_BSHG, rope_BSHR, self.kv_a_layernorm(c_BSC), key_BS1R.squeeze(2), latent_BSQ)
 
     def per_head(self, parts: Projected) -> tuple[Tensor, Tensor]:
-        """MLA in MHA mode: queries [B, S, H, Y] and, side by side, keys and values [B, S, H, 2 Y], padded with zeros.
+        """Returns MHA-mode queries [B, S, H, Y] and concatenated keys and values [B, S, H, 2 Y], padded with zeros.
 
-        Y is the wider of key and value: torch's attention wants them alike.
+        Y is the larger of key and value width, because torch's attention needs equal widths.
         """
         config, heads = self.config, self.config.num_attention_heads
         up_BSHX = self.kv_b_proj(parts.c_BSC).unflatten(-1, (heads, -1))
         nope_BSHG, v_BSHV = up_BSHX.split([config.qk_nope_head_dim, config.v_head_dim], dim=-1)
         key_BSHR = parts.key_BSR.unsqueeze(2).expand(-1, -1, heads, -1)
-        more = config.v_head_dim - config.qk_head_dim
-        fill = [v_BSHV.new_zeros(()).expand(*v_BSHV.shape[:3], abs(more))] if more else []
-        behind_key, behind_value = (fill, []) if more > 0 else ([], fill)
-        q_BSHY = torch.cat((parts.nope_BSHG, parts.rope_BSHR, *behind_key), dim=-1)
-        return q_BSHY, torch.cat((nope_BSHG, key_BSHR, *behind_key, v_BSHV, *behind_value), dim=-1)
+        excess = config.v_head_dim - config.qk_head_dim
+        fill = [v_BSHV.new_zeros(()).expand(*v_BSHV.shape[:3], abs(excess))] if excess else []
+        key_fill, value_fill = (fill, []) if excess > 0 else ([], fill)
+        q_BSHY = torch.cat((parts.nope_BSHG, parts.rope_BSHR, *key_fill), dim=-1)
+        return q_BSHY, torch.cat((nope_BSHG, key_BSHR, *key_fill, v_BSHV, *value_fill), dim=-1)
 
     def index(self, x_BSM: Tensor, latent_BSQ: Tensor, keys_BTI: Tensor, rope: RopeTables) -> IndexInputs:
-        """The indexer's queries and weights for the tokens, with the keys to score.
+        """Returns the indexer's queries and weights for the tokens, with the keys to score.
 
-        It reads the model detached: it learns from its own loss alone (DeepSeek-V3.2-Exp report, section 2.1).
+        Its inputs are detached: the indexer learns only from its own loss (DeepSeek-V3.2-Exp report, section 2.1).
         """
         q_BSJI, w_BSJ = self.indexer.queries(x_BSM.detach(), latent_BSQ.detach(), rope)
         return IndexInputs(q_BSJI, keys_BTI, w_BSJ)
 
     def output(self, out_BSHC: Tensor) -> Tensor:
-        """From attended latents to the model width: each head's W_UV, then W_O."""
+        """Projects attended latents to the model width: each head's W_UV, then W_O."""
         w_uv_HVC = self._up_projection[:, self.config.qk_nope_head_dim :]
         out_BSHV = _per_head(out_BSHC, w_uv_HVC.transpose(1, 2))
         return self.o_proj(out_BSHV.flatten(2))
@@ -137,7 +137,7 @@ class Attention(nn.Module):
     def attend(
         self, inputs: AttentionInputs, positions_BS: Tensor, indices_BSK: Tensor | None, cache: LayerCache | None = None
     ) -> Tensor:
-        """Attended latents out_BSHC of the new tokens, over the cache's rows or, without one, over their own.
+        """Returns the attended latents out_BSHC of the new tokens, over the cache's rows or, without one, their own.
 
         ``indices_BSK`` None: each query attends to all tokens up to its own.
         """
@@ -156,13 +156,13 @@ class Attention(nn.Module):
 
     @property
     def _up_projection(self) -> Tensor:
-        """[H, G + V, C]: ``kv_b_proj`` holds per head the rows of W_UK, then those of W_UV."""
+        """``kv_b_proj`` per head, [H, G + V, C]: the rows of W_UK, then those of W_UV."""
         weight = self.kv_b_proj.weight
         return weight.view(self.config.num_attention_heads, -1, weight.shape[1])
 
 
 def _attend_decode_rows(q_BHD: Tensor, rows: DecodeRows, scale: float) -> Tensor:
-    """One query of each sequence over all its rows, out_BHC; softmax in fp32 at least."""
+    """Returns out_BHC, one query of each sequence over all its rows; the softmax is in fp32 or fp64."""
     logits_BHT = torch.bmm(q_BHD.to(rows.keys_BDT.dtype) * scale, rows.keys_BDT)
     if rows.bias_B1T is not None:
         logits_BHT += rows.bias_B1T
@@ -170,7 +170,7 @@ def _attend_decode_rows(q_BHD: Tensor, rows: DecodeRows, scale: float) -> Tensor
 
 
 def _per_head(x_BSHC: Tensor, matrices_HCV: Tensor) -> Tensor:
-    """Each head's vector times that head's matrix, [B, S, H, V]."""
+    """Multiplies each head's vector by that head's matrix, [B, S, H, V]."""
     batch, tokens = x_BSHC.shape[:2]
     out_HNV = torch.bmm(x_BSHC.flatten(0, 1).transpose(0, 1), matrices_HCV)
     return out_HNV.transpose(0, 1).view(batch, tokens, *matrices_HCV.shape[::2])

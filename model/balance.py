@@ -1,4 +1,4 @@
-"""Load balancing of experts without an auxiliary loss (arXiv 2408.15664, algorithm 1; DeepSeek-V3, section 2.1.2).
+"""Auxiliary-loss-free load balancing of experts (arXiv 2408.15664, algorithm 1; DeepSeek-V3, section 2.1.2).
 
 Shape suffixes: N tokens, A experts of a token, E routed experts.
 """
@@ -14,7 +14,7 @@ from model.router_capture import gates, on_routing
 
 @contextmanager
 def count_load(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Within the block, count how many tokens each gate of ``model`` sends to each expert: {gate's name: load_E}."""
+    """Counts, within the block, the tokens that each gate of ``model`` sends to each expert: {gate's name: load_E}."""
     loads: dict[str, Tensor] = {}
     experts = {name: len(gate.weight) for name, gate in gates(model).items()}
 
@@ -28,7 +28,7 @@ def count_load(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 
 @torch.no_grad()
 def update_biases(model: nn.Module, loads: Mapping[str, Tensor], speed: float) -> None:
-    """Move each gate's bias by ``speed`` up for experts with less than the mean load, down for those with more."""
+    """Raises each gate's bias by ``speed`` for experts below the mean load, and lowers it for those above."""
     for name, gate in gates(model).items():
         if name in loads:
             load_E = loads[name].to(gate.e_score_correction_bias)

@@ -1,4 +1,4 @@
-"""What a model chooses on its way: experts of tokens, and tokens that attention selects. For rollouts and for balance.
+"""Router capture: records the experts of tokens, and the tokens that attention selects, during a forward pass.
 
 Shape suffixes: N tokens, A experts of a token, B batch, S tokens, K selected tokens.
 """
@@ -17,7 +17,10 @@ M = TypeVar("M", bound=nn.Module)
 
 @contextmanager
 def capture_routing(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Within the block, note what each gate of ``model`` chooses in its latest pass: {gate's name: experts_NA}."""
+    """Records, within the block, the experts that each gate of ``model`` chose in its latest pass.
+
+    Yields {gate's name: experts_NA}.
+    """
     chosen: dict[str, Tensor] = {}
     with on_routing(model, chosen.__setitem__):
         yield chosen
@@ -25,28 +28,28 @@ def capture_routing(model: nn.Module) -> Iterator[dict[str, Tensor]]:
 
 @contextmanager
 def capture_selections(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Within the block, note what each layer selects in its latest pass: {name: indices_BSK}.
+    """Records, within the block, the tokens that each layer of ``model`` selected in its latest pass.
 
-    A layer in which every earlier token is selected anyway is asked nothing, and is not there.
+    Yields {name: indices_BSK}. A layer in which every earlier token is selected runs no selection and has no entry.
     """
     chosen: dict[str, Tensor] = {}
-    with _hear(selections(model), chosen.__setitem__):
+    with _hooked(selections(model), chosen.__setitem__):
         yield chosen
 
 
 @contextmanager
-def on_routing(model: nn.Module, hear: Callable[[str, Tensor], None]) -> Iterator[None]:
-    """Within the block, ``hear`` is told each gate's name and experts_NA after every pass."""
-    with _hear(gates(model), lambda name, output: hear(name, output[1])):
+def on_routing(model: nn.Module, callback: Callable[[str, Tensor], None]) -> Iterator[None]:
+    """Calls ``callback``, within the block, with each gate's name and experts_NA after every pass."""
+    with _hooked(gates(model), lambda name, output: callback(name, output[1])):
         yield
 
 
 @contextmanager
-def _hear(modules: Mapping[str, nn.Module], hear: Callable[[str, Any], None]) -> Iterator[None]:
-    """Within the block, ``hear`` is told each module's name and output after every pass."""
+def _hooked(modules: Mapping[str, nn.Module], callback: Callable[[str, Any], None]) -> Iterator[None]:
+    """Calls ``callback``, within the block, with each module's name and output after every pass."""
 
     def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        return lambda _module, _inputs, output: hear(name, output)
+        return lambda _module, _inputs, output: callback(name, output)
 
     handles = [module.register_forward_hook(hook(name)) for name, module in modules.items()]
     try:
@@ -57,12 +60,12 @@ def _hear(modules: Mapping[str, nn.Module], hear: Callable[[str, Any], None]) ->
 
 
 def gates(model: nn.Module) -> dict[str, Gate]:
-    """All gates of ``model`` by name."""
+    """Returns all gates of ``model`` by name."""
     return _named(model, Gate)
 
 
 def selections(model: nn.Module) -> dict[str, TokenSelection]:
-    """The selection of every layer of ``model`` by name."""
+    """Returns the selection module of every layer of ``model`` by name."""
     return _named(model, TokenSelection)
 
 

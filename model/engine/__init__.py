@@ -1,4 +1,4 @@
-"""The generation engine. Importing it loads torch and transformers' tokenizers."""
+"""Generation engine. Importing it loads torch and transformers' tokenizers."""
 
 from model.engine.engine import Engine, EngineLoad
 from model.engine.request import Completion, Request, SamplingParams

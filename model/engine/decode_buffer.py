@@ -1,10 +1,10 @@
-"""Rows of the sequences that decode side by side, laid out for products on a CPU.
+"""Contiguous copy of the latent rows of decoding sequences, laid out for matrix products on a CPU.
 
-A sequence's rows lie in pages; gathering them costs more than the attention over them. While the same sequences decode,
-each step adds one row to each lane, and nothing is gathered; when some end, the lanes of the others are kept. Lanes end
-at the same place, so that all new rows go to one column; the shorter ones begin later.
+A sequence's rows lie in pages, and gathering them costs more than the attention over them. While the same sequences
+decode, each step appends one row per sequence and gathers nothing; when some finish, the rows of the others are kept.
+Sequences are aligned at their ends, so that all new rows go to one column; shorter ones begin later and are masked.
 
-Shape suffixes: L layers, B sequences, T places of a lane, D = latent + rope width, C latent width.
+Shape suffixes: L layers, B sequences, T columns, D = latent + rope width, C latent width.
 """
 
 from collections.abc import Iterable
@@ -18,14 +18,15 @@ from model.cache import DecodeRows
 
 
 class DecodeStep(NamedTuple):
-    """What a step decodes: the pages of each sequence, and where its new token stands."""
+    """Sequences of one decoding step: the pages of each, and the position of its new token."""
 
     pages: list[list[int]]
     positions: list[int]
 
     def places_in(self, before: "DecodeStep") -> list[int] | None:
-        """Where in ``before`` each sequence stands, if these are the next tokens of sequences of it in their order,
-        whose pages nobody else has written since; None if not.
+        """Returns the index in ``before`` of each sequence, or None when the buffer of that step cannot be continued.
+
+        It can when these are the next tokens of sequences of ``before``, in their order and on the same pages.
         """
         places: list[int] = []
         candidates = iter(enumerate(zip(*before, strict=True)))
@@ -38,12 +39,12 @@ class DecodeStep(NamedTuple):
         return places
 
     def uses(self, pages: Iterable[int]) -> bool:
-        """Whether a sequence has one of ``pages``."""
+        """Returns True if a sequence has one of ``pages``."""
         return not set().union(*self.pages).isdisjoint(pages)
 
 
 class DecodeBuffer:
-    """Copies of the rows ``numbers_BT`` before ``positions``, where each sequence's next token is."""
+    """Copies of the cache rows ``numbers_BT`` before ``positions``, the positions of the sequences' next tokens."""
 
     def __init__(self, rows_LND: Tensor, latent: int, numbers_BT: Tensor, positions: list[int]) -> None:
         self._end = max(positions)
@@ -51,7 +52,7 @@ class DecodeBuffer:
         places_BT = torch.arange(numbers_BT.shape[1], device=numbers_BT.device) - offsets_B1
         numbers_BT = numbers_BT.gather(1, places_BT.clamp(min=0))
         rows_LBTD = rows_LND.index_select(1, numbers_BT.flatten()).unflatten(1, numbers_BT.shape)
-        # Rows that nobody wrote may hold anything, and 0 * NaN is NaN.
+        # Unwritten rows may hold anything, and 0 * NaN is NaN.
         unwritten_BT = (places_BT < 0) | (places_BT >= self._end - offsets_B1)
         rows_LBTD = rows_LBTD.to(torch.promote_types(rows_LND.dtype, torch.float32))
         rows_LBTD = rows_LBTD.masked_fill(unwritten_BT.unsqueeze(-1), 0.0)
@@ -62,7 +63,7 @@ class DecodeBuffer:
             self._bias_B1T = rows_LBTD.new_zeros(places_BT.shape).masked_fill_(places_BT < 0, NEVER).unsqueeze(1)
 
     def keep(self, places: list[int]) -> None:
-        """Go on with the sequences at ``places`` alone."""
+        """Drops all sequences but those at the indices ``places``."""
         if len(places) == self._values_LBTC.shape[1]:
             return
         kept = torch.tensor(places, device=self._values_LBTC.device)
@@ -72,19 +73,19 @@ class DecodeBuffer:
             self._bias_B1T = self._bias_B1T.index_select(0, kept)
 
     def advance(self) -> bool:
-        """Go on to the next token of each sequence, where there is room for it."""
+        """Moves to the next column. Returns False when the buffer is full."""
         room = self._end + 1 < self._values_LBTC.shape[2]
         self._end += room
         return room
 
     def store(self, layer: int, rows_BSD: Tensor) -> None:
-        """Add each sequence's new row, [B, 1, D], in one layer."""
+        """Writes each sequence's new row, [B, 1, D], in one layer."""
         rows_BD = rows_BSD[:, 0]
         self._keys_LBDT[layer, ..., self._end] = rows_BD
         self._values_LBTC[layer, :, self._end] = rows_BD[:, : self._values_LBTC.shape[-1]]
 
     def rows(self, layer: int) -> DecodeRows:
-        """One layer's lanes up to the new tokens."""
+        """Returns the rows of one layer, the new tokens included."""
         tokens = self._end + 1
         bias_B1T = None if self._bias_B1T is None else self._bias_B1T[..., :tokens]
         return DecodeRows(self._keys_LBDT[layer, ..., :tokens], self._values_LBTC[layer, :, :tokens], bias_B1T)

@@ -1,9 +1,9 @@
-"""Speculation: the MTP layer guesses a token ahead, and the model checks it in the pass that it makes anyway.
+"""Speculative decoding: the MTP layer drafts one token ahead, and the next pass of the model verifies it.
 
-A guess is drawn from the MTP layer's distribution by the uniform number that will draw the real token. The model draws
-that token as it always does, from its own distribution; a guess that is the same token saves a pass, one that is not
-costs nothing but the work. So speculation changes no distribution, and no sample of a given seed: what is drawn at each
-place never depends on the guess. Guess and token agree less often than by rejection sampling (Leviathan et al. 2023,
+A draft is drawn from the MTP layer's distribution with the uniform number that will draw the real token. The model
+draws that token from its own distribution, as without speculation; a draft that is the same token saves a pass, and a
+wrong one costs only its computation. So speculation changes neither the distribution nor the sample of a given seed:
+no drawn token depends on a draft. Drafts are accepted less often than by rejection sampling (Leviathan et al. 2023,
 arXiv 2211.17192), whose samples would differ from those without speculation.
 
 Shape suffixes: B sequences, S tokens, M model width, N rows.
@@ -18,40 +18,43 @@ from model.engine.sampler import draw
 from model.engine.sequence import Sequence
 
 
-def guess(sequence: Sequence) -> list[int]:
-    """The draft to run beside the last token: none where a single token is left to generate."""
+def draft_tokens(sequence: Sequence) -> list[int]:
+    """Returns the draft to run after the last token, or nothing if only one token remains to be generated."""
     return [] if sequence.draft is None or sequence.num_remaining_tokens < 2 else [sequence.draft]
 
 
-def guessed_right(sequence: Sequence) -> bool:
-    """Whether the token just drawn is the one that was guessed and run, and another may follow."""
+def draft_accepted(sequence: Sequence) -> bool:
+    """Returns True if the token just drawn equals the draft, and the completion continues after it."""
     return sequence.draft == sequence.tokens[-1] and not sequence.completion.finish_reason
 
 
 class Drafter:
-    """The first MTP layer of the runner's model; its rows stand in the cache behind those of the decoder layers.
+    """Drafts with the first MTP layer of the runner's model, whose cache rows follow those of the decoder layers.
 
-    Rows of a shared page's last token know the token that followed first; another one's guess may be the worse for it.
+    The MTP row of a shared page's last token is computed from the token that continued in the first sequence; drafts of
+    other sequences on that page may be worse for it, and their samples are the same.
     """
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def follow(self, sequences: Rows[Sequence], lengths: Rows[int], hidden_BSM: Tensor) -> None:
-        """Compute the rows of prompt chunks, of every token whose next one is known."""
+    def prefill(self, sequences: Rows[Sequence], lengths: Rows[int], hidden_BSM: Tensor) -> None:
+        """Computes the MTP rows of prompt chunks, for every token whose successor is known."""
         chunks = [
             sequence.tokens[sequence.num_cached_tokens + 1 : sequence.num_cached_tokens + length + 1]
             for sequence, length in zip(sequences, lengths, strict=True)
         ]
         places = [place for place, chunk in enumerate(chunks) if chunk]
         if places:
-            followed = [sequences[place] for place in places]
+            continued = [sequences[place] for place in places]
             chunks = [chunks[place] for place in places]
             hidden_BSM = hidden_BSM[places, : max(map(len, chunks))]
-            self._runner.mtp_hidden(followed, [sequence.num_cached_tokens for sequence in followed], hidden_BSM, chunks)
+            self._runner.mtp_hidden(
+                continued, [sequence.num_cached_tokens for sequence in continued], hidden_BSM, chunks
+            )
 
     def draft(self, sequences: Rows[Sequence], grown: Rows[int], hidden_BSM: Tensor) -> None:
-        """Guess the token after the last of each sequence; ``grown`` tokens of it are new since ``hidden_BSM``."""
+        """Drafts the token after the last of each sequence, of which ``grown`` tokens are new since ``hidden_BSM``."""
         chunks = [sequence.tokens[-length:] for sequence, length in zip(sequences, grown, strict=True)]
         first = [sequence.num_cached_tokens - length for sequence, length in zip(sequences, grown, strict=True)]
         ahead_BSM = self._runner.mtp_hidden(sequences, first, hidden_BSM[:, : max(grown)], chunks)

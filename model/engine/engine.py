@@ -1,4 +1,4 @@
-"""The generation engine: continuous batching over a paged latent cache.
+"""Generation engine: continuous batching over a paged latent cache.
 
 ``step`` is: schedule, run, sample, finish. Shape suffixes: B sequences, S new tokens, M model width, N rows sampled.
 """
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from model.engine.drafter import Drafter, guess, guessed_right
+from model.engine.drafter import Drafter, draft_accepted, draft_tokens
 from model.engine.page_allocator import PageAllocator
 from model.engine.paged_kv_cache import PagedKVCache
 from model.engine.request import Completion, Request, SamplingParams
@@ -32,7 +32,7 @@ Prompt = str | Rows[int]
 
 @dataclass(frozen=True, slots=True)
 class EngineLoad:
-    """Completions that run and prompts that wait; pages of the cache, and those that nobody uses at the moment."""
+    """Numbers of running completions, waiting prompts, pages of the cache, and pages that can be allocated."""
 
     running: int
     waiting: int
@@ -41,11 +41,11 @@ class EngineLoad:
 
 
 class Engine:
-    """Generates with ``module``. Not for several threads at once: ``model.engine.service`` is.
+    """Generates with ``module``. Not thread-safe; ``model.engine.service`` is.
 
-    Same seed, same random numbers, whatever runs beside a request. Its logits can still differ in their last bits: a
-    matrix product of another batch size, or a prompt in other chunks, rounds otherwise, and a token whose probability
-    ends within that error of its random number may then fall to its neighbor.
+    The random numbers of a request follow from its seed alone, whatever else runs. Its logits can still differ in their
+    last bits, because matrix products round differently for other batch sizes and prompt chunks; where a random number
+    is that close to the boundary between two tokens, the neighboring token may be drawn.
     """
 
     def __init__(
@@ -72,22 +72,22 @@ class Engine:
 
     @property
     def max_model_len(self) -> int:
-        """Tokens that a prompt and its completion may have together."""
+        """Maximum number of tokens of a prompt with its completion."""
         return self._kv_cache.limit
 
     @property
     def pages_available(self) -> int:
-        """PageAllocator that no request uses."""
+        """Number of pages that no request uses."""
         return self._scheduler.pages.available
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is in work."""
+        """True if no request is running or waiting."""
         return not self._requests
 
     @property
     def load(self) -> EngineLoad:
-        """How busy the engine is. Any thread may ask; during a step the counts are of its middle."""
+        """Current load. Any thread may read it; during a step the counts may be of its middle."""
         scheduler = self._scheduler
         pages = scheduler.pages
         return EngineLoad(len(scheduler.running), len(scheduler.waiting), pages.available, pages.count)
@@ -95,15 +95,15 @@ class Engine:
     def generate(
         self, prompts: Rows[Prompt], sampling: SamplingParams | Rows[SamplingParams] | None = None
     ) -> list[list[Completion]]:
-        """The ``n`` completions of each prompt (text, or token ids). ``sampling``: of all, or of each.
+        """Returns the ``n`` completions of each prompt (text, or token ids). ``sampling``: for all, or one per prompt.
 
-        Raises ModelError where a prompt cannot be taken.
+        Raises ModelError for a prompt that ``add`` refuses.
         """
-        one = sampling or SamplingParams()
-        each = [one] * len(prompts) if isinstance(one, SamplingParams) else one
+        sampling = sampling or SamplingParams()
+        params = [sampling] * len(prompts) if isinstance(sampling, SamplingParams) else sampling
         requests: list[Request] = []
         try:
-            requests.extend(self.add(prompt, own) for prompt, own in zip(prompts, each, strict=True))
+            requests.extend(self.add(prompt, own) for prompt, own in zip(prompts, params, strict=True))
             while not all(request.finished for request in requests):
                 self.step()
         finally:
@@ -112,7 +112,7 @@ class Engine:
         return [request.completions for request in requests]
 
     def add(self, prompt: Prompt, sampling: SamplingParams) -> Request:
-        """Queue a prompt. Raises ModelError where it is empty, too long, or no text of this model."""
+        """Queues a prompt. Raises ModelError if it is empty, too long, or has token ids outside the vocabulary."""
         ids = self.encode(prompt)
         self.check(ids, sampling)
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed
@@ -126,47 +126,48 @@ class Engine:
         return request
 
     def encode(self, prompt: Prompt) -> list[int]:
-        """Token ids of a prompt; those of a text have no tokens added but what the tokenizer adds to any text."""
+        """Returns the token ids of a prompt; a text is tokenized without a chat template."""
         return list(self.tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt)
 
     def check(self, ids: Rows[int], sampling: SamplingParams) -> None:
-        """Raise ModelError where ``add`` would. Reads nothing that changes, so that any thread may ask."""
+        """Raises ModelError if ``add`` would. Any thread may call it: it reads only what never changes."""
         vocabulary = self.module.config.vocab_size
         if not ids:
             raise ModelError("the prompt is empty")
         if len(ids) >= self.max_model_len:
             raise ModelError(
-                f"the prompt has {len(ids)} tokens, and the context is {self.max_model_len} with the completion"
+                f"the prompt has {len(ids)} tokens and leaves no room for a completion in the context of "
+                f"{self.max_model_len} tokens; shorten it"
             )
         if not all(0 <= token < vocabulary for token in ids):
-            raise ModelError(f"the prompt holds token ids outside of the model's 0 to {vocabulary - 1}")
+            raise ModelError(f"the prompt has token ids outside the model's range 0 to {vocabulary - 1}")
         if sampling.top_logprobs > vocabulary:
             raise ModelError(f"top_logprobs={sampling.top_logprobs} is more than the vocabulary's {vocabulary} tokens")
 
     def cancel(self, request: Request) -> None:
-        """Stop working on a request and give its pages back. What it has so far stays in it."""
+        """Stops a request and frees its pages. It keeps the tokens generated so far."""
         if self._requests.pop(request.id, None):
             for sequence in [*self._scheduler.running, *self._scheduler.waiting]:
                 if sequence.request is request:
                     self._scheduler.finish(sequence)
 
     def cancel_all(self) -> None:
-        """Stop working on every request."""
+        """Stops every request."""
         for request in list(self._requests.values()):
             self.cancel(request)
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Copy a state dict into the module, in place. Raises RuntimeError, as torch does, where it does not fit.
+        """Copies a state dict into the module, in place, and calls ``weights_changed``.
 
-        As ``weights_changed``.
+        Raises RuntimeError, as torch does, if its names or shapes do not fit.
         """
         self.module.load_state_dict(weights)
         self.weights_changed()
 
     def weights_changed(self) -> None:
-        """Forget what old weights have computed. What is in work goes on with the new ones from the token it has.
+        """Drops everything that old weights have computed. Running requests continue from their last token.
 
-        Raises ModelError where the new weights are not finite.
+        Raises ModelError if the new weights are not finite.
         """
         for sequence in reversed(list(self._scheduler.running)):
             self._scheduler.preempt(sequence)
@@ -175,28 +176,29 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> list[Request]:
-        """One token, or two, for every decoding sequence, and one chunk of waiting prompts. The requests that grew.
+        """Generates one token (or two) for every decoding sequence, and computes one chunk of the waiting prompts.
 
-        Raises ModelError where the model's logits are not finite; then nothing of the step counts.
+        Returns the requests that have new tokens. Raises ModelError if the model's logits are not finite; then the
+        step has no effect on the prefix cache.
         """
         try:
             return list({request.id: request for request in [*self._decode(), *self._prefill()]}.values())
         except Exception:
-            self._scheduler.pages.reset_prefix_cache()  # what the step wrote must not be found again
+            self._scheduler.pages.reset_prefix_cache()  # rows of the failed step must not be found again
             raise
 
     def _decode(self) -> list[Request]:
-        sequences = self._scheduler.schedule_decode(ahead=int(self.config.speculate))
+        sequences = self._scheduler.schedule_decode(num_drafts=int(self.config.speculate))
         if not sequences:
             return []
-        chunks = [[sequence.tokens[-1], *guess(sequence)] for sequence in sequences]
+        chunks = [[sequence.tokens[-1], *draft_tokens(sequence)] for sequence in sequences]
         hidden_BSM = self._runner.hidden(sequences, chunks)
         logits_BSV = self.module.logits(hidden_BSM)
         self._sample(sequences, logits_BSV[:, 0])
-        right = [place for place, sequence in enumerate(sequences) if guessed_right(sequence)]
-        if right:
-            self._sample([sequences[place] for place in right], logits_BSV[right, 1])
-        self._settle(sequences, [1 + (place in right) for place in range(len(sequences))], hidden_BSM)
+        accepted = [place for place, sequence in enumerate(sequences) if draft_accepted(sequence)]
+        if accepted:
+            self._sample([sequences[place] for place in accepted], logits_BSV[accepted, 1])
+        self._finish_step(sequences, [1 + (place in accepted) for place in range(len(sequences))], hidden_BSM)
         return [sequence.request for sequence in sequences]
 
     def _prefill(self) -> list[Request]:
@@ -210,7 +212,7 @@ class Engine:
         ]
         hidden_BSM = self._runner.hidden(sequences, tokens)
         if self._drafter:
-            self._drafter.follow(sequences, [len(part) for part in tokens], hidden_BSM)
+            self._drafter.prefill(sequences, [len(part) for part in tokens], hidden_BSM)
         ready: list[Sequence] = []
         lasts: list[Tensor] = []
         for place, (sequence, length) in enumerate(chunks):
@@ -222,7 +224,7 @@ class Engine:
         if ready:
             hidden_N1M = torch.stack(lasts).unsqueeze(1)
             self._sample(ready, self.module.logits(hidden_N1M).squeeze(1))
-            self._settle(ready, [1] * len(ready), hidden_N1M)
+            self._finish_step(ready, [1] * len(ready), hidden_N1M)
         return [sequence.request for sequence in ready]
 
     def _fork(self, leader: Sequence) -> list[Sequence]:
@@ -232,26 +234,29 @@ class Engine:
         return [sibling for sibling, _, _ in joined]
 
     def _sample(self, sequences: Rows[Sequence], logits_NV: Tensor) -> None:
-        """Give each sequence its next token."""
+        """Draws the next token of each sequence."""
         settings = [sequence.request.sampling for sequence in sequences]
         drawn = draw(logits_NV, settings, [sequence.uniforms[sequence.num_generated_tokens] for sequence in sequences])
         for row, sequence in enumerate(sequences):
             sequence.append(drawn.row(row), self._ends)
 
-    def _settle(self, sequences: Rows[Sequence], grown: Rows[int], hidden_BSM: Tensor) -> None:
-        """Note what is cached, let finished sequences go, and draft for the others, which grew by ``grown`` tokens."""
-        going = []
+    def _finish_step(self, sequences: Rows[Sequence], grown: Rows[int], hidden_BSM: Tensor) -> None:
+        """Updates the cache's records, removes finished sequences, and drafts for the others.
+
+        ``grown``: number of new tokens of each sequence.
+        """
+        running = []
         for place, sequence in enumerate(sequences):
             self._scheduler.advance(sequence, len(sequence.tokens) - 1)
             if sequence.completion.finish_reason:
-                self._leave(sequence)
+                self._finish(sequence)
             else:
-                going.append(place)
-        if self._drafter and going:
-            staying = [sequences[place] for place in going]
-            self._drafter.draft(staying, [grown[place] for place in going], hidden_BSM[going])
+                running.append(place)
+        if self._drafter and running:
+            continuing = [sequences[place] for place in running]
+            self._drafter.draft(continuing, [grown[place] for place in running], hidden_BSM[running])
 
-    def _leave(self, sequence: Sequence) -> None:
+    def _finish(self, sequence: Sequence) -> None:
         if self.config.capture_routing:
             sequence.completion.routing = self._kv_cache.experts(sequence.pages, sequence.num_cached_tokens)
         if self.config.capture_selection:
@@ -263,10 +268,13 @@ class Engine:
 
 @torch.no_grad()
 def check_weights(module: DsaModel) -> None:
-    """Raise ModelError where weights are NaN or infinite.
+    """Raises ModelError if weights are NaN or infinite.
 
-    Logits would not always tell: a token whose score is NaN is not selected, and what it holds is never seen.
+    Logits alone do not always show it: a token whose index score is NaN is never selected, so its rows go unread.
     """
     bad = [name for name, weight in module.named_parameters() if not weight.isfinite().all()]
     if bad:
-        raise ModelError(f"weights are NaN or infinite, by damage or by training that diverged: {listed(bad)}")
+        raise ModelError(
+            f"weights are NaN or infinite (a damaged file, or training that diverged): {listed(bad)}; "
+            "use an earlier checkpoint"
+        )

@@ -1,6 +1,6 @@
-"""The cache in pages: latent rows (with rope keys), indexer keys and, where wanted, routing of every cached token.
+"""Paged KV cache: latent rows (with rope keys), indexer keys and, on request, the routing and selection of each token.
 
-Shape suffixes: L layers, N rows of the store, B batch, S new tokens, T cached tokens, P pages of a sequence,
+Shape suffixes: L layers, N rows of the cache, B batch, S new tokens, T cached tokens, P pages of a sequence,
 I indexer width, D = latent + rope width, K selected tokens, E MoE layers, A experts of a token.
 """
 
@@ -10,17 +10,19 @@ from functools import cached_property
 import torch
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from kernels.dispatch import causal_indices, has_kernels
-from model.cache import Cache, DecodeRows
+from model.cache import Cache, DecodeRows, LayerCache
 from model.config import ModelConfig
 from model.engine.decode_buffer import DecodeBuffer, DecodeStep
 
 
 class PagedKVCache:
-    """Room for ``pages`` pages of ``size`` tokens in ``layers`` layers; dtype and device are those of ``like``.
+    """``pages`` pages of ``size`` tokens in ``layers`` layers, with the dtype and device of ``like``.
 
-    No sequence may have more than ``limit`` tokens. Where all of those are selected anyway, no indexer key is kept.
+    No sequence may have more than ``limit`` tokens. If ``index_topk`` is at least that, no indexer keys are stored,
+    because every token is selected.
     """
 
     def __init__(
@@ -49,15 +51,15 @@ class PagedKVCache:
         self.selection_NLK = torch.zeros(choices, dtype=torch.int32, device=like.device)
 
     @property
-    def keeps_choices(self) -> bool:
-        """Whether there is room for routing or selection."""
+    def captures(self) -> bool:
+        """True if the cache records routing or selections."""
         return bool(self.experts_NEA.numel() or self.selection_NLK.numel())
 
     def decode_buffer(self, numbers_BT: Tensor, decoded: DecodeStep) -> DecodeBuffer | None:
-        """Lanes of sequences that decode, where they are of use: on a CPU, and while every token attends to all.
+        """Returns the decode buffer for a step, or None if there is none.
 
-        They are made in the second step that the same sequences take, for with every step others would cost more than
-        they save. They have no more rows than the store itself.
+        It is used on a CPU while every token attends to all earlier ones. It is built in the second step that the same
+        sequences take (rebuilding it in every step would cost more than it saves), and is no larger than the cache.
         """
         before, self._decoded = self._decoded, decoded
         buffer, self._decode_buffer = self._decode_buffer, None
@@ -68,20 +70,19 @@ class PagedKVCache:
         if places is not None:
             if buffer is not None:
                 buffer.keep(places)
-            going_on = buffer is not None and buffer.advance()
-            self._decode_buffer = (
-                buffer if going_on else DecodeBuffer(self.rows_LND, self._latent, numbers_BT, decoded.positions)
-            )
+            if buffer is None or not buffer.advance():
+                buffer = DecodeBuffer(self.rows_LND, self._latent, numbers_BT, decoded.positions)
+            self._decode_buffer = buffer
         return self._decode_buffer
 
-    def written(self, pages: Iterable[int]) -> None:
-        """Rows of ``pages`` are about to change otherwise than by decoding."""
+    def invalidate(self, pages: Iterable[int]) -> None:
+        """Drops the decode buffer if it copies rows of ``pages``, which are about to be overwritten."""
         if self._decoded is not None and self._decoded.uses(pages):
             self._decoded = None
 
     def copy(self, source: int, target: int) -> None:
-        """Make page ``target`` equal page ``source``."""
-        self.written([target])
+        """Copies page ``source`` to page ``target``."""
+        self.invalidate([target])
         for stored in (self.rows_LND, self.keys_LNI) if self.keys_LNI.numel() else (self.rows_LND,):
             by_page = stored.unflatten(1, (-1, self.size))
             by_page[:, target] = by_page[:, source]
@@ -89,13 +90,13 @@ class PagedKVCache:
             by_page = chosen.unflatten(0, (-1, self.size))
             by_page[target] = by_page[source]
 
-    def keep_experts(self, batch: "PagedBatch", experts_BSEA: Tensor) -> None:
-        """Store the routing of a batch's new tokens."""
+    def store_routing(self, batch: "PagedBatch", experts_BSEA: Tensor) -> None:
+        """Records the experts of a batch's new tokens."""
         if self.experts_NEA.numel():
-            self.experts_NEA.index_copy_(0, batch.slots_X, batch.fed(experts_BSEA).to(torch.int16))
+            self.experts_NEA.index_copy_(0, batch.slots_X, batch.unpadded(experts_BSEA).to(torch.int16))
 
-    def keep_selection(self, batch: "PagedBatch", layers: Sequence[Tensor | None]) -> None:
-        """Store what a batch's new tokens selected in each layer, indices_BSK (None: all up to their own)."""
+    def store_selection(self, batch: "PagedBatch", layers: Sequence[Tensor | None]) -> None:
+        """Records the selection of a batch's new tokens in each layer, indices_BSK (None: all earlier tokens)."""
         if not self.selection_NLK.numel():
             return
         width = self.selection_NLK.shape[-1]
@@ -103,14 +104,14 @@ class PagedKVCache:
         for layer, chosen_BSK in enumerate(layers):
             indices_BSK = every_BSK if chosen_BSK is None else chosen_BSK
             indices_BSK = functional.pad(indices_BSK, (0, width - indices_BSK.shape[-1]), value=-1)
-            self.selection_NLK[:, layer].index_copy_(0, batch.slots_X, batch.fed(indices_BSK))
+            self.selection_NLK[:, layer].index_copy_(0, batch.slots_X, batch.unpadded(indices_BSK))
 
     def experts(self, pages: Sequence[int], tokens: int) -> Tensor:
-        """Routing [tokens, E, A] of the first tokens of a sequence, on the CPU."""
+        """Returns the routing [tokens, E, A] of the first tokens of a sequence, on the CPU."""
         return self._of_sequence(self.experts_NEA, pages, tokens)
 
     def selection(self, pages: Sequence[int], tokens: int) -> Tensor:
-        """Selected positions [tokens, L, K] of the first tokens of a sequence, on the CPU."""
+        """Returns the selected positions [tokens, L, K] of the first tokens of a sequence, on the CPU."""
         return self._of_sequence(self.selection_NLK, pages, tokens)
 
     def _of_sequence(self, chosen_N: Tensor, pages: Sequence[int], tokens: int) -> Tensor:
@@ -119,103 +120,109 @@ class PagedKVCache:
 
 
 class PagedBatch:
-    """Where the sequences of one forward pass stand in the store. ``positions`` -1 are padding.
+    """Addresses in the cache of the sequences of one forward pass. ``positions`` -1 are padding.
 
-    ``tokens`` is T, the longest sequence with its new tokens; ``slots_X`` are the rows of the new tokens, padding left
-    out, in the order that ``fed`` gives. ``decodes``: one new token of each, of the decoder layers alone.
+    ``tokens`` is T, the length of the longest sequence with its new tokens; ``slots_X`` are the rows of the new tokens
+    without padding, in the order of ``unpadded``. ``decodes``: each sequence has one new token, and only the decoder
+    layers run.
     """
 
     def __init__(
-        self, store: PagedKVCache, pages: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], *, decodes: bool
+        self,
+        kv_cache: PagedKVCache,
+        pages: Sequence[Sequence[int]],
+        positions: Sequence[Sequence[int]],
+        *,
+        decodes: bool,
     ) -> None:
-        device = store.rows_LND.device
-        self.store = store
+        device = kv_cache.rows_LND.device
+        self.kv_cache = kv_cache
         self.tokens = 1 + max(max(row) for row in positions)
-        width = -(-self.tokens // store.size)
+        width = -(-self.tokens // kv_cache.size)
         table = [list(row[:width]) + [0] * (width - len(row)) for row in pages]
         self.table_BP = torch.tensor(table, device=device)
-        offsets = torch.arange(store.size, device=device)
-        self.numbers_BT = (self.table_BP.unsqueeze(-1) * store.size + offsets).flatten(1)
+        offsets = torch.arange(kv_cache.size, device=device)
+        self.numbers_BT = (self.table_BP.unsqueeze(-1) * kv_cache.size + offsets).flatten(1)
         self.positions_BS = torch.tensor(positions, device=device)
         slots_BS = self.numbers_BT.gather(1, self.positions_BS.clamp(min=0))
         padded = any(-1 in row for row in positions)
-        self._fed = (self.positions_BS >= 0).flatten().nonzero().squeeze(1) if padded else None
-        self.slots_X = self.fed(slots_BS)
+        self._unpadded = (self.positions_BS >= 0).flatten().nonzero().squeeze(1) if padded else None
+        self.slots_X = self.unpadded(slots_BS)
         self.decode_buffer = None
         if decodes:
             decoded = DecodeStep([list(row) for row in pages], [row[0] for row in positions])
-            self.decode_buffer = store.decode_buffer(self.numbers_BT, decoded)
+            self.decode_buffer = kv_cache.decode_buffer(self.numbers_BT, decoded)
         else:
             rows = zip(pages, positions, strict=True)
-            store.written({row[place // store.size] for row, new in rows for place in new if place >= 0})
+            kv_cache.invalidate({row[place // kv_cache.size] for row, new in rows for place in new if place >= 0})
 
-    def fed(self, values: Tensor) -> Tensor:
-        """[B, S, ...] to [X, ...]: the entries that are no padding."""
+    def unpadded(self, values: Tensor) -> Tensor:
+        """Returns the entries [X, ...] of ``values`` [B, S, ...] that are not padding."""
         flat = values.flatten(0, 1)
-        return flat if self._fed is None else flat.index_select(0, self._fed)
+        return flat if self._unpadded is None else flat.index_select(0, self._unpadded)
 
     def rows_of(self, indices_BSK: Tensor) -> Tensor:
-        """The store's rows of positions ``indices_BSK``; -1 stays -1."""
+        """Returns the cache rows of positions ``indices_BSK``; -1 stays -1."""
         numbers_B1T = self.numbers_BT.unsqueeze(1).expand(-1, indices_BSK.shape[1], -1)
         numbers_BSK = numbers_B1T.gather(2, indices_BSK.clamp(min=0).long())
         return numbers_BSK.masked_fill_(indices_BSK < 0, -1)
 
     @cached_property
     def causal_BST(self) -> Tensor:  # noqa: N802  a shape, as in every name
-        """For each new token the rows of all tokens up to it: the same in every layer."""
+        """Rows of all tokens up to each new token, the same in every layer."""
         return self.rows_of(causal_indices(self.positions_BS, self.tokens))
 
     def cache(self, first: int, count: int) -> Cache:
-        """The model's view of layers ``first`` to ``first + count``."""
+        """Returns the model's view of layers ``first`` to ``first + count - 1``."""
         return Cache([PagedLayerCache(self, layer) for layer in range(first, first + count)])
 
 
-class PagedLayerCache:
-    """One layer of the store as a LayerCache for one batch."""
+class PagedLayerCache(LayerCache):
+    """LayerCache of one layer and one batch."""
 
     def __init__(self, batch: PagedBatch, layer: int) -> None:
         self._batch, self._layer = batch, layer
-        self._rows_ND = batch.store.rows_LND[layer]
-        self._keys_NI = batch.store.keys_LNI[layer]
+        self._rows_ND = batch.kv_cache.rows_LND[layer]
+        self._keys_NI = batch.kv_cache.keys_LNI[layer]
 
     @property
+    @override
     def tokens(self) -> int:
-        """As LayerCache.tokens."""
         return self._batch.tokens
 
     @property
+    @override
     def limit(self) -> int:
-        """As LayerCache.limit."""
-        return self._batch.store.limit
+        return self._batch.kv_cache.limit
 
+    @override
     def store(self, rows_BSD: Tensor, keys_BSI: Tensor | None, positions_BS: Tensor) -> None:
-        """As LayerCache.store; ``positions_BS`` are the batch's own."""
         slots_X = self._batch.slots_X
-        self._rows_ND.index_copy_(0, slots_X, self._batch.fed(rows_BSD))
+        self._rows_ND.index_copy_(0, slots_X, self._batch.unpadded(rows_BSD))
         if self._batch.decode_buffer is not None:
             self._batch.decode_buffer.store(self._layer, rows_BSD)
         if keys_BSI is not None:
-            self._keys_NI.index_copy_(0, slots_X, self._batch.fed(keys_BSI))
+            self._keys_NI.index_copy_(0, slots_X, self._batch.unpadded(keys_BSI))
 
+    @override
     def keys(self) -> Tensor:
-        """As LayerCache.keys."""
         return self._gathered(self._keys_NI)
 
+    @override
     def rows(self) -> Tensor:
-        """As LayerCache.rows."""
         return self._gathered(self._rows_ND)
 
+    @override
     def flat_rows(self, indices_BSK: Tensor | None) -> tuple[Tensor, Tensor]:
-        """As LayerCache.flat_rows."""
         batch = self._batch
         return self._rows_ND, batch.causal_BST if indices_BSK is None else batch.rows_of(indices_BSK)
 
+    @override
     def decode_rows(self) -> DecodeRows | None:
-        """As LayerCache.decode_rows."""
         return None if self._batch.decode_buffer is None else self._batch.decode_buffer.rows(self._layer)
 
     def _gathered(self, stored: Tensor) -> Tensor:
-        """[B, T, width]: whole pages are copied, which costs a fraction of copying row by row."""
-        pages, table_BP = stored.unflatten(0, (-1, self._batch.store.size)), self._batch.table_BP
+        """Returns [B, T, width]; whole pages are copied, which costs a fraction of copying row by row."""
+        pages, table_BP = stored.unflatten(0, (-1, self._batch.kv_cache.size)), self._batch.table_BP
         by_page = pages.index_select(0, table_BP.flatten()).unflatten(0, table_BP.shape)
         return by_page.flatten(1, 2)[:, : self._batch.tokens]

@@ -1,4 +1,4 @@
-"""What is asked of the engine, and what it gives back."""
+"""Requests to the engine: sampling parameters, completions, and the request that holds both."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,14 +12,14 @@ FinishReason = Literal["stop", "length"]
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How to sample ``n`` completions of one prompt.
+    """Sampling parameters of the ``n`` completions of one prompt.
 
-    ``temperature`` 0 takes the likeliest token. ``top_k`` 0 and ``top_p`` 1 cut nothing off; of both, ``top_k`` cuts
+    ``temperature`` 0 takes the likeliest token. ``top_k`` 0 and ``top_p`` 1 switch truncation off; ``top_k`` is applied
     first. ``max_tokens`` None: up to the context's end. A completion ends before the first of the ``stop`` strings, or
-    with an end-of-text token unless ``ignore_eos``. Completion i draws by ``seed`` + i, so that n completions of one
-    request are those of n requests with successive seeds; None: a seed from the system. ``top_logprobs`` likeliest
-    tokens are reported beside each sampled one. ``record_sampling_masks``: report which tokens could be drawn.
-    Raises ModelError where a number is out of its range.
+    with an end-of-text token unless ``ignore_eos``. Completion i is drawn with ``seed`` + i, so that n completions of
+    one request equal those of n requests with successive seeds; None: a random seed. ``top_logprobs``: number of
+    likeliest tokens to report with each sampled one. ``record_sampling_masks``: report the tokens that could be drawn.
+    Raises ModelError if a number is out of range.
     """
 
     n: int = 1
@@ -43,22 +43,22 @@ class SamplingParams:
             "top_logprobs must be at least 0": self.top_logprobs < 0,
             "a stop string must not be empty": "" in self.stop,
         }
-        if found := [problem for problem, there in problems.items() if there]:
+        if found := [problem for problem, present in problems.items() if present]:
             raise ModelError("; ".join(found))
 
 
 @dataclass(slots=True)
 class Completion:
-    """One sampled completion; it grows while the engine works on it.
+    """One sampled completion; the engine appends to it at every step.
 
     Per token: ``logprobs`` under the distribution that it was drawn from (after temperature, top-k and top-p),
-    ``model_logprobs`` under the model's own (temperature 1, nothing cut off), ``top_logprobs`` the likeliest (token,
-    log-probability) of the latter, ``masks`` the ids that were left to choose from (int32; None: all).
-    ``token_ids`` hold the end-of-text token or the tokens of a stop string, ``text`` does not; while it grows, ``text``
-    ends before what may yet turn out to be a stop string.
-    ``routing`` [prompt + completion - 1 tokens, MoE layers, experts of a token] (int16): the experts of every token
-    that was fed to the model, where the engine keeps them. ``selection`` [such tokens, layers, index_topk] (int32): the
-    positions that each attended to, ascending, then -1.
+    ``model_logprobs`` under the model's own (temperature 1, no truncation), ``top_logprobs`` the likeliest (token,
+    log-probability) of the latter, ``masks`` the ids that could be drawn (int32; None: all).
+    ``token_ids`` include the end-of-text token or the tokens of a stop string, ``text`` does not; in an unfinished
+    completion, ``text`` ends before anything that may be the beginning of a stop string.
+    ``routing`` [prompt + completion - 1 tokens, MoE layers, experts of a token] (int16): the experts of every token fed
+    to the model, with ``EngineConfig.capture_routing``. ``selection`` [such tokens, layers, index_topk] (int32): the
+    positions that each attended to, ascending, then -1, with ``EngineConfig.capture_selection``.
     """
 
     seed: int
@@ -75,9 +75,9 @@ class Completion:
 
 @dataclass(slots=True)
 class Request:
-    """A prompt in work, with room for completions of ``limit`` tokens.
+    """A prompt with its completions, each of at most ``limit`` tokens.
 
-    ``cached_tokens`` of the prompt were found in the cache when it was taken up (None: it waits).
+    ``cached_tokens``: tokens of the prompt that were found in the prefix cache when it was scheduled (None: it waits).
     """
 
     id: int
@@ -89,5 +89,5 @@ class Request:
 
     @property
     def finished(self) -> bool:
-        """Whether every completion is."""
+        """True if every completion is finished."""
         return all(completion.finish_reason for completion in self.completions)

@@ -1,4 +1,4 @@
-"""One forward pass over sequences in the paged cache.
+"""Model runner: forward passes over sequences in the paged cache.
 
 Shape suffixes: B batch, S new tokens, M model width, V vocabulary, N = B or the rows sampled from.
 """
@@ -18,34 +18,37 @@ PADDING = -1
 
 
 class Runner:
-    """Runs ``model`` on chunks of sequences. The store keeps what it has room for of routing and selection."""
+    """Runs ``model`` on chunks of sequences; the cache records routing and selections if it has room for them."""
 
     def __init__(self, model: DsaModel, kv_cache: PagedKVCache) -> None:
         self.model, self.kv_cache = model, kv_cache
         self._selections = list(selections(model.model))
 
     def hidden(self, sequences: Rows[Sequence], chunks: Rows[Rows[int]]) -> Tensor:
-        """Hidden states [B, S, M] of the next tokens ``chunks`` of each sequence, from its row ``cached`` on."""
-        # Where there is an MTP layer in the store, its rows are written in batches of their own.
+        """Returns the hidden states [B, S, M] of ``chunks``, the next uncached tokens of each sequence."""
+        # With an MTP layer in the cache, the decode buffer is off: that layer's rows are written in other batches.
         decodes = max(map(len, chunks)) == 1 and len(self.kv_cache.rows_LND) == self.model.config.num_hidden_layers
         batch, ids_BS = self._batch(
             sequences, [sequence.num_cached_tokens for sequence in sequences], chunks, decodes=decodes
         )
         cache = batch.cache(0, self.model.config.num_hidden_layers)
-        if not self.kv_cache.keeps_choices:
+        if not self.kv_cache.captures:
             return self.model.hidden(ids_BS, batch.positions_BS, cache)
         with capture_routing(self.model.model) as experts, capture_selections(self.model.model) as selected:
             hidden_BSM = self.model.hidden(ids_BS, batch.positions_BS, cache)
         if experts:
             experts_NEA = torch.stack(list(experts.values()), dim=1)
-            self.kv_cache.keep_experts(batch, experts_NEA.unflatten(0, ids_BS.shape))
-        self.kv_cache.keep_selection(batch, [selected.get(name) for name in self._selections])
+            self.kv_cache.store_routing(batch, experts_NEA.unflatten(0, ids_BS.shape))
+        self.kv_cache.store_selection(batch, [selected.get(name) for name in self._selections])
         return hidden_BSM
 
     def mtp_hidden(
         self, sequences: Rows[Sequence], first: Rows[int], hidden_BSM: Tensor, chunks: Rows[Rows[int]]
     ) -> Tensor:
-        """MTP states [B, S, M] of tokens from rows ``first`` on, whose hidden states and next tokens ``chunks`` are."""
+        """Returns the MTP states [B, S, M] of the tokens from positions ``first`` on.
+
+        ``hidden_BSM`` are their hidden states, ``chunks`` the token after each of them.
+        """
         batch, next_BS = self._batch(sequences, first, chunks, decodes=False)
         next_BSM = self.model.model.embed_tokens(next_BS)
         rope = rope_tables(self.model.config, batch.positions_BS)

@@ -1,4 +1,4 @@
-"""Drawing tokens: the distribution that is sampled from, and one token of it per row by that row's uniform number.
+"""Sampler: temperature, top-k and top-p, and one token per row by that row's uniform random number.
 
 Shape suffixes: N rows, V vocabulary, C likeliest candidates.
 """
@@ -14,14 +14,14 @@ from torch import Tensor
 from model.engine.request import SamplingParams
 from model.errors import ModelError
 
-CANDIDATES = 1024  # tokens that are ranked first; all of a row are only where top-k or top-p reaches further
-COLDEST = 1e-4  # what a temperature above 0 counts as at least: float16 can hold it
+CANDIDATES = 1024  # tokens ranked at first; the whole vocabulary is ranked only if top-k or top-p reaches beyond them
+MIN_TEMPERATURE = 1e-4  # lower temperatures above 0 are raised to it, so that float16 can represent the quotient
 
 
 class Uniforms:
-    """The random numbers of one completion, u_0, u_1, ... in [0, 1), by seed alone (Philox, Salmon et al. 2011).
+    """Random numbers u_0, u_1, ... in [0, 1) of one completion, a function of its seed (Philox, Salmon et al. 2011).
 
-    Token i of the completion is drawn by u_i, whatever was computed in between.
+    Token i of the completion is drawn with u_i, whatever was computed in between.
     """
 
     BLOCK = 256
@@ -38,9 +38,10 @@ class Uniforms:
 
 @dataclass(frozen=True, slots=True)
 class DrawnToken:
-    """A token with its log-probability under the distribution drawn from, and under the model's own.
+    """A token with its log-probabilities under the sampling distribution and under the model's own.
 
-    ``likeliest`` of the model's own distribution, where asked for; ``kept``: the ids left to choose from (None: all).
+    ``likeliest``: (token, log-probability) of the model's own distribution, if requested. ``kept``: the ids that could
+    be drawn (None: all).
     """
 
     token: int
@@ -52,7 +53,7 @@ class DrawnToken:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One token per row."""
+    """Drawn tokens, one per row."""
 
     tokens: list[int]
     logprobs: list[float]
@@ -61,7 +62,7 @@ class Drawn:
     kept_NV: Tensor | None
 
     def row(self, row: int) -> DrawnToken:
-        """The token of one row."""
+        """Returns the token of one row."""
         likeliest = self.likeliest[row] if self.likeliest else []
         kept = None
         if self.kept_NV is not None and not self.kept_NV[row].all():
@@ -70,39 +71,43 @@ class Drawn:
 
 
 def draw(logits_NV: Tensor, settings: Sequence[SamplingParams], uniforms: Sequence[float]) -> Drawn:
-    """One token of each row of logits, by its settings and its uniform number, through the inverse of the CDF.
+    """Draws one token per row of logits with its settings and its uniform number, by inverting the CDF.
 
-    Raises ModelError where logits are not finite: nothing that such a model says may pass for an answer.
+    Raises ModelError if logits are not finite, so that output of a broken model is never taken for an answer.
     """
     if not math.isfinite(logits_NV.amax(-1).sum().item()):
-        raise ModelError("the model's logits are NaN or infinite: its weights are damaged, or its training diverged")
+        raise ModelError(
+            "the model's logits are NaN or infinite (damaged weights, or training that diverged); "
+            "use an earlier checkpoint"
+        )
     scaled_NV, kept_NV = distribution(logits_NV, settings)
     own_NV = logits_NV.double().log_softmax(-1)
     logprobs_NV = own_NV if scaled_NV is logits_NV else scaled_NV.double().log_softmax(-1)
     tokens_N1 = invert_cdf(logprobs_NV, uniforms)
     logprobs = logprobs_NV.gather(1, tokens_N1).flatten().tolist()
-    most = max(row.top_logprobs for row in settings)
-    keeps_masks = any(row.record_sampling_masks for row in settings)
+    max_top = max(row.top_logprobs for row in settings)
+    record_masks = any(row.record_sampling_masks for row in settings)
     return Drawn(
         tokens=tokens_N1.flatten().tolist(),
         logprobs=logprobs,
         model_logprobs=logprobs if scaled_NV is logits_NV else own_NV.gather(1, tokens_N1).flatten().tolist(),
-        likeliest=_with_values(own_NV, most) if most else [],
-        kept_NV=kept_NV if keeps_masks else None,
+        likeliest=_with_values(own_NV, max_top) if max_top else [],
+        kept_NV=kept_NV if record_masks else None,
     )
 
 
-def _with_values(logprobs_NV: Tensor, most: int) -> list[list[tuple[int, float]]]:
-    top = logprobs_NV.topk(most)
+def _with_values(logprobs_NV: Tensor, count: int) -> list[list[tuple[int, float]]]:
+    """Returns per row the ``count`` likeliest (token, log-probability)."""
+    top = logprobs_NV.topk(count)
     rows = zip(top.indices.tolist(), top.values.tolist(), strict=True)
     return [list(zip(indices, values, strict=True)) for indices, values in rows]
 
 
 def invert_cdf(logprobs_NV: Tensor, uniforms: Sequence[float]) -> Tensor:
-    """tokens_N1: the first whose cumulative probability exceeds the row's uniform number, of log-probabilities in fp64.
+    """Returns tokens_N1, the first token whose cumulative probability exceeds the row's uniform number.
 
-    A uniform number is at most 1 - 2^-53, and its product with the total, rounded, is below the total: no token of
-    probability zero is drawn at the end.
+    ``logprobs_NV`` are in fp64. A uniform number is at most 1 - 2^-53, so its rounded product with the total is below
+    the total, and no token of probability 0 at the end is drawn.
     """
     cdf_NV = logprobs_NV.exp().cumsum(-1)
     u_N1 = torch.tensor(uniforms, dtype=torch.float64, device=cdf_NV.device).unsqueeze(1)
@@ -110,13 +115,13 @@ def invert_cdf(logprobs_NV: Tensor, uniforms: Sequence[float]) -> Tensor:
 
 
 def distribution(logits_NV: Tensor, settings: Sequence[SamplingParams]) -> tuple[Tensor, Tensor | None]:
-    """Logits after temperature with -inf for what top-k and top-p cut off, and what is left, kept_NV (None: all).
+    """Returns the logits after temperature, -inf for tokens that top-k and top-p exclude, and kept_NV (None: all).
 
-    Temperature 0 leaves the likeliest token, the lowest of equals.
+    Temperature 0 keeps only the likeliest token, the lowest id among equals.
     """
     if any(row.temperature != 1 for row in settings):
-        divisors = [max(row.temperature, COLDEST) if row.temperature else 1.0 for row in settings]
-        # Below 0 first, so that a tiny temperature cannot overflow, nor be rounded to 0.
+        divisors = [max(row.temperature, MIN_TEMPERATURE) if row.temperature else 1.0 for row in settings]
+        # Shifted to at most 0 first, so that dividing by a tiny temperature cannot overflow.
         logits_NV = (logits_NV - logits_NV.amax(-1, keepdim=True)) / logits_NV.new_tensor(divisors).unsqueeze(1)
     if all(row.temperature and not row.top_k and row.top_p == 1 for row in settings):
         return logits_NV, None
@@ -135,28 +140,28 @@ def _first_highest(logits_V: Tensor) -> Tensor:
 
 
 def _kept(logits_V: Tensor, row: SamplingParams) -> Tensor:
-    """What top-k and then top-p leave: the fewest tokens, likeliest first, that hold ``top_p`` of top-k's mass.
+    """Returns the mask of tokens after top-k and then top-p: the fewest likeliest ones with ``top_p`` of top-k's mass.
 
-    Of equals the lowest index comes first.
+    Ties are broken by the lower id.
     """
     vocabulary = len(logits_V)
     for candidates in (min(max(CANDIDATES, row.top_k), vocabulary), vocabulary):
         order_C = _likeliest(logits_V, candidates)
         count = _count(logits_V, order_C, row)
-        # At the candidates' very end equals may be missing, and mass beyond it was not seen.
+        # A cut at the last candidate is not final: equal logits and probability mass may lie beyond it.
         if candidates == vocabulary or logits_V[order_C[count - 1]] > logits_V[order_C[-1]]:
             break
     return torch.zeros_like(logits_V, dtype=torch.bool).index_fill_(0, order_C[:count], True)
 
 
 def _likeliest(logits_V: Tensor, candidates: int) -> Tensor:
-    """Indices of the highest logits, highest first, the lowest index first among equals."""
+    """Returns the indices of the highest logits, highest first, ties by the lower index."""
     ascending_C = logits_V.topk(candidates, sorted=False).indices.sort().values
     return ascending_C[logits_V[ascending_C].sort(descending=True, stable=True).indices]
 
 
 def _count(logits_V: Tensor, order_C: Tensor, row: SamplingParams) -> int:
-    """How many of the tokens in ``order_C`` are kept."""
+    """Returns the number of tokens in ``order_C`` that top-k and top-p keep."""
     top_k = row.top_k or len(logits_V)
     if row.top_p == 1:
         return min(top_k, len(order_C))

@@ -1,8 +1,8 @@
-"""Who runs in the next step, and on which pages. Knows sequences and pages, no tensors.
+"""Scheduler: the sequences of the next step and their pages, with chunked prefill and preemption. No tensors.
 
-Every step decodes all sequences whose prompt is done, and takes up waiting prompts in order of arrival, in chunks of a
-bounded number of tokens, so that a long prompt delays nobody for long. Where pages run out, the sequence that came last
-gives up its own and is computed again later; its random numbers are its own, so that its text stays the same.
+Every step decodes all sequences whose prompt is computed, and prefills waiting prompts in order of arrival, in chunks
+of a bounded number of tokens, so that a long prompt does not stall the others. When pages run out, the sequence that
+arrived last is preempted and recomputed later; its random numbers follow from its seed, so its text stays the same.
 """
 
 from collections import deque
@@ -12,9 +12,9 @@ from model.engine.sequence import Sequence
 
 
 class Scheduler:
-    """``max_num_seqs`` run at a time; a step takes up ``max_prefill_tokens`` of prompts, padding included.
+    """Runs up to ``max_num_seqs`` sequences, and prefills up to ``max_prefill_tokens`` a step, padding included.
 
-    A sequence must not grow beyond what all pages hold; then the oldest can always go on.
+    No sequence may need more than all pages; then the oldest can always continue.
     """
 
     def __init__(self, pages: PageAllocator, max_num_seqs: int, max_prefill_tokens: int) -> None:
@@ -24,19 +24,19 @@ class Scheduler:
         self.running: list[Sequence] = []
 
     def add(self, sequences: list[Sequence]) -> None:
-        """Queue the sequences of one request: the first computes the prompt, and the others share it."""
+        """Queues the sequences of one request: the first computes the prompt, and the others share it."""
         leader, *leader.siblings = sequences
         self.waiting.append(leader)
 
-    def schedule_decode(self, ahead: int) -> list[Sequence]:
-        """The sequences to decode, each with room for its last token and ``ahead`` drafts."""
+    def schedule_decode(self, num_drafts: int) -> list[Sequence]:
+        """Returns the sequences to decode, each with pages for its last token and ``num_drafts`` drafts."""
         for sequence in list(self.running):
             if sequence.is_decoding and sequence in self.running:
-                self._reserve(sequence, len(sequence.tokens) + min(ahead, sequence.num_remaining_tokens))
+                self._reserve(sequence, len(sequence.tokens) + min(num_drafts, sequence.num_remaining_tokens))
         return [sequence for sequence in self.running if sequence.is_decoding]
 
     def schedule_prefill(self) -> list[tuple[Sequence, int]]:
-        """The chunks of prompts for this step: (sequence, tokens). They will be padded to the longest of them."""
+        """Returns the prompt chunks of this step as (sequence, tokens); they will be padded to the longest."""
         chunks: list[tuple[Sequence, int]] = []
         for sequence in [sequence for sequence in self.running if not sequence.is_decoding]:
             if sequence in self.running and self._fits(chunks, sequence):
@@ -49,19 +49,19 @@ class Scheduler:
             self._match_prefix(sequence)
             tokens = min(sequence.num_uncached_tokens, self.max_prefill_tokens)
             if not self._fits(chunks, sequence) or not self._extend(sequence, sequence.num_cached_tokens + tokens):
-                self._free(sequence)  # who waits holds no pages
+                self._free(sequence)  # waiting sequences hold no pages
                 break
             self.running.append(self.waiting.popleft())
             chunks.append((sequence, tokens))
         return chunks
 
     def _fits(self, chunks: list[tuple[Sequence, int]], sequence: Sequence) -> bool:
-        """Whether the next chunk of ``sequence`` fits beside ``chunks``, all padded to the longest."""
+        """Returns True if the next chunk of ``sequence`` fits into the step with ``chunks``, padding included."""
         lengths = [tokens for _, tokens in chunks] + [sequence.num_uncached_tokens]
         return not chunks or max(lengths) * len(lengths) <= self.max_prefill_tokens
 
     def _match_prefix(self, sequence: Sequence) -> None:
-        """Start from the pages that hold the beginning of its tokens; the last token is always computed."""
+        """Shares the cached pages of the sequence's prefix; the last token is always computed."""
         sequence.page_hashes = self.pages.hash_pages(sequence.tokens[:-1])
         sequence.pages = self.pages.match_prefix(sequence.page_hashes)
         sequence.num_registered_pages = len(sequence.pages)
@@ -70,9 +70,9 @@ class Scheduler:
             sequence.request.cached_tokens = sequence.num_cached_tokens
 
     def fork(self, leader: Sequence) -> list[tuple[Sequence, int, int]]:
-        """The siblings of a ``leader`` whose prompt is done join it: (sibling, page to copy, its copy).
+        """Starts the siblings of a ``leader`` whose prompt is computed; returns (sibling, page to copy, its copy).
 
-        They share the pages that end before the prompt's last token. Those who find no page or no place wait.
+        They share the pages that end before the prompt's last token. Siblings without a free page or slot wait.
         """
         joined, left = [], leader.siblings
         leader.siblings = []
@@ -92,7 +92,7 @@ class Scheduler:
         return joined
 
     def _reserve(self, sequence: Sequence, tokens: int) -> None:
-        """Allocate pages for ``tokens`` of a running sequence, taken from the youngest where none is left."""
+        """Allocates pages for ``tokens`` of a running sequence, preempting the youngest sequences if none is left."""
         while not self._extend(sequence, tokens):
             youngest = self.running[-1]
             self.preempt(youngest)
@@ -100,7 +100,7 @@ class Scheduler:
                 return
 
     def _extend(self, sequence: Sequence, tokens: int) -> bool:
-        """Give a sequence the pages that ``tokens`` need, if they are there."""
+        """Allocates the missing pages for ``tokens``. Returns False, allocating none, if too few are available."""
         missing = -(-tokens // self.pages.size) - len(sequence.pages)
         if missing > self.pages.available:
             return False
@@ -108,13 +108,13 @@ class Scheduler:
         return True
 
     def preempt(self, sequence: Sequence) -> None:
-        """A running sequence gives up its pages and waits, first in line, to be computed again."""
+        """Frees the pages of a running sequence and puts it at the head of the queue, to be recomputed."""
         self.running.remove(sequence)
         self._free(sequence)
         self.waiting.appendleft(sequence)
 
     def advance(self, sequence: Sequence, tokens: int) -> None:
-        """Note that rows up to ``tokens`` are in the cache, and make its new full pages known."""
+        """Records that the rows of the first ``tokens`` are cached, and registers the new full pages."""
         sequence.num_cached_tokens = tokens
         full = tokens // self.pages.size
         if full > sequence.num_registered_pages:
@@ -124,7 +124,7 @@ class Scheduler:
             sequence.num_registered_pages = full
 
     def finish(self, sequence: Sequence) -> None:
-        """A sequence leaves, done or canceled."""
+        """Removes a sequence, finished or canceled."""
         (self.running if sequence in self.running else self.waiting).remove(sequence)
         self._free(sequence)
 

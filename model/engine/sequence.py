@@ -1,4 +1,4 @@
-"""One completion in work: its tokens, its pages, and the random numbers that are its own."""
+"""Sequence: a prompt with one of its completions, its pages and its random numbers."""
 
 from collections.abc import Collection
 
@@ -8,10 +8,11 @@ from model.engine.text import TextStream
 
 
 class Sequence:
-    """A prompt with one completion. ``cached`` of its tokens have their rows in ``pages``.
+    """A prompt with one completion. The rows of its first ``num_cached_tokens`` tokens are in ``pages``.
 
-    ``names`` are those of its full pages as far as they were computed; the first ``published`` pages are known by them.
-    ``siblings`` wait for this one to compute the prompt that they share. ``draft`` guesses the token after the last.
+    ``page_hashes`` are those computed so far of its full pages, the first ``num_registered_pages`` of which are
+    registered for prefix caching. ``siblings`` wait for this sequence to compute the prompt that they share. ``draft``
+    is the draft of the next token.
     """
 
     def __init__(self, request: Request, index: int, text: TextStream) -> None:
@@ -29,26 +30,29 @@ class Sequence:
 
     @property
     def num_uncached_tokens(self) -> int:
-        """Tokens whose rows are yet to be computed."""
+        """Number of tokens whose rows are not computed yet."""
         return len(self.tokens) - self.num_cached_tokens
 
     @property
     def is_decoding(self) -> bool:
-        """Whether only the last token's row is to be computed, and that token is no prompt's: its siblings wait."""
+        """True if only the row of the last token is missing, and that token is a generated one.
+
+        The last token of a prompt counts as prefill, because siblings wait for it.
+        """
         return self.num_uncached_tokens == 1 and self.num_generated_tokens > 0
 
     @property
     def num_generated_tokens(self) -> int:
-        """Tokens of the completion so far."""
+        """Number of generated tokens."""
         return len(self.completion.token_ids)
 
     @property
     def num_remaining_tokens(self) -> int:
-        """Tokens that the completion may still grow by."""
+        """Number of tokens that may still be generated."""
         return self.request.limit - self.num_generated_tokens
 
     def append(self, drawn: DrawnToken, ends: Collection[int]) -> None:
-        """Take the next token, and note whether the completion ends with it."""
+        """Appends a token, and sets the finish reason if the completion ends with it."""
         completion, sampling = self.completion, self.request.sampling
         self.tokens.append(drawn.token)
         completion.token_ids.append(drawn.token)

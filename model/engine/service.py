@@ -1,6 +1,6 @@
-"""The engine in a thread of its own, for callers in asyncio: a local policy, a server.
+"""Engine service: runs the engine in its own thread, for asyncio callers such as a local policy or a server.
 
-One step after the other runs in the thread; requests come in and are canceled between steps.
+The thread runs one step after another; requests are added and canceled between steps.
 """
 
 import asyncio
@@ -19,38 +19,38 @@ CLOSED = "the engine was closed"
 
 
 class EngineService:
-    """Runs ``engine`` until ``close``. Nobody else may use the engine meanwhile.
+    """Runs ``engine`` until ``close``; until then no other code may use the engine.
 
-    ``failure`` says why the last step failed, until one succeeds.
+    ``failure``: the error of the last step, None once a step succeeds.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.failure: str | None = None
         self._calls: deque[Callable[[], None]] = deque()
-        self._wakened = threading.Condition()
+        self._condition = threading.Condition()
         self._closing = False
         self._listeners: dict[int, Callable[[Exception | None], None]] = {}
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
     async def stream(self, prompt: Prompt, sampling: SamplingParams) -> AsyncGenerator[Request, None]:
-        """The request each time that its completions have grown, at last when all are finished.
+        """Yields the request each time that its completions have grown, the last time when all are finished.
 
-        A caller that stops listening (closes the iterator, is canceled) cancels the request.
-        Raises ModelError where the prompt cannot be taken, and what the engine raised where a step failed.
+        Closing the iterator, or canceling its task, cancels the request.
+        Raises ModelError for a prompt that the engine refuses, and the engine's own error if a step failed.
         """
         ids = await asyncio.to_thread(self.engine.encode, prompt)
         self.engine.check(ids, sampling)
-        loop, news = asyncio.get_running_loop(), asyncio.Queue[Exception | bool]()
+        loop, updates = asyncio.get_running_loop(), asyncio.Queue[Exception | bool]()
 
-        def tell(item: Exception | bool) -> None:
+        def notify(item: Exception | bool) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(news.put_nowait, item)
+                loop.call_soon_threadsafe(updates.put_nowait, item)
 
         def add() -> Request:
             request = self.engine.add(ids, sampling)
-            self._listeners[request.id] = lambda error: tell(error or request.finished)
+            self._listeners[request.id] = lambda error: notify(error or request.finished)
             return request
 
         adding = self.run(add)
@@ -58,7 +58,7 @@ class EngineService:
             request = await asyncio.wrap_future(adding)
             finished = False
             while not finished:
-                item = await news.get()
+                item = await updates.get()
                 if isinstance(item, Exception):
                     raise item
                 finished = item
@@ -67,18 +67,18 @@ class EngineService:
             self._post(lambda: self._cancel(adding))
 
     async def generate(self, prompt: Prompt, sampling: SamplingParams) -> Request:
-        """The request with all its completions finished. Raises as ``stream``."""
+        """Returns the request with all its completions finished. Raises the errors of ``stream``."""
         return [request async for request in self.stream(prompt, sampling)][-1]
 
     def run(self, call: Callable[[], T]) -> Future[T]:
-        """Have ``call`` run in the engine's thread between two steps: a swap of weights, say."""
+        """Runs ``call`` in the engine's thread between two steps, for example to change weights."""
         future: Future[T] = Future()
 
         def answer() -> None:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call())
-                except BaseException as error:  # noqa: BLE001  the caller gets it
+                except BaseException as error:  # noqa: BLE001  raised to the caller by the future
                     future.set_exception(error)
 
         if not self._post(answer):
@@ -86,18 +86,18 @@ class EngineService:
         return future
 
     def close(self) -> None:
-        """Finish the step at hand and end the thread. Requests in work fail."""
-        with self._wakened:
+        """Finishes the current step and ends the thread. Unfinished requests fail."""
+        with self._condition:
             self._closing = True
-            self._wakened.notify()
+            self._condition.notify()
         self._thread.join()
 
     def _post(self, call: Callable[[], None]) -> bool:
-        """Queue a call for the thread, unless it is to end."""
-        with self._wakened:
+        """Queues a call for the thread. Returns False if the service is closing."""
+        with self._condition:
             if not self._closing:
                 self._calls.append(call)
-                self._wakened.notify()
+                self._condition.notify()
             return not self._closing
 
     def _cancel(self, adding: Future[Request]) -> None:
@@ -107,8 +107,8 @@ class EngineService:
 
     def _work(self) -> None:
         while True:
-            with self._wakened:
-                self._wakened.wait_for(lambda: self._calls or self._closing or not self.engine.idle)
+            with self._condition:
+                self._condition.wait_for(lambda: self._calls or self._closing or not self.engine.idle)
                 calls, self._calls = self._calls, deque()
                 closing = self._closing
             for call in calls:
@@ -121,7 +121,7 @@ class EngineService:
     def _step(self) -> None:
         try:
             grown = self.engine.step()
-        except Exception as error:  # noqa: BLE001  all who wait must hear of it, and the engine goes on
+        except Exception as error:  # noqa: BLE001  every listener is notified, and the engine continues
             self.failure = f"the last step failed: {type(error).__name__}: {error}"
             return self._fail(error)
         self.failure = None
@@ -131,7 +131,7 @@ class EngineService:
         return None
 
     def _fail(self, error: Exception) -> None:
-        """Every request in work ends with ``error``."""
+        """Ends every request with ``error``."""
         self.engine.cancel_all()
         listeners, self._listeners = self._listeners, {}
         for listener in listeners.values():

@@ -1,4 +1,4 @@
-"""Text from tokens as they come: whole characters, and nothing that a stop string may yet claim."""
+"""Incremental detokenization: whole characters only, and no text that may be the beginning of a stop string."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,23 @@ from model.errors import ModelError
 
 
 def fast_tokenizer(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
-    """What decodes token by token. Raises ModelError for a tokenizer written in Python, which cannot."""
+    """Returns the tokenizer that decodes token by token. Raises ModelError for a slow (pure Python) tokenizer."""
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelError(
-            f"{type(tokenizer).__name__} has no tokenizer.json behind it; the engine needs a fast tokenizer"
+            f"{type(tokenizer).__name__} has no tokenizer.json; the engine needs a fast tokenizer "
+            "(save it as PreTrainedTokenizerFast)"
         )
     return tokenizer.backend_tokenizer
 
 
 def end_tokens(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The tokens that end a text: those of the model's configuration and the tokenizer's own."""
+    """Returns the tokens that end a text: those of the model's configuration and the tokenizer's."""
     of_model = config.eos_token_id if isinstance(config.eos_token_id, tuple) else (config.eos_token_id,)
     return frozenset(token for token in (*of_model, tokenizer.eos_token_id) if isinstance(token, int))
 
 
 class TextStream:
-    """The text of one completion. Once ``stopped`` by a stop string, it ends before it."""
+    """The text of one completion. Once ``stopped`` by a stop string, it ends before that string."""
 
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
         self._tokenizer, self._stop = tokenizer, stop
@@ -36,7 +37,7 @@ class TextStream:
         self.stopped = False
 
     def add(self, token: int) -> None:
-        """Take the next token."""
+        """Appends a token."""
         if new := self._decoder.step(self._tokenizer, token):
             searched = max(0, len(self.text) - self._longest + 1)
             self.text += new
@@ -46,7 +47,7 @@ class TextStream:
 
     @property
     def released(self) -> str:
-        """The text up to where a stop string may yet turn out to begin."""
+        """The text that no stop string can remove any more."""
         if self.stopped or not self._stop:
             return self.text
         begun = (stop[:length] for stop in self._stop for length in range(1, len(stop)))
