@@ -1,4 +1,4 @@
-"""A report as blocks, and the same blocks as Markdown and as HTML. Every text is data: escaped, never markup."""
+"""Document blocks, rendered as Markdown and as HTML. Every text is data: escaped, never markup."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under ``columns``; what is no text stands to the right. ``caption`` says what the figures are."""
+    """Rows below the names of ``columns``; numbers are aligned right. ``caption``: meaning of the numbers."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
@@ -34,7 +34,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """An image file beside the report."""
+    """An image file beside the document."""
 
     file: str
     caption: str
@@ -42,7 +42,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """A text with its line ends."""
+    """Preformatted text with its line breaks."""
 
     text: str
 
@@ -61,27 +61,32 @@ figure { margin: 1.5rem 0 } img { max-width: 100%; background: #fff } figcaption
 pre { overflow-x: auto; padding: 1rem; border: 1px solid #8884; font-size: 13px }
 """
 _HIDDEN = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\ufffd") | {ord("\n"): "\n", ord("\t"): "\t"}
-POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
+CONTENT_SECURITY_POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
 
 
 def shown(cell: Cell) -> str:
-    """A cell in characters: a dash for what is missing."""
+    """Text of a cell; a dash for a missing number."""
     if cell is None or cell != cell:  # noqa: PLR0124 - not a number
         return "–"
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:.3g}" if isinstance(cell, float) else cell
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun, such as ``1 proof`` and ``2 proofs``; ``plural`` where it is not noun + s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def markdown(blocks: Sequence[Block]) -> str:
-    """The blocks as Markdown."""
+    """Renders the blocks as Markdown."""
     return "\n\n".join(_markdown(block) for block in blocks) + "\n"
 
 
 def html(title: str, blocks: Sequence[Block]) -> str:
-    """The blocks as one page without script, which may load nothing but images beside it."""
+    """Renders the blocks as one page without scripts that may load nothing but images beside it."""
     body = "\n".join(_html(block) for block in blocks)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
@@ -143,6 +148,6 @@ def _html(block: Block) -> str:
 
 
 def _numeric(table: Table, index: int) -> bool:
-    """Whether a column holds numbers (texts such as 65/72 begin with a digit)."""
+    """True for a column of numbers (texts such as 65/72 begin with a digit)."""
     cells = [row[index] for row in table.rows if row[index] is not None]
     return bool(cells) and all(not isinstance(cell, str) or re.match(r"[–+-]?[0-9]|–$", cell) for cell in cells)

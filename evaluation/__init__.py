@@ -1,1 +1,1 @@
-"""Batch evaluation: problems x attempts x rounds, grades by named graders, and reports with figures to defend."""
+"""Batch evaluation: models x problems x attempts, final proofs graded by named graders, and reports with intervals."""

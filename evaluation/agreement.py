@@ -1,4 +1,4 @@
-"""A verifier measured by better graders: each pair of graders by itself, per source and on all proofs."""
+"""Agreement of graders: each automatic grader against each better one, per source and on all proofs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.statistics import Estimate, IntervalConfig
 from evaluation.entries import JUDGE, VERIFIER, Entry
 from evaluation.measures import Pair, constant_baseline, estimates
-from evaluation.scores import EVERYTHING
+from evaluation.scores import ALL_SOURCES
 
 JUDGED = (VERIFIER, "automatic", "auto", JUDGE)  # graders that are measured ...
 GOLD = ("exact", "answer", "human")  # ... and those they are measured by
@@ -14,7 +14,10 @@ GOLD = ("exact", "answer", "human")  # ... and those they are measured by
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How ``grader`` agrees with ``gold`` on the proofs of one source that both marked."""
+    """Agreement of ``grader`` with ``gold`` on the proofs of one source that both scored.
+
+    ``authors``: the people or models behind each of the two. ``baseline``: measures of a constant judge.
+    """
 
     grader: str
     gold: str
@@ -26,34 +29,34 @@ class Agreement:
 
     @property
     def accepted(self) -> int:
-        """Proofs that the grader accepts."""
+        """Number of proofs that the grader accepts."""
         return sum(pair.accepted for pair in self.pairs)
 
     @property
-    def right(self) -> int:
-        """Proofs that have full marks in truth."""
-        return sum(pair.gold >= 1.0 for pair in self.pairs)
+    def correct(self) -> int:
+        """Number of proofs with a full score by the better grader."""
+        return sum(pair.correct for pair in self.pairs)
 
     @property
-    def rightly_accepted(self) -> int:
-        """Accepted proofs that have full marks in truth."""
-        return sum(pair.accepted and pair.gold >= 1.0 for pair in self.pairs)
+    def correctly_accepted(self) -> int:
+        """Number of accepted proofs with a full score by the better grader."""
+        return sum(pair.accepted and pair.correct for pair in self.pairs)
 
     @property
     def over_accepted(self) -> list[Pair]:
-        """Accepted proofs without full marks."""
-        return [pair for pair in self.pairs if pair.accepted and pair.gold < 1.0]
+        """Accepted proofs without a full score by the better grader."""
+        return [pair for pair in self.pairs if pair.accepted and not pair.correct]
 
 
 def agreements(entries: Sequence[Entry], half_at: float, config: IntervalConfig) -> list[Agreement]:
-    """Every grader against every gold grader that marked the same proofs."""
+    """Compares every grader with every better grader that scored the same proofs."""
     found: list[Agreement] = []
     for grader in JUDGED:
         for gold in GOLD:
             both = [(entry, pair) for entry in entries if (pair := pair_of(entry, grader, gold)) is not None]
             sources = sorted({pair.source for _, pair in both})
-            for source in [*sources, *([EVERYTHING] if len(sources) > 1 else [])]:
-                part = [(entry, pair) for entry, pair in both if source in (EVERYTHING, pair.source)]
+            for source in [*sources, *([ALL_SOURCES] if len(sources) > 1 else [])]:
+                part = [(entry, pair) for entry, pair in both if source in (ALL_SOURCES, pair.source)]
                 pairs = [pair for _, pair in part]
                 names = _authors(part, grader), _authors(part, gold)
                 measured = estimates(pairs, half_at, config)
@@ -62,9 +65,9 @@ def agreements(entries: Sequence[Entry], half_at: float, config: IntervalConfig)
 
 
 def pair_of(entry: Entry, grader: str, gold: str) -> Pair | None:
-    """The two graders' scores of a proof; None unless both could be read.
+    """The scores of one proof by two graders; None unless both gave one.
 
-    The verifier accepts by the rule of its run; another grader accepts what it gives full marks.
+    The verifier accepts by the rule of its run; any other grader accepts the proofs that it gives the full score.
     """
     judged, truth = entry.grades.get(grader), entry.grades.get(gold)
     if judged is None or truth is None or judged.score is None or truth.score is None:

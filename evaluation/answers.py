@@ -1,4 +1,4 @@
-"""Final answers: by math-verify in a process that can be stopped, and three corrupt rows of IMO-AnswerBench mended."""
+"""Final-answer grader: labels by math-verify, and fixes for three corrupt rows of IMO-AnswerBench."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ from core.records import Label, Problem, Proof
 from core.store import now
 
 ANSWER = "answer"
-PATCHED = "patched"  # key of Problem.extra: what was mended, and why
+PATCHED = "patched"  # key of Problem.extra: the fix and its reason
 _EPOCH = date(1899, 12, 30)  # day 0 of spreadsheets
 _SERIAL = re.compile(r"4[0-9]{4}")
 _SWALLOWED = re.compile(r'\n,(?P<answer>\$[^$]+\$)"\s*$')
@@ -23,10 +23,10 @@ CATEGORIES = ("Algebra", "Combinatorics", "Geometry", "Number theory")
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """How the row of one problem is mended. ``mend`` gives None where the row is not corrupt in the known way."""
+    """Fix of one problem's row. ``fix`` returns None where the row is not corrupt in the known way."""
 
     reason: str
-    mend: Callable[[Problem], Problem | None]
+    fix: Callable[[Problem], Problem | None]
 
 
 def _undo_date(problem: Problem) -> Problem | None:
@@ -50,31 +50,31 @@ def _condition_alone(problem: Problem) -> Problem | None:
 
 
 PATCHES = {
-    "imo-bench-geometry-004": Patch("a spreadsheet made a date of the answer: month, day", _undo_date),
-    "imo-bench-algebra-036": Patch("the columns are shifted: the answer stands at the end of the statement", _unshift),
+    "imo-bench-geometry-004": Patch("a spreadsheet turned the answer into a date: month, day", _undo_date),
+    "imo-bench-algebra-036": Patch("the columns are shifted: the answer is at the end of the statement", _unshift),
     "imo-bench-number_theory-048": Patch(
-        "stray blanks, and a set description that math-verify takes for mere text: its condition alone",
+        "stray blanks, and a set description that math-verify reads as plain text: its condition alone",
         _condition_alone,
     ),
 }
 
 
 def patched(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """The problems, the known corrupt rows among them mended and marked; a row that is sound stays as it is."""
+    """Yields the problems with known corrupt rows fixed, which `PATCHED` records; other rows are unchanged."""
     for problem in problems:
         patch = PATCHES.get(problem.name)
-        mended = patch.mend(problem) if patch else None
-        if patch is None or mended is None:
+        fixed = patch.fix(problem) if patch else None
+        if patch is None or fixed is None:
             yield problem
         else:
-            was = f" (was {problem.answer!r}, is {mended.answer!r})"
-            yield replace(mended, extra={**mended.extra, PATCHED: patch.reason + was})
+            change = f" (was {problem.answer!r}, is {fixed.answer!r})"
+            yield replace(fixed, extra={**fixed.extra, PATCHED: patch.reason + change})
 
 
 def answer_label(checker: AnswerChecker, problem: Problem, proof: Proof) -> Label:
-    """Whether the last answer in a proof is the problem's; unscored where the reference itself cannot be read.
+    """Scores the last answer in a proof against the reference; unscored where the reference cannot be parsed.
 
-    Blocks for some seconds at most: call it by ``asyncio.to_thread``.
+    Blocks for a few seconds at most: call it with ``asyncio.to_thread``.
     """
     score, reason = None, "the problem has no reference answer"
     if problem.answer is not None:
@@ -96,5 +96,5 @@ def answer_label(checker: AnswerChecker, problem: Problem, proof: Proof) -> Labe
 
 
 def label_id(grader: str, proof: Proof) -> str:
-    """The id of an automatic label, so that it is given once."""
+    """Id of an automatic label; it depends on grader and proof alone, so that a proof is labeled once."""
     return digest("label", grader, proof.id)

@@ -1,4 +1,4 @@
-"""Whether a mean verdict means what it says: proofs in bins of it, against a better grader's marks."""
+"""Calibration of mean verdicts: proofs binned by mean verdict, compared with the scores of a better grader."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,24 +11,27 @@ EDGES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Proofs with a mean verdict from ``low`` to ``high`` (below it; 1 has a bin of its own)."""
+    """Proofs with a mean verdict of at least ``low`` and below ``high`` (1 has a bin of its own).
+
+    ``predicted`` and ``gold`` are means over the proofs of the bin; ``correct`` counts full scores.
+    """
 
     low: float
     high: float
     count: int
     predicted: float
     gold: float
-    max_points: int
+    correct: int
 
 
 def bins_of(pairs: Sequence[Pair]) -> list[Bin]:
-    """The bins that hold proofs, lowest first."""
+    """The bins that contain proofs, lowest first."""
     found = [_bin(low, high, pairs) for low, high in zip(EDGES, (*EDGES[1:], 1.0), strict=True)]
     return [each for each in found if each.count]
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: |mean verdict - mean mark|, bins weighed by their proofs."""
+    """Expected calibration error: mean of |mean verdict - mean score|, bins weighted by their number of proofs."""
     return sum(each.count * abs(each.predicted - each.gold) for each in bins) / sum(each.count for each in bins)
 
 
@@ -42,5 +45,5 @@ def _bin(low: float, high: float, pairs: Sequence[Pair]) -> Bin:
         len(inside),
         fmean(pair.predicted for pair in inside),
         fmean(pair.gold for pair in inside),
-        sum(pair.gold >= 1.0 for pair in inside),
+        sum(pair.correct for pair in inside),
     )

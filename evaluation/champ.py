@@ -1,11 +1,11 @@
-"""CHAMP: 540 solutions of 270 competition problems by models, with the first wrong step marked by people.
+"""CHAMP data set: 540 model solutions of 270 competition problems, with the first wrong step annotated by people.
 
-From the package `champ-dataset` (Mao, Kim and Zhou, 2024, MIT license), whose data file is read without importing it.
+Read from the data file of the package `champ-dataset` (Mao, Kim and Zhou, 2024, MIT license), without importing it.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,16 @@ _STEP = re.compile(r"first wrong step: characters ([0-9]+) to ([0-9]+)")
 
 
 def champ_file() -> Path:
-    """The data file of the installed package. Raises LemmataError where it is not installed."""
+    """Path of the data file of the installed package. Raises LemmataError where it is not installed."""
     spec = find_spec("champ_dataset")
-    places = spec.submodule_search_locations if spec else None
-    if not places:
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
         raise LemmataError("CHAMP needs the package champ-dataset: pip install '.[champ]'")
-    return Path(next(iter(places))) / "dataset_files" / "v0.json"
+    return Path(next(iter(folders))) / "dataset_files" / "v0.json"
 
 
 def read_champ(path: Path) -> Iterator[Group]:
-    """Problems with the solutions that people marked, and a label on each: 1 without a wrong step, else 0.
+    """Yields each problem with its annotated solutions and a label on each: 1 without a wrong step, else 0.
 
     Raises:
         LemmataError: the file is not that of champ-dataset 1.0.
@@ -57,9 +57,9 @@ def _group(name: str, value: Mapping[str, Any]) -> Group:
         answer=value["_answer"],
     )
     records: dict[str, Proof | Label] = {}
-    for marked in value["fws_annotations"].values():
-        proof = imported_proof(problem, marked["text"], model=marked["author"])
-        label = _label(proof, marked["start_idx"], marked["end_idx"])
+    for annotated in value["fws_annotations"].values():
+        proof = imported_proof(problem, annotated["text"], model=annotated["author"])
+        label = _label(proof, annotated["start_idx"], annotated["end_idx"])
         records |= {proof.id: proof, label.id: label}
     return problem, list(records.values())
 
@@ -78,7 +78,7 @@ def _label(proof: Proof, start: int | None, end: int | None) -> Label:
     )
 
 
-def wrong_step(label: Label) -> Sequence[int] | None:
-    """Where the first wrong step of a proof begins and ends, in characters; None where a label marks none."""
+def wrong_step(label: Label) -> tuple[int, int] | None:
+    """First and last character of the first wrong step that a label names; None where it names none."""
     found = _STEP.fullmatch(label.reason)
     return (int(found[1]), int(found[2])) if found else None

@@ -1,7 +1,7 @@
-"""The proofs of a run as evaluation sees them: without texts, and what each grader says of them side by side."""
+"""Entries of an evaluation: the proofs of a run without their texts, with the grades of every grader side by side."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ VERIFIER, JUDGE = "verifier", "judge"
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What a grader says: ``score`` on 0..1 (None: unscored), in points where it marks by points, and who it is."""
+    """Grade of one grader: ``score`` on 0..1 (None: unscored), ``points`` where it grades in points, and its author."""
 
     score: float | None
     author: str
@@ -29,9 +29,11 @@ class Grade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One proof. ``grades`` by grader: the verifier's own, and those of labels and judges. ``accepted`` is by the
-    rule of its run; ``text_length`` in characters, None where the answer holds no proof. ``wrong_from`` and
-    ``wrong_to``: the first wrong step, where a person marked one.
+    """One proof with its ``grades`` by grader (the verifier's own, labels, judges).
+
+    ``accepted``: by the rule of its run. ``text_length``: characters, None where the answer contains no proof.
+    ``unparseable``: analyses without a verdict. ``error_start``, ``error_end``: characters of the first wrong step,
+    where a person annotated one.
     """
 
     entrant: str
@@ -45,18 +47,18 @@ class Entry:
     self_score: float | None
     text_length: int | None
     verdicts: int
-    unreadable: int
-    spread: float | None
+    unparseable: int
+    verdict_std: float | None
     accepted: bool
     selected: bool
-    wrong_from: int | None
-    wrong_to: int | None
+    error_start: int | None
+    error_end: int | None
     grades: Mapping[str, Grade]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One problem of one attempt: the chosen proof (None: no answer holds one, or it is unfinished) and its cost."""
+    """One problem of one attempt: the chosen proof (None: there is none, or unfinished) and the tokens used."""
 
     entrant: str
     attempt: int | None
@@ -74,16 +76,16 @@ class Outcome:
 
 
 def read_part(part: Part) -> Iterator[tuple[Outcome, list[Entry]]]:
-    """Every problem of a run with its proofs, one problem in memory at a time."""
-    aggregate = aggregate_of(part)
+    """Yields every problem of a run with its proofs, one problem in memory at a time."""
+    aggregate = aggregate_config(part)
     for path in part.run.log_paths():
         collected = _collect(path)
         if collected.problem is not None:
             yield _outcome(part, collected, collected.entries(part, aggregate))
 
 
-def aggregate_of(part: Part) -> AggregateConfig:
-    """By which settings the run of ``part`` aggregates and accepts."""
+def aggregate_config(part: Part) -> AggregateConfig:
+    """Settings by which the run of ``part`` aggregates verdicts and accepts proofs."""
     config: Mapping[str, Any] = part.run.manifest["config"]
     judge = config.get("judge") or (config.get("refine") or {}).get("judge") or {}
     return read_config(AggregateConfig, judge.get("aggregate") or {}, "aggregate")
@@ -91,7 +93,7 @@ def aggregate_of(part: Part) -> AggregateConfig:
 
 @dataclass
 class _Collected:
-    """What the log of one problem says, texts left out."""
+    """Records of one problem's log, without their texts."""
 
     problem: Problem | None = None
     selection: Selection | None = None
@@ -100,7 +102,7 @@ class _Collected:
     reviews: defaultdict[str, list[float | None]] = field(default_factory=lambda: defaultdict(list))
     grades: defaultdict[str, dict[str, Grade]] = field(default_factory=lambda: defaultdict(dict))
     gradings: defaultdict[str, list[Grading]] = field(default_factory=lambda: defaultdict(list))
-    steps: dict[str, Sequence[int]] = field(default_factory=dict)
+    wrong_steps: dict[str, tuple[int, int]] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     usage: defaultdict[type, Usage] = field(default_factory=lambda: defaultdict(Usage))
 
@@ -123,7 +125,7 @@ class _Collected:
             self.gradings[record.proof_id].append(record)
         elif isinstance(record, Label):
             if (step := wrong_step(record)) is not None:
-                self.steps[record.proof_id] = step
+                self.wrong_steps[record.proof_id] = step
             self.grades[record.proof_id][record.grader] = Grade(
                 record.score, record.author, record.points, record.max_points
             )
@@ -135,7 +137,7 @@ class _Collected:
     def _entry(
         self, part: Part, aggregate: AggregateConfig, problem: Problem, proof: Proof, length: int | None
     ) -> Entry:
-        analyses, step = self.analyses[proof.id], self.steps.get(proof.id)
+        analyses, step = self.analyses[proof.id], self.wrong_steps.get(proof.id)
         result = tally([Judged(name, score, tuple(self.reviews[name])) for name, score in analyses], aggregate)
         grades = dict(self.grades[proof.id])
         if analyses:
@@ -154,18 +156,18 @@ class _Collected:
             self_score=proof.self_score,
             text_length=length,
             verdicts=result.verdicts,
-            unreadable=result.unparseable,
-            spread=result.std,
+            unparseable=result.unparseable,
+            verdict_std=result.std,
             accepted=is_accepted(result, aggregate),
             selected=self.selection is not None and self.selection.proof_id == proof.id,
-            wrong_from=step[0] if step else None,
-            wrong_to=step[1] if step else None,
+            error_start=step[0] if step else None,
+            error_end=step[1] if step else None,
             grades=grades,
         )
 
 
 def judge_grade(gradings: list[Grading]) -> Grade:
-    """The mean of the gradings that could be read; unscored without any."""
+    """Mean of the gradings that could be parsed; unscored without any."""
     points = [grading.points for grading in gradings if grading.points is not None]
     full = gradings[0].max_points
     mean = sum(points) / len(points) if points else None

@@ -1,4 +1,4 @@
-"""All proofs of the evaluated runs, once: into a parquet table, and into what the report keeps in memory."""
+"""Report data: one pass over all proofs of the evaluated runs, into a Parquet table and into memory."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,17 +12,17 @@ from core.parquet import write_parquet
 from evaluation.entries import VERIFIER, Entry, Grade, Outcome, read_part
 from evaluation.folders import Part
 
-# Kept apart in the table and in every figure; a later label of a grader replaces its earlier one.
+# Never mixed, in the table and in every estimate; a later label of a grader replaces its earlier one.
 GRADERS = (VERIFIER, "judge", "automatic", "auto", "exact", "answer", "human")
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(),
           int | None: pa.int64(), float | None: pa.float64(), str | None: pa.string()}  # fmt: skip
 
 
 @dataclass
-class Gathered:
-    """What the report is made of. ``entries``: proofs that were chosen, are junk, or were marked from outside.
+class ReportData:
+    """Data of a report. ``entries``: proofs that were chosen, are junk, or have a grade besides the verifier's.
 
-    ``rounds``: sum and number of mean verdicts by (entrant, problem, round).
+    ``rounds``: sum and number of mean verdicts by (entrant, problem, round). ``proofs``: number of all proofs.
     """
 
     parts: Sequence[Part]
@@ -35,60 +35,60 @@ class Gathered:
 
     @property
     def entrants(self) -> list[str]:
-        """In the order of their folders."""
+        """Names of the entrants, in the order of their folders."""
         return list(dict.fromkeys(part.entrant for part in self.parts))
 
     @property
     def attempts(self) -> list[Outcome]:
-        """Every problem of every attempt, the control left out."""
+        """Problems of all attempts, without the control."""
         return [outcome for outcome in self.outcomes if outcome.attempt is not None]
 
     @property
-    def marked(self) -> list[Entry]:
-        """The proofs that are no junk."""
+    def candidates(self) -> list[Entry]:
+        """Proofs of all attempts, without the junk proofs."""
         return [entry for entry in self.entries if entry.attempt is not None]
 
     @property
     def junk(self) -> list[Entry]:
-        """The junk proofs of the control."""
+        """Junk proofs of the control."""
         return [entry for entry in self.entries if entry.attempt is None]
 
 
-def gather(parts: Sequence[Part], table: Path) -> Gathered:
-    """Read every run, and write ``table`` with one row per proof.
+def gather(parts: Sequence[Part], table: Path) -> ReportData:
+    """Reads every run and writes ``table`` with one row per proof.
 
     Raises:
         LemmataError: the table cannot be written, or a run cannot be read.
     """
-    gathered = Gathered(parts)
-    write_parquet(table, _schema(), _rows(gathered), "out=FOLDER")
-    return gathered
+    data = ReportData(parts)
+    write_parquet(table, _schema(), _rows(data), "out=FOLDER")
+    return data
 
 
-def _rows(gathered: Gathered) -> Iterator[dict[str, Any]]:
-    for part in gathered.parts:
+def _rows(data: ReportData) -> Iterator[dict[str, Any]]:
+    for part in data.parts:
         for outcome, entries in read_part(part):
-            gathered.outcomes.append(outcome)
+            data.outcomes.append(outcome)
             for entry in entries:
-                _keep(gathered, entry)
+                _keep(data, entry)
                 yield _row(entry)
 
 
-def _keep(gathered: Gathered, entry: Entry) -> None:
-    gathered.proofs += 1
+def _keep(data: ReportData, entry: Entry) -> None:
+    data.proofs += 1
     verdict = entry.grades.get(VERIFIER)
     if verdict is not None and verdict.score is not None and entry.attempt is not None:
-        total = gathered.rounds[entry.entrant, entry.problem, entry.round]
+        total = data.rounds[entry.entrant, entry.problem, entry.round]
         total[0] += verdict.score
         total[1] += 1
     if entry.selected or entry.attempt is None or entry.grades.keys() - {VERIFIER}:
-        gathered.entries.append(entry)
+        data.entries.append(entry)
 
 
 def _schema() -> pa.Schema:
     own = [(each.name, _TYPES[each.type]) for each in fields(Entry) if each.name != "grades"]
-    marks = [(f"{grader}_{each.name}", _TYPES[each.type]) for grader in GRADERS for each in fields(Grade)]
-    return pa.schema(own + marks)
+    grades = [(f"{grader}_{each.name}", _TYPES[each.type]) for grader in GRADERS for each in fields(Grade)]
+    return pa.schema(own + grades)
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A judge policy that marks final proofs in points, by the problem's grading guidelines."""
+"""Judge that grades final proofs in points, by the reference solution and grading guidelines of the problem."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _WHOLE = re.compile(r"[0-9]{1,3}")
 
 @settings(frozen=True, config=STRICT)
 class GradingConfig:
-    """``samples`` gradings of each final proof (0: none), each of 0 to ``max_points`` points."""
+    """Number of gradings (``samples``) of each final proof (0: none), each from 0 to ``max_points`` points."""
 
     samples: Count = 0
     max_points: Positive = 7
@@ -28,14 +28,14 @@ class GradingConfig:
 
 @dataclass(frozen=True)
 class Grader:
-    """Marks proofs with one policy. It sees reference and guidelines, which provers and verifiers never do."""
+    """Grades proofs with one policy. It sees reference and guidelines, which provers and verifiers never do."""
 
     policy: Policy
     sampling: Sampling
     config: GradingConfig
 
     async def grade(self, recorder: Recorder, proof: Proof) -> list[Grading]:
-        """The gradings of one proof, written down; those that the log holds are not asked for again."""
+        """Samples and records the gradings of one proof that the log does not contain yet; returns all of them."""
         body = proof.body or ""
 
         async def keep(grading: Grading) -> Grading:
@@ -56,11 +56,11 @@ class Grader:
 
 
 def grading_prompt(problem: Problem, proof: str, max_points: int) -> Prompt:
-    """The prompt for a grading; nothing in the texts of problem and proof can act on it."""
+    """Prompt for a grading; the texts of problem and proof are fenced, so that they are data."""
     values = {
         "statement": problem.statement,
         "reference": problem.reference or "(none)",
-        "guidelines": problem.guidelines or "(none: mark by the general rules below)",
+        "guidelines": problem.guidelines or "(none: grade by the general rules below)",
         "proof": proof,
         "full": str(max_points),
         "almost": str(max_points - 1),
@@ -71,7 +71,7 @@ def grading_prompt(problem: Problem, proof: str, max_points: int) -> Prompt:
 def build_grading(
     common: dict[str, Any], completion: Completion, *, proof_id: str, max_points: int, quoted: str
 ) -> Grading:
-    """The record of a judge's answer about the proof ``quoted``."""
+    """Builds the record of a judge's answer about the proof ``quoted``."""
     points = (
         ParseFailure("truncated at the token limit")
         if completion.finish_reason == "length"
@@ -88,18 +88,18 @@ def build_grading(
 
 
 def parse_points(text: str, max_points: int, *, quoted: str = "") -> int | ParseFailure:
-    """The points of a judge's answer: its last verdict binds, and anything but 0, 1, ..., ``max_points`` is a failure.
+    """Parses the points of a judge's answer: the last verdict counts; other than 0, 1, ..., ``max_points`` it fails.
 
-    ``quoted`` is the marked text. Points above 0 that may be a mere quotation of it are nobody's verdict, as in
-    ``core.rubric.parse_verdict``.
+    ``quoted`` is the graded text. Points above 0 that may be a quotation of it are a failure too, as in
+    `core.rubric.parse_verdict`.
     """
-    said = last_boxed(text, _PHRASE)
-    if isinstance(said, ParseFailure):
-        return said
-    content = unwrapped(said.content)
+    stated = last_boxed(text, _PHRASE)
+    if isinstance(stated, ParseFailure):
+        return stated
+    content = unwrapped(stated.content)
     if not _WHOLE.fullmatch(content) or int(content) > max_points:
-        return ParseFailure(f"the last box holds {content[:40]!r}, which is no whole number from 0 to {max_points}")
-    if int(content) and said.may_quote(quoted):
+        return ParseFailure(f"the last box contains {content[:40]!r}, not a whole number from 0 to {max_points}")
+    if int(content) and stated.may_quote(quoted):
         return ParseFailure(QUOTATION)
     return int(content)
 
@@ -110,5 +110,5 @@ def _template() -> str:
 
 
 def identity() -> str:
-    """``grading@digest`` of the prompt text."""
+    """Template identity for records: ``grading@digest`` of the prompt text."""
     return f"grading@{digest(_template(), length=8)}"

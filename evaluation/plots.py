@@ -1,4 +1,4 @@
-"""Plots of a report, each a PNG beside it. No text of a problem is read as mathematics or markup."""
+"""Plots of a report, as PNG files beside it. Names of problems are never interpreted as mathematics or markup."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -10,17 +10,23 @@ from core.errors import LemmataError
 from evaluation.agreement import Agreement
 from evaluation.calibration import bins_of
 from evaluation.entries import VERIFIER
-from evaluation.gather import Gathered
-from evaluation.scores import EVERYTHING
+from evaluation.gather import ReportData
+from evaluation.scores import ALL_SOURCES
 
 MAX_PROBLEMS = 30
 MAX_NAMED = 24
 STYLES = ("-", "--", ":", "-.")  # of entrants; problems differ in color
 Draw = Callable[[Any], None]
+CAPTIONS = {
+    "rounds.png": "Mean verdict by problem and round.",
+    "cost.png": "Mean verdict on the final proof of an attempt against the completion tokens of the attempt.",
+    "calibration.png": "Score by the better grader against the mean verdict; the diagonal is perfect calibration.",
+    "disagreement.png": "Standard deviation of the verdicts on a proof against their mean.",
+}
 
 
-def draw_all(gathered: Gathered, agreements: Sequence[Agreement], folder: Path) -> list[Figure]:
-    """Write every plot that there is anything to show in.
+def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) -> list[Figure]:
+    """Writes every plot for which there is data; returns them as blocks of the report.
 
     Raises:
         LemmataError: matplotlib is not installed.
@@ -28,18 +34,15 @@ def draw_all(gathered: Gathered, agreements: Sequence[Agreement], folder: Path) 
     try:
         figures = import_module("matplotlib.figure")
     except ModuleNotFoundError as error:
-        raise LemmataError(f"plots need {error.name}: pip install '.[report]', or give plots=false") from error
-    whole = [each for each in agreements if each.source == EVERYTHING] or list(agreements)
-    wanted: list[tuple[str, str, bool, Draw]] = [
-        ("rounds.png", "Mean verdict by problem and round.", bool(gathered.rounds), lambda ax: _rounds(ax, gathered)),
-        ("cost.png", "Completion tokens of an attempt against the verdict on its final proof.", _has_cost(gathered),
-         lambda ax: _cost(ax, gathered)),
-        ("calibration.png", "Mark of the better grader against the mean verdict; the diagonal is perfect.", bool(whole),
-         lambda ax: _calibration(ax, whole)),
-        ("disagreement.png", "Spread of the verdicts on a proof against their mean.", _has_spread(gathered),
-         lambda ax: _disagreement(ax, gathered)),
-    ]  # fmt: skip
-    return [_draw(figures, folder / name, caption, draw) for name, caption, there, draw in wanted if there]
+        raise LemmataError(f"plots need {error.name}: pip install '.[report]', or set plots=false") from error
+    whole = [each for each in agreements if each.source == ALL_SOURCES] or list(agreements)
+    wanted: list[tuple[str, bool, Draw]] = [
+        ("rounds.png", bool(data.rounds), lambda axes: _rounds(axes, data)),
+        ("cost.png", _has_cost(data), lambda axes: _cost(axes, data)),
+        ("calibration.png", bool(whole), lambda axes: _calibration(axes, whole)),
+        ("disagreement.png", _has_std(data), lambda axes: _disagreement(axes, data)),
+    ]
+    return [_draw(figures, folder / name, CAPTIONS[name], draw) for name, has_data, draw in wanted if has_data]
 
 
 def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Figure:
@@ -55,8 +58,8 @@ def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Figure:
     return Figure(path.name, caption)
 
 
-def _rounds(axes: Any, gathered: Gathered) -> None:
-    means = {key: total / count for key, (total, count) in gathered.rounds.items()}
+def _rounds(axes: Any, data: ReportData) -> None:
+    means = {key: total / count for key, (total, count) in data.rounds.items()}
     lines = list(dict.fromkeys((entrant, problem) for entrant, problem, _ in means))
     entrants, problems = (list(dict.fromkeys(names)) for names in zip(*lines, strict=True))
     for entrant, problem in lines[:MAX_PROBLEMS]:
@@ -70,11 +73,11 @@ def _rounds(axes: Any, gathered: Gathered) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _cost(axes: Any, gathered: Gathered) -> None:
-    for entrant in gathered.entrants:
+def _cost(axes: Any, data: ReportData) -> None:
+    for entrant in data.entrants:
         points = [
             (outcome.proving.completion_tokens + outcome.judging.completion_tokens, grade.score)
-            for outcome in gathered.attempts
+            for outcome in data.attempts
             if outcome.entrant == entrant and outcome.chosen and (grade := outcome.chosen.grades.get(VERIFIER))
         ]
         if points:
@@ -90,27 +93,27 @@ def _calibration(axes: Any, agreements: Sequence[Agreement]) -> None:
         x, y = [bin_.predicted for bin_ in bins], [bin_.gold for bin_ in bins]
         axes.plot(x, y, linewidth=0.8, alpha=0.6)
         axes.scatter(x, y, s=sizes, alpha=0.7, label=f"{each.grader} against {each.gold}")
-    axes.set(xlabel="mean verdict", ylabel="mean mark of the better grader")
+    axes.set(xlabel="mean verdict", ylabel="mean score by the better grader")
 
 
-def _disagreement(axes: Any, gathered: Gathered) -> None:
-    for entrant in gathered.entrants:
+def _disagreement(axes: Any, data: ReportData) -> None:
+    for entrant in data.entrants:
         points = [
-            (grade.score, entry.spread)
-            for entry in gathered.entries
-            if entry.entrant == entrant and (grade := entry.grades.get(VERIFIER)) and entry.spread is not None
+            (grade.score, entry.verdict_std)
+            for entry in data.entries
+            if entry.entrant == entrant and (grade := entry.grades.get(VERIFIER)) and entry.verdict_std is not None
         ]
         if points:
             axes.scatter(*zip(*points, strict=True), s=14, alpha=0.6, label=entrant)
     axes.set(xlabel="mean verdict", ylabel="standard deviation of the verdicts")
 
 
-def _has_cost(gathered: Gathered) -> bool:
+def _has_cost(data: ReportData) -> bool:
     return any(
         outcome.chosen and VERIFIER in outcome.chosen.grades and outcome.proving.completion_tokens
-        for outcome in gathered.attempts
+        for outcome in data.attempts
     )
 
 
-def _has_spread(gathered: Gathered) -> bool:
-    return any(entry.spread is not None for entry in gathered.entries)
+def _has_std(data: ReportData) -> bool:
+    return any(entry.verdict_std is not None for entry in data.entries)

@@ -1,4 +1,4 @@
-"""The report of one or several runs: a folder with report.md, report.html, plots, and a parquet table of all proofs."""
+"""Evaluation report of one or more runs: a folder with report.md, report.html, plots and a table of all proofs."""
 
 import platform
 import sys
@@ -11,25 +11,28 @@ import yaml
 from pydantic import Field
 
 from core.config import STRICT, Name, settings
-from core.document import Block, Heading, Table, Text, Verbatim, html, markdown
+from core.document import Block, Heading, Table, Text, Verbatim, counted, html, markdown
 from core.errors import LemmataError
 from core.statistics import IntervalConfig
 from evaluation import sections
 from evaluation.agreement import Agreement, agreements
+from evaluation.agreement_section import agreement_section
+from evaluation.error_location import locations
 from evaluation.folders import Part, parts_of
-from evaluation.gather import Gathered, gather
-from evaluation.location import locations
+from evaluation.gather import ReportData, gather
 from evaluation.plots import draw_all
 from evaluation.scores import Score, scores
 
-TITLE = "Contest report"
+TITLE = "Evaluation report"
 LIBRARIES = ("lemmata", "numpy", "pyarrow", "openai", "matplotlib", "math-verify", "torch")
 
 
 @settings(frozen=True, config=STRICT)
 class ReportConfig:
-    """``run``: one folder or several; ``out``: where the report goes. ``half_at``: share of the marks from which a
-    proof is of the class 0.5. ``plots`` need matplotlib.
+    """Settings of a report.
+
+    ``run``: one folder or several. ``out``: folder of the report. ``half_at``: share of the points from which a proof
+    is in the class 0.5. ``plots`` need matplotlib.
     """
 
     run: Name | tuple[Name, ...]
@@ -40,54 +43,55 @@ class ReportConfig:
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """The folders."""
+        """Folders of the runs."""
         return (self.run,) if isinstance(self.run, str) else self.run
 
 
-def write_report(config: ReportConfig) -> tuple[Gathered, Sequence[Score], Sequence[Agreement]]:
-    """Write the report; returns its figures for the terminal.
+def write_report(config: ReportConfig) -> tuple[ReportData, Sequence[Score], Sequence[Agreement]]:
+    """Writes the report; returns its data, scores and agreements for the terminal.
 
     Raises:
-        LemmataError: a folder is no run, two runs share a name, the report cannot be written, or matplotlib is missing.
+        LemmataError: a folder is not a run, two runs share a name, the report cannot be written, or matplotlib is
+            missing.
     """
     parts = _parts(config.runs)
     folder = Path(config.out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LemmataError(f"cannot make {folder}: {error}. Choose another out=FOLDER.") from error
-    gathered = gather(parts, folder / "proofs.parquet")
-    found = scores(gathered, config.intervals)
-    agreed = agreements(gathered.marked, config.half_at, config.intervals)
-    figures = draw_all(gathered, agreed, folder) if config.plots else []
+        raise LemmataError(f"cannot create {folder}: {error}; choose another out=FOLDER") from error
+    data = gather(parts, folder / "proofs.parquet")
+    found = scores(data, config.intervals)
+    agreed = agreements(data.candidates, config.half_at, config.intervals)
+    plots = draw_all(data, agreed, folder) if config.plots else []
     blocks: list[Block] = [
-        *_head(gathered),
-        *sections.attempt_section(gathered),
+        *_head(data),
+        *sections.attempt_section(data),
         *sections.score_section(found),
-        *sections.junk_section(gathered),
-        *sections.agreement_section(agreed, config.half_at),
-        *sections.location_section(locations(parts, gathered.marked, config.intervals)),
-        *sections.comparison_section(gathered, config.intervals),
-        *sections.cost_section(gathered),
-        *([Heading("Plots"), *figures] if figures else []),
-        *sections.problem_section(gathered.attempts),
-        *sections.patch_section(gathered.attempts),
-        *_rerun(config, parts),
+        *sections.junk_section(data),
+        *agreement_section(agreed, config.half_at),
+        *sections.location_section(locations(parts, data.candidates, config.intervals)),
+        *sections.comparison_section(data, config.intervals),
+        *sections.cost_section(data),
+        *([Heading("Plots"), *plots] if plots else []),
+        *sections.problem_section(data.attempts),
+        *sections.patch_section(data.attempts),
+        *_reproduction(config, parts),
     ]
     _write(folder / "report.md", markdown(blocks))
     _write(folder / "report.html", html(TITLE, blocks))
-    return gathered, found, agreed
+    return data, found, agreed
 
 
 def _parts(runs: Sequence[str]) -> list[Part]:
     parts = [part for run in runs for part in parts_of(run)]
     twice = [part for part in parts if sum((p.entrant, p.attempt) == (part.entrant, part.attempt) for p in parts) > 1]
     if twice:
-        raise LemmataError(f"two of the runs are called {twice[0].entrant}: give folders with different names.")
+        raise LemmataError(f"two of the runs have the name {twice[0].entrant}; give folders with different names")
     return parts
 
 
-def _head(gathered: Gathered) -> list[Block]:
+def _head(data: ReportData) -> list[Block]:
     rows = [
         (
             part.entrant,
@@ -98,15 +102,16 @@ def _head(gathered: Gathered) -> list[Block]:
             part.run.manifest.get("lemmata"),
             part.run.manifest.get("commit"),
         )
-        for part in gathered.parts
+        for part in data.parts
     ]
     columns = ("entrant", "attempt", "run", "command", "started", "lemmata", "commit")
-    said = f"{gathered.proofs} proofs of {len({o.problem_id for o in gathered.outcomes})} problems."
-    return [Heading(TITLE, 1), Text(said), Table(columns, rows)]
+    problems = len({outcome.problem_id for outcome in data.outcomes})
+    total = f"{counted(data.proofs, 'proof')} of {counted(problems, 'problem')}."
+    return [Heading(TITLE, 1), Text(total), Table(columns, rows)]
 
 
-def _rerun(config: ReportConfig, parts: Sequence[Part]) -> list[Block]:
-    """Settings, versions, seeds and commits."""
+def _reproduction(config: ReportConfig, parts: Sequence[Part]) -> list[Block]:
+    """Settings, versions, seeds and commits with which to reproduce the report."""
     known = {}
     for name in LIBRARIES:
         try:
@@ -125,7 +130,7 @@ def _rerun(config: ReportConfig, parts: Sequence[Part]) -> list[Block]:
         "platform": platform.platform(),
         "libraries": known,
     }
-    blocks: list[Block] = [Heading("To run it again"), Heading("This report", 3), Verbatim(_yaml(own))]
+    blocks: list[Block] = [Heading("Reproduction"), Heading("This report", 3), Verbatim(_yaml(own))]
     for part in parts:
         if part.attempt in (0, None):  # the other attempts differ in their seed alone
             name = "control" if part.is_control else "attempt 0"
@@ -134,7 +139,7 @@ def _rerun(config: ReportConfig, parts: Sequence[Part]) -> list[Block]:
 
 
 def _without_headers(value: Any) -> Any:
-    """Settings as they are, but for the headers of requests: a report is passed on, and they may hold a key."""
+    """Settings without the headers of requests, which may contain a key: a report is shared with others."""
     if isinstance(value, list):
         return [_without_headers(item) for item in value]
     if not isinstance(value, Mapping):
@@ -150,4 +155,4 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise LemmataError(f"cannot write {path}: {error}. Choose another out=FOLDER.") from error
+        raise LemmataError(f"cannot write {path}: {error}; choose another out=FOLDER") from error

@@ -1,4 +1,4 @@
-"""Marks of the entrants' proofs: sums of points by source, each of one named grader."""
+"""Scores of the entrants: sums of points by source, each by one named grader."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from core.statistics import Estimate, IntervalConfig, Observation, difference, share
 from evaluation.entries import Entry, Grade, Outcome
-from evaluation.gather import GRADERS, Gathered
+from evaluation.gather import GRADERS, ReportData
 
-EVERYTHING = "all"
+ALL_SOURCES = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What one grader gives a entrant on one source.
+    """Score of an entrant by one grader on one source.
 
     ``points`` of ``possible`` over the ``scored`` attempts; ``unscored`` ones, whose grader failed, are in neither.
-    ``without_proof``: attempts that ended without any proof; they count as 0 points.
-    ``share`` with its interval: points over possible points, problems resampled.
+    ``without_proof``: attempts that ended without a proof; they count as 0 points.
+    ``share``: points over possible points, with problems as clusters.
     """
 
     entrant: str
@@ -32,40 +32,40 @@ class Score:
     share: Estimate
 
 
-def scores(gathered: Gathered, config: IntervalConfig) -> list[Score]:
-    """The scores of every entrant by every grader that marked any of its proofs, by source and on all."""
+def scores(data: ReportData, config: IntervalConfig) -> list[Score]:
+    """Scores of every entrant by every grader that graded any of its proofs, by source and on all."""
     found = []
-    for entrant in gathered.entrants:
-        final = [outcome for outcome in gathered.attempts if outcome.entrant == entrant]
-        entries = [entry for entry in gathered.marked if entry.entrant == entrant]
+    for entrant in data.entrants:
+        final = [outcome for outcome in data.attempts if outcome.entrant == entrant]
+        entries = [entry for entry in data.candidates if entry.entrant == entrant]
         chosen = final_entries(final, entries)
         for grader in GRADERS:
             if any(entry is not None and grader in entry.grades for _, entry in chosen):
                 sources = sorted({outcome.source for outcome, _ in chosen})
-                for source in [*sources, *([EVERYTHING] if len(sources) > 1 else [])]:
-                    part = [pair for pair in chosen if source in (EVERYTHING, pair[0].source)]
+                for source in [*sources, *([ALL_SOURCES] if len(sources) > 1 else [])]:
+                    part = [pair for pair in chosen if source in (ALL_SOURCES, pair[0].source)]
                     found.append(_score(entrant, grader, source, part, config))
     return found
 
 
 def final_entries(outcomes: Sequence[Outcome], entries: Sequence[Entry]) -> list[tuple[Outcome, Entry | None]]:
-    """The proof that stands for each outcome: the chosen one; every proof of a run that chooses none."""
-    by_place = defaultdict(list)
+    """The proof that counts for each outcome: the chosen one, or every proof of a run that chooses none."""
+    by_problem = defaultdict(list)
     for entry in entries:
-        by_place[entry.attempt, entry.problem_id].append(entry)
+        by_problem[entry.attempt, entry.problem_id].append(entry)
     pairs: list[tuple[Outcome, Entry | None]] = []
     for outcome in outcomes:
         if outcome.finished:
             pairs.append((outcome, outcome.chosen))
         else:
-            pairs += [(outcome, entry) for entry in by_place[outcome.attempt, outcome.problem_id]]
+            pairs += [(outcome, entry) for entry in by_problem[outcome.attempt, outcome.problem_id]]
     return pairs
 
 
-def problem_means(gathered: Gathered, entrant: str, grader: str) -> Mapping[str, float]:
-    """Mean score of a entrant on each problem by one grader, over its attempts that have one."""
-    outcomes = [outcome for outcome in gathered.attempts if outcome.entrant == entrant]
-    entries = [entry for entry in gathered.marked if entry.entrant == entrant]
+def problem_means(data: ReportData, entrant: str, grader: str) -> Mapping[str, float]:
+    """Mean score of an entrant on each problem by one grader, over its attempts that have a score."""
+    outcomes = [outcome for outcome in data.attempts if outcome.entrant == entrant]
+    entries = [entry for entry in data.candidates if entry.entrant == entrant]
     values: dict[str, list[float]] = defaultdict(list)
     for outcome, entry in final_entries(outcomes, entries):
         score = 0.0 if entry is None else _score_of(entry.grades.get(grader))
@@ -75,7 +75,7 @@ def problem_means(gathered: Gathered, entrant: str, grader: str) -> Mapping[str,
 
 
 def compared(left: Mapping[str, float], right: Mapping[str, float], config: IntervalConfig) -> Estimate:
-    """Mean of ``right`` less that of ``left`` over the problems that both have a score for."""
+    """Mean of ``right`` minus that of ``left`` over the problems that both have a score for, paired."""
     second, first = ([Observation(problem, score) for problem, score in side.items()] for side in (right, left))
     return difference(second, first, config=config)
 
@@ -89,25 +89,31 @@ def _score(
 ) -> Score:
     grades = [(outcome, None if entry is None else entry.grades.get(grader)) for outcome, entry in chosen]
     without = sum(entry is None for _, entry in chosen)
-    full = next((grade.max_points for _, grade in grades if grade and grade.max_points), 1.0)
-    marks = [(outcome.problem_id, *_marks(grade)) for outcome, grade in grades if grade and grade.score is not None]
-    marks += [(outcome.problem_id, 0.0, full) for outcome, entry in chosen if entry is None]
+    maximum = next((grade.max_points for _, grade in grades if grade and grade.max_points), 1.0)
+    scored = [Observation(outcome.problem_id, *_points(grade)) for outcome, grade in grades if _is_scored(grade)]
+    scored += [Observation(outcome.problem_id, 0.0, maximum) for outcome, entry in chosen if entry is None]
     return Score(
         entrant=entrant,
         grader=grader,
         authors=tuple(_authors(grade for _, grade in grades if grade)),
         source=source,
-        points=sum(mark[1] for mark in marks),
-        possible=sum(mark[2] for mark in marks),
-        scored=len(marks),
-        unscored=len(chosen) - len(marks),
+        points=sum(one.value for one in scored),
+        possible=sum(one.weight for one in scored),
+        scored=len(scored),
+        unscored=len(chosen) - len(scored),
         without_proof=without,
-        share=share([Observation(*mark) for mark in marks], config=config),
+        share=share(scored, config=config),
     )
 
 
-def _marks(grade: Grade) -> tuple[float, float]:
-    """Points and possible points; a grader without points gives its score of 1."""
+def _is_scored(grade: Grade | None) -> bool:
+    return grade is not None and grade.score is not None
+
+
+def _points(grade: Grade | None) -> tuple[float, float]:
+    """Points and possible points; the score, of 1, for a grader that gives no points."""
+    if grade is None:
+        return 0.0, 1.0
     if grade.points is not None and grade.max_points:
         return grade.points, grade.max_points
     return grade.score or 0.0, 1.0

@@ -1,4 +1,4 @@
-"""The sections of a report: figures as tables, each with the name of its grader."""
+"""Sections of an evaluation report: tables of estimates, each with the name of its grader."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,18 +6,17 @@ from collections.abc import Iterable, Sequence
 from core.document import Block, Heading, Table, Text
 from core.records import Usage
 from core.statistics import Estimate, IntervalConfig
-from evaluation.agreement import Agreement
-from evaluation.calibration import bins_of, calibration_error
 from evaluation.entries import VERIFIER, Outcome
-from evaluation.gather import GRADERS, Gathered
-from evaluation.location import Location
+from evaluation.error_location import Location
+from evaluation.gather import GRADERS, ReportData
+from evaluation.junk_control import MODEL_PREFIX
 from evaluation.scores import Score, compared, problem_means
 
 MAX_LISTED = 200
 
 
 def interval(estimate: Estimate) -> str:
-    """A figure with its interval."""
+    """An estimate with its interval; a dash without a value."""
     if estimate.value is None:
         return "–"
     if estimate.low is None or estimate.high is None:
@@ -26,12 +25,12 @@ def interval(estimate: Estimate) -> str:
 
 
 def named(grader: str, authors: Sequence[str]) -> str:
-    """A grader with the people or models behind it."""
+    """A grader's name with the people or models behind it."""
     return f"{grader} ({', '.join(authors)})" if authors else grader
 
 
 def score_section(found: Sequence[Score]) -> list[Block]:
-    """Points by entrant, grader and source."""
+    """Section of points by entrant, grader and source."""
     rows = [
         (
             score.entrant,
@@ -47,113 +46,23 @@ def score_section(found: Sequence[Score]) -> list[Block]:
     ]
     columns = ("entrant", "grader", "source", "points", "share", "scored", "unscored", "no proof")
     caption = (
-        "Points of the final proofs. Each row is one grader's alone. Unscored: the grader failed, which is no 0 and "
-        "stands in neither sum. No proof: the attempt ended without one; it has 0 points. The verifier's own row is of "
-        "proofs that it chose itself, and measures no prover. "
-        "Intervals resample whole problems; Wilson's where every problem counts once, or all proofs have equal scores."
+        "Points of the final proofs; each row is by one grader. Unscored: the grader failed; this is not a 0 and is in "
+        "neither sum. No proof: the attempt ended without a proof, which has 0 points. The verifier's own row scores "
+        "proofs that the verifier itself chose, so it does not measure the prover. Intervals resample whole problems; "
+        "where each problem has one proof scored 0 or 1, or all scores are equal, they are Wilson's."
     )
-    return [Heading("Scores"), Table(columns, rows, caption) if rows else Text("No grader has marked a final proof.")]
+    return [Heading("Scores"), Table(columns, rows, caption) if rows else Text("No final proof has a grade.")]
 
 
-def agreement_section(found: Sequence[Agreement], half_at: float) -> list[Block]:
-    """How graders agree with better ones, what a constant would reach, and what they wrongly accept."""
-    blocks: list[Block] = [Heading("Graders against better graders")]
-    if not found:
-        return [*blocks, Text("No proof has both an automatic mark and a human, exact or answer mark.")]
-    blocks.append(
-        Text(
-            "Accepted: by the rule of the run, or full marks by an imported grader. Right: full marks by the better "
-            f"grader. Three classes: 1 for full marks alone, 0.5 from {half_at:g} of the marks on, else 0. The "
-            "constant accepts everything, or says the commonest class, or the median mark."
-        )
-    )
-    for grader, gold in dict.fromkeys((each.grader, each.gold) for each in found):
-        part = [each for each in found if (each.grader, each.gold) == (grader, gold)]
-        widest = part[-1]
-        blocks.append(Heading(f"{named(grader, widest.authors[0])} against {named(gold, widest.authors[1])}", 3))
-        blocks += [_acceptance(part), _accuracy(part), *_calibration(widest), *_over_accepted(widest)]
-    return blocks
-
-
-def _acceptance(part: Sequence[Agreement]) -> Table:
-    rows = [
-        (
-            each.source,
-            len(each.pairs),
-            each.accepted,
-            f"{each.rightly_accepted}/{each.accepted}",
-            interval(each.measures["precision"]),
-            each.baseline["precision"],
-            f"{each.rightly_accepted}/{each.right}",
-            interval(each.measures["recall"]),
-        )
-        for each in part
-    ]
-    columns = (
-        "source",
-        "proofs",
-        "accepted",
-        "right of accepted",
-        "precision",
-        "constant",
-        "accepted of right",
-        "recall",
-    )
-    return Table(columns, rows, "Precision and recall at acceptance.")
-
-
-def _accuracy(part: Sequence[Agreement]) -> Table:
-    names = ("three-class accuracy", "mean absolute error")
-    rows = [
-        (
-            each.source,
-            *(cell for name in names for cell in (interval(each.measures[name]), each.baseline[name])),
-            interval(each.measures["correlation"]),
-        )
-        for each in part
-    ]
-    columns = ("source", "three-class accuracy", "constant", "mean absolute error", "constant", "correlation")
-    return Table(columns, rows, "Marks on the scale 0 to 1; correlation is Pearson's.")
-
-
-def _calibration(each: Agreement) -> list[Block]:
-    bins = bins_of(each.pairs)
-    rows = [
-        (
-            "1" if bin_.low == 1 else f"{bin_.low:g} to {bin_.high:g}",
-            bin_.count,
-            bin_.predicted,
-            bin_.gold,
-            bin_.max_points,
-        )
-        for bin_ in bins
-    ]
-    caption = f"Calibration on {each.source}; expected calibration error {calibration_error(bins):.3f}."
-    return [
-        Table(
-            ("mean verdict", "proofs", "mean verdict of these", f"mean {each.gold} mark", "full marks"), rows, caption
-        )
-    ]
-
-
-def _over_accepted(each: Agreement) -> list[Block]:
-    wrong = each.over_accepted
-    if not wrong:
-        return []
-    rows = [(pair.source, pair.problem, pair.proof_id, pair.gold) for pair in wrong[:MAX_LISTED]]
-    caption = f"The {len(wrong)} proofs accepted without full marks; `lemmata show RUN PROOF` prints one."
-    return [Table(("source", "problem", "proof", f"{each.gold} mark"), rows, caption)]
-
-
-def junk_section(gathered: Gathered) -> list[Block]:
-    """What the judges did with junk."""
+def junk_section(data: ReportData) -> list[Block]:
+    """Section of the junk-proof control: what the judges gave to proofs that prove nothing."""
     blocks: list[Block] = [Heading("Junk-proof control")]
-    if not gathered.junk:
-        return [*blocks, Text("None: nothing here was judged by a control of its own, so read acceptance with care.")]
-    kinds = dict.fromkeys((entry.entrant, entry.model) for entry in gathered.junk)
+    if not data.junk:
+        return [*blocks, Text("No junk proof was judged: the acceptance in this report has no control beside it.")]
+    kinds = dict.fromkeys((entry.entrant, entry.model) for entry in data.junk)
     rows = []
     for entrant, kind in kinds:
-        entries = [entry for entry in gathered.junk if (entry.entrant, entry.model) == (entrant, kind)]
+        entries = [entry for entry in data.junk if (entry.entrant, entry.model) == (entrant, kind)]
         judged = [entry for entry in entries if entry.grades.get(VERIFIER)]
         means = [entry.grades[VERIFIER].score for entry in judged]
         known = [mean for mean in means if mean is not None]
@@ -163,7 +72,7 @@ def junk_section(gathered: Gathered) -> list[Block]:
         rows.append(
             (
                 entrant,
-                kind.removeprefix("junk: "),
+                kind.removeprefix(MODEL_PREFIX),
                 len(judged),
                 sum(entry.accepted for entry in judged),
                 sum(known) / len(known) if known else None,
@@ -173,34 +82,39 @@ def junk_section(gathered: Gathered) -> list[Block]:
     columns = ("entrant", "junk", "judged", "accepted", "mean verdict", "mean judge points")
     return [
         *blocks,
-        Table(columns, rows, "Proofs that prove nothing, before the same judges. Every acceptance is a fault."),
+        Table(
+            columns,
+            rows,
+            "Proofs that prove nothing, given to the same judges. Every acceptance is an error of the judges.",
+        ),
     ]
 
 
 def location_section(found: Sequence[Location]) -> list[Block]:
-    """Where verifiers see the error, on proofs whose first wrong step a person marked."""
+    """Section of error location, on proofs whose first wrong step a person annotated."""
     if not found:
         return []
     rows = [
         (each.entrant, each.proofs, each.complaints, each.quoting, interval(each.names), interval(each.chance))
         for each in found
     ]
-    columns = ("entrant", "proofs", "complaints", "quote the proof", "name the wrong step", "by chance")
+    columns = ("entrant", "proofs", "complaints", "quote the proof", "quote the wrong step", "by chance")
     caption = (
-        "Analyses that report an issue in a proof whose first wrong step a person marked. Named: a quotation overlaps "
-        "it. By chance: the share of all places of such a step that the same quotations overlap."
+        "Complaints: analyses that report an issue in a proof whose first wrong step a person annotated. A complaint "
+        "quotes the step where a quotation overlaps it. By chance: the share of all positions of a step of this length "
+        "that the same quotations overlap."
     )
-    return [Heading("Where verifiers see the error"), Table(columns, rows, caption)]
+    return [Heading("Error location"), Table(columns, rows, caption)]
 
 
-def attempt_section(gathered: Gathered) -> list[Block]:
-    """Attempts by entrant: finished, accepted, with the control beside it, and what they cost."""
+def attempt_section(data: ReportData) -> list[Block]:
+    """Section of attempts by entrant: finished and accepted, with the acceptance of junk proofs beside it."""
     rows = []
-    for entrant in gathered.entrants:
-        outcomes = [outcome for outcome in gathered.attempts if outcome.entrant == entrant]
+    for entrant in data.entrants:
+        outcomes = [outcome for outcome in data.attempts if outcome.entrant == entrant]
         if not any(outcome.finished for outcome in outcomes):
             continue  # proofs from elsewhere
-        junk = [entry for entry in gathered.junk if entry.entrant == entrant and entry.grades.get(VERIFIER)]
+        junk = [entry for entry in data.junk if entry.entrant == entrant and entry.grades.get(VERIFIER)]
         finished = sum(outcome.finished for outcome in outcomes)
         rows.append(
             (
@@ -215,20 +129,18 @@ def attempt_section(gathered: Gathered) -> list[Block]:
         )
     if not rows:
         return []
-    columns = ("entrant", "problems", "attempts", "finished", "accepted", "junk accepted", "most rounds")
-    return [
-        Heading("Attempts"),
-        Table(columns, rows, "Acceptance is the verifier's own; it stands beside what it does with junk."),
-    ]
+    columns = ("entrant", "problems", "attempts", "finished", "accepted", "junk accepted", "max rounds")
+    caption = "Accepted: by the entrant's verifier. Junk accepted: proofs that prove nothing, by the same verifier."
+    return [Heading("Attempts"), Table(columns, rows, caption)]
 
 
-def cost_section(gathered: Gathered) -> list[Block]:
-    """Tokens and money, the judges apart from the prover."""
+def cost_section(data: ReportData) -> list[Block]:
+    """Section of tokens and cost, proving and judging listed separately."""
     rows = []
-    for entrant in gathered.entrants:
-        everything = [outcome for outcome in gathered.outcomes if outcome.entrant == entrant]
-        own = [outcome for outcome in everything if outcome.attempt is not None]
-        control = [outcome for outcome in everything if outcome.attempt is None]
+    for entrant in data.entrants:
+        outcomes = [outcome for outcome in data.outcomes if outcome.entrant == entrant]
+        own = [outcome for outcome in outcomes if outcome.attempt is not None]
+        control = [outcome for outcome in outcomes if outcome.attempt is None]
         for name, usage in (
             ("proving", total(outcome.proving for outcome in own)),
             ("verifying and reviewing", total(outcome.judging for outcome in own)),
@@ -240,56 +152,64 @@ def cost_section(gathered: Gathered) -> list[Block]:
             rows.append((entrant, name, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
                          usage.reasoning_tokens, usage.cost))  # fmt: skip
     if not rows:
-        return [Heading("Cost"), Text("No tokens are on record.")]
+        return [Heading("Cost"), Text("No token usage is recorded.")]
     columns = (
         "entrant",
         "work",
         "prompt tokens",
-        "of them cached",
+        "cached",
         "completion tokens",
-        "of them reasoning",
+        "reasoning",
         "cost",
     )
-    return [Heading("Cost"), Table(columns, rows, "As the servers report it; cost by the prices of the settings.")]
+    caption = (
+        "Token counts as the servers report them; cached tokens are part of the prompt tokens, reasoning tokens of the "
+        "completion tokens. Cost by the prices of the settings."
+    )
+    return [Heading("Cost"), Table(columns, rows, caption)]
 
 
 def total(usages: Iterable[Usage]) -> Usage:
-    """The sum of usages."""
+    """Sum of usages."""
     return sum(usages, start=Usage())
 
 
-def comparison_section(gathered: Gathered, config: IntervalConfig) -> list[Block]:
-    """Every two entrants on the problems that both have, by each grader that marked both."""
+def comparison_section(data: ReportData, config: IntervalConfig) -> list[Block]:
+    """Section of paired differences: every two entrants on their common problems, by each grader that graded both."""
     rows = []
-    names = gathered.entrants
+    names = data.entrants
     for index, left in enumerate(names):
         for right in names[index + 1 :]:
             for grader in GRADERS:
-                means = [problem_means(gathered, name, grader) for name in (left, right)]
+                means = [problem_means(data, name, grader) for name in (left, right)]
                 common = means[0].keys() & means[1].keys()
-                if common and _marked(gathered, left, grader) and _marked(gathered, right, grader):
+                if common and _is_graded(data, left, grader) and _is_graded(data, right, grader):
                     rows.append((left, right, grader, len(common), interval(compared(means[0], means[1], config))))
     if not rows:
         return []
     columns = ("first", "second", "grader", "common problems", "second minus first")
     return [
         Heading("Comparison"),
-        Table(columns, rows, "Mean score per problem, 0 to 1; intervals resample problems in pairs."),
+        Table(
+            columns,
+            rows,
+            "Mean score per problem, from 0 to 1, on the common problems; intervals resample problems in pairs.",
+        ),
     ]
 
 
-def _marked(gathered: Gathered, entrant: str, grader: str) -> bool:
-    return any(entry.entrant == entrant and grader in entry.grades for entry in gathered.marked)
+def _is_graded(data: ReportData, entrant: str, grader: str) -> bool:
+    return any(entry.entrant == entrant and grader in entry.grades for entry in data.candidates)
 
 
 def patch_section(outcomes: Sequence[Outcome]) -> list[Block]:
-    """The rows of the problem file that were mended."""
+    """Section of the problem rows that were fixed."""
     rows = sorted({(outcome.problem, outcome.patched) for outcome in outcomes if outcome.patched})
-    return [Heading("Mended rows"), Table(("problem", "what was mended"), rows)] if rows else []
+    return [Heading("Fixed rows"), Table(("problem", "fix"), rows)] if rows else []
 
 
 def problem_section(outcomes: Sequence[Outcome]) -> list[Block]:
-    """Each problem: attempts, acceptance and final marks by each grader."""
+    """Section of problems: attempts, acceptance and mean final score by each grader."""
     grouped: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.finished:
@@ -300,13 +220,16 @@ def problem_section(outcomes: Sequence[Outcome]) -> list[Block]:
     rows = []
     for (entrant, _, problem), found in list(grouped.items())[:MAX_LISTED]:
         accepted = f"{sum(outcome.accepted for outcome in found)}/{len(found)}"
-        rows.append((entrant, problem, accepted, *(_mean_mark(found, grader) for grader in graders)))
+        rows.append((entrant, problem, accepted, *(_mean_score(found, grader) for grader in graders)))
     columns = ("entrant", "problem", "accepted", *(f"{name} mean" for name in graders))
-    caption = "Mean score of the final proofs over the attempts, 0 to 1. parquet holds all of them."
+    caption = (
+        "Mean score of the final proofs over the attempts, from 0 to 1. "
+        f"The first {MAX_LISTED} problems are listed; proofs.parquet has all."
+    )
     return [Heading("Problems"), Table(columns, rows, caption)]
 
 
-def _mean_mark(outcomes: Sequence[Outcome], grader: str) -> float | None:
+def _mean_score(outcomes: Sequence[Outcome], grader: str) -> float | None:
     grades = [outcome.chosen.grades.get(grader) for outcome in outcomes if outcome.chosen]
     known = [grade.score for grade in grades if grade and grade.score is not None]
     return sum(known) / len(known) if known else None

@@ -24,7 +24,7 @@ Behavior = Callable[[Mapping[str, Any], "FakeServer"], Awaitable[Reply]]
 
 def role_of(prompt: str) -> str:
     """Which of our templates made a prompt."""
-    if prompt.startswith("You mark a solution"):
+    if prompt.startswith("You grade a solution"):
         return "grader"
     if "## Self Evaluation" in prompt:
         return "prover"

@@ -15,10 +15,10 @@ from core.config import STRICT, Name, Positive, settings
 from core.records import Label, Problem, Proof
 from core.store import Run
 from evaluation.answers import ANSWER, answer_label, label_id, patched
-from evaluation.exact import EXACT, LabConfig, exact_label, lab_problems
 from evaluation.folders import CONTROL, attempt_folder, attempt_seed, entrant_folder
 from evaluation.grader import Grader, GradingConfig
-from evaluation.junk import ControlConfig, junk_proofs
+from evaluation.junk_control import ControlConfig, junk_proofs
+from evaluation.lab_theorems import EXACT, LabTheoremsConfig, exact_label, lab_problems
 from lemmata.commands.refine import refine_problem
 from lemmata.domain import prover_model, with_warning
 from lemmata.policies import Policies, build_policies
@@ -47,7 +47,7 @@ class EvaluateSettings(SessionConfig, ProblemsConfig):
     attempts: Positive
     data: Name
     patch_answers: bool
-    lab: LabConfig | None
+    lab: LabTheoremsConfig | None
     refine: RefineConfig
     grading: GradingConfig
     grader: RoleConfig
@@ -66,14 +66,16 @@ class EvaluateSettings(SessionConfig, ProblemsConfig):
 
     @property
     def has_control(self) -> bool:
-        """Whether junk proofs are judged: some are asked for, and there is a judge."""
+        """True where junk proofs are judged: some are requested, and there is a judge."""
         return bool(self.control.problems and (self.refine.judge.analyses or self.grading.samples))
 
     def of_entrant(self, entrant: str) -> "EvaluateSettings":
         """The settings with ``entrant`` in every role that names no policy."""
-        return replace(self, **{role: replace(self.roles[role], policy=self.player(role, entrant)) for role in ROLES})
+        return replace(
+            self, **{role: replace(self.roles[role], policy=self.policy_of(role, entrant)) for role in ROLES}
+        )
 
-    def player(self, role: str, entrant: str) -> str:
+    def policy_of(self, role: str, entrant: str) -> str:
         """The policy that plays ``role`` for ``entrant``."""
         return self.roles[role].policy or entrant
 
@@ -99,7 +101,7 @@ class WorkItem:
 
 
 def evaluate_command(config: dict[str, Any]) -> int:
-    """Run every attempt at every problem, and the control."""
+    """Runs every attempt at every problem, and the control."""
     settings = read_settings(EvaluateSettings, config)
     with ExitStack() as stack:
         checker = stack.enter_context(AnswerChecker(AnswerConfig())) if settings.answers else None
@@ -114,7 +116,7 @@ def evaluate_command(config: dict[str, Any]) -> int:
 def _open(
     settings: EvaluateSettings, config: Mapping[str, Any]
 ) -> Iterator[tuple[Session, Mapping[tuple[str, int | None], Session]]]:
-    """The evaluation's own run, and a session for each attempt and control, which share guard, meters and policies."""
+    """Opens the evaluation's own run, and sessions of attempts and controls with shared guard, meters and policies."""
     templates, config = with_contents(settings, config)
     folder = Path(settings.run or default_folder("evaluate", config, MAY_GROW))
     guard, meters = Guard(settings.budget), Meters()
@@ -131,8 +133,8 @@ def _open(
                     continue
                 seed = settings.seed if number is None else attempt_seed(settings.seed, number)
                 place = _folder(folder, name, number)
-                players = {role: {**config[role], "policy": settings.player(role, name)} for role in ROLES}
-                part = {**config, **players, "run": str(place), "seed": seed, "entrant": name, "attempt": number}
+                roles = {role: {**config[role], "policy": settings.policy_of(role, name)} for role in ROLES}
+                part = {**config, **roles, "run": str(place), "seed": seed, "entrant": name, "attempt": number}
                 opened = stack.enter_context(Run.start(place, "attempt", part, MAY_GROW))
                 if settings.budget.tokens or settings.budget.money:
                     guard.spent += spent(opened)
@@ -148,7 +150,7 @@ def _folder(folder: Path, name: str, number: int | None) -> Path:
 def _problems(settings: EvaluateSettings) -> Iterator[Problem]:
     if settings.lab is not None:
         return islice(lab_problems(settings.lab), settings.limit)
-    models = [prover_model(settings, settings.player("prover", name)) for name in settings.entrants]
+    models = [prover_model(settings, settings.policy_of("prover", name)) for name in settings.entrants]
     found = problems_of(settings, models[0])
     found = patched(found) if settings.patch_answers else found
     for model in models:
@@ -157,7 +159,7 @@ def _problems(settings: EvaluateSettings) -> Iterator[Problem]:
 
 
 def _items(settings: EvaluateSettings, sessions: Mapping[tuple[str, int | None], Session]) -> Iterator[WorkItem]:
-    """Problem by problem, so that the file is read once and servers can cache its statement; the control at the end."""
+    """Yields all attempts problem by problem (servers can reuse the cached statement), then the control."""
     head: list[Problem] = []
     for problem in _problems(settings):
         if len(head) <= settings.control.problems:

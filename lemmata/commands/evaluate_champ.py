@@ -1,4 +1,4 @@
-"""``lemmata evaluate champ``: the human-labeled solutions of CHAMP as a run, to measure a verifier on."""
+"""``lemmata evaluate champ``: the annotated solutions of CHAMP as a run, to measure a verifier on."""
 
 from contextlib import closing
 from typing import Any
@@ -17,7 +17,7 @@ class ChampConfig:
 
 
 def evaluate_champ_command(config: dict[str, Any]) -> int:
-    """Write the run."""
+    """Writes the run."""
     settings = read_config(ChampConfig, config, "")
     path = champ_file()
     with Run.start(settings.run, "import", config, frozenset(["run"])) as run:

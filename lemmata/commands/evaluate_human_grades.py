@@ -5,13 +5,14 @@ from typing import Any
 from rich.console import Console
 
 from core.config import STRICT, Name, read_config, settings
+from core.document import counted
 from evaluation.folders import parts_of
-from evaluation.human import MarksConfig, add_marks, read_marks
+from evaluation.human_grades import HumanGradesConfig, add_human_grades, read_human_grades
 from lemmata.terminal import plain
 
 
 @settings(frozen=True, kw_only=True, config=STRICT)
-class HumanGradesSettings(MarksConfig):
+class HumanGradesSettings(HumanGradesConfig):
     """Settings of ``lemmata evaluate human-grades``: the table ``source`` of grades, and the ``run`` they belong to."""
 
     run: Name
@@ -19,12 +20,11 @@ class HumanGradesSettings(MarksConfig):
 
 
 def evaluate_human_grades_command(config: dict[str, Any]) -> int:
-    """Append the grades of a table as human labels."""
+    """Appends the grades of a table as human labels."""
     settings = read_config(HumanGradesSettings, config, "")
-    marks = read_marks(settings.source, settings)
-    new = add_marks(parts_of(settings.run), marks)
-    message = (
-        f"{settings.run}: {new} new grades of {len(marks)} by {', '.join(sorted({mark.author for mark in marks}))}"
-    )
+    grades = read_human_grades(settings.source, settings)
+    new = add_human_grades(parts_of(settings.run), grades)
+    authors = ", ".join(sorted({grade.author for grade in grades}))
+    message = f"{settings.run}: {counted(new, 'new grade')} of {len(grades)} by {authors}"
     Console(highlight=False).print(plain(message), soft_wrap=True)
     return 0

@@ -18,7 +18,7 @@ QUIET = ("--server.headless=true", "--browser.gatherUsageStats=false", "--server
 
 
 def explore_command(config: dict[str, Any]) -> int:
-    """Serve the pages until told to stop: this process becomes Streamlit's."""
+    """Serves the pages until it is stopped; this process is replaced by Streamlit's."""
     settings = read_config(ExplorerConfig, config, "")
     if find_spec("streamlit") is None:
         raise LemmataError("`lemmata explore` needs streamlit: pip install '.[app]'")
@@ -39,7 +39,7 @@ def explore_command(config: dict[str, Any]) -> int:
 
 
 def _script() -> Path:
-    """app.py beside the packages, as in a checkout, or inside the installed package."""
+    """Path of app.py: beside the packages in a checkout, inside the package when installed."""
     package = Path(explorer.__file__).parent
     found = [path for path in (package.parent / "app.py", package / "launch" / "app.py") if path.is_file()]
     if not found:

@@ -1,4 +1,4 @@
-"""CHAMP: the marked solutions as a run, and where a verifier sees the error."""
+"""CHAMP: annotated solutions as a run, and the error location of a verifier."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.errors import LemmataError
 from core.records import Label, Proof
 from evaluation.champ import champ_file, read_champ, wrong_step
-from evaluation.location import chance_of, names_step, quoted_spans
+from evaluation.error_location import chance_of, names_step, quoted_spans
 from tests.command import CommandLine, serving
 from tests.fake_server import PHRASE, FakeServer, Reply, completion, json_reply
 
@@ -27,7 +27,7 @@ STEP = "Then n^2 = 4k^2 + 1."
 def champ(folder: Path) -> Path:
     """A file in the form of champ-dataset 1.0 with two problems."""
     start = BAD.index(STEP)
-    marked = {
+    annotated = {
         "A|x": {"text": GOOD, "start_idx": None, "end_idx": None, "author": "A"},
         "B|x": {"text": BAD, "start_idx": start, "end_idx": start + len(STEP), "author": "B"},
     }
@@ -37,7 +37,7 @@ def champ(folder: Path) -> Path:
             "_answer": "1",
             "category": "Number-Theory",
             "solution": {"steps": [{"_text": "Square it."}]},
-            "fws_annotations": marked,
+            "fws_annotations": annotated,
         }
         for number in range(2)
     }
@@ -46,7 +46,7 @@ def champ(folder: Path) -> Path:
     return path
 
 
-def test_marked_solutions_become_labeled_proofs(tmp_path: Path) -> None:
+def test_annotated_solutions_become_labeled_proofs(tmp_path: Path) -> None:
     groups = list(read_champ(champ(tmp_path)))
     assert [problem.source for problem, _ in groups] == ["CHAMP Number-Theory"] * 2
     for _, records in groups:
@@ -104,8 +104,8 @@ def test_chance_is_the_share_of_places_that_would_be_named(data: st.DataObject) 
 def test_a_verifier_measured_on_champ(lemmata: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def careful(body: Mapping[str, Any], server: FakeServer) -> Reply:
         right = GOOD in "".join(message["content"] for message in body["messages"])
-        said = "All is well." if right else f'The step "{STEP}" forgets a term.'
-        text = f"Here is my evaluation of the solution: {said}\n{PHRASE} \\boxed{{{1 if right else 0}}}"
+        issue = "All is well." if right else f'The step "{STEP}" forgets a term.'
+        text = f"Here is my evaluation of the solution: {issue}\n{PHRASE} \\boxed{{{1 if right else 0}}}"
         return json_reply(completion(body, [text] * body.get("n", 1)))
 
     path = champ(tmp_path)
@@ -113,8 +113,8 @@ def test_a_verifier_measured_on_champ(lemmata: CommandLine, monkeypatch: pytest.
     lemmata.ok("evaluate", "champ", "run=champ")
     with serving(careful) as served:
         lemmata.ok("verify", "source=champ", "run=judged", *served.policy(), "judge.analyses=3", "judge.reviews=0")
-    said = lemmata.ok("evaluate", "report", "run=judged", "out=report", "plots=false").out
-    assert "verifier against human, CHAMP Number-Theory: precision 2/2, recall 2/2" in said
+    output = lemmata.ok("evaluate", "report", "run=judged", "out=report", "plots=false").out
+    assert "verifier against human, CHAMP Number-Theory: precision 2/2, recall 2/2" in output
     text = (lemmata.folder / "report" / "report.md").read_text()
     assert "| judged | 2 | 6 | 6 | 1.000" in text
     assert 0 < float(text.partition("| judged | 2 | 6 | 6 | 1.000")[2].split("|")[1].split()[0]) < 0.7

@@ -1,4 +1,4 @@
-"""Contests from the command line, against servers that answer in the right form, and in wrong ones."""
+"""Evaluations from the command line, against servers that answer in the right form, and in wrong ones."""
 
 import json
 from collections import Counter
@@ -12,8 +12,8 @@ import yaml
 
 from core.records import Analysis, Grading, Label, Proof, Selection
 from core.store import Run
-from evaluation.exact import LabConfig, lab_problems
 from evaluation.folders import attempt_seed
+from evaluation.lab_theorems import LabTheoremsConfig, lab_problems
 from tests.command import CommandLine, Served, serving
 from tests.fake_server import FakeServer, Reply, completion, json_reply, role_of, well_behaved
 from tests.processes import stored
@@ -44,8 +44,8 @@ def test_attempts_of_two_models_with_one_judge(lemmata: CommandLine, served: Ser
     problems = problem_file(lemmata.folder, 3)
     command = ["evaluate", f"problems={problems}", "run=r", *served.policy("strong"), "+policies.weak.model=small"]
     command += ["entrants=[policy,weak]", "verifier.policy=policy", "meta_verifier.policy=policy", *SMALL]
-    said = lemmata.ok(*command, "attempts=2")
-    assert "Report: lemmata evaluate report run=r" in said.out
+    output = lemmata.ok(*command, "attempts=2").out
+    assert "evaluate report run=r" in output
     folders = sorted(str(path.relative_to(lemmata.folder)) for path in (lemmata.folder / "r").glob("*/*/run.yaml"))
     assert folders == [
         f"r/{name}/{part}/run.yaml" for name in ("policy", "weak") for part in ("attempt-000", "attempt-001", "control")
@@ -71,7 +71,7 @@ def test_attempts_of_two_models_with_one_judge(lemmata: CommandLine, served: Ser
     assert yaml.safe_load((lemmata.folder / "r" / "run.yaml").read_text())["config"]["refine"]["proofs"] == 2
 
 
-def test_every_figure_is_one_graders_and_the_judges_cost_stands_apart(lemmata: CommandLine, served: Served) -> None:
+def test_every_score_is_by_one_grader_and_the_judges_cost_is_separate(lemmata: CommandLine, served: Served) -> None:
     problems = problem_file(lemmata.folder, 4, grading_guidelines="(Partial) half of it", solution="See there.")
     settings = [
         *served.policy(),
@@ -87,7 +87,7 @@ def test_every_figure_is_one_graders_and_the_judges_cost_stands_apart(lemmata: C
     assert {grading.model for grading in graded} == {"referee"}
     assert {grading.points for grading in graded} <= set(range(8))
     asked = Counter(role_of(prompt) for prompt in served.prompts)
-    assert asked["grader"] == 4 * 1 + 5  # two samples a request; the junk proofs are marked too
+    assert asked["grader"] == 4 * 1 + 5  # two samples a request; the junk proofs are graded too
     shown = [prompt for prompt in served.prompts if role_of(prompt) == "grader"]
     assert all("(Partial) half of it" in prompt and "See there." in prompt for prompt in shown)
     hidden = [prompt for prompt in served.prompts if role_of(prompt) != "grader"]
@@ -110,22 +110,21 @@ def test_every_figure_is_one_graders_and_the_judges_cost_stands_apart(lemmata: C
     assert "(not shown)" in text
 
 
-def test_a_judge_that_fails_is_unscored_and_no_zero(lemmata: CommandLine) -> None:
-    async def bad_marks(body: Mapping[str, Any], server: FakeServer) -> Reply:
+def test_a_judge_that_fails_leaves_a_proof_unscored(lemmata: CommandLine) -> None:
+    async def off_the_scale(body: Mapping[str, Any], server: FakeServer) -> Reply:
         prompt = "".join(message["content"] for message in body["messages"])
         if role_of(prompt) != "grader":
             return await well_behaved(body, server)
-        marks = "8" if "0 + 0" in prompt else "7"  # 8 of 7 points is no mark
-        return json_reply(completion(body, [f"Final points:\n\\boxed{{{marks}}}"] * body.get("n", 1)))
+        points = "8" if "0 + 0" in prompt else "7"
+        return json_reply(completion(body, [f"Final points:\n\\boxed{{{points}}}"] * body.get("n", 1)))
 
-    with serving(bad_marks) as served:
+    with serving(off_the_scale) as served:
         problems = problem_file(lemmata.folder, 3)
         lemmata.ok("evaluate", f"problems={problems}", "run=r", *served.policy(), "grading.samples=1", *SMALL)
-    said = lemmata.ok("evaluate", "report", "run=r", "out=report", "plots=false").out
-    assert "r/policy, problems.jsonl: 14/14 by judge (model-x), unscored 1" in said
-    assert [g.fault for g in of("r/policy/attempt-000", Grading) if g.points is None] == [
-        "the last box holds '8', which is no whole number from 0 to 7"
-    ]
+    output = lemmata.ok("evaluate", "report", "run=r", "out=report", "plots=false").out
+    assert "r/policy, problems.jsonl: 14/14 by judge (model-x), unscored 1" in output
+    [fault] = [grading.fault for grading in of("r/policy/attempt-000", Grading) if grading.points is None]
+    assert "'8'" in fault
 
 
 def test_a_judge_that_accepts_everything_accepts_the_junk(lemmata: CommandLine) -> None:
@@ -133,8 +132,8 @@ def test_a_judge_that_accepts_everything_accepts_the_junk(lemmata: CommandLine) 
         prompt = "".join(message["content"] for message in body["messages"])
         if role_of(prompt) != "verifier":
             return await well_behaved(body, server)
-        said = "I agree.\nBased on my evaluation, the final overall score should be:\n\\boxed{1}"
-        return json_reply(completion(body, [said] * body.get("n", 1)))
+        answer = "I agree.\nBased on my evaluation, the final overall score should be:\n\\boxed{1}"
+        return json_reply(completion(body, [answer] * body.get("n", 1)))
 
     with serving(yes) as served:
         problems = problem_file(lemmata.folder, 2)
@@ -162,10 +161,10 @@ def test_lab_levels_with_exact_verdicts(lemmata: CommandLine, served: Served) ->
     labels = of("r/policy/attempt-000", Label)
     assert len(labels) == 4
     assert {label.grader for label in labels} == {"exact"}
-    assert {label.score for label in labels} == {0.0}  # what the server writes is no proof
-    said = lemmata.ok("evaluate", "report", "run=r", "out=report", "plots=false").out
-    assert "r/policy, lab level 1: 0/2 by exact (the lab's checker), unscored 0" in said
-    assert "verifier against exact, all: precision 0/" in said
+    assert {label.score for label in labels} == {0.0}  # the server does not write proofs
+    output = lemmata.ok("evaluate", "report", "run=r", "out=report", "plots=false").out
+    assert "r/policy, lab level 1: 0/2 by exact (the lab's checker), unscored 0" in output
+    assert "verifier against exact, all: precision 0/" in output
 
 
 def test_two_runs_are_compared_in_pairs(lemmata: CommandLine, served: Served) -> None:
@@ -183,20 +182,20 @@ def test_two_runs_are_compared_in_pairs(lemmata: CommandLine, served: Served) ->
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "expected"),
     [
         (["entrants=[nobody]"], "no such policy; known: policy"),
         (["entrants=[]"], "entrants must name at least one policy"),
         (["entrants=[policy,policy]"], "and each once"),
-        (["entrants=[a/b]", "+policies={a/b: {model: x}}"], "can be no folder"),
+        (["entrants=[a/b]", "+policies={a/b: {model: x}}"], "'a/b'"),
         (["lab={count: 1, families: [nothing]}"], "lab: no family 'nothing'"),
         (["control.problem=1"], "control.problem"),
         (["grading.samples=-1"], "grading.samples=-1"),
     ],
 )
-def test_bad_settings_are_one_message(lemmata: CommandLine, served: Served, settings: list[str], said: str) -> None:
+def test_bad_settings_are_one_message(lemmata: CommandLine, served: Served, settings: list[str], expected: str) -> None:
     problems = problem_file(lemmata.folder, 1)
-    assert said in lemmata.fails("evaluate", f"problems={problems}", "run=r", *served.policy(), *settings)
+    assert expected in lemmata.fails("evaluate", f"problems={problems}", "run=r", *served.policy(), *settings)
 
 
 def test_presets_name_their_files(lemmata: CommandLine, served: Served) -> None:
@@ -204,8 +203,8 @@ def test_presets_name_their_files(lemmata: CommandLine, served: Served) -> None:
         assert f"{file}'" in lemmata.fails("evaluate", f"benchmark={preset}", "run=r", *served.policy())
 
 
-@pytest.mark.parametrize(("count", "most"), [(60, 60), (400, 150)])
-def test_a_theorem_of_the_lab_is_one_problem(count: int, most: int) -> None:
-    problems = list(lab_problems(LabConfig(count=count, families=("inequalities",), levels=(1,))))
+@pytest.mark.parametrize(("count", "at_most"), [(60, 60), (400, 150)])
+def test_a_theorem_of_the_lab_is_one_problem(count: int, at_most: int) -> None:
+    problems = list(lab_problems(LabTheoremsConfig(count=count, families=("inequalities",), levels=(1,))))
     assert len({problem.id for problem in problems}) == len(problems)
-    assert 60 <= len(problems) <= most
+    assert 60 <= len(problems) <= at_most

@@ -1,4 +1,4 @@
-"""Contests that are interrupted, reported on while unfinished, or spread over servers of which one fails."""
+"""Evaluations that are interrupted, reported on while unfinished, or spread over servers of which one fails."""
 
 import asyncio
 from collections import Counter
@@ -17,12 +17,12 @@ pytest_plugins = ["tests.lemmata.conftest"]
 PARTS = ("attempt-000", "attempt-001", "control")
 
 
-def everything(run: str) -> list[dict[str, dict[str, Any]]]:
-    """The records of every part of a contest of one policy."""
+def all_parts(run: str) -> list[dict[str, dict[str, Any]]]:
+    """Records of every part of an evaluation of one policy."""
     return [stored(Path(run) / "policy" / part) for part in PARTS]
 
 
-def test_a_contest_cut_short_again_and_again_ends_as_if_it_never_was(lemmata: CommandLine, served: Served) -> None:
+def test_an_interrupted_evaluation_ends_like_an_uninterrupted_one(lemmata: CommandLine, served: Served) -> None:
     problems = problem_file(lemmata.folder, 3)
     settings = [f"problems={problems}", "attempts=2", "grading.samples=1", *served.policy(), *SMALL]
     lemmata.ok("evaluate", *settings, "run=whole")
@@ -31,17 +31,17 @@ def test_a_contest_cut_short_again_and_again_ends_as_if_it_never_was(lemmata: Co
     limits = [f"budget.tokens={tokens}" for tokens in (2_000, 12_000, 30_000)]
     codes = [lemmata("evaluate", *settings, "run=cut", "policy.concurrency=4", limit).code for limit in limits]
     assert codes == [2, 2, 2]
-    said = lemmata.ok("evaluate", "report", "run=cut", "out=report", "plots=false").out
-    assert "proofs; read report/report.md" in said
+    output = lemmata.ok("evaluate", "report", "run=cut", "out=report", "plots=false").out
+    assert "report/report.md" in output
     unfinished = (lemmata.folder / "report" / "report.md").read_text()
     lemmata.ok("evaluate", *settings, "run=cut", "budget.tokens=null")
-    assert everything("cut") == everything("whole")
+    assert all_parts("cut") == all_parts("whole")
     assert Counter(role_of(prompt) for prompt in served.prompts) == asked  # nothing was asked for twice
     lemmata.ok("evaluate", "report", "run=cut", "out=report", "plots=false")
     assert (lemmata.folder / "report" / "report.md").read_text() != unfinished
 
 
-def test_grades_may_be_added_to_a_finished_contest(lemmata: CommandLine, served: Served) -> None:
+def test_grades_can_be_added_to_a_finished_evaluation(lemmata: CommandLine, served: Served) -> None:
     problems = problem_file(lemmata.folder, 2)
     settings = [f"problems={problems}", "run=r", *served.policy(), *SMALL]
     lemmata.ok("evaluate", *settings)
@@ -51,32 +51,32 @@ def test_grades_may_be_added_to_a_finished_contest(lemmata: CommandLine, served:
     assert {role_of(prompt) for prompt in served.prompts} == {"grader"}
     assert {proof.id for proof in of("r/policy/attempt-000", Proof)} == proofs
     labels = of("r/policy/attempt-000", Label)
-    assert {(label.grader, label.score) for label in labels} == {("exact", None)}  # no theorem of the lab: unscored
-    said = lemmata.ok("evaluate", "report", "run=r", "out=report", "plots=false").out
-    assert "0/0 by exact (the lab's checker), unscored 2" in said
+    assert {(label.grader, label.score) for label in labels} == {("exact", None)}  # not a theorem of the lab: unscored
+    output = lemmata.ok("evaluate", "report", "run=r", "out=report", "plots=false").out
+    assert "0/0 by exact (the lab's checker), unscored 2" in output
 
 
 def test_two_servers_of_which_one_fails(lemmata: CommandLine, served: Served) -> None:
-    async def ill(body: Mapping[str, Any], server: FakeServer) -> Reply:
+    async def failing(body: Mapping[str, Any], server: FakeServer) -> Reply:
         await asyncio.sleep(0)
         return json_reply({"error": {"message": "out of memory"}}, 500)
 
     problems = problem_file(lemmata.folder, 3)
     lemmata.ok("evaluate", f"problems={problems}", "run=alone", *served.policy(), *SMALL, "attempts=2")
     count = len(served.server.requests)
-    with serving(ill) as other, serving(well_behaved) as third:
+    with serving(failing) as other, serving(well_behaved) as third:
         both = f"policy.base_url=[{other.url},{third.url}]"
         settings = ["policy=endpoint", both, "policy.model=model-x", "policy.concurrency=4", "attempts=2", *SMALL]
         lemmata.ok("evaluate", f"problems={problems}", "run=pair", *settings)
         assert 0 < len(other.server.requests) < count / 3
         assert len(third.server.requests) == count
-    assert everything("pair") == everything("alone")
+    assert all_parts("pair") == all_parts("alone")
     assert len(list(Run.read("pair/policy/attempt-001").records())) > 3
     assert len(of("pair/policy/attempt-001", Selection)) == 3
 
 
 def test_a_misspelt_second_word(lemmata: CommandLine) -> None:
-    said = lemmata.fails("evaluate", "reprot", "run=r")
-    assert all(part in said for part in ("evaluate", "'reprot'", "human-grades"))
+    message = lemmata.fails("evaluate", "reprot", "run=r")
+    assert all(part in message for part in ("evaluate", "'reprot'", "human-grades"))
     assert "out: ???" in lemmata.ok("evaluate", "report", "--help").out
     assert "entrants:" in lemmata.ok("evaluate", "--help").out

@@ -36,32 +36,32 @@ def released(folder: Path, *rows: tuple[str, float, float]) -> str:
 
 
 def report(lemmata: CommandLine, source: str, *more: str) -> str:
-    """Imports a source and reports on it; what the command says."""
+    """Imports a source and reports on it; returns the output of the report command."""
     lemmata.ok("import", f"source={source}", "run=released")
     return lemmata.ok("evaluate", "report", "run=released", "out=report", *more).out
 
 
-def test_the_figures_of_the_released_proofs(lemmata: CommandLine) -> None:
-    said = report(lemmata, str(shared("data/deepseek_math_v2/outputs")), "plots=false")
+def test_the_scores_of_the_released_proofs(lemmata: CommandLine) -> None:
+    output = report(lemmata, str(shared("data/deepseek_math_v2/outputs")), "plots=false")
     for source, total in TOTALS.items():
-        assert f"released, {source}.jsonl: {total} by human (DeepSeek-AI, as released), unscored 0\n" in said
-    assert "automatic against human, all: precision 65/72, recall 65/65" in said
+        assert f"released, {source}.jsonl: {total} by human (DeepSeek-AI, as released), unscored 0\n" in output
+    assert "automatic against human, all: precision 65/72, recall 65/65" in output
     text = (lemmata.folder / "report" / "report.md").read_text()
     assert "| all | 84 | 72 | 65/72 | 0.903" in text
-    assert "The 7 proofs accepted without full marks" in text
+    assert "7 proofs accepted without a full score" in text
     rows = pq.read_table(lemmata.folder / "report" / "proofs.parquet").to_pylist()
     assert len(rows) == 84
     assert sum(row["human_points"] for row in rows) == 584
-    assert {row["verifier_score"] for row in rows} == {None}  # the imported mean is another grader's
+    assert {row["verifier_score"] for row in rows} == {None}  # the imported mean belongs to another grader
 
 
-def test_figures_without_the_data(lemmata: CommandLine) -> None:
+def test_scores_without_the_data(lemmata: CommandLine) -> None:
     rows = [("IMO2025-1", 1.0, 7), ("IMO2025-2", 1.0, 6), ("IMO2025-3", 0.5, 0), ("IMO2025-4", 0.9, 7)]
-    said = report(lemmata, released(lemmata.folder, *rows), "plots=false")
-    assert "released, IMO2025.jsonl: 20/28 by human" in said
-    assert "precision 1/2, recall 1/2, three-class accuracy 0.250" in said
+    output = report(lemmata, released(lemmata.folder, *rows), "plots=false")
+    assert "released, IMO2025.jsonl: 20/28 by human" in output
+    assert "precision 1/2, recall 1/2, three-class accuracy 0.250" in output
     text = (lemmata.folder / "report" / "report.md").read_text()
-    assert "The 1 proofs accepted" in text
+    assert "1 proof accepted" in text
     assert "IMO2025-2" in text
 
 
@@ -81,6 +81,6 @@ def test_bad_input_is_one_message(lemmata: CommandLine) -> None:
     assert "no run.yaml" in lemmata.fails("evaluate", "report", "run=missing", "out=report")
     assert "out is not set" in lemmata.fails("evaluate", "report", "run=missing")
     lemmata.ok("import", f"source={released(lemmata.folder, ('IMO2025-1', 1.0, 7))}", "run=a/r")
-    assert "two of the runs are called r" in lemmata.fails("evaluate", "report", "run=[a/r,a/r]", "out=report")
-    said = lemmata.fails("evaluate", "report", "run=a/r", "out=report", "half_at=2")
-    assert said.startswith("lemmata: half_at=2")
+    assert "have the name r;" in lemmata.fails("evaluate", "report", "run=[a/r,a/r]", "out=report")
+    message = lemmata.fails("evaluate", "report", "run=a/r", "out=report", "half_at=2")
+    assert message.startswith("lemmata: half_at=2")

@@ -1,7 +1,7 @@
-"""Where a verifier sees the error: whether the words it quotes from a proof are those of the first wrong step.
+"""Error location: the share of complaints that quote the first wrong step, compared with chance.
 
-An analysis may quote every line of a proof, and would always name the step. So beside the share that names it stands
-the share that the same quotations would name by chance: over all places that a step of that length could have.
+An analysis that quotes every line of a proof would always name the step. So the report also states the share by chance:
+the share of all possible positions of a step of that length that the same quotations overlap.
 """
 
 import re
@@ -26,8 +26,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Of ``complaints``, analyses that report an issue in a proof with a marked step: how many ``quote`` the proof at
-    all, the share that ``names`` the step, and the share by ``chance``. Problems are resampled.
+    """Error location of one entrant's verifier, on ``proofs`` with an annotated wrong step.
+
+    Of the ``complaints`` (analyses that report an issue) ``quoting`` quote the proof at all; ``names`` is the share
+    that quotes the wrong step, ``chance`` the share expected by chance. Problems are the clusters.
     """
 
     entrant: str
@@ -39,25 +41,25 @@ class Location:
 
 
 def quoted_spans(analysis: str, proof: str) -> list[Span]:
-    """The places in ``proof`` of what ``analysis`` quotes from it, white space aside."""
-    folded, places = _fold(proof)
+    """Spans in ``proof`` of the text that ``analysis`` quotes from it, white space aside."""
+    folded, positions = _fold(proof)
     spans: list[Span] = []
     for pattern in (*_QUOTED, _BLOCK):
         for match in pattern.finditer(analysis):
             words = _fold(match[1])[0].strip(" .,;:")
             start = folded.find(words) if len(words) >= SHORTEST else -1
             if start >= 0:
-                spans.append((places[start], places[start + len(words) - 1] + 1))
+                spans.append((positions[start], positions[start + len(words) - 1] + 1))
     return spans
 
 
 def names_step(spans: Sequence[Span], step: Span) -> bool:
-    """Whether one of the places overlaps the step."""
+    """True where one of the spans overlaps the step."""
     return any(start < step[1] and step[0] < end for start, end in spans)
 
 
 def chance_of(spans: Sequence[Span], step: Span, length: int) -> float:
-    """The share of the places a step of this size could have in ``length`` characters that the spans overlap."""
+    """Share of all positions of a step of this size in ``length`` characters that the spans overlap."""
     size = min(step[1] - step[0], length)
     covered = [False] * (length - size + 1)
     for start, end in spans:
@@ -67,18 +69,22 @@ def chance_of(spans: Sequence[Span], step: Span, length: int) -> float:
 
 
 def locations(parts: Sequence[Part], entries: Sequence[Entry], config: IntervalConfig) -> list[Location]:
-    """The figures of every entrant some of whose proofs have a marked wrong step and analyses that complain."""
-    marked = {(e.entrant, e.proof_id): (e.wrong_from, e.wrong_to or 0) for e in entries if e.wrong_from is not None}
+    """Error locations of every entrant that has complaints about proofs with an annotated wrong step."""
+    annotated = {
+        (entry.entrant, entry.proof_id): (entry.error_start, entry.error_end or 0)
+        for entry in entries
+        if entry.error_start is not None
+    }
     found: dict[str, list[tuple[str, str, bool, bool, float]]] = {}
     for part in parts:
-        steps = {proof: step for (name, proof), step in marked.items() if name == part.entrant}
+        steps = {proof: step for (name, proof), step in annotated.items() if name == part.entrant}
         if steps:
             found.setdefault(part.entrant, []).extend(_complaints(part, steps))
     return [_location(name, rows, config) for name, rows in found.items() if rows]
 
 
 def _complaints(part: Part, steps: Mapping[str, Span]) -> Iterator[tuple[str, str, bool, bool, float]]:
-    """Problem, proof, whether it quotes, whether it names the step, and the chance, of every complaining analysis."""
+    """Yields (problem, proof, quotes at all, quotes the wrong step, chance) of every complaint."""
     for path in part.run.log_paths():
         bodies: dict[str, str] = {}
         for record in read_log(path):
@@ -103,12 +109,12 @@ def _location(name: str, rows: Sequence[tuple[str, str, bool, bool, float]], con
 
 
 def _fold(text: str) -> tuple[str, list[int]]:
-    """``text`` with runs of white space as one blank, and the place of each of its characters."""
+    """``text`` with each run of white space as one blank, and the position of each of its characters."""
     characters: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
+    positions: list[int] = []
+    for position, character in enumerate(text):
         if character.isspace() and (not characters or characters[-1] == " "):
             continue
         characters.append(" " if character.isspace() else character)
-        places.append(place)
-    return "".join(characters), places
+        positions.append(position)
+    return "".join(characters), positions

@@ -1,4 +1,4 @@
-"""Theorems of the lab as problems, and the exact verdict on their proofs."""
+"""Lab theorems as problems of an evaluation, and the grader that labels their proofs by the exact checker."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,8 +19,8 @@ EXACT = "exact"
 
 
 @settings(frozen=True, config=STRICT)
-class LabConfig:
-    """``count`` theorems, each statement once, families and levels in turn (None: all)."""
+class LabTheoremsConfig:
+    """Draw of ``count`` distinct theorems, families and levels in turn (None: all)."""
 
     count: Positive
     families: tuple[str, ...] | None = None
@@ -29,8 +29,8 @@ class LabConfig:
     seed: Count = 0
 
 
-def lab_problems(config: LabConfig) -> Iterator[Problem]:
-    """The theorems; ``source`` is their level, so that figures are per level.
+def lab_problems(config: LabTheoremsConfig) -> Iterator[Problem]:
+    """Yields the theorems; their ``source`` is the level, so that a report has scores per level.
 
     Raises:
         LemmataError: a family or a level does not exist.
@@ -46,7 +46,7 @@ def lab_problems(config: LabConfig) -> Iterator[Problem]:
 
 
 def exact_label(problem: Problem, proof: Proof) -> Label:
-    """The checker's score of a proof; unscored where it cannot decide the statement."""
+    """Labels a proof with the checker's score; unscored where the checker cannot decide the statement."""
     proposition = read_statement(problem.statement)
     if isinstance(proposition, Unsupported):
         score, reason = None, f"the lab cannot decide this statement: {proposition.reason}"
