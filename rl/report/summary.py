@@ -142,7 +142,6 @@ def _read_measure(summary: Summary, records: Records, config: CotrainConfig, run
             continue
         if not rows.rows:
             summary.empty.append(rows.source)
-            continue
         tokens += written_tokens(rows.rows)
         if name == REFINEMENT:
             summary.refinement[step.model] = refinement_metrics(rows, config.measure.rounds)

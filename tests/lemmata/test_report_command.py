@@ -88,7 +88,8 @@ def test_a_measurement_without_records_is_named_and_has_no_number(run: Path) -> 
             path.write_text("")
     found = summary(run)
     assert "steps/measure-1-generator/verifier-real.jsonl" in found.empty
-    assert not any(name in files for files in found.models.values() for name in empty)
+    estimates = [files[name]["accuracy"] for files in found.models.values() for name in empty if name in files]
+    assert {one.value for one in estimates} == {None}
     text = markdown(report_blocks([found], 2))
     assert "had nothing to measure: steps/measure-base/verifier-real.jsonl" in text
     (row,) = [line for line in text.splitlines() if line.startswith("| Verifier, real proofs: accuracy |")]
