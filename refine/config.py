@@ -1,4 +1,4 @@
-"""Settings of refinement."""
+"""Settings of refinement: strategy, sizes and selection."""
 
 from dataclasses import field
 from typing import Literal

@@ -1,4 +1,4 @@
-"""One problem from its statement to the chosen proof."""
+"""Proof loop: one problem from its statement to the chosen proof."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from refine.sequential import sequential
 
 @dataclass(frozen=True)
 class ProofLoop:
-    """The proof loop with its roles and settings."""
+    """Strategy and selection with the roles and settings of a run."""
 
     prover: Prover
     assessor: Assessor
@@ -24,7 +24,7 @@ class ProofLoop:
     seed: int
 
     async def run(self, recorder: Recorder) -> Selection:
-        """Prove, verify, refine and select; the selection is the last record of the problem."""
+        """Proves, verifies, refines and selects; the selection is the last record of the problem."""
         if self.config.strategy == "search":
             outcome = await search(recorder, self.prover, self.assessor, self.config, self.seed)
         else:
@@ -32,7 +32,7 @@ class ProofLoop:
         return self._conclude(recorder, outcome)
 
     def _conclude(self, recorder: Recorder, outcome: Outcome) -> Selection:
-        """Write down the choice."""
+        """Appends the selection to the log."""
         choice = select(outcome.pool, self.config.select, self.assessor.config.aggregate)
         chosen = choice.chosen
         selection = Selection(
@@ -53,5 +53,5 @@ class ProofLoop:
 
 
 def selection_id(problem_id: str) -> str:
-    """The id of a problem's selection; where a log holds it, the problem is finished."""
+    """The id of a problem's selection: a log that holds it is of a finished problem."""
     return digest("selection", problem_id)

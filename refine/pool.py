@@ -25,11 +25,14 @@ def merge_identical(pool: Sequence[Assessed], config: AggregateConfig) -> list[A
 
 
 def ranked(pool: Sequence[Assessed]) -> list[Assessed]:
-    """Best first: by mean, then self-score, then number of verdicts; earlier proofs win ties. No proof, no rank."""
+    """Best first: by mean, then self-score, then number of verdicts; the earliest wins a tie.
+
+    Entries without a proof are left out.
+    """
 
     def key(entry: Assessed) -> tuple[float, float, int]:
-        mean, own = entry.tally.mean, entry.self_score
-        return (-1.0 if mean is None else mean, -1.0 if own is None else own, entry.tally.verdicts)
+        mean, claim = entry.tally.mean, entry.self_score
+        return (-1.0 if mean is None else mean, -1.0 if claim is None else claim, entry.tally.verdicts)
 
     return sorted((entry for entry in pool if entry.text_digest is not None), key=key, reverse=True)
 

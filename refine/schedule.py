@@ -1,4 +1,4 @@
-"""Overlaps problems so that the servers are always full, without holding more problems in memory than that takes."""
+"""Scheduler of problems: overlaps as many as keep the servers full, and holds no more of them in memory."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ from policy.throttle import Throttle
 
 
 class Named(Protocol):
-    """A problem, or one attempt at it: what the messages call it."""
+    """A problem, or one attempt at it, with the name that messages use."""
 
     @property
     def name(self) -> str: ...
@@ -27,10 +27,10 @@ Work = Callable[[T], Awaitable[None]]
 async def run_problems(
     problems: Iterable[T], work: Work[T], policies: Sequence[Throttle], guard: Guard, meters: Meters
 ) -> list[str]:
-    """Run ``work`` on every problem; returns what kept problems unfinished, one line each.
+    """Runs ``work`` on every problem; returns the errors of unfinished problems, one line each.
 
-    A problem whose calls failed after all retries stays unfinished while the others go on. An error that no call can
-    work around stops the run; calls in flight are finished and kept. Only canceling drops them.
+    A problem whose calls failed after all retries stays unfinished while the others go on. An error that
+    affects every call stops the run; calls in flight are finished and kept. Only canceling drops them.
 
     Raises:
         LemmataError: such an error, or one of reading ``problems``.
@@ -39,7 +39,7 @@ async def run_problems(
 
 
 class _Schedule(Generic[T]):
-    """The problems that are open, and what became of the others."""
+    """Open problems, and the errors of those that ended without a result."""
 
     def __init__(self, work: Work[T], policies: Sequence[Throttle], guard: Guard, meters: Meters) -> None:
         self._work = work
@@ -66,30 +66,30 @@ class _Schedule(Generic[T]):
     async def _start_all(self, problems: Iterable[T]) -> None:
         rest = iter(problems)
         while True:
-            await self._room()
+            await self._wait_for_slot()
             if self._guard.reason is not None:
                 return
             try:
                 problem = next(rest)
             except StopIteration:
                 return
-            except Exception as error:  # noqa: BLE001 - a bad row far down, say; raised once all calls have ended
+            except Exception as error:  # noqa: BLE001 - e.g. a bad row late in the file; raised once all calls have ended
                 self._stop(error)
                 return
             await self._start(problem)
 
-    async def _room(self) -> None:
-        """Wait until no call queues and a server has a free place; at most one open problem for each place there is."""
-        most = sum(policy.concurrency for policy in self._policies)
+    async def _wait_for_slot(self) -> None:
+        """Waits until no call queues and a server has a free slot; at most one open problem for each slot."""
+        slots = sum(policy.concurrency for policy in self._policies)
         while (
             any(policy.backlog for policy in self._policies)
             or not any(policy.free for policy in self._policies)
-            or len(self._open) >= most
+            or len(self._open) >= slots
         ):
             await self._change()
 
     async def _start(self, problem: T) -> None:
-        """Start a problem; until it has asked for something or ended, nobody can tell how much room it leaves."""
+        """Starts a problem and waits until it has made a call or ended: before that, its load is unknown."""
         self._meters.problems += 1
         arrivals = self._meters.arrivals
         task = asyncio.create_task(self._guarded(problem))
@@ -111,7 +111,7 @@ class _Schedule(Generic[T]):
             self._stop(error)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        # Wakes `_room` only now: a problem that is about to end still counts as open.
+        # Wakes `_wait_for_slot` only now: a problem that is about to end still counts as open.
         self._open.discard(task)
         self._meters.touch()
 

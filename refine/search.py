@@ -13,11 +13,11 @@ from verifier.aggregate import is_accepted
 
 
 async def search(recorder: Recorder, prover: Prover, assessor: Assessor, config: RefineConfig, seed: int) -> Outcome:
-    """The whole pool after the last round, in a fixed order, identical proofs merged.
+    """The pool after the last round, in a fixed order, with identical proofs merged.
 
     Each round refines the ``config.top`` best proofs once with each of ``config.pairs`` of their analyses. Stops before
-    ``config.rounds`` only when a proof is accepted. Analyses of a proof start as soon as it is written; a round ends
-    when all its proofs are judged, so that the choice does not depend on which answer came first.
+    ``config.rounds`` only when a proof is accepted. Analyses of a proof start as soon as it arrives; a round ends
+    when all its proofs are judged, so that the result does not depend on the order in which answers arrive.
     """
     aggregate = assessor.config.aggregate
     used: set[Pair] = set()

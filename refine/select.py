@@ -1,10 +1,10 @@
-"""The final answer of a problem by a named rule, with the reason in words. Pure functions."""
+"""Selection of the final answer by a named rule, with the reason in words. Pure functions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Literal
 
+from core.statistics import wilson
 from refine.assess import Assessed
 from verifier.aggregate import AggregateConfig, is_accepted
 
@@ -30,14 +30,11 @@ def _by_mean(entry: Assessed) -> Key:
 
 
 def _by_lower_bound(entry: Assessed) -> Key:
-    """Lower end of the 95 % Wilson interval of the mean, so that 1.0 of 2 verdicts does not beat 0.98 of 64."""
+    """Lower end of the 95 % Wilson interval of the mean: a mean of 1 over 2 verdicts does not beat 0.98 over 64."""
     mean, n = entry.tally.mean, entry.tally.verdicts
     if mean is None or not n:
         return (-1.0, _number(entry.self_score))
-    z = 1.96
-    center = mean + z * z / (2 * n)
-    margin = z * sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
-    return ((center - margin) / (1 + z * z / n), _number(entry.self_score))
+    return (wilson(mean * n, n)[0], _number(entry.self_score))
 
 
 def _by_self_score(entry: Assessed) -> Key:
@@ -57,10 +54,10 @@ RULES: dict[Rule, Callable[[Assessed], Key]] = {
 
 
 def select(pool: Sequence[Assessed], rule: Rule, config: AggregateConfig) -> Choice:
-    """Choose by the rule; the earliest proof wins a tie."""
+    """The best proof of ``pool`` by ``rule``; the earliest wins a tie."""
     candidates = [entry for entry in pool if entry.text_digest is not None]
     if not candidates:
-        return Choice(None, False, f"none of {len(pool)} answers holds a proof: {_common_fault(pool)}")
+        return Choice(None, False, f"no proof in {_count(len(pool), 'answer')}: {_common_fault(pool)}")
     chosen = max(candidates, key=RULES[rule])
     accepted = is_accepted(chosen.tally, config)
     return Choice(chosen, accepted, f"{_why(chosen, candidates, rule)}; {_verdict(chosen, accepted, config)}")
@@ -68,26 +65,27 @@ def select(pool: Sequence[Assessed], rule: Rule, config: AggregateConfig) -> Cho
 
 def _why(chosen: Assessed, candidates: Sequence[Assessed], rule: Rule) -> str:
     ties = sum(RULES[rule](entry) == RULES[rule](chosen) for entry in candidates) - 1
-    tied = f", first of {ties + 1} equals" if ties else ""
-    return f"best of {len(candidates)} proofs by {rule}{tied}: {describe(chosen)}"
+    tied = f", earliest of {ties + 1} tied" if ties else ""
+    return f"best of {_count(len(candidates), 'proof')} by {rule}{tied}: {describe(chosen)}"
 
 
 def _verdict(chosen: Assessed, accepted: bool, config: AggregateConfig) -> str:
+    valid = _count(chosen.tally.verdicts, "valid verdict")
     if accepted:
-        return f"accepted: all {chosen.tally.verdicts} valid verdicts are 1"
+        return f"accepted: {'all ' if chosen.tally.verdicts > 1 else ''}{valid} {_are(chosen.tally.verdicts)} 1"
     if chosen.tally.verdicts < config.min_verdicts:
-        return f"not accepted: {chosen.tally.verdicts} valid verdicts, {config.min_verdicts} are needed"
+        return f"not accepted: {valid}, {config.min_verdicts} {_are(config.min_verdicts)} needed"
     below = chosen.tally.verdicts - chosen.tally.perfect
-    return f"not accepted: {below} of {chosen.tally.verdicts} valid verdicts are below 1"
+    return f"not accepted: {below} of {valid} {_are(below)} below 1"
 
 
 def describe(entry: Assessed) -> str:
-    """The figures of one proof in words."""
+    """The verdicts, self-score and round of one proof in words."""
     result = entry.tally
     mean = (
         "no verdict"
         if result.mean is None
-        else f"mean {result.mean:.3g} of {result.verdicts} verdicts, std {result.std:.2g}"
+        else f"mean {result.mean:.3g} of {_count(result.verdicts, 'verdict')}, std {result.std:.2g}"
     )
     own = "no self-score" if entry.self_score is None else f"self-score {entry.self_score:g}"
     left_out = [
@@ -99,6 +97,14 @@ def describe(entry: Assessed) -> str:
 def _common_fault(pool: Sequence[Assessed]) -> str:
     faults = [fault for entry in pool for fault in entry.faults]
     if not faults:
-        return "no answers came"
+        return "no answer arrived"
     most = max(sorted(set(faults)), key=faults.count)
     return f"{most} ({faults.count(most)} of {len(pool)})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

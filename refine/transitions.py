@@ -28,7 +28,7 @@ class Draft(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the prover is asked for next: a better version of ``proof`` by ``critiques``; without one, a new proof."""
+    """The prover's next task: a better version of ``proof`` by ``critiques``; without ``proof``, a new proof."""
 
     proof: str | None = None
     critiques: tuple[str, ...] = ()
@@ -55,12 +55,12 @@ def next_request(history: Sequence[Draft], rounds: int) -> Request | None:
 
 
 def is_finished(history: Sequence[Draft], rounds: int) -> bool:
-    """Whether a chain ends: after ``rounds`` answers, or once the prover scores its own proof 1."""
+    """True where a chain ends: after ``rounds`` answers, or once the prover scores its own proof 1."""
     if not history:
         return rounds < 1
     return len(history) >= rounds or (history[-1].self_score == 1.0 and history[-1].body is not None)
 
 
 def needs_review(score: float | None, reviewed: Reviewed = "issues") -> bool:
-    """Whether an analysis of this score is reviewed: one that reports an issue, or, by ``all``, any with a verdict."""
+    """True for an analysis that is reviewed: one that reports an issue, or, by ``all``, any that has a verdict."""
     return score is not None and (reviewed == "all" or score < 1.0)

@@ -163,7 +163,7 @@ def test_no_proof_reaches_the_judge_without_a_body(tmp_path: Path) -> None:
     assert by_round(records, Proof) == {0: 4, 1: 4, 2: 4}  # fresh ones, since nothing can be refined
     assert not any(asked.refines for asked in policy.asked)
     assert (selection.proof_id, selection.accepted, selection.rounds) == (None, False, 3)
-    assert selection.reason.startswith("none of 12 answers holds a proof: ")
+    assert selection.reason.startswith("no proof in 12 answers: ")
 
 
 def test_fresh_proofs_where_no_analysis_can_be_read(tmp_path: Path) -> None:

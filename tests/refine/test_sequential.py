@@ -97,7 +97,7 @@ def test_a_problem_that_is_refused_from_the_start(tmp_path: Path) -> None:
         raise PromptRefused("content filter")
 
     selection, _ = run_loop(Scripted(answer), SEQUENTIAL, tmp_path)
-    assert (selection.proof_id, selection.reason) == (None, "none of 0 answers holds a proof: no answers came")
+    assert (selection.proof_id, selection.reason) == (None, "no proof in 0 answers: no answer arrived")
 
 
 def test_chains_are_independent(tmp_path: Path) -> None:
