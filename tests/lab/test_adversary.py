@@ -1,0 +1,49 @@
+"""The attacks on the checker: the evaluator judges rightly, bogus proofs and variants are of all families."""
+
+import pytest
+
+from lab.adversary.bogus import bogus_proofs
+from lab.adversary.evaluator import faults
+from lab.adversary.fuzz import theorems
+from lab.adversary.variants import variants
+from lab.generator import generate
+from lab.statements import read_statement
+from lab.theorem import Proposition
+
+
+def test_the_evaluator_finds_nothing_wrong_with_written_derivations() -> None:
+    for theorem in theorems(4, 7_300_000):
+        assert faults(theorem, theorem.derivation) == [], theorem.derivation
+
+
+@pytest.mark.parametrize(
+    ("statement", "proof", "fault"),
+    [
+        ("x^2 >= 0 for all real x.", "x^2 = x^2 + 1 >= 0.\nThe claim is true.", "false"),
+        ("x^2 >= 0 for all real x.", "x^2 >= 0.", "no verdict"),
+        ("x^2 >= 0 for all real x.", "x^2 >= 0.\nThe claim is never true.", "a qualified verdict"),
+        ("x^2 >= 0 for all real x.", "x^2 >= 0.\nThe claim is true.\nThe claim is false.", "two verdicts"),
+        ("x^2 >= 1 for all real x.", "For x = 2: x^2 = 4.\nThe claim is false.", "no value"),
+        ("2 divides n^2 for all integers n.", "If n = 0 mod 2 then n^2 = 0 mod 2.\nThe claim is true.", "1 of 2"),
+        ("2 divides n^2 + n for all integers n.", "If n = 1 mod 2 then n^2 = 0 mod 2.\nThe claim is true.", "false"),
+        ("the only real solution of 2x = 4 is x = 2.", "2x = 6.\nx = 2.\nThe claim is true.", "false at the solution"),
+    ],
+)
+def test_the_evaluator_finds_what_is_wrong(statement: str, proof: str, fault: str) -> None:
+    proposition = read_statement(statement)
+    assert isinstance(proposition, Proposition)
+    assert any(fault in found for found in faults(proposition, proof))
+
+
+def test_bogus_proofs_cover_every_family_and_kind() -> None:
+    kinds = {(theorem.family, kind) for theorem in theorems(4, 7_400_000) for kind, _ in bogus_proofs(theorem)}
+    assert len({kind for _, kind in kinds}) == 9
+    assert all((family, kind) in kinds for family in {f for f, _ in kinds} for kind in ("assumed", "planted", "words"))
+    assert len(set(bogus_proofs(generate("sums", 2, 7_400_000, "train")))) > 100
+
+
+def test_there_are_150_variants_of_all_families() -> None:
+    found = list(variants())
+    assert len(found) >= 150
+    assert len({variant["proof"] for variant, _ in found}) == len(found)
+    assert len({variant["family"] for variant, _ in found}) == 6
