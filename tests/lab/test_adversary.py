@@ -24,7 +24,7 @@ def test_the_evaluator_finds_nothing_wrong_with_written_derivations() -> None:
         ("x^2 >= 0 for all real x.", "x^2 >= 0.\nThe claim is never true.", "a qualified verdict"),
         ("x^2 >= 0 for all real x.", "x^2 >= 0.\nThe claim is true.\nThe claim is false.", "two verdicts"),
         ("x^2 >= 1 for all real x.", "For x = 2: x^2 = 4.\nThe claim is false.", "no value"),
-        ("2 divides n^2 for all integers n.", "If n = 0 mod 2 then n^2 = 0 mod 2.\nThe claim is true.", "1 of 2"),
+        ("2 divides 2n^2 for all integers n.", "If n = 0 mod 2 then 2n^2 = 0 mod 2.\nThe claim is true.", "1 of 2"),
         ("2 divides n^2 + n for all integers n.", "If n = 1 mod 2 then n^2 = 0 mod 2.\nThe claim is true.", "false"),
         ("the only real solution of 2x = 4 is x = 2.", "2x = 6.\nx = 2.\nThe claim is true.", "false at the solution"),
     ],
