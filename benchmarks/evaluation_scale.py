@@ -109,9 +109,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep the run here")
     options = parser.parse_args()
     folder = options.out or Path(tempfile.mkdtemp(prefix="contest-scale-"))
-    aggregate = AggregateConfig(use_reviews="ignore", min_verdicts=options.analyses)
-    judge = AssessorConfig(analyses=options.analyses, reviews=0, aggregate=aggregate)
-    config = RefineConfig(proofs=options.proofs, top=64, pairs=8, rounds=options.rounds, judge=judge)
+    aggregate = AggregateConfig(use_reviews="ignore", confirm_at=1.0, min_verdicts=options.analyses)
+    judge = AssessorConfig(analyses=options.analyses, reviews=0, review="issues", aggregate=aggregate)
+    config = RefineConfig("search", options.proofs, 64, 8, options.rounds, "mean", judge)
     print(f"before: {peak_mib():.0f} MiB", flush=True)
     meters, started = Meters(), time.perf_counter()
     try:

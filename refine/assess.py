@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core.config import STRICT, Count, settings
 from core.records import Analysis, Proof, Review
@@ -17,10 +17,10 @@ from verifier.role import Verifier
 class AssessorConfig:
     """``analyses`` of each proof, ``reviews`` of each analysis; ``review``: those that report issues, or all."""
 
-    analyses: Count = 4
-    reviews: Count = 1
-    review: Reviewed = "issues"
-    aggregate: AggregateConfig = field(default_factory=AggregateConfig)
+    analyses: Count
+    reviews: Count
+    review: Reviewed
+    aggregate: AggregateConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Settings of refinement: strategy, sizes and selection."""
 
-from dataclasses import field
 from typing import Literal
 
 from core.config import STRICT, Positive, settings
@@ -13,16 +12,16 @@ class RefineConfig:
     """``strategy`` search: ``proofs`` at first, then ``top`` x ``pairs`` refinements a round, ``rounds`` in all.
 
     ``strategy`` sequential: ``proofs`` independent chains of at most ``rounds`` proofs each; ``top`` and ``pairs`` are
-    not used. ``select`` names the rule for the final answer (refine/select.py).
+    not used. ``select`` names the rule for the final answer (refine/select.py). Values: `lemmata/conf/refine`.
     """
 
-    strategy: Literal["search", "sequential"] = "search"
-    proofs: Positive = 4
-    top: Positive = 2
-    pairs: Positive = 2
-    rounds: Positive = 3
-    select: Rule = "mean"
-    judge: AssessorConfig = field(default_factory=AssessorConfig)
+    strategy: Literal["search", "sequential"]
+    proofs: Positive
+    top: Positive
+    pairs: Positive
+    rounds: Positive
+    select: Rule
+    judge: AssessorConfig
 
     def __post_init__(self) -> None:
         if self.strategy == "search" and not self.judge.analyses:

@@ -1,12 +1,14 @@
 """Judged proofs for tests of ranking and selection."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from refine.assess import Assessed
-from verifier.aggregate import AggregateConfig, Judged, tally
+from tests.presets import AGGREGATE
+from verifier.aggregate import Judged, tally
 
-CONFIG = AggregateConfig()
-IGNORE = AggregateConfig("ignore")
+CONFIG = AGGREGATE
+IGNORE = replace(AGGREGATE, use_reviews="ignore")
 
 
 def entry(

@@ -27,9 +27,9 @@ class AggregateConfig:
     all of them perfect, for a proof to be accepted.
     """
 
-    use_reviews: Literal["ignore", "filter", "weight"] = "filter"
-    confirm_at: Share = 1.0
-    min_verdicts: Positive = 3
+    use_reviews: Literal["ignore", "filter", "weight"]
+    confirm_at: Share
+    min_verdicts: Positive
 
 
 @dataclass(frozen=True, slots=True)

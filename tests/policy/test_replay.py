@@ -14,11 +14,11 @@ from policy.interface import Policy, PromptRefused, Sampling, user_prompt
 from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.replay import Replay, ReplayConfig
-from refine.assess import AssessorConfig
 from refine.config import RefineConfig
+from tests.presets import JUDGE, LIGHT
 from tests.scripted import Answer, Asked, Scripted, comparables, drawn, jittered, loop_of, many_problems
 
-CONFIG = RefineConfig(judge=AssessorConfig(review="all"))
+CONFIG = replace(LIGHT, judge=replace(JUDGE, review="all"))
 
 
 def run_of(folder: Path, policy: Policy, seed: int = 0, config: RefineConfig = CONFIG) -> Run:

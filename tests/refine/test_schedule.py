@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from policy.guard import BudgetConfig, Guard
 from policy.interface import PolicyUnavailable, Sampling, user_prompt
 from policy.meters import Meters
 from policy.throttle import Throttle
-from refine.config import RefineConfig
 from refine.loop import selection_id
 from refine.schedule import Work, run_problems
+from tests.presets import LIGHT
 from tests.scripted import Answer, Asked, Scripted, drawn, loop_of, many_problems, open_recorder
 
 CALLS = 3
@@ -135,7 +135,7 @@ def open_files() -> int:
 def test_logs_of_finished_problems_are_closed(tmp_path: Path) -> None:
     """What a command does with each problem, on 300 problems, with the open files of this process counted."""
     bench = Bench(drawn, 8)
-    config = RefineConfig(proofs=1, rounds=1)
+    config = replace(LIGHT, proofs=1, rounds=1)
     before, most = open_files(), 0
 
     async def work(problem: Problem) -> None:
@@ -242,7 +242,7 @@ def loop_work(bench: Bench, folder: Path) -> Work:
     async def work(problem: Problem) -> None:
         recorder = open_recorder(folder, problem=problem)
         with closing(recorder.log):
-            await loop_of(bench.policy, RefineConfig(proofs=2)).run(recorder)
+            await loop_of(bench.policy, replace(LIGHT, proofs=2)).run(recorder)
             assert selection_id(problem.id) in recorder.log
 
     return work

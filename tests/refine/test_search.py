@@ -11,9 +11,8 @@ import pytest
 from core.records import Analysis, Proof, Record, Review, Selection
 from policy.interface import PolicyUnavailable, PromptRefused
 from policy.recorder import Recorder
-from refine.assess import AssessorConfig
-from refine.config import RefineConfig
 from refine.loop import selection_id
+from tests.presets import AGGREGATE, JUDGE, LIGHT
 from tests.scripted import (
     PROBLEM,
     Answer,
@@ -32,10 +31,8 @@ from tests.scripted import (
     review_text,
     run_loop,
 )
-from verifier.aggregate import AggregateConfig
 
-LIGHT = RefineConfig()
-NO_REVIEWS = replace(LIGHT, judge=AssessorConfig(reviews=0))
+NO_REVIEWS = replace(LIGHT, judge=replace(JUDGE, reviews=0))
 
 
 def numbered(asked: Asked) -> str:
@@ -187,7 +184,7 @@ def test_identical_proofs_are_one_candidate(tmp_path: Path) -> None:
 
 def test_refuted_analyses_do_not_count(tmp_path: Path) -> None:
     policy = Scripted(by_role(numbered, lambda asked: analysis_text((asked.seed or 0) % 2), review_text(0)))
-    config = replace(LIGHT, proofs=1, judge=AssessorConfig(analyses=8, aggregate=AggregateConfig(min_verdicts=1)))
+    config = replace(LIGHT, proofs=1, judge=replace(JUDGE, analyses=8, aggregate=replace(AGGREGATE, min_verdicts=1)))
     selection, records = run_loop(policy, config, tmp_path)
     reviews, analyses = generated(records, Review), generated(records, Analysis)
     assert len(reviews) == sum(analysis.score == 0 for analysis in analyses) > 0

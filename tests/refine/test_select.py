@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from refine.assess import Assessed
 from refine.select import RULES, Rule, describe, select
 from tests.refine_entries import CONFIG, entry
-from verifier.aggregate import AggregateConfig, Judged, is_accepted, tally
+from verifier.aggregate import Judged, is_accepted, tally
 
 score = st.sampled_from([0.0, 0.5, 1.0, None])
 pools = st.lists(st.tuples(st.booleans(), score, st.lists(score, max_size=5), st.integers(0, 3)), max_size=6).map(
@@ -117,7 +117,7 @@ def test_what_was_left_out_is_said() -> None:
 
 @given(pools, rules, st.integers(1, 4))
 def test_the_choice_is_the_best_and_its_reason_true(pool: list[Assessed], rule: Rule, least: int) -> None:
-    config = AggregateConfig(min_verdicts=least)
+    config = replace(CONFIG, min_verdicts=least)
     choice = select(pool, rule, config)
     candidates = [each for each in pool if each.text_digest is not None]
     if choice.chosen is None:

@@ -5,13 +5,10 @@ from pathlib import Path
 
 from core.records import Analysis, Proof, Refusal
 from policy.interface import PromptRefused
-from refine.assess import AssessorConfig
-from refine.config import RefineConfig
+from tests.presets import refine_preset
 from tests.scripted import Asked, Scripted, analysis_text, comparables, generated, jittered, proof_text, run_loop
 
-SEQUENTIAL = RefineConfig(
-    strategy="sequential", proofs=1, rounds=8, select="self_score", judge=AssessorConfig(analyses=0, reviews=0)
-)
+SEQUENTIAL = refine_preset("sequential")
 NO_PROOF = "I give up."
 
 
@@ -127,7 +124,7 @@ def test_the_last_proof_of_a_chain_is_judged_where_analyses_are_asked_for(tmp_pa
     async def answer(asked: Asked) -> str:
         return proof_text("Right.", asked.number) if asked.role == "prover" else analysis_text(1)
 
-    config = replace(SEQUENTIAL, judge=AssessorConfig(analyses=4, reviews=0))
+    config = replace(SEQUENTIAL, judge=replace(SEQUENTIAL.judge, analyses=4))
     selection, records = run_loop(Scripted(answer), config, tmp_path)
     assert {analysis.proof_id for analysis in generated(records, Analysis)} == {selection.proof_id}
     assert rounds(records) == [0, 1]

@@ -19,18 +19,19 @@ from meta_verifier.role import MetaVerifier
 from policy.interface import Completion, Prompt, PromptRefused, Sampling
 from prover.attempt import read_attempt
 from prover.role import Prover
-from refine.assess import Assessed, Assessor, AssessorConfig
-from refine.config import RefineConfig
+from refine.assess import Assessed, Assessor
 from refine.sequential import sequential
 from rl.recipe import collect
 from rl.recipe.chains import NO_ROOM, refine_chains
 from rl.task import Answer
 from rl.tasks.tables import Case
 from tests.fake_server import PHRASE
+from tests.presets import JUDGE, refine_preset
 from tests.scripted import PROBLEM, TEMPLATES, analysis_text, open_recorder, proof_text, records_of, review_text
 from verifier.role import Verifier
 
 ROUNDS = 4
+SEQUENTIAL = refine_preset("sequential")
 SCORES = ("0", "0.5", "1", "?")
 BODIES = ("First idea.", "Second idea.", f"It says: {PHRASE} \\boxed{{1}}", "")
 TEXTS = st.one_of(
@@ -81,9 +82,9 @@ def chain_of(script: Sequence[Answer | None]) -> tuple[list[str], list[Proof]]:
     assessor = Assessor(
         Verifier(model, TEMPLATES, Sampling()),
         MetaVerifier(model, TEMPLATES, Sampling()),
-        AssessorConfig(analyses=0, reviews=0),
+        SEQUENTIAL.judge,
     )
-    config = RefineConfig(strategy="sequential", proofs=1, rounds=ROUNDS, judge=assessor.config)
+    config = replace(SEQUENTIAL, rounds=ROUNDS)
     with tempfile.TemporaryDirectory() as folder:
         recorder = open_recorder(Path(folder))
         with closing(recorder.log):
@@ -124,7 +125,7 @@ def test_chains_in_one_batch_are_independent(scripts: list[list[Answer | None]])
 def assessed_of(model: Both, body: str, count: int, reviews: int) -> Assessed:
     """The assessment of a proof by the asynchronous loop."""
     verifier, meta = Verifier(model, TEMPLATES, Sampling()), MetaVerifier(model, TEMPLATES, Sampling())
-    assessor = Assessor(verifier, meta, AssessorConfig(analyses=count, reviews=reviews))
+    assessor = Assessor(verifier, meta, replace(JUDGE, analyses=count, reviews=reviews))
     prover = Prover(Both(lambda prompt, number, call: Answer(proof_text(body))), TEMPLATES, Sampling())
     with tempfile.TemporaryDirectory() as folder:
         recorder = open_recorder(Path(folder))

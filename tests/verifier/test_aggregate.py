@@ -11,13 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.presets import AGGREGATE
 from verifier.aggregate import AggregateConfig, Judged, Tally, is_accepted, tally, validity
 
 SCORES = (0.0, 0.5, 1.0, None)
 score = st.sampled_from(SCORES)
 judgments = st.lists(st.builds(Judged, st.uuids().map(str), score, st.lists(score, max_size=4).map(tuple)), max_size=8)
-configs = st.builds(AggregateConfig, st.sampled_from(["ignore", "filter", "weight"]), st.sampled_from([0.5, 1.0]))
-FILTER = AggregateConfig()
+configs = st.builds(
+    AggregateConfig, st.sampled_from(["ignore", "filter", "weight"]), st.sampled_from([0.5, 1.0]), st.just(3)
+)
+FILTER = AGGREGATE
+IGNORE, WEIGHT = (replace(AGGREGATE, use_reviews=name) for name in ("ignore", "weight"))
 
 
 def judged(score: float | None, *reviews: float | None) -> Judged:
@@ -71,16 +75,16 @@ def test_an_unparseable_analysis_is_not_a_zero() -> None:
 
 def test_what_each_use_of_reviews_does() -> None:
     analyses = [judged(1), judged(0, 0, 0, 1), judged(0.5, 1)]
-    assert mean(AggregateConfig("ignore"), *analyses) == 0.5
-    assert mean(AggregateConfig("filter"), *analyses) == 0.75
-    assert mean(AggregateConfig("weight"), *analyses) == pytest.approx((1 + 0 + 0.5) / (1 + 1 / 3 + 1))
-    assert tally(analyses, AggregateConfig("filter")).refuted == 1
-    assert tally(analyses, AggregateConfig("weight")).verdicts == 3
+    assert mean(IGNORE, *analyses) == 0.5
+    assert mean(FILTER, *analyses) == 0.75
+    assert mean(WEIGHT, *analyses) == pytest.approx((1 + 0 + 0.5) / (1 + 1 / 3 + 1))
+    assert tally(analyses, FILTER).refuted == 1
+    assert tally(analyses, WEIGHT).verdicts == 3
 
 
 def test_nothing_is_left_when_every_analysis_is_refuted() -> None:
     analyses = [judged(0, 0), judged(0.5, 0)]
-    for config, refuted in ((AggregateConfig("filter"), 2), (AggregateConfig("weight"), 0)):
+    for config, refuted in ((FILTER, 2), (WEIGHT, 0)):
         result = tally(analyses, config)
         assert (result.mean, result.verdicts, result.refuted) == (None, 0, refuted)
 
@@ -123,7 +127,7 @@ REVIEWED_ISSUES = [Judged("i", s, reviews) for s in (0.0, 0.5) for reviews in pr
 
 
 @pytest.mark.parametrize("issue", REVIEWED_ISSUES, ids=str)
-@pytest.mark.parametrize("config", [AggregateConfig("ignore"), AggregateConfig("filter")], ids=str)
+@pytest.mark.parametrize("config", [IGNORE, FILTER], ids=str)
 def test_an_unparseable_review_never_raises_the_mean(issue: Judged, config: AggregateConfig) -> None:
     for others in ([judged(1)], [judged(1), judged(0.5), judged(1)], [judged(0.5)]):
         for after in blinded([*others, issue], (0.0, 1.0)):
@@ -144,14 +148,14 @@ def test_hiding_confirmations_of_issues_never_helps(analyses: list[Judged], conf
 
 def test_a_single_refutation_among_unparseable_reviews_does_not_rid_a_proof_of_an_issue() -> None:
     perfect = [judged(1)] * 3
-    for config in (AggregateConfig("ignore"), AggregateConfig("filter"), AggregateConfig("weight")):
+    for config in (IGNORE, FILTER, WEIGHT):
         assert not is_accepted(tally([*perfect, judged(0, 1, 1, 0)], config), config)
         assert not is_accepted(tally([*perfect, judged(0, None, None, 0)], config), config)
 
 
 @given(judgments, st.integers(1, 4), st.booleans())
 def test_acceptance_needs_enough_verdicts_and_all_perfect(analyses: list[Judged], least: int, ignore: bool) -> None:
-    config = AggregateConfig("ignore" if ignore else "filter", min_verdicts=least)
+    config = replace(IGNORE if ignore else FILTER, min_verdicts=least)
     kept = [a for a in analyses if a.score is not None and (ignore or validity(a) != "refuted")]
     expected = len(kept) >= least and all(analysis.score == 1.0 for analysis in kept)
     assert is_accepted(tally(analyses, config), config) == expected
@@ -167,4 +171,4 @@ def test_one_perfect_verdict_is_not_enough() -> None:
 @pytest.mark.parametrize("bad", [{"min_verdicts": 0}, {"confirm_at": 1.5}, {"use_reviews": "some"}, {"other": 1}])
 def test_settings_that_would_accept_anything_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        AggregateConfig(**bad)
+        replace(AGGREGATE, **bad)
