@@ -17,7 +17,7 @@ IMPORTED = "imported"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and money of one request. Stored on the first record of the request only, so that sums count it once."""
+    """Tokens and cost of one request. Stored on the first record of the request only, so that sums count it once."""
 
     prompt_tokens: int = 0
     cached_tokens: int = 0

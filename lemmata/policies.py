@@ -1,6 +1,6 @@
 """Policies of a run: built by name from its settings, one for all roles that name it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +24,17 @@ class Policies:
 
     roles: Mapping[str, RoleConfig]
     by_name: Mapping[str, Throttle]
+    borrowed: Collection[str] = ()  # names of policies that belong to the caller, who closes them
 
     def of(self, role: str) -> Throttle:
         """The policy that plays ``role``."""
         return self.by_name[self.roles[role].policy or DEFAULT]
 
     async def close(self) -> None:
-        """Close every policy."""
-        for policy in self.by_name.values():
-            await policy.close()
+        """Close every policy that is not borrowed."""
+        for name, policy in self.by_name.items():
+            if name not in self.borrowed:
+                await policy.close()
 
 
 def build_policies(

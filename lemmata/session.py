@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.ids import digest
@@ -18,6 +18,7 @@ from lemmata.progress import Progress
 from lemmata.settings import SessionConfig
 from meta_verifier.role import MetaVerifier
 from policy.guard import Guard
+from policy.interface import Policy
 from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
@@ -127,7 +128,7 @@ def open_session(
     command: str,
     settings: SessionConfig,
     config: Mapping[str, Any],
-    policies: Mapping[str, Throttle] | None = None,
+    objects: Mapping[str, Policy] | None = None,
 ) -> Iterator[Session]:
     """Open or resume the run of a command; its folder is released at the end.
 
@@ -135,16 +136,21 @@ def open_session(
         command: name of the command, which the run records.
         settings: the typed settings.
         config: the same settings as the plain mapping that the run records and compares on resuming.
-        policies: policies that exist already, by name; the others are built from the settings.
+        objects: policies that exist already, by name; they are not closed at the end. The others are built.
     """
     templates, config = with_contents(settings, config)
     folder = settings.run or default_folder(command, config, MAY_CHANGE)
     meters, guard = Meters(), Guard(settings.budget)
-    built = build_policies(settings, guard, meters, policies)
+    given = {name: _throttled(policy, settings, guard, meters) for name, policy in (objects or {}).items()}
+    policies = build_policies(settings, guard, meters, given)
     with Run.start(folder, command, config, MAY_CHANGE) as run:
-        if settings.budget.tokens or settings.budget.money:
+        if settings.budget.tokens or settings.budget.cost:
             guard.spent = spent(run)
-        yield Session(run, settings, built, templates, guard, meters)
+        yield Session(run, settings, replace(policies, borrowed=frozenset(given)), templates, guard, meters)
+
+
+def _throttled(policy: Policy, settings: SessionConfig, guard: Guard, meters: Meters) -> Throttle:
+    return Throttle(policy, int(settings.policy["concurrency"]), guard, meters)
 
 
 def default_folder(command: str, config: Mapping[str, Any], may_change: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""Decides whether another call may start: budgets, a stop asked for by the user, a server that fails every time."""
+"""Guard of a run: stops it at a budget, at the user's request, or after too many failures."""
 
 import asyncio
 import time
@@ -11,19 +11,20 @@ from policy.interface import RunStopped
 
 @settings(frozen=True, config=STRICT)
 class BudgetConfig:
-    """What a run may spend, all its resumptions together (``seconds``: this command alone). None: no limit.
+    """Limits of a run over all its resumptions (``seconds``: of this command alone). None: no limit.
 
-    Calls in flight when a limit is reached are finished and kept, so the last few may exceed it.
+    Calls in flight when a limit is reached are finished and kept, so the last few may exceed it. ``cost`` is in the
+    currency of the policy's prices. ``max_consecutive_failures``: calls in a row that failed after all retries.
     """
 
     tokens: int | None = None
-    money: float | None = None
+    cost: float | None = None
     seconds: float | None = None
-    failures_in_a_row: int = 20
+    max_consecutive_failures: int = 20
 
 
 class Guard:
-    """Asked before every call. Raises RunStopped once a limit is reached or the user asked to stop."""
+    """Checks before every call that it may start; raises RunStopped at a limit or after a stop by the user."""
 
     def __init__(self, budget: BudgetConfig, spent: Usage | None = None) -> None:
         self.budget = budget
@@ -35,7 +36,7 @@ class Guard:
 
     @property
     def reason(self) -> str | None:
-        """Why the run stops; None while it goes on."""
+        """The reason why the run stops; None while it goes on."""
         return self._reason
 
     def stop(self, reason: str) -> None:
@@ -45,34 +46,34 @@ class Guard:
 
     def check(self) -> None:
         """Raise RunStopped when no further call may start."""
-        for limit, spent, unit in (
-            (self.budget.tokens, self.spent.total_tokens, "tokens"),
-            (self.budget.money, self.spent.cost, "of money"),
-            (self.budget.seconds, time.monotonic() - self._started, "seconds"),
+        for name, limit, spent, unit in (
+            ("token", self.budget.tokens, self.spent.total_tokens, ""),
+            ("cost", self.budget.cost, self.spent.cost, ""),
+            ("time", self.budget.seconds, time.monotonic() - self._started, " s"),
         ):
             if limit is not None and spent >= limit:
-                self.stop(f"the budget of {limit:g} {unit} is spent")
+                self.stop(f"the {name} budget of {limit:g}{unit} is used up")
         if self._reason is not None:
             raise RunStopped(self._reason)
 
     def succeeded(self, usage: Usage | None) -> None:
-        """Book a finished request."""
+        """Count a finished request."""
         self._failures = 0
         if usage is not None:
             self.spent += usage
-        elif self.budget.tokens is not None or self.budget.money is not None:
+        elif self.budget.tokens is not None or self.budget.cost is not None:
             self.stop(
-                "the server reports no token usage, so a budget of tokens or money cannot be kept; use budget.seconds"
+                "the server reports no token usage, so budget.tokens and budget.cost cannot be kept; use budget.seconds"
             )
 
     def failed(self, error: Exception) -> None:
-        """Book a call that failed for good; too many in a row stop the run."""
+        """Count a call that failed after all retries; too many in a row stop the run."""
         self._failures += 1
-        if self._failures >= self.budget.failures_in_a_row:
+        if self._failures >= self.budget.max_consecutive_failures:
             self.stop(f"{self._failures} calls failed in a row, the last one: {error}")
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, but no longer than until the run stops or its time is spent (then raise RunStopped)."""
+        """Wait, at most until the run stops or its time is used up (then raise RunStopped)."""
         left = seconds if self.budget.seconds is None else self._started + self.budget.seconds - time.monotonic()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), max(0.0, min(seconds, left)))

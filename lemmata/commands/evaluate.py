@@ -136,7 +136,7 @@ def _open(
                 roles = {role: {**config[role], "policy": settings.policy_of(role, name)} for role in ROLES}
                 part = {**config, **roles, "run": str(place), "seed": seed, "entrant": name, "attempt": number}
                 opened = stack.enter_context(Run.start(place, "attempt", part, MAY_GROW))
-                if settings.budget.tokens or settings.budget.money:
+                if settings.budget.tokens or settings.budget.cost:
                     guard.spent += spent(opened)
                 attempt = replace(own, run=str(place), seed=seed)
                 sessions[name, number] = Session(opened, attempt, policies, templates, guard, meters)

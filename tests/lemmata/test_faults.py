@@ -215,7 +215,7 @@ def test_a_spent_budget_is_a_clean_stop(tmp_path: Path, reference: Records) -> N
     with server_process(tmp_path / "server.log") as server:
         ended = job.finish(server.url, "budget.tokens=50000", "policy.concurrency=4")
         assert ended.code == 2, ended.said
-        assert "stopped: the budget of 50000 tokens is spent" in ended.said
+        assert "stopped: the token budget of 50000 is used up" in ended.said
         assert 50_000 <= _tokens(stored(job.run)) < 60_000
         assert_same(job.complete(server.url), reference)
         assert sorted(requests_of(reference)) == sorted(server.seeds())

@@ -65,9 +65,10 @@ def test_no_more_calls_are_in_flight_than_allowed(concurrency: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "unit"), [(BudgetConfig(tokens=100), "100 tokens"), (BudgetConfig(money=0.001), "0.001 of money")]
+    ("budget", "name"),
+    [(BudgetConfig(tokens=100), "token budget of 100"), (BudgetConfig(cost=0.001), "cost budget of 0.001")],
 )
-def test_a_spent_budget_stops_and_keeps_what_was_in_flight(budget: BudgetConfig, unit: str) -> None:
+def test_a_spent_budget_stops_and_keeps_what_was_in_flight(budget: BudgetConfig, name: str) -> None:
     async def main() -> None:
         prices = Prices(prompt=10.0, completion=10.0)
         async with rig(ten_tokens, budget=budget, concurrency=4, prices=prices) as it:
@@ -75,7 +76,7 @@ def test_a_spent_budget_stops_and_keeps_what_was_in_flight(budget: BudgetConfig,
             assert 10 <= answered <= 13
             assert it.guard.spent.total_tokens == it.meters.usage.total_tokens == 10 * answered
             assert it.guard.spent.cost == pytest.approx(0.0001 * answered)
-            assert it.guard.reason == f"the budget of {unit} is spent"
+            assert it.guard.reason == f"the {name} is used up"
             await _check_all_is_booked(it, answered)
 
     asyncio.run(main())
@@ -88,7 +89,7 @@ def test_a_budget_of_seconds_stops() -> None:
             assert _stopped(results) == 0
             await asyncio.sleep(1.5)
             assert _stopped(await it.ask_often(5)) == 5
-            assert it.guard.reason == "the budget of 1.5 seconds is spent"
+            assert it.guard.reason == "the time budget of 1.5 s is used up"
             await _check_all_is_booked(it, 2)
 
     asyncio.run(main())
@@ -112,7 +113,7 @@ def test_a_server_without_usage_cannot_keep_a_budget() -> None:
 def test_too_many_failures_in_a_row_stop() -> None:
     async def main() -> None:
         script = Script(json_reply({}, 500), json_reply({}, 500), well_behaved, json_reply({}, 500))
-        async with rig(script, budget=BudgetConfig(failures_in_a_row=3), retry=ONE_TRY) as it:
+        async with rig(script, budget=BudgetConfig(max_consecutive_failures=3), retry=ONE_TRY) as it:
             seen = [await it.ask_often(1) for _ in range(7)]
             kinds = [type(result) for [result] in seen]
             assert kinds == [*[PolicyUnavailable] * 2, list, *[PolicyUnavailable] * 3, RunStopped]
@@ -125,7 +126,7 @@ def test_too_many_failures_in_a_row_stop() -> None:
 def test_refusals_count_as_failures_in_a_row() -> None:
     async def main() -> None:
         script = Script(well_behaved, json_reply({}, 400))
-        async with rig(script, budget=BudgetConfig(failures_in_a_row=2)) as it:
+        async with rig(script, budget=BudgetConfig(max_consecutive_failures=2)) as it:
             kinds = [type(result) for _ in range(4) for result in await it.ask_often(1)]
             assert kinds == [list, PromptRefused, PromptRefused, RunStopped]
 
@@ -152,7 +153,7 @@ def test_the_next_try_is_not_waited_for_beyond_the_budget_of_seconds() -> None:
             started = time.monotonic()
             assert _stopped(await it.ask_often(5)) == 5
             assert time.monotonic() - started < 30
-            assert it.guard.reason == "the budget of 1 seconds is spent"
+            assert it.guard.reason == "the time budget of 1 s is used up"
 
     asyncio.run(main())
 

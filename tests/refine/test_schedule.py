@@ -181,7 +181,7 @@ def test_a_server_that_fails_every_time_ends_the_run() -> None:
     async def answer(asked: Asked) -> str:
         raise PolicyUnavailable("down")
 
-    bench = Bench(answer, guard=Guard(BudgetConfig(failures_in_a_row=5)))
+    bench = Bench(answer, guard=Guard(BudgetConfig(max_consecutive_failures=5)))
     unfinished = bench.run(many_problems(1000))
     assert 1 <= len(unfinished) <= 10
     assert bench.guard.reason == "5 calls failed in a row, the last one: down"
@@ -191,7 +191,7 @@ def test_a_server_that_fails_every_time_ends_the_run() -> None:
 def test_a_budget_ends_the_run_between_calls() -> None:
     bench = Bench(slow(), guard=Guard(BudgetConfig(tokens=15 * 30)))
     assert bench.run(many_problems(1000)) == []
-    assert bench.guard.reason == "the budget of 450 tokens is spent"
+    assert bench.guard.reason == "the token budget of 450 is used up"
     assert 30 <= bench.meters.calls < 30 + 4
     assert bench.meters.finished + bench.meters.unfinished == bench.meters.problems < 20
 

@@ -1,0 +1,57 @@
+"""Settings from Python: a command's configuration composed from lemmata/conf, with changes as on the command line."""
+
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from threading import Lock
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from core.errors import LemmataError
+
+GROUPS = ("policy", "refine", "judge", "columns")  # a text as their value names a preset
+_HYDRA = Lock()  # Hydra keeps its state in one global object
+
+
+def compose(command: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of ``lemmata COMMAND`` as a plain mapping.
+
+    Args:
+        command: name of a file of lemmata/conf.
+        changes: dotted keys or nested mappings, such as ``{"refine.rounds": 2, "sampling": {"temperature": 0.6}}``;
+            ``{"refine": "paper"}`` chooses a preset. ``{"policy": {...}}`` may add keys, other unknown keys are refused
+            when the settings are read.
+
+    Raises:
+        LemmataError: a preset does not exist.
+    """
+    presets = {key: value for key, value in changes.items() if key in GROUPS and isinstance(value, str)}
+    for group, name in presets.items():
+        if name not in preset_names(group):
+            raise LemmataError(f"{group}={name}: no such preset; known: {', '.join(preset_names(group))}")
+    with _HYDRA, hydra.initialize_config_module("lemmata.conf", version_base="1.3"):
+        config = hydra.compose(command, [f"{group}={name}" for group, name in presets.items()])
+    _change(config, {key: value for key, value in changes.items() if key not in presets})
+    value = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(value, dict)
+    return {str(key): item for key, item in value.items()}
+
+
+def preset_names(group: str) -> list[str]:
+    """The presets of a group: the files of its folder."""
+    names = [file.name for file in resources.files("lemmata.conf").joinpath(group).iterdir()]
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+
+def _change(config: DictConfig, changes: Mapping[str, Any]) -> None:
+    for key, value in _flat(changes, ""):
+        OmegaConf.update(config, key, value, force_add=True)
+
+
+def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            yield from _flat(item, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(item) if isinstance(item, tuple) else item
