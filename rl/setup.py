@@ -18,6 +18,7 @@ from model.initialize import new_model
 from model.loading import load_model
 from model.tokenizer import train_tokenizer
 from model.transformer import DsaModel
+from policy.local_config import model_folder
 from rl.checkpoint import Checkpoints
 from rl.config import RoleName, TrainConfig
 from rl.judge import Judges
@@ -79,7 +80,7 @@ def _load(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokeni
 def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
     """What a run starts from. A tokenizer of its own depends on the lab's texts, so it is made once."""
     if config.model is not None:
-        return _load(Path(config.model), config)
+        return _load(model_folder(config.model), config)
     try:
         new = config.new_model
         tokenizer = train_tokenizer(_texts(config), new.vocab_size, SYMBOLS if new.phrases else None)

@@ -53,12 +53,14 @@ class RecipeContext:
         named: dict[str, Any] = {
             "run": str(self.at(step.name)),
             "seed": self.config.seed,
-            "model": step.start and str(self.model(step.start)),
             "data": {**data, "judges": judges} if judges else data,
         }
+        if step.start:
+            named["model"] = str(self.model(step.start))
         if step.teachers:
             named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
-        values = merge_settings(merge_settings(self.config.train, step.changes, replaced=("shares",)), named)
+        shared = {"model": None, **self.config.train}
+        values = merge_settings(merge_settings(shared, step.changes, replaced=("shares",)), named)
         return read_config(TrainConfig, values, "")
 
     def merging(self, step: Merge) -> MergeConfig:

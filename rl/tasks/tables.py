@@ -69,13 +69,18 @@ def read_cases(path: str, required: Sequence[str]) -> Table:
     Raises:
         LemmataError: it cannot be read, is empty, or a row lacks one of the ``required`` columns or has no such label.
     """
-    rows = [
-        Case(**case_fields(row.where, row.cells, required), theorem=_theorem(row.where, row.cells))
-        for row in open_table(path, None, None)
-    ]
+    rows = read_case_rows(path, required)
     if not rows:
         raise LemmataError(f"{path} has no rows to learn from")
     return Table(rows)
+
+
+def read_case_rows(path: str, required: Sequence[str]) -> list[Case]:
+    """As `read_cases`, but a table may be empty: there is then nothing to measure."""
+    return [
+        Case(**case_fields(row.where, row.cells, required), theorem=_theorem(row.where, row.cells))
+        for row in open_table(path, None, None)
+    ]
 
 
 def _theorem(where: str, cells: Mapping[str, Any]) -> Theorem | None:

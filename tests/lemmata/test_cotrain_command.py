@@ -18,10 +18,10 @@ from tests.processes import LONGEST, ROOT
 
 SMALL = [
     "recipe=smoke",
-    *("train.new_model.tokenizer_examples=100", "train.stages.rl.steps=1", "train.stages.rl.groups=2"),
-    *("turns=2", "verifier_meta.stages.rl.steps=1"),
+    *("turns=2", "train.stages.rl.groups=1", "train.stages.rl.samples=2"),
+    *(f"{name}.stages.rl.steps=1" for name in ("train", "meta_verifier", "verifier_meta")),
     *("indexer.train.stages.warmup.steps=1", "indexer.train.stages.sparse.steps=1"),
-    *("fresh.problems=8", "labels.analyses=2"),
+    *("own.problems=3", "fresh.problems=4", "fresh.analyses=1", "labels.analyses=2", "labels.reviews=1"),
     *("generator.rejection=null", "generator.distill=null"),
     *(f"~generator.merges.{name}" for name in ("ties", "ram")),
     *("~generator.merges.slerp_prover_verifier", "measure.samples=1", "measure.analyses=1"),
@@ -95,10 +95,8 @@ def test_other_settings_are_refused(undisturbed: Path, lemmata: CommandLine) -> 
 def test_killed_and_resumed_it_ends_the_same(undisturbed: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(undisturbed, run)
-    # The cold start takes longest and is training like any other: it is not done again.
-    for folder in (run / "steps").iterdir():
-        if folder.name not in ("cold-start", "sparse-start"):
-            shutil.rmtree(folder)
+    shutil.rmtree(run / "steps")
+    (run / "steps").mkdir()
     random, many = Random(5), len(done_steps(undisturbed))
     for share in (0.2, 0.5, 0.8):
         wait = random.uniform(0.0, 1.5)
