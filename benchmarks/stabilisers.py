@@ -31,7 +31,7 @@ VARIANTS = {
     "plain k3 for the KL": ["algorithm.loss.kl=k3"],
     "no clipping": ["algorithm.loss.clip_low=1.0", "algorithm.loss.clip_high=1000"],
 }
-SHOWN = ("ratio_max", "clip_low", "clip_high", "off_policy_masked", "drift", "kl", "entropy", "gradient_norm")
+SHOWN = ("ratio_max", "clip_low", "clip_high", "off_policy_masked", "drift", "kl", "entropy", "grad_norm")
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from rl.learner import Learner
 from rl.optimizer import clip_gradients, make_optimizer
 from rl.parallel import Parallel
 from rl.policy_stage import PolicyStage
-from rl.reward_shape import ShapeConfig
+from rl.reward_shaping import RewardShapingConfig
 
 GENERATED = PROMPTS * SAMPLES * ANSWER
 ALGORITHM = AlgorithmConfig(loss=LossConfig(beta=0.04, off_policy_delta=0.1), keep_routing=True)
@@ -61,11 +61,11 @@ class Ours:
             steps=1,
             groups=PROMPTS,
             samples=SAMPLES,
-            micro_tokens=1 << 20,
+            micro_batch_tokens=1 << 20,
             optimizer=OPTIMIZER,
             sampling=SamplingConfig(max_tokens=ANSWER),
         )
-        self.stage = WholeAnswers(learner, config, ALGORITHM, ShapeConfig())
+        self.stage = WholeAnswers(learner, config, ALGORITHM, RewardShapingConfig())
         self.optimizer = make_optimizer(module, OPTIMIZER)
 
     def step(self) -> None:
@@ -74,7 +74,7 @@ class Ours:
         values = self.stage.step()
         assert values["tokens"] == GENERATED
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        clip_gradients([weight for weight in weights if weight.grad is not None], OPTIMIZER.clip_norm)
+        clip_gradients([weight for weight in weights if weight.grad is not None], OPTIMIZER.max_grad_norm)
         self.optimizer.step()
         self.stage.weights_changed()
 

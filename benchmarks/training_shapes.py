@@ -42,9 +42,9 @@ class EvenBytes:
         """As Task.follow_up: one turn."""
         return None
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
         """As Task.rewards."""
-        return [Reward(even_share(answers[-1].text), {}) for _, answers in tries]
+        return [Reward(even_share(answers[-1].text), {}) for _, answers in trajectories]
 
     def example(self, number: int) -> Example:
         """As Task.example: there is none that is right."""

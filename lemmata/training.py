@@ -19,8 +19,8 @@ NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
 # Where a run is, how often it reports, and how far it goes: nothing that changes a step.
 MAY_CHANGE = frozenset(
     [
-        *("run", "loggers", "rollouts_every", "checkpoint", "checkpoint.*", "stages.*.steps"),
-        *("stages.*.micro_tokens", "stages.*.sequences", "stages.*.cache_tokens"),
+        *("run", "loggers", "save_rollouts_every", "checkpoint", "checkpoint.*", "stages.*.steps"),
+        *("stages.*.micro_batch_tokens", "stages.*.max_num_seqs", "stages.*.cache_tokens"),
     ]
 )
 SHOWN = ("loss", "reward", "reward/pass", "reward/exact", "length")

@@ -18,14 +18,14 @@ class GroupAdvantages:
     """Advantages of S samples.
 
     ``advantages_S``: fp64. ``keep_S``: which samples go into the batch (all, unless groups of equal rewards are
-    dropped). ``groups``, ``equal_groups``, ``kept_groups`` count groups; ``mean`` is the mean reward of all samples,
+    dropped). ``groups``, ``zero_variance_groups``, ``kept_groups`` count groups; ``mean`` is the mean reward of all samples,
     ``spread`` the mean over groups of their standard deviation.
     """
 
     advantages_S: Tensor
     keep_S: Tensor
     groups: int
-    equal_groups: int
+    zero_variance_groups: int
     kept_groups: int
     mean: float
     spread: float
@@ -70,7 +70,7 @@ def group_advantages(rewards: Sequence[float], groups: Sequence[Hashable], confi
         advantages_S=torch.tensor(advantages, dtype=torch.float64),
         keep_S=torch.tensor(keep, dtype=torch.bool),
         groups=len(members),
-        equal_groups=equal,
+        zero_variance_groups=equal,
         kept_groups=len(members) - (equal if config.drop_zero_variance_groups else 0),
         mean=fmean(rewards) if len(rewards) else 0.0,
         spread=fmean(spreads) if spreads else 0.0,

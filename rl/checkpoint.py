@@ -48,8 +48,10 @@ class Checkpoints:
             return None
         own = folder / f"stage-{parallel.rank}.pt"
         saved = len(list(folder.glob("stage-*.pt")))
-        if saved != parallel.world:
-            raise LemmataError(f"{folder} was written by {saved} processes, and {parallel.world} cannot go on from it")
+        if saved != parallel.world_size:
+            raise LemmataError(
+                f"{folder} was written by {saved} processes, and {parallel.world_size} cannot go on from it"
+            )
         with torch.no_grad():
             fill(folder / "model", checkpoint_tensors(module), copies(module))
         return {**_read(folder / "state.pt"), "stage": _read(own)}
@@ -76,15 +78,15 @@ class Checkpoints:
         target, partial = self.folder / f"step-{shared['step']:08d}", self.folder / "partial"
         module = _whole(parallel, module)
         try:
-            if parallel.leads:
+            if parallel.is_main:
                 shutil.rmtree(partial, ignore_errors=True)
                 partial.mkdir(parents=True)
                 save_pretrained(module, partial / "model", tokenizer)
                 torch.save(dict(shared), partial / "state.pt")
-            parallel.wait()
+            parallel.barrier()
             torch.save(dict(stage), partial / f"stage-{parallel.rank}.pt")
-            parallel.wait()
-            if parallel.leads:
+            parallel.barrier()
+            if parallel.is_main:
                 _put_in_place(partial, target)
         except (OSError, RuntimeError) as error:  # torch's writer raises the latter on a full disk
             shutil.rmtree(partial, ignore_errors=True)
@@ -92,7 +94,7 @@ class Checkpoints:
                 f"the checkpoint of step {shared['step']} cannot be written to {self.folder}: {error}. "
                 "Make room; the same command goes on from the checkpoint before"
             ) from error
-        for old in sorted(self.folder.glob("step-*"))[: -self.keep] if parallel.leads else ():
+        for old in sorted(self.folder.glob("step-*"))[: -self.keep] if parallel.is_main else ():
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -124,7 +126,7 @@ def _spread(value: Any, like: Tensor) -> Any:
 
 
 def _whole(parallel: Parallel, module: DsaModel) -> DsaModel:
-    if parallel.world == 1:
+    if parallel.world_size == 1:
         return module
     weights = parallel.whole_weights(module)
     copy = empty_model(module.config, module.model.norm.weight.dtype)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from core.config import STRICT, Count, Name, NonNegativeFloat, Positive, PositiveFloat, Share, settings
 from rl.algorithm import AlgorithmConfig
-from rl.reward_shape import ShapeConfig
+from rl.reward_shaping import RewardShapingConfig
 
 StageName = Literal["sft", "warmup", "sparse", "rl", "distill"]
 RoleName = Literal["prover", "verifier", "meta_verifier", "generator"]
@@ -20,8 +20,8 @@ LoggerName = Literal["tensorboard", "wandb", "trackio"]
 class OptimizerConfig:
     """AdamW, or Muon for matrices (`rl.muon`) and AdamW for the rest.
 
-    The rate climbs for ``warmup_steps``, then stays or falls to ``final_share`` of it at the stage's end.
-    ``indexer_lr``: another rate for the indexers. ``clip_norm``: of all gradients together. ``bias_update_speed`` moves
+    The rate climbs for ``warmup_steps``, then stays or falls to ``min_lr_ratio`` of it at the stage's end.
+    ``indexer_lr``: another rate for the indexers. ``max_grad_norm``: of all gradients together. ``bias_update_speed`` moves
     the gates' biases by load after every step (`model.balance`).
     """
 
@@ -31,25 +31,25 @@ class OptimizerConfig:
     betas: tuple[Share, Share] = (0.9, 0.95)
     eps: PositiveFloat = 1e-8
     weight_decay: NonNegativeFloat = 0.0
-    clip_norm: PositiveFloat = 1.0
+    max_grad_norm: PositiveFloat = 1.0
     warmup_steps: Count = 0
     decay: Literal["constant", "linear", "cosine"] = "constant"
-    final_share: Share = 0.1
+    min_lr_ratio: Share = 0.1
     bias_update_speed: NonNegativeFloat = 0.0
 
 
 @settings(frozen=True, config=STRICT)
 class SupervisedConfig:
-    """A stage on worked examples: every step learns from ``tokens`` of them, in micro-batches of ``micro_tokens``.
+    """A stage on worked examples: every step learns from ``tokens`` of them, in micro-batches of ``micro_batch_tokens``.
 
-    ``learn_prompts``: the prompts are learnt with the answers, as in pretraining.
+    ``train_on_prompts``: the prompts are learnt with the answers, as in pretraining.
     """
 
     steps: Positive
     tokens: Positive
-    micro_tokens: Positive
+    micro_batch_tokens: Positive
     optimizer: OptimizerConfig
-    learn_prompts: bool = False
+    train_on_prompts: bool = False
 
 
 @settings(frozen=True, config=STRICT)
@@ -66,7 +66,7 @@ class SamplingConfig:
 class RolloutConfig:
     """A stage that learns from the model's own answers.
 
-    A rollout is ``samples`` tries of each of ``groups`` problems. It is learnt from ``epochs`` times in ``minibatches``
+    A rollout is ``samples`` trajectories of each of ``groups`` problems. It is learnt from ``epochs`` times in ``minibatches``
     steps each. ``indexer_weight`` of the indexers' own loss. ``sequences`` of the engine decode side by side in a cache
     of ``cache_tokens``.
     """
@@ -74,13 +74,13 @@ class RolloutConfig:
     steps: Positive
     groups: Positive
     samples: Positive
-    micro_tokens: Positive
+    micro_batch_tokens: Positive
     optimizer: OptimizerConfig
     sampling: SamplingConfig
     epochs: Positive = 1
     minibatches: Positive = 1
     indexer_weight: NonNegativeFloat = 0.0
-    sequences: Positive = 64
+    max_num_seqs: Positive = 64
     cache_tokens: Positive = 65536
 
     def __post_init__(self) -> None:
@@ -178,10 +178,10 @@ class TrainConfig:
     prompts: Name | None
     stages: StagesConfig
     algorithm: AlgorithmConfig
-    shape: ShapeConfig
+    reward_shaping: RewardShapingConfig
     validation: ValidationConfig
     checkpoint: CheckpointConfig
-    rollouts_every: Positive
+    save_rollouts_every: Positive
     threads: Positive
     device: Name = "cpu"
     loggers: tuple[LoggerName, ...] = field(default=())

@@ -14,9 +14,9 @@ from torch import Tensor
 from rl.config import DistillConfig
 from rl.divergence import divergence
 from rl.learner import Learner
-from rl.reward_shape import ShapeConfig
-from rl.rollout import Try
-from rl.rollout_log import rollout_parts
+from rl.reward_shaping import RewardShapingConfig
+from rl.rollout import Trajectory
+from rl.rollout_log import rollout_metrics
 from rl.rollout_stage import RolloutStage, WriteRollout
 from rl.samples import Keep, Sample, answer_logits, by_prompt
 from rl.teachers import check_teachers, kind_of, kinds_of, load_teachers
@@ -37,23 +37,23 @@ class DistillStage(RolloutStage):
         learner: Learner,
         config: DistillConfig,
         role: str,
-        write_rollout: WriteRollout = lambda rollout, tries: None,
+        write_rollout: WriteRollout = lambda rollout, trajectories: None,
     ) -> None:
         """Raises LemmataError where a kind has no teacher, or one that does not fit the student."""
         self.config, self.role = config, role
         self.kinds = kinds_of(learner.training, role)
         self.teachers = load_teachers(check_teachers(config.teachers, learner, role), learner)
-        super().__init__(learner, config, NOTHING, ShapeConfig(), write_rollout)
+        super().__init__(learner, config, NOTHING, RewardShapingConfig(), write_rollout)
 
     def _collect(self) -> dict[str, float]:
-        tries = self._ask(self._own_groups)
+        trajectories = self._ask(self._own_groups)
         self.rollout += 1
-        self.write_rollout(self.rollout, tries)
-        self.buffer = [sample for one in tries for sample in self._samples(one)]
+        self.write_rollout(self.rollout, trajectories)
+        self.buffer = [sample for one in trajectories for sample in self._samples(one)]
         self.pending = self._minibatches()
-        return rollout_parts(tries, self.learner.parallel)
+        return rollout_metrics(trajectories, self.learner.parallel)
 
-    def _samples(self, one: Try) -> list[Sample]:
+    def _samples(self, one: Trajectory) -> list[Sample]:
         """Of all turns of a try; later turns have the teacher of the first."""
         kind = kind_of(self.learner.training, self.role, one.number)
         return [

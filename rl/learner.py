@@ -62,12 +62,12 @@ class Learner:
         """
         total: dict[str, float] = {}
         self.loads = {}
-        for place in range(self.parallel.largest(len(batches))):
+        for place in range(self.parallel.max(len(batches))):
             counts = place < len(batches)
             with count_load(self.module.model) as loads:
                 loss, parts = loss_of(batches[min(place, len(batches) - 1)])
             # FSDP takes the mean over processes of what is a sum.
-            (loss * (self.parallel.world if counts else 0.0)).backward()
+            (loss * (self.parallel.world_size if counts else 0.0)).backward()
             if counts:
                 add(total, parts)
                 self.loads = {name: self.loads.get(name, 0) + load for name, load in loads.items()}
@@ -76,7 +76,7 @@ class Learner:
     def measure(self, batches: Sequence[B], parts_of: Callable[[B], dict[str, float]]) -> dict[str, float]:
         """The parts of all micro-batches over all processes."""
         total: dict[str, float] = {}
-        for place in range(self.parallel.largest(len(batches))):
+        for place in range(self.parallel.max(len(batches))):
             parts = parts_of(batches[min(place, len(batches) - 1)])
             if place < len(batches):
                 add(total, parts)

@@ -11,7 +11,7 @@ from rl.config import OptimizerConfig
 from rl.muon import Muon
 
 # By AdamW where the rest goes by Muon: what looks tokens or experts up, and the indexers, whose rows are scores.
-LOOKED_UP = ("embed_tokens", "lm_head", "mlp.gate.", ".indexer.")
+ADAMW_WEIGHTS = ("embed_tokens", "lm_head", "mlp.gate.", ".indexer.")
 
 
 def make_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
@@ -21,7 +21,7 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
         if weight.requires_grad:
             rate = config.indexer_lr if ".indexer." in name and config.indexer_lr else config.lr
             decay = config.weight_decay if weight.dim() > 1 else 0.0
-            muon = config.kind == "muon" and weight.dim() > 1 and not any(part in name for part in LOOKED_UP)
+            muon = config.kind == "muon" and weight.dim() > 1 and not any(part in name for part in ADAMW_WEIGHTS)
             groups.setdefault((rate, decay, muon), []).append(weight)
     settings = [{"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay, _), weights in groups.items()]
     if config.kind == "muon":
@@ -30,11 +30,11 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
     else:
         optimizer = AdamW(settings, betas=config.betas, eps=config.eps)
     for group in optimizer.param_groups:
-        group["full_lr"] = group["lr"]
+        group["initial_lr"] = group["lr"]
     return optimizer
 
 
-def rate_share(config: OptimizerConfig, step: int, steps: int) -> float:
+def lr_multiplier(config: OptimizerConfig, step: int, steps: int) -> float:
     """Share of the full rate in step ``step`` (from 0) of a stage of ``steps``."""
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
@@ -42,13 +42,13 @@ def rate_share(config: OptimizerConfig, step: int, steps: int) -> float:
         return 1.0
     done = (step - config.warmup_steps) / max(1, steps - config.warmup_steps)
     left = 1 - done if config.decay == "linear" else (1 + math.cos(math.pi * done)) / 2
-    return config.final_share + (1 - config.final_share) * left
+    return config.min_lr_ratio + (1 - config.min_lr_ratio) * left
 
 
-def set_rate(optimizer: Optimizer, share: float) -> float:
+def set_learning_rate(optimizer: Optimizer, share: float) -> float:
     """Set every group's rate to ``share`` of its full one; the first group's."""
     for group in optimizer.param_groups:
-        group["lr"] = group["full_lr"] * share
+        group["lr"] = group["initial_lr"] * share
     return float(optimizer.param_groups[0]["lr"])
 
 

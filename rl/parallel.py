@@ -21,16 +21,16 @@ class Parallel:
 
     def __init__(self) -> None:
         alone = not dist.is_initialized()
-        self.rank, self.world = (0, 1) if alone else (dist.get_rank(), dist.get_world_size())
+        self.rank, self.world_size = (0, 1) if alone else (dist.get_rank(), dist.get_world_size())
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process is the one that writes."""
         return self.rank == 0
 
     def shard(self, module: DsaModel) -> None:
         """Spread the weights of ``module`` over the processes, layer by layer, in place."""
-        if self.world == 1:
+        if self.world_size == 1:
             return
         for weight in module.parameters():
             weight.data = weight.data.contiguous()  # FSDP takes no transposed storage
@@ -43,28 +43,28 @@ class Parallel:
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
         """Each value summed over the processes that have it; names that end in ``_max``: the largest."""
-        if self.world == 1:
+        if self.world_size == 1:
             return dict(values)
-        gathered: list[Mapping[str, float]] = [{}] * self.world
+        gathered: list[Mapping[str, float]] = [{}] * self.world_size
         dist.all_gather_object(gathered, dict(values))
         result: dict[str, float] = {}
         for own in gathered:
             add(result, own)
         return result
 
-    def largest(self, value: int) -> int:
+    def max(self, value: int) -> int:
         """The largest of all processes' values."""
         return int(self.sum({"value_max": value})["value_max"])
 
     def sum_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Sum each tensor over the processes, in place."""
-        if self.world > 1:
+        if self.world_size > 1:
             for tensor in tensors.values():
                 dist.all_reduce(tensor)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until every process is here."""
-        if self.world > 1:
+        if self.world_size > 1:
             dist.barrier()
 
     def whole_weights(self, module: DsaModel) -> dict[str, Tensor]:

@@ -16,9 +16,9 @@ from rl.algorithm import AlgorithmConfig
 from rl.config import PolicyConfig
 from rl.learner import Learner
 from rl.loss import Denominator, LossInputs, policy_loss
-from rl.reward_shape import ShapeConfig
-from rl.rollout import Try
-from rl.rollout_log import rollout_parts
+from rl.reward_shaping import RewardShapingConfig
+from rl.rollout import Trajectory
+from rl.rollout_log import rollout_metrics
 from rl.rollout_stage import RolloutStage, WriteRollout
 from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
 
@@ -33,8 +33,8 @@ class PolicyStage(RolloutStage):
         learner: Learner,
         config: PolicyConfig,
         algorithm: AlgorithmConfig,
-        shaping: ShapeConfig,
-        write_rollout: WriteRollout = lambda rollout, tries: None,
+        shaping: RewardShapingConfig,
+        write_rollout: WriteRollout = lambda rollout, trajectories: None,
     ) -> None:
         keep = Keep(algorithm.keep_routing, algorithm.keep_sampling_mask, config.keep_selection)
         super().__init__(learner, config, keep, shaping, write_rollout)
@@ -70,41 +70,41 @@ class PolicyStage(RolloutStage):
             self.reference.load_state_dict(state["reference"])
 
     def _collect(self) -> dict[str, float]:
-        tries, groups, max_resamples = self._sample_tries()
+        trajectories, groups, resamples = self._sample_trajectories()
         self.rollout += 1
-        self.write_rollout(self.rollout, tries)
-        rewarded = [one for one in tries if one.reward.total is not None]
+        self.write_rollout(self.rollout, trajectories)
+        rewarded = [one for one in trajectories if one.reward.total is not None]
         self.buffer = [
             sample
             for one, advantage, kept in zip(rewarded, groups.advantages_S.tolist(), groups.keep_S.tolist(), strict=True)
             if kept
             for sample in self._samples(one, advantage)
         ]
-        if not self.learner.parallel.largest(len(self.buffer)):
+        if not self.learner.parallel.max(len(self.buffer)):
             raise LemmataError(
                 f"rollout {self.rollout} has nothing to learn from: every group has equal rewards, or no reward. "
                 "Choose easier or harder problems, more samples, or a start that solves some"
             )
         self._score_fixed()
         self.pending = self._minibatches()
-        return rollout_parts(tries, self.learner.parallel) | self._group_parts(groups, max_resamples)
+        return rollout_metrics(trajectories, self.learner.parallel) | self._group_metrics(groups, resamples)
 
-    def _sample_tries(self) -> tuple[list[Try], GroupAdvantages, int]:
-        """Tries of as many groups as wanted, others in place of those that the algorithm drops; how often refilled."""
+    def _sample_trajectories(self) -> tuple[list[Trajectory], GroupAdvantages, int]:
+        """Trajectories of as many groups as wanted, others in place of those that the algorithm drops; how often refilled."""
         parallel = self.learner.parallel
         wanted = missing = self._own_groups
-        tries: list[Try] = []
-        max_resamples = -1
+        trajectories: list[Trajectory] = []
+        resamples = -1
         while True:
-            tries += self._ask(missing)
-            max_resamples += 1
-            rewarded = [(one.reward.total, one.number) for one in tries if one.reward.total is not None]
+            trajectories += self._ask(missing)
+            resamples += 1
+            rewarded = [(one.reward.total, one.number) for one in trajectories if one.reward.total is not None]
             groups = group_advantages(*_transposed(rewarded), self.algorithm.advantage)
             missing = groups.missing(wanted)
-            if max_resamples == self.config.max_resamples or not parallel.largest(missing):
-                return tries, groups, max_resamples
+            if resamples == self.config.max_resamples or not parallel.max(missing):
+                return trajectories, groups, resamples
 
-    def _samples(self, one: Try, advantage: float) -> list[Sample]:
+    def _samples(self, one: Trajectory, advantage: float) -> list[Sample]:
         return [
             Sample(
                 prompt_ids=turn.prompt_ids,
@@ -128,7 +128,7 @@ class PolicyStage(RolloutStage):
             models.append(("old", self.engine.module))
         if self.reference is not None:
             models.append(("reference", self.reference))
-        for numbers in micro_batches(self.buffer, self.config.micro_tokens) if models else ():
+        for numbers in micro_batches(self.buffer, self.config.micro_batch_tokens) if models else ():
             batch = [self.buffer[number] for number in numbers]
             for name, module in models:
                 # The reference has experts and attention of its own; what it shares is the support of the sampling.
@@ -160,15 +160,15 @@ class PolicyStage(RolloutStage):
             loss, logged["indexer_kl"] = loss + weight * kl, kl.item()
         return loss, {**logged, "loss": loss.item()}
 
-    def _group_parts(self, groups: GroupAdvantages, max_resamples: int) -> dict[str, float]:
+    def _group_metrics(self, groups: GroupAdvantages, resamples: int) -> dict[str, float]:
         sums = self.learner.parallel.sum(
-            {"groups": groups.groups, "equal": groups.equal_groups, "spread": groups.spread * groups.groups}
+            {"groups": groups.groups, "equal": groups.zero_variance_groups, "spread": groups.spread * groups.groups}
         )
         return {
             "groups": sums["groups"],
-            "equal_groups": sums["equal"] / sums["groups"],
-            "group_spread": sums["spread"] / sums["groups"],
-            "max_resamples": max_resamples,
+            "zero_variance_groups": sums["equal"] / sums["groups"],
+            "group_reward_std": sums["spread"] / sums["groups"],
+            "resamples": resamples,
         }
 
 

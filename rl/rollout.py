@@ -1,4 +1,4 @@
-"""Sampling answers from the engine: several tries of each problem, of one turn or more."""
+"""Rollouts: several trajectories of each problem, of one turn or more, sampled from the engine and rewarded."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,42 +6,42 @@ from dataclasses import dataclass, replace
 from core.ids import clean_text, derive_seed
 from model.engine import Completion, Engine, SamplingParams
 from rl.reward import Reward
-from rl.reward_shape import ShapeConfig, shape
+from rl.reward_shaping import RewardShapingConfig, shape_reward
 from rl.task import Answer, Task
 
-UNKNOWN = Reward(None, {})  # until a try is judged
+NO_REWARD = Reward(None, {})  # of a trajectory before its task has judged it
 
 
 @dataclass(slots=True)
 class Turn:
-    """A prompt and what the policy answered, as tokens and as text."""
+    """A prompt and the policy's completion, as tokens and as text."""
 
     prompt_ids: list[int]
     completion: Completion
 
     @property
     def answer(self) -> Answer:
-        """What the role reads."""
+        """The completion as the tasks read it."""
         truncated = self.completion.finish_reason == "length"
         return Answer(clean_text(self.completion.text), truncated, len(self.completion.token_ids))
 
 
 @dataclass(slots=True)
-class Try:
-    """One attempt at problem ``number``, number ``index`` of its group, in one or more turns."""
+class Trajectory:
+    """Sample ``index`` of the group of problem ``number``, in one or more turns."""
 
     number: int
     index: int
     turns: list[Turn]
-    reward: Reward = UNKNOWN
+    reward: Reward = NO_REWARD
 
     @property
     def answers(self) -> list[Answer]:
-        """Of all turns."""
+        """The answers of all turns."""
         return [turn.answer for turn in self.turns]
 
 
-Render = Callable[[str], list[int]]  # a user's message as a prompt
+Render = Callable[[str], list[int]]  # renders a user's message as prompt tokens
 
 
 def sample_groups(
@@ -51,46 +51,53 @@ def sample_groups(
     numbers: Iterable[int],
     samples: int,
     sampling: SamplingParams,
-    shaping: ShapeConfig = ShapeConfig(),  # noqa: B008  frozen
-) -> list[Try]:
-    """``samples`` tries of each problem with their rewards, ``shaping`` by the last turn included.
+    shaping: RewardShapingConfig = RewardShapingConfig(),  # noqa: B008  frozen
+) -> list[Trajectory]:
+    """Samples ``samples`` trajectories of each problem, and rewards them; ``shaping`` is applied to the last turn.
 
-    Each is drawn by its own seed, whatever runs beside it.
+    Each turn has a seed of its own (from ``sampling.seed``, the problem, the sample and the turn), so that results do not
+    depend on what else is in the batch.
 
-    The seeds follow from ``sampling.seed``, the problem's number, the try and the turn. Raises ModelError where a
-    prompt leaves no room, LemmataError where the task cannot judge.
+    Raises:
+        ModelError: a prompt leaves no room for an answer.
+        LemmataError: the task cannot judge.
     """
     numbers = list(numbers)
     prompts = [render(task.prompt(number)) for number in numbers]
-    # Of a group that shares its prompt the engine computes it once.
+    # One request per group (n=samples): the engine computes their common prompt once.
     seeded = [with_seed(sampling, number, 0, 0, n=samples) for number in numbers]
     groups = engine.generate(prompts, seeded)
-    tries = [
-        Try(number, index, [Turn(prompt, completion)])
+    trajectories = [
+        Trajectory(number, index, [Turn(prompt, completion)])
         for number, prompt, group in zip(numbers, prompts, groups, strict=True)
         for index, completion in enumerate(group)
     ]
-    _further_turns(engine, render, task, tries, sampling)
-    rewards = task.rewards([(one.number, one.answers) for one in tries])
-    for one, reward in zip(tries, rewards, strict=True):
-        last = one.turns[-1]
-        one.reward = shape(reward, last.answer.text, len(last.completion.token_ids), shaping)
-    return tries
+    _sample_follow_ups(engine, render, task, trajectories, sampling)
+    rewards = task.rewards([(trajectory.number, trajectory.answers) for trajectory in trajectories])
+    for trajectory, reward in zip(trajectories, rewards, strict=True):
+        last = trajectory.turns[-1]
+        trajectory.reward = shape_reward(reward, last.answer.text, len(last.completion.token_ids), shaping)
+    return trajectories
 
 
-def _further_turns(engine: Engine, render: Render, task: Task, tries: Sequence[Try], sampling: SamplingParams) -> None:
-    going = list(tries)
+def _sample_follow_ups(
+    engine: Engine, render: Render, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
+) -> None:
+    """Appends turns until the task has no follow-up for any trajectory."""
+    unfinished = list(trajectories)
     turn = 0
-    while going:
+    while unfinished:
         turn += 1
-        asked = [(one, task.follow_up(one.number, one.answers)) for one in going]
-        going = [one for one, text in asked if text is not None]
+        asked = [(trajectory, task.follow_up(trajectory.number, trajectory.answers)) for trajectory in unfinished]
+        unfinished = [trajectory for trajectory, text in asked if text is not None]
         prompts = [render(text) for _, text in asked if text is not None]
-        seeded = [with_seed(sampling, one.number, one.index, turn, n=1) for one in going]
-        for one, prompt, (completion,) in zip(going, prompts, engine.generate(prompts, seeded), strict=True):
-            one.turns.append(Turn(prompt, completion))
+        seeded = [with_seed(sampling, one.number, one.index, turn, n=1) for one in unfinished]
+        for trajectory, prompt, (completion,) in zip(
+            unfinished, prompts, engine.generate(prompts, seeded), strict=True
+        ):
+            trajectory.turns.append(Turn(prompt, completion))
 
 
-def with_seed(sampling: SamplingParams, *place: int, n: int) -> SamplingParams:
-    """``sampling`` for ``n`` completions by the seed of a place: of a problem, a try and a turn."""
-    return replace(sampling, n=n, seed=derive_seed(sampling.seed, *place))
+def with_seed(sampling: SamplingParams, *path: int, n: int) -> SamplingParams:
+    """Returns ``sampling`` with ``n`` completions and the seed of a problem, a sample and a turn."""
+    return replace(sampling, n=n, seed=derive_seed(sampling.seed, *path))

@@ -12,12 +12,12 @@ from model.initialize import empty_model
 from model.transformer import DsaModel
 from rl.config import RolloutConfig
 from rl.learner import Learner
-from rl.reward_shape import ShapeConfig
-from rl.rollout import Try, sample_groups
-from rl.rollout_log import rollout_parts
+from rl.reward_shaping import RewardShapingConfig
+from rl.rollout import Trajectory, sample_groups
+from rl.rollout_log import rollout_metrics
 from rl.samples import Keep, Sample, by_prompt, micro_batches
 
-WriteRollout = Callable[[int, Sequence[Try]], None]
+WriteRollout = Callable[[int, Sequence[Trajectory]], None]
 
 
 class RolloutStage:
@@ -30,7 +30,12 @@ class RolloutStage:
     name: str
 
     def __init__(
-        self, learner: Learner, config: RolloutConfig, keep: Keep, shaping: ShapeConfig, write_rollout: WriteRollout
+        self,
+        learner: Learner,
+        config: RolloutConfig,
+        keep: Keep,
+        shaping: RewardShapingConfig,
+        write_rollout: WriteRollout,
     ) -> None:
         self.learner, self.settings, self.keep = learner, config, keep
         self.shaping, self.write_rollout = shaping, write_rollout
@@ -54,7 +59,7 @@ class RolloutStage:
         parts = {} if self.pending else self._collect()
         self.latest = [self.buffer[number] for number in self.pending.pop(0)]
         counts = self.learner.parallel.sum(self._counts())
-        parts_of = micro_batches(self.latest, self.settings.micro_tokens)
+        parts_of = micro_batches(self.latest, self.settings.micro_batch_tokens)
         batches = [[self.latest[place] for place in places] for places in parts_of]
         learnt = self.learner.accumulate(batches, lambda batch: self._loss(batch, counts))
         return {**parts, **learnt, **counts}
@@ -63,9 +68,9 @@ class RolloutStage:
         """Mean reward, with its parts, of one answer to each of the first ``items`` problems for validation."""
         parallel, learner = self.learner.parallel, self.learner
         sampling = self._sampling("validation", temperature=temperature)
-        own = range(parallel.rank, items, parallel.world)
-        tries = sample_groups(self.engine, learner.render, learner.validation, own, 1, sampling)
-        return rollout_parts(tries, parallel)
+        own = range(parallel.rank, items, parallel.world_size)
+        trajectories = sample_groups(self.engine, learner.render, learner.validation, own, 1, sampling)
+        return rollout_metrics(trajectories, parallel)
 
     def weights_changed(self) -> None:
         """After an optimizer's step: the engine goes on with the new weights."""
@@ -100,10 +105,10 @@ class RolloutStage:
         return {"sequences": len(self.latest), "tokens": sum(len(sample.token_ids) for sample in self.latest)}
 
     def _make_engine(self) -> Engine:
-        alone = self.learner.parallel.world == 1
+        alone = self.learner.parallel.world_size == 1
         config = EngineConfig(
             cache_tokens=self.settings.cache_tokens,
-            max_num_seqs=self.settings.sequences,
+            max_num_seqs=self.settings.max_num_seqs,
             capture_routing=self.keep.routing,
             capture_selection=self.keep.selection,
         )
@@ -130,17 +135,19 @@ class RolloutStage:
     @property
     def _own_groups(self) -> int:
         """Problems of a rollout that this process samples."""
-        return len(range(self.learner.parallel.rank, self.settings.groups, self.learner.parallel.world))
+        return len(range(self.learner.parallel.rank, self.settings.groups, self.learner.parallel.world_size))
 
-    def _ask(self, problems: int) -> list[Try]:
-        """Tries of the next ``problems`` of this process; every process goes on by the same number."""
+    def _ask(self, problems: int) -> list[Trajectory]:
+        """Trajectories of the next ``problems`` of this process; every process goes on by the same number."""
         parallel, learner = self.learner.parallel, self.learner
         first = self.cursor + parallel.rank
-        self.cursor += parallel.largest(problems) * parallel.world
-        numbers = range(first, first + problems * parallel.world, parallel.world)
+        self.cursor += parallel.max(problems) * parallel.world_size
+        numbers = range(first, first + problems * parallel.world_size, parallel.world_size)
         sampling = self._sampling("rollout")
-        tries = self.settings.samples
-        return sample_groups(self.engine, learner.render, learner.training, numbers, tries, sampling, self.shaping)
+        trajectories = self.settings.samples
+        return sample_groups(
+            self.engine, learner.render, learner.training, numbers, trajectories, sampling, self.shaping
+        )
 
     def _minibatches(self) -> list[list[int]]:
         """The samples' numbers of every step of this rollout, a prompt's samples together."""

@@ -46,7 +46,7 @@ def make_trainer(
         parallel=parallel,
         seed=config.seed,
     )
-    trackers = make_trackers(config.loggers, folder, {"run": folder.name}) if parallel.leads else []
+    trackers = make_trackers(config.loggers, folder, {"run": folder.name}) if parallel.is_main else []
     return Trainer(learner, config, folder, tuple(trackers), report, stopping)
 
 

@@ -47,13 +47,14 @@ class Supervised:
         """Gradients of the next batch, and what to log."""
         parallel = self.learner.parallel
         everything = self._next_batch()
-        self.batch = everything[parallel.rank :: parallel.world]
+        self.batch = everything[parallel.rank :: parallel.world_size]
         tokens = sum(len(one.learnt) for one in everything)
         fed = sum(len(one.ids) - 1 for one in everything)
         parts = self.learner.accumulate(
-            list(micro_batches(self.batch, self.config.micro_tokens)), lambda batch: self._loss(batch, tokens, fed)
+            list(micro_batches(self.batch, self.config.micro_batch_tokens)),
+            lambda batch: self._loss(batch, tokens, fed),
         )
-        return {**parts, "learnt_tokens": tokens, "tokens": fed, "examples": len(everything)}
+        return {**parts, "target_tokens": tokens, "tokens": fed, "examples": len(everything)}
 
     @torch.no_grad()
     def validate(self, items: int) -> dict[str, float]:
@@ -62,7 +63,7 @@ class Supervised:
         everything = [encode(self.learner, self.learner.validation.example(number)) for number in range(items)]
         tokens = sum(len(one.learnt) for one in everything)
         fed = sum(len(one.ids) - 1 for one in everything)
-        own = list(micro_batches(everything[parallel.rank :: parallel.world], self.config.micro_tokens))
+        own = list(micro_batches(everything[parallel.rank :: parallel.world_size], self.config.micro_batch_tokens))
         return self.learner.measure(own, lambda batch: self._loss(batch, tokens, fed)[1])
 
     def failed_batch(self) -> dict[str, Any]:
@@ -87,8 +88,8 @@ class Supervised:
     def _next_batch(self) -> list[Encoded]:
         batch: list[Encoded] = []
         total = 0
-        while total < self.config.tokens or len(batch) < self.learner.parallel.world:
-            batch.append(encode(self.learner, self.learner.training.example(self.cursor), self.config.learn_prompts))
+        while total < self.config.tokens or len(batch) < self.learner.parallel.world_size:
+            batch.append(encode(self.learner, self.learner.training.example(self.cursor), self.config.train_on_prompts))
             total += len(batch[-1].ids)
             self.cursor += 1
         return batch

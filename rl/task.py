@@ -60,7 +60,7 @@ class Task(Protocol):
         """The user's message of the next turn, as of a refinement round; None after the last turn."""
         ...
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
         """The reward of each try: a problem's number, and the answers of all turns.
 
         Raises LemmataError where no judging is possible at all.

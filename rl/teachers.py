@@ -37,7 +37,7 @@ def check_teachers(teachers: Mapping[str, str | None], learner: Learner, role: s
     if missing := [kind for kind in kinds if kind not in folders]:
         raise LemmataError(
             f"stages.distill.teachers has no teacher for {', '.join(missing)}: name a model's folder for each, as in "
-            f"stages.distill.teachers.{missing[0]}=FOLDER, or leave the kind out of data.shares"
+            f"stages.distill.teachers.{missing[0]}=FOLDER, or leave the kind out of data.mixture"
         )
     if unused := [kind for kind in folders if kind not in kinds]:
         raise LemmataError(

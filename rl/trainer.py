@@ -21,9 +21,9 @@ from rl.config import OptimizerConfig, TrainConfig
 from rl.distill_stage import DistillStage
 from rl.learner import Learner
 from rl.metrics import Metrics, Tracker
-from rl.optimizer import clip_gradients, make_optimizer, rate_share, set_rate
+from rl.optimizer import clip_gradients, lr_multiplier, make_optimizer, set_learning_rate
 from rl.policy_stage import PolicyStage
-from rl.rollout import Try
+from rl.rollout import Trajectory
 from rl.rollout_log import write_rollout
 from rl.rollout_stage import RolloutStage
 from rl.supervised import Supervised
@@ -63,7 +63,7 @@ class Trainer:
         saved = self.checkpoints.latest(parallel, self.learner.module)
         parallel.shard(self.learner.module)
         self.step = saved["step"] if saved else 0
-        self.metrics = Metrics(self.folder, self.step, self.trackers) if parallel.leads else None
+        self.metrics = Metrics(self.folder, self.step, self.trackers) if parallel.is_main else None
         try:
             return self._run_stages(saved)
         finally:
@@ -78,7 +78,7 @@ class Trainer:
             if self.step < last and not self._run_stage(place, first, last, own_state):
                 return False
             first = last
-        if self.learner.parallel.leads:
+        if self.learner.parallel.is_main:
             self.checkpoints.publish(self.folder / "model")
         return True
 
@@ -105,31 +105,31 @@ class Trainer:
     def _make_stage(self, name: str) -> Stage:
         config, learner = self.config, self.learner
         if name == "rl":
-            return PolicyStage(learner, config.stages.rl, config.algorithm, config.shape, self._keep_rollout)
+            return PolicyStage(learner, config.stages.rl, config.algorithm, config.reward_shaping, self._keep_rollout)
         if name == "distill":
             return DistillStage(learner, config.stages.distill, config.role, self._keep_rollout)
         return Supervised(name, learner, getattr(config.stages, name))
 
-    def _keep_rollout(self, rollout: int, tries: Sequence[Try]) -> None:
-        if self.learner.parallel.leads and rollout % self.config.rollouts_every == 0:
-            write_rollout(self.folder / "rollouts" / f"{rollout:06d}.jsonl", tries)
+    def _keep_rollout(self, rollout: int, trajectories: Sequence[Trajectory]) -> None:
+        if self.learner.parallel.is_main and rollout % self.config.save_rollouts_every == 0:
+            write_rollout(self.folder / "rollouts" / f"{rollout:06d}.jsonl", trajectories)
 
     def _train_step(self, stage: Stage, optimizer: Optimizer, settings: OptimizerConfig, first: int, last: int) -> None:
         started, cpu = time.monotonic(), time.process_time()
-        rate = set_rate(optimizer, rate_share(settings, self.step - first, last - first))
+        rate = set_learning_rate(optimizer, lr_multiplier(settings, self.step - first, last - first))
         optimizer.zero_grad(set_to_none=True)
         values = stage.step()
         self._check(stage, values)
         weights = [weight for group in optimizer.param_groups for weight in group["params"] if weight.grad is not None]
-        norm = clip_gradients(weights, settings.clip_norm) if weights else 0.0
-        self._check(stage, {"gradient_norm": norm})
+        norm = clip_gradients(weights, settings.max_grad_norm) if weights else 0.0
+        self._check(stage, {"grad_norm": norm})
         optimizer.step()
         if settings.bias_update_speed:
             self.learner.parallel.sum_tensors(self.learner.loads)
             update_biases(self.learner.module.model, self.learner.loads, settings.bias_update_speed)
         stage.weights_changed()
         self.step += 1
-        values = {**values, "gradient_norm": norm, "learning_rate": rate}
+        values = {**values, "grad_norm": norm, "learning_rate": rate}
         if self.step == last or self.step % self.config.validation.every == 0:
             values |= {f"validation/{name}": value for name, value in self._validate(stage).items()}
         if self.metrics:

@@ -17,14 +17,14 @@ from explorer.ui.site import query, run_named, runs
 # Plots by title: names of metrics (a final * stands for any rest), and the ends of the axis where they are known.
 PLOTS: dict[str, tuple[tuple[str, ...], float | None, float | None]] = {
     "Reward and its parts": (("reward", "reward/*"), 0.0, 1.0),
-    "Groups: spread, and share of one mind": (("group_spread", "equal_groups"), 0.0, None),
+    "Groups: spread, and share of one mind": (("group_reward_std", "zero_variance_groups"), 0.0, None),
     "Loss": (("loss", "cross_entropy"), None, None),
     "KL": (("kl", "kl/*", "mismatch_kl"), None, None),
     "Masked and clipped": (("off_policy_masked", "clip_low", "clip_high", "truncated"), 0.0, None),
     "Entropy": (("entropy",), 0.0, None),
     "Accuracy": (("token_accuracy", "agreement", "validation/*"), 0.0, 1.0),
     "Length": (("length", "length_max"), 0.0, None),
-    "Gradient norm": (("gradient_norm",), 0.0, None),
+    "Gradient norm": (("grad_norm",), 0.0, None),
 }
 TRIES = 4
 
@@ -77,7 +77,7 @@ def _facts(known: dict[str, Curve]) -> None:
         "reward": "reward",
         "entropy": "entropy",
         "off_policy_masked": "masked",
-        "group_spread": "spread",
+        "group_reward_std": "spread",
     }
     steps = max((curve.points[-1][0] for curve in known.values()), default=0)
     last = {title: number(known[name].points[-1][1]) for name, title in names.items() if name in known}

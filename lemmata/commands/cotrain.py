@@ -21,7 +21,7 @@ def cotrain_command(config: dict[str, Any]) -> int:
     settings = read_config(CotrainConfig, config, "")
     recipe = library("rl.recipe.run", "cotrain")
     parallel = library("rl.parallel", "cotrain").Parallel()
-    if parallel.world > 1:
+    if parallel.world_size > 1:
         raise LemmataError("`lemmata cotrain` is one process; torchrun is for `lemmata train`")
     folder = Path(settings.run or f"runs/cotrain-{settings_digest(config, MAY_CHANGE)}")
     with Run.start(folder, "cotrain", config, MAY_CHANGE), asked_to_stop() as asked:

@@ -20,12 +20,12 @@ def train_command(config: dict[str, Any]) -> int:
 
 def _train(setup: Any, parallel: Any, settings: TrainConfig, config: Mapping[str, Any]) -> int:
     folder = Path(settings.run or f"runs/train-{settings.role}-{settings_digest(config, MAY_CHANGE)}")
-    run = Run.start(folder, "train", config, MAY_CHANGE) if parallel.leads else None
-    if parallel.leads:
+    run = Run.start(folder, "train", config, MAY_CHANGE) if parallel.is_main else None
+    if parallel.is_main:
         say(f"run folder: {folder}")
-    report = TrainingReport() if parallel.leads else silent
+    report = TrainingReport() if parallel.is_main else silent
     with asked_to_stop() as asked:
-        trainer = setup.make_trainer(settings, folder, parallel, report, lambda: bool(parallel.largest(len(asked))))
+        trainer = setup.make_trainer(settings, folder, parallel, report, lambda: bool(parallel.max(len(asked))))
         done = trainer.run()
     if run is not None:
         with run:

@@ -27,10 +27,10 @@ from model.errors import ModelError
 from model.initialize import outline
 from model.names import checkpoint_tensors, copies
 from model.shards import Entry
+from rl.merging.card import origin
+from rl.merging.compatibility import config_differences, tokenizer_differences
 from rl.merging.config import WITHOUT_BASE, MergeConfig
 from rl.merging.methods import merged
-from rl.merging.origin import origin
-from rl.merging.same import config_differences, tokenizer_differences
 
 Report = Callable[[int, int], None]  # tensors merged, of how many
 DTYPES = {

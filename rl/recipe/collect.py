@@ -123,8 +123,8 @@ def best_answers(writer: Judge, task: Task, numbers: Iterable[int], samples: int
     numbers = list(numbers)
     prompts = [task.prompt(number) for number in numbers]
     groups = writer.ask(prompts, samples)
-    tries = [(number, [answer]) for number, group in zip(numbers, groups, strict=True) for answer in group]
-    rewards = iter(task.rewards(tries))
+    trajectories = [(number, [answer]) for number, group in zip(numbers, groups, strict=True) for answer in group]
+    rewards = iter(task.rewards(trajectories))
     for prompt, group in zip(prompts, groups, strict=True):
         rewarded = list(zip(islice(rewards, len(group)), group, strict=True))
         known = [(reward.total, -len(answer.text), answer) for reward, answer in rewarded if reward.total is not None]

@@ -153,7 +153,7 @@ def _reject(shop: RecipeContext, step: Reject) -> None:
     examples = []
     for kind in ("prover", "refiner", "verifier", "meta_verifier"):
         writer = shop.judge(step.specialists.get(kind, step.specialists["prover"]), f"{step.name} {kind}")
-        own = replace(data, shares={kind: 1})
+        own = replace(data, mixture={kind: 1})
         judges = Judges(judged, verifier, meta) if kind in ("prover", "refiner") else Judges(judged, None, meta)
         task = make_task("generator", own, shop.templates, "train", shop.config.seed + 77, judges)
         examples += collect.best_answers(writer, task, range(count), 4, shop.config.generator.least)

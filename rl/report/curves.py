@@ -8,7 +8,7 @@ from core.statistics import Observation, mean
 from rl.report.record_files import Row, Rows
 
 # Metrics that are drawn besides rewards, and those of every teacher or kind of task.
-WATCHED = ("entropy", "kl", "mismatch_kl", "truncated", "length", "loss", "token_accuracy", "gradient_norm")
+WATCHED = ("entropy", "kl", "mismatch_kl", "truncated", "length", "loss", "token_accuracy", "grad_norm")
 WINDOW = 5  # the first and last fifth of training are compared
 Curve = list[tuple[int, float]]  # (step, value)
 

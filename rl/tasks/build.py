@@ -1,4 +1,4 @@
-"""A role's task put together from the settings of its data."""
+"""Tasks by role: builds a role's task from the settings of its data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,19 +29,19 @@ from rl.tasks.tables import Cases, RoundRobin, read_cases
 
 @settings(frozen=True, config=STRICT)
 class DataConfig:
-    """What a role learns from: theorems of these families and levels in turn, and tables.
+    """Data of a role: theorems of the lab by family and level, and tables.
 
-    ``rounds`` of a prover's try: after the first it refines its own proof by its own evaluation. ``shares`` of each
-    kind of task among the generator's. ``proofs``: a table of labeled proofs for the verifier, in turn with planted
-    ones; ``analyses``: one of labeled analyses for the meta-verifier, likewise; ``critiques``: one of proofs with
-    analyses for the refiner. Without ``planted`` tables stand alone. ``examples``: a table that takes the place of the
-    lab's worked examples. ``judges``: trained models that reward in place of the truth.
+    ``rounds``: turns of a prover's trajectory; from the second on it refines its own proof by its own evaluation.
+    ``mixture``: problems of each kind of task per turn of the generator's stream. ``proofs``: table of labeled proofs
+    for the verifier; ``analyses``: table of labeled analyses for the meta-verifier; both alternate with the lab's
+    planted ones, unless ``planted`` is false. ``critiques``: table of proofs with analyses, the refiner's only source.
+    ``examples``: table of SFT examples in place of the lab's. ``judges``: trained models whose scores are the reward.
     """
 
     families: tuple[Name, ...]
     levels: tuple[Positive, ...]
     rounds: Positive = 1
-    shares: Mapping[str, Positive] = field(default_factory=dict)
+    mixture: Mapping[str, Positive] = field(default_factory=dict)
     proofs: Name | None = None
     analyses: Name | None = None
     critiques: Name | None = None
@@ -52,7 +52,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of task: its class, the stream of the lab that it draws from, and the table that may join it."""
+    """A kind of task: its class, the lab's stream that it draws from, and the setting and columns of its table."""
 
     task: Callable[[Stream, Cases, Templates, int], LabTask]
     stream: str
@@ -75,17 +75,19 @@ KINDS: Mapping[str, Kind] = {
 def make_task(
     role: RoleName, data: DataConfig, templates: Templates, split: str, seed: int, judges: Judges | None = None
 ) -> Task:
-    """A role on one split; the generator has the tasks of all kinds in ``data.shares``.
+    """Builds the task of a role on one split; the generator has the tasks of all kinds in ``data.mixture``.
 
-    Tables and ``judges`` are for the split "train" alone: what measures is the lab's own stream and the exact truth.
-    Raises ValueError for families and levels that the split does not have, and for unknown kinds of tasks; LemmataError
-    for tables that cannot be read.
+    Tables and ``judges`` are used on the split "train" only: validation and test use the lab's stream and exact truth.
+
+    Raises:
+        ValueError: the split lacks a family or level, or a kind of task is unknown.
+        LemmataError: a table cannot be read.
     """
-    shares = dict(data.shares) if role == "generator" else {role: 1}
-    if unknown := shares.keys() - KINDS.keys():
+    mixture = dict(data.mixture) if role == "generator" else {role: 1}
+    if unknown := mixture.keys() - KINDS.keys():
         raise ValueError(f"no kind of task {min(unknown)!r}; there are {', '.join(KINDS)}")
     judges = judges if split == "train" else None
-    parts = {kind: (_part(KINDS[kind], data, templates, split, seed, judges), share) for kind, share in shares.items()}
+    parts = {kind: (_part(KINDS[kind], data, templates, split, seed, judges), size) for kind, size in mixture.items()}
     task = MixedTask(parts) if role == "generator" else parts[role][0]
     return ExamplesTask(task, read_examples(data.examples)) if data.examples and split == "train" else task
 
@@ -95,9 +97,9 @@ def _part(kind: Kind, data: DataConfig, templates: Templates, split: str, seed: 
     cases: Cases = StreamCases(stream)
     table = getattr(data, kind.table) if kind.table and split == "train" else None
     if table is not None:
-        # Labeled proofs and analyses join the planted ones, so that no kind of defect is lost; critiques replace them.
-        own = read_cases(table, kind.columns)
-        cases = RoundRobin([cases, own]) if data.planted and kind.table != "critiques" else own
+        # Labeled proofs and analyses alternate with the planted ones, so that every kind of defect stays in the data.
+        rows = read_cases(table, kind.columns)
+        cases = RoundRobin([cases, rows]) if data.planted and kind.table != "critiques" else rows
     task = kind.task(stream, cases, templates, data.rounds)
     if judges is not None and isinstance(task, LabProver):
         return JudgedProofs(task, judges)

@@ -14,7 +14,7 @@ from rl.tasks.lab import LabProver, LabVerifier, exact_score, with_exact
 from rl.tasks.tables import Case
 from rl.tasks.wrapped import WrappedTask
 
-Tries = Sequence[tuple[int, Sequence[Answer]]]
+Trajectories = Sequence[tuple[int, Sequence[Answer]]]
 Subject = tuple[str, str]  # a prompt, and what it quotes
 
 
@@ -27,10 +27,10 @@ class JudgedProofs(WrappedTask):
     task: LabProver
     judges: Judges
 
-    def rewards(self, tries: Tries) -> list[Reward]:
+    def rewards(self, trajectories: Trajectories) -> list[Reward]:
         """As Task.rewards."""
-        cases = [self.task.cases.case(number) for number, _ in tries]
-        answers = [answers[-1] for _, answers in tries]
+        cases = [self.task.cases.case(number) for number, _ in trajectories]
+        answers = [answers[-1] for _, answers in trajectories]
         sections = [split_proof(answer.text) for answer in answers]
         found = list(zip(cases, sections, strict=True))
         templates, config = self.task.templates, self.judges.config
@@ -68,10 +68,10 @@ class JudgedAnalyses(WrappedTask):
     task: LabVerifier
     judges: Judges
 
-    def rewards(self, tries: Tries) -> list[Reward]:
+    def rewards(self, trajectories: Trajectories) -> list[Reward]:
         """As Task.rewards."""
-        cases = [self.task.cases.case(number) for number, _ in tries]
-        answers = [answers[-1] for _, answers in tries]
+        cases = [self.task.cases.case(number) for number, _ in trajectories]
+        answers = [answers[-1] for _, answers in trajectories]
         subjects = [
             _review_subject(self.task.templates, case, case.proof, answer.text)
             for case, answer in zip(cases, answers, strict=True)

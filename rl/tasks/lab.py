@@ -73,9 +73,9 @@ class LabTask:
         """As Task.follow_up: there is one turn."""
         return None
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
         """As Task.rewards: that of the last answer."""
-        return [self.reward(self.cases.case(number), answers[-1]) for number, answers in tries]
+        return [self.reward(self.cases.case(number), answers[-1]) for number, answers in trajectories]
 
     def example(self, number: int) -> Example:
         """As Task.example."""
@@ -169,9 +169,9 @@ class LabDrill(LabVerifier):
         """As Task.prompt."""
         return self.ask(self._case(number))
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
         """As Task.rewards."""
-        return [self.reward(self._case(number), answers[-1]) for number, answers in tries]
+        return [self.reward(self._case(number), answers[-1]) for number, answers in trajectories]
 
     def example(self, number: int) -> Example:
         """As Task.example."""

@@ -17,7 +17,7 @@ class MixedTask:
     def __post_init__(self) -> None:
         """Raises ValueError where there is nothing to draw from."""
         if not self.parts or any(share < 1 for _, share in self.parts.values()):
-            raise ValueError("shares: at least one kind of task, each with a share of at least 1")
+            raise ValueError("mixture: at least one kind of task, each with at least 1 problem per turn")
 
     def place(self, number: int) -> tuple[str, Task, int]:
         """The part of problem ``number``: its name, its task, and the problem's number there."""
@@ -38,17 +38,17 @@ class MixedTask:
         _, task, own = self.place(number)
         return task.follow_up(own, answers)
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards; each part judges its own tries at once, and its parts carry its name."""
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        """As Task.rewards; each part judges its own trajectories at once, and its parts carry its name."""
         found: dict[int, Reward] = {}
         for name, (task, _) in self.parts.items():
-            places = ((index, self.place(number)) for index, (number, _) in enumerate(tries))
+            places = ((index, self.place(number)) for index, (number, _) in enumerate(trajectories))
             own = [(index, place) for index, (part, _, place) in places if part == name]
-            rewards = task.rewards([(place, tries[index][1]) for index, place in own])
+            rewards = task.rewards([(place, trajectories[index][1]) for index, place in own])
             for (index, _), reward in zip(own, rewards, strict=True):
                 parts = {f"{name}/{part}": value for part, value in reward.parts.items()}
                 found[index] = Reward(reward.total, parts)
-        return [found[index] for index in range(len(tries))]
+        return [found[index] for index in range(len(trajectories))]
 
     def example(self, number: int) -> Example:
         """As Task.example."""

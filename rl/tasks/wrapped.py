@@ -26,9 +26,9 @@ class WrappedTask:
         """As Task.follow_up."""
         return self.task.follow_up(number, answers)
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
         """As Task.rewards."""
-        return self.task.rewards(tries)
+        return self.task.rewards(trajectories)
 
     def example(self, number: int) -> Example:
         """As Task.example."""

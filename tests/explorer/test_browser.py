@@ -42,7 +42,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Run.start(folder / "training", "train", {"role": "prover"}) as run:
         (run.folder / "rollouts").mkdir()
     for step in range(1, 30):
-        line = {"step": step, "stage": "rl", "reward": step / 30, "reward/proof": 0.5, "group_spread": 0.1, "kl": 0.01}
+        line = {
+            "step": step,
+            "stage": "rl",
+            "reward": step / 30,
+            "reward/proof": 0.5,
+            "group_reward_std": 0.1,
+            "kl": 0.01,
+        }
         with (run.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({**line, "off_policy_masked": 0.0}) + "\n")
     tries = [{"problem": n % 2, "reward": n / 3, "parts": {"proof": 1.0}, "answers": [TRAPS]} for n in range(4)]

@@ -144,5 +144,5 @@ def test_without_torch_the_command_says_what_to_install(lemmata: CommandLine, mo
 
 
 def test_one_process_is_asked_for(lemmata: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rl.parallel.Parallel", lambda: SimpleNamespace(world=2))
+    monkeypatch.setattr("rl.parallel.Parallel", lambda: SimpleNamespace(world_size=2))
     assert "is one process" in lemmata.fails("cotrain", "recipe=smoke", "run=two")

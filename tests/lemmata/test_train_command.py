@@ -63,7 +63,7 @@ def test_a_generator_learns_from_a_teacher_of_each_kind(lemmata: CommandLine, tm
     again = lemmata("train", "role=verifier", "stage=sft", *SMALL, *further)
     assert again.code == 0, again.err
     kinds = {"prover": start, "refiner": start, "verifier": teacher, "meta_verifier": teacher}
-    shares = [f"data.shares.{kind}=1" for kind in (*kinds, "self_evaluator")]
+    shares = [f"data.mixture.{kind}=1" for kind in (*kinds, "self_evaluator")]
     settings = ["role=generator", "stage=distill", f"model={start / 'model'}", *SMALL, *shares]
     teachers = [f"stages.distill.teachers.{kind}={folder / 'model'}" for kind, folder in kinds.items()]
     refused = lemmata("train", f"run={tmp_path / 'refused'}", *settings, *teachers)

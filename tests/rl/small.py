@@ -25,7 +25,7 @@ from rl.config import (
 from rl.learner import Learner
 from rl.parallel import Parallel
 from rl.reward import Reward
-from rl.reward_shape import ShapeConfig
+from rl.reward_shaping import RewardShapingConfig
 from rl.task import Answer, Example
 from rl.trainer import Trainer
 from tests.model.tiny import tiny_model
@@ -48,8 +48,8 @@ class Letters:
     def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
         return f"Better than {len(answers[-1].text)}:" if len(answers) < self.rounds else None
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        return [self.reward(answers[-1].text) for _, answers in tries]
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        return [self.reward(answers[-1].text) for _, answers in trajectories]
 
     def reward(self, text: str) -> Reward:
         share = sum(ord(char) % 2 == 0 for char in text) / max(1, len(text))
@@ -77,12 +77,12 @@ def learner(module: DsaModel, task: Any = None) -> Learner:
 
 
 def policy_config(**changes: Any) -> PolicyConfig:
-    """A rollout of 3 problems with 4 tries of up to 6 tokens."""
+    """A rollout of 3 problems with 4 trajectories of up to 6 tokens."""
     base = PolicyConfig(
         steps=4,
         groups=3,
         samples=4,
-        micro_tokens=80,
+        micro_batch_tokens=80,
         optimizer=OPTIMIZER,
         sampling=SamplingConfig(max_tokens=6),
         cache_tokens=4096,
@@ -96,7 +96,7 @@ def distill_config(**changes: Any) -> DistillConfig:
         steps=4,
         groups=3,
         samples=2,
-        micro_tokens=80,
+        micro_batch_tokens=80,
         optimizer=OPTIMIZER,
         sampling=SamplingConfig(max_tokens=6),
         cache_tokens=4096,
@@ -111,7 +111,7 @@ def train_config(
     **rl: Any,
 ) -> TrainConfig:
     """A few steps of each stage."""
-    supervised = SupervisedConfig(steps=3, tokens=60, micro_tokens=40, optimizer=OPTIMIZER)
+    supervised = SupervisedConfig(steps=3, tokens=60, micro_batch_tokens=40, optimizer=OPTIMIZER)
     return TrainConfig(
         role="prover",
         stage=stage,
@@ -123,10 +123,10 @@ def train_config(
         prompts=None,
         stages=StagesConfig(supervised, supervised, supervised, policy_config(**rl), distill or distill_config()),
         algorithm=algorithm or PRESETS["v32"],
-        shape=ShapeConfig(),
+        reward_shaping=RewardShapingConfig(),
         validation=ValidationConfig(every=2, items=3),
         checkpoint=CheckpointConfig(every=1, keep=2),
-        rollouts_every=1,
+        save_rollouts_every=1,
         threads=1,
     )
 

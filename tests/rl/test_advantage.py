@@ -19,7 +19,7 @@ def test_centred_on_the_group_in_any_order() -> None:
     mean = 2.5 / 3
     assert result.advantages_S.tolist() == pytest.approx([1 - mean, 0, 0.5 - mean, 1 - mean, 0, 0])
     assert result.keep_S.tolist() == [True] * 6
-    assert (result.groups, result.equal_groups, result.kept_groups) == (3, 2, 3)
+    assert (result.groups, result.zero_variance_groups, result.kept_groups) == (3, 2, 3)
     assert result.mean == pytest.approx(5.5 / 6)
 
 
@@ -39,7 +39,7 @@ def test_groups_that_teach_nothing_are_dropped_and_counted() -> None:
     result = group_advantages(rewards, ["same", "same", "good", "good", "single"], config)
     assert result.keep_S.tolist() == [False, False, True, True, False]
     assert result.advantages_S[[0, 1, 4]].tolist() == [0, 0, 0]
-    assert (result.groups, result.equal_groups, result.kept_groups) == (3, 2, 1)
+    assert (result.groups, result.zero_variance_groups, result.kept_groups) == (3, 2, 1)
     assert [result.missing(wanted) for wanted in (0, 1, 4)] == [0, 0, 3]
 
 

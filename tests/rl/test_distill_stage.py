@@ -67,11 +67,11 @@ def answer_rows(module: Any, sample: Sample) -> Tensor:
 
 
 @pytest.mark.parametrize("name", ["reverse", "forward", "js"])
-@pytest.mark.parametrize("micro_tokens", [40, 2000])
+@pytest.mark.parametrize("micro_batch_tokens", [40, 2000])
 def test_loss_and_gradients_are_those_of_whole_forward_passes(
-    name: DivergenceName, micro_tokens: int, folders: list[str]
+    name: DivergenceName, micro_batch_tokens: int, folders: list[str]
 ) -> None:
-    under = stage(mixed_teachers(folders), MIXED, divergence=name, micro_tokens=micro_tokens)
+    under = stage(mixed_teachers(folders), MIXED, divergence=name, micro_batch_tokens=micro_batch_tokens)
     values = under.step()
     module = under.learner.module
     ours = gradients(module)

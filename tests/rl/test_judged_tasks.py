@@ -108,7 +108,7 @@ def test_critiques_take_the_place_of_planted_ones(tmp_path: Path) -> None:
     case = cases_of(make_task("verifier", DATA, templates(), "train", 3), 1)[0]
     path = tmp_path / "critiques.jsonl"
     write_cases(path, [replace(case, analysis="Line 1 looks odd.")])
-    data = replace(DATA, critiques=str(path), shares={"refiner": 1})
+    data = replace(DATA, critiques=str(path), mixture={"refiner": 1})
     task = judged("generator", Fixed([SAYS % "1"]), None, data)
     assert "Line 1 looks odd." in task.prompt(0)
     assert case.proof in task.prompt(0)

@@ -16,8 +16,8 @@ from rl.tasks.build import KINDS, DataConfig, make_task
 from rl.tasks.lab import LabProver
 from rl.tasks.mixed import MixedTask
 
-SHARES = {kind: 1 + number % 2 for number, kind in enumerate(KINDS)}
-CONFIG = DataConfig(families=tuple(families()), levels=(1, 2), shares=SHARES)
+MIXTURE = {kind: 1 + number % 2 for number, kind in enumerate(KINDS)}
+CONFIG = DataConfig(families=tuple(families()), levels=(1, 2), mixture=MIXTURE)
 ROLES: tuple[RoleName, ...] = ("prover", "verifier", "meta_verifier", "generator")
 ONE = "\\boxed{1}"
 
@@ -48,7 +48,7 @@ def test_a_problem_is_its_number_and_split(role: RoleName) -> None:
 
 
 def test_an_example_of_a_sum_is_part_of_a_complete_proof() -> None:
-    data = replace(CONFIG, families=("inequalities", "divisibility"), shares={"sum": 1})
+    data = replace(CONFIG, families=("inequalities", "divisibility"), mixture={"sum": 1})
     task = make_task("generator", data, templates(), "train", seed=0)
     for number in range(20):
         example, (reward,) = task.example(number), task.rewards([(number, [Answer(task.example(number).whole)])])
@@ -60,7 +60,7 @@ def test_an_example_of_a_sum_is_part_of_a_complete_proof() -> None:
 
 
 def test_an_example_of_a_sheet_judges_every_line() -> None:
-    task = make_task("generator", replace(CONFIG, shares={"sheet": 1}), templates(), "train", seed=0)
+    task = make_task("generator", replace(CONFIG, mixture={"sheet": 1}), templates(), "train", seed=0)
     for number in range(20):
         example = task.example(number)
         lines = example.prompt.rpartition("\n\n")[2].split("\n")
@@ -104,8 +104,8 @@ def test_refinement_shows_the_proof_and_its_evaluation() -> None:
 def test_a_generators_problems_come_from_all_kinds_in_their_shares() -> None:
     task = task_of("generator")
     assert isinstance(task, MixedTask)
-    names = [task.place(number)[0] for number in range(3 * sum(SHARES.values()))]
-    assert {kind: names.count(kind) for kind in KINDS} == {kind: 3 * share for kind, share in SHARES.items()}
+    names = [task.place(number)[0] for number in range(3 * sum(MIXTURE.values()))]
+    assert {kind: names.count(kind) for kind in KINDS} == {kind: 3 * share for kind, share in MIXTURE.items()}
     own = [task.place(number)[2] for number, name in enumerate(names) if name == "verifier"]
     assert own == list(range(len(own)))
     alone = task_of("verifier")
@@ -115,8 +115,8 @@ def test_a_generators_problems_come_from_all_kinds_in_their_shares() -> None:
 def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
     task = task_of("generator")
     assert isinstance(task, MixedTask)
-    tries = [(number, [Answer(task.example(number).whole)]) for number in range(40)]
-    for (number, _), reward in zip(tries, task.rewards(tries), strict=True):
+    trajectories = [(number, [Answer(task.example(number).whole)]) for number in range(40)]
+    for (number, _), reward in zip(trajectories, task.rewards(trajectories), strict=True):
         kind = task.place(number)[0]
         assert all(part.startswith(f"{kind}/") for part in reward.parts)
         # An honest evaluation of a faulty proof earns less than the proof would; a sheet is no whole analysis.
@@ -124,7 +124,7 @@ def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
 
 
 def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:
-    task = make_task("generator", replace(CONFIG, shares={"self_evaluator": 1}), templates(), "train", seed=0)
+    task = make_task("generator", replace(CONFIG, mixture={"self_evaluator": 1}), templates(), "train", seed=0)
     scores, refined = set(), set[bool]()
     for number in range(30):
         example = task.example(number)
@@ -138,6 +138,6 @@ def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:
 
 def test_what_cannot_be_mixed_is_refused() -> None:
     with pytest.raises(ValueError, match="no kind of task 'poet'"):
-        make_task("generator", replace(CONFIG, shares={"poet": 1}), templates(), "train", seed=0)
+        make_task("generator", replace(CONFIG, mixture={"poet": 1}), templates(), "train", seed=0)
     with pytest.raises(ValueError, match="at least one kind"):
-        make_task("generator", replace(CONFIG, shares={}), templates(), "train", seed=0)
+        make_task("generator", replace(CONFIG, mixture={}), templates(), "train", seed=0)

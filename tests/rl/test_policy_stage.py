@@ -13,7 +13,7 @@ import torch
 from rl.algorithm import PRESETS, AlgorithmConfig, LossConfig
 from rl.policy_stage import PolicyStage
 from rl.reward import Reward
-from rl.reward_shape import ShapeConfig
+from rl.reward_shaping import RewardShapingConfig
 from tests.rl.small import Letters, learner, policy_config, small_module
 
 V32, DAPO = PRESETS["v32"], PRESETS["dapo"]
@@ -25,13 +25,13 @@ class Uneven(Letters):
 
     asked: list[int]
 
-    def rewards(self, tries: Any) -> list[Reward]:
-        self.asked = sorted({*getattr(self, "asked", []), *(number for number, _ in tries)})
-        return [Reward(0.5, {}) if number % 2 else self.reward(answers[-1].text) for number, answers in tries]
+    def rewards(self, trajectories: Any) -> list[Reward]:
+        self.asked = sorted({*getattr(self, "asked", []), *(number for number, _ in trajectories)})
+        return [Reward(0.5, {}) if number % 2 else self.reward(answers[-1].text) for number, answers in trajectories]
 
 
 def stage(algorithm: AlgorithmConfig = V32, task: Letters | None = None, **changes: Any) -> PolicyStage:
-    return PolicyStage(learner(small_module(), task), policy_config(**changes), algorithm, ShapeConfig())
+    return PolicyStage(learner(small_module(), task), policy_config(**changes), algorithm, RewardShapingConfig())
 
 
 def descend(stage: PolicyStage, rate: float = 0.05) -> None:
@@ -48,14 +48,14 @@ def test_groups_that_teach_nothing_are_replaced() -> None:
     task = Uneven()
     values = stage(DAPO, task, groups=4, max_resamples=4).step()
     assert values["sequences"] == 4 * 4
-    assert values["max_resamples"] >= 1
+    assert values["resamples"] >= 1
     assert len(task.asked) > 4
-    assert 0 < values["equal_groups"] < 1
+    assert 0 < values["zero_variance_groups"] < 1
 
 
 def test_refills_end() -> None:
     values = stage(DAPO, Uneven(), groups=4, max_resamples=0).step()
-    assert values["max_resamples"] == 0
+    assert values["resamples"] == 0
     assert values["sequences"] == 2 * 4
 
 
@@ -132,8 +132,8 @@ def test_several_turns_share_a_trys_advantage() -> None:
     values = under.step()
     assert values["sequences"] == 2 * 4 * 3
     advantages = [sample.advantage for sample in under.buffer]
-    tries = [advantages[place : place + 3] for place in range(0, len(advantages), 3)]
-    assert all(len(set(turns)) == 1 for turns in tries)
+    trajectories = [advantages[place : place + 3] for place in range(0, len(advantages), 3)]
+    assert all(len(set(turns)) == 1 for turns in trajectories)
 
 
 def test_what_was_learnt_is_followed_by_the_engine() -> None:

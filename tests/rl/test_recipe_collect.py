@@ -178,8 +178,8 @@ class Lengths:
     def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
         return None
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        texts = [answers[-1].text for _, answers in tries]
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        texts = [answers[-1].text for _, answers in trajectories]
         return [Reward(None if text == "?" else float(Fraction(text.split()[0])), {}) for text in texts]
 
     def example(self, number: int) -> Example:
@@ -253,7 +253,7 @@ def test_what_was_cut_off_is_tried_anew_and_not_content() -> None:
 
 def test_chains_with_one_prompt_draw_apart() -> None:
     one, two = collect.theorems(PROVE, 2)
-    evaluated = {number: solution(f"Try {number}.", "0.5" if number else "0") for number in range(3)}
+    evaluated = {number: solution(f"Trajectory {number}.", "0.5" if number else "0") for number in range(3)}
     model = Scripted(lambda prompt, number, draw: evaluated[number])
     found = list(measure.measure_refinement(model, templates(), [one, two], 3, 2))
     numbers = [(theorem.seed, chain) for theorem in (one, two) for chain in range(3)]
@@ -262,7 +262,7 @@ def test_chains_with_one_prompt_draw_apart() -> None:
     # Each chain refines its own first proof.
     refined = {prompt for prompt, _, draw in model.asked if draw == 1}
     assert len(refined) == 6
-    assert all(sum(f"Try {number}." in prompt for prompt in refined) == 2 for number in range(3))
+    assert all(sum(f"Trajectory {number}." in prompt for prompt in refined) == 2 for number in range(3))
 
 
 @pytest.mark.parametrize(

@@ -156,10 +156,10 @@ def test_no_truth_moves_a_judged_reward(truth: float, number: int, body: str, sc
     judges = Judges(JudgesConfig(analyses=2), Model("verifier"), Model("meta"))
     task = make_task("prover", data, templates(), "train", 0, judges)
     text = f"## Solution\n{body}\n\n## Self Evaluation\n\n{OPENING}{SAYS % ('So.', score)}"
-    tries = [(number, [Answer(text, truncated=truncated)])]
-    (reward,) = task.rewards(tries)
+    trajectories = [(number, [Answer(text, truncated=truncated)])]
+    (reward,) = task.rewards(trajectories)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judged, "exact_score", lambda *_: truth)
-        (other,) = task.rewards(tries)
+        (other,) = task.rewards(trajectories)
     assert other.total == reward.total
     assert other.parts["truth"] == truth  # it is in the log

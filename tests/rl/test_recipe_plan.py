@@ -76,8 +76,8 @@ def test_specialists_and_candidates_start_from_one_model(start: str) -> None:
 
 def test_a_reward_of_a_prover_is_never_the_truth() -> None:
     for step in plan(replace(settings("laptop"), iterations=3)):
-        shares = step.changes.get("data", {}).get("shares", {}) if isinstance(step, Train) else {}
-        if isinstance(step, Train) and "rl" in step.changes["stage"] and "prover" in shares:
+        mixture = step.changes.get("data", {}).get("mixture", {}) if isinstance(step, Train) else {}
+        if isinstance(step, Train) and "rl" in step.changes["stage"] and "prover" in mixture:
             assert step.judges.keys() == {"verifier", "meta_verifier"}, step.name
 
 
@@ -92,9 +92,9 @@ def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
         match step:
             case Train(changes={"stage": "rl", "role": role}):
                 # Rewards of the verifier's and the meta-verifier's parts are by labels, whose table must be named.
-                shares = step.changes.get("data", {}).get("shares", {role: 1})
-                assert "meta_verifier" not in shares or step.tables["analyses"] == "1-analyses"
-                if "verifier" in shares:
+                mixture = step.changes.get("data", {}).get("mixture", {role: 1})
+                assert "meta_verifier" not in mixture or step.tables["analyses"] == "1-analyses"
+                if "verifier" in mixture:
                     assert step.data == {"planted": False}
                     labeled.append(step.tables["proofs"])
             case Reject():
@@ -174,7 +174,7 @@ def test_steps_can_be_left_out() -> None:
     ("overrides", "said"),
     [
         (["+prover.data.sharse.x=1"], "step 1-prover: data.sharse: there is no such setting"),
-        (["+prover.data.shares.poet=1"], "step 1-prover: data: no kind of task 'poet'"),
+        (["+prover.data.mixture.poet=1"], "step 1-prover: data: no kind of task 'poet'"),
         (["prover.stages.rl.steps=0"], r"step 1-prover: stages\.rl\.steps=0"),
         (["train.data.levels=[9]"], "step cold-start: data: no level 9"),
         (["measure.hard=[9]"], r"measure\.hard: no level 9"),

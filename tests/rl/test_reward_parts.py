@@ -17,8 +17,15 @@ from core.config import read_config
 from core.errors import LemmataError
 from policy.interface import Completion, PolicyUnavailable, Prompt, Sampling
 from rl.reward import Reward, add_parts, reward_analysis, reward_proof, reward_review, weighted_reward
-from rl.reward_judge import RubricJudge, rubric_prompt
-from rl.reward_shape import LanguageConfig, LengthConfig, ShapeConfig, language_consistency, length_penalty, shape
+from rl.reward_shaping import (
+    LanguageConfig,
+    LengthConfig,
+    RewardShapingConfig,
+    language_consistency,
+    length_penalty,
+    shape_reward,
+)
+from rl.rubric_judge import RubricJudge, rubric_prompt
 from tests.fake_server import PHRASE
 from tests.scripted import analysis_text, proof_text, review_text
 
@@ -122,17 +129,19 @@ def test_hostile_text_takes_linear_time(piece: str) -> None:
 
 def test_length_and_language_are_added_by_name() -> None:
     config = read_config(
-        ShapeConfig, {"length": {"soft_limit": 10, "cache": 10}, "language": {"language": "en", "weight": 0.5}}, "shape"
+        RewardShapingConfig,
+        {"length": {"soft_limit": 10, "cache": 10}, "language": {"language": "en", "weight": 0.5}},
+        "shape",
     )
-    reward = shape(Reward(0.76, {"format": 1.0}), "All in English", 15, config)
+    reward = shape_reward(Reward(0.76, {"format": 1.0}), "All in English", 15, config)
     assert reward == Reward(0.76 - 0.5 + 0.5, {"format": 1, "length": -0.5, "language": 1})
-    assert shape(reward, "x", 1, ShapeConfig()) == reward
+    assert shape_reward(reward, "x", 1, RewardShapingConfig()) == reward
 
 
 @pytest.mark.parametrize("changes", [{"lenght": None}, {"language": {"language": "xx"}}, {"length": {"soft_limit": 1}}])
 def test_unknown_settings_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(LemmataError):
-        read_config(ShapeConfig, changes, "shape")
+        read_config(RewardShapingConfig, changes, "shape")
     assert LanguageConfig("en") != LanguageConfig("de")
 
 
@@ -198,7 +207,7 @@ def test_an_answer_cannot_speak_for_the_judge() -> None:
 
 
 def test_rewards_and_settings_load_no_torch() -> None:
-    modules = "rl.algorithm, rl.reward, rl.reward_judge, rl.reward_shape"
+    modules = "rl.algorithm, rl.reward, rl.rubric_judge, rl.reward_shaping"
     code = f"import sys, {modules}; print(sorted({{'torch', 'transformers', 'sympy'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

@@ -11,34 +11,36 @@ pytest.importorskip("torch")
 from model.engine import Engine, EngineConfig, SamplingParams
 from rl.parallel import Parallel
 from rl.reward import Reward
-from rl.reward_shape import LengthConfig, ShapeConfig
-from rl.rollout import Try, sample_groups
-from rl.rollout_log import rollout_parts, write_rollout
+from rl.reward_shaping import LengthConfig, RewardShapingConfig
+from rl.rollout import Trajectory, sample_groups
+from rl.rollout_log import rollout_metrics, write_rollout
 from rl.task import Answer
 from tests.rl.small import Letters, learner, small_module
 
 SAMPLING = SamplingParams(max_tokens=6, seed=5)
 
 
-def tries(numbers: Sequence[int], task: Letters | None = None, shaping: ShapeConfig | None = None) -> list[Try]:
+def trajectories(
+    numbers: Sequence[int], task: Letters | None = None, shaping: RewardShapingConfig | None = None
+) -> list[Trajectory]:
     taught = learner(small_module(), task)
     engine = Engine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
-    return sample_groups(engine, taught.render, taught.training, numbers, 3, SAMPLING, shaping or ShapeConfig())
+    return sample_groups(engine, taught.render, taught.training, numbers, 3, SAMPLING, shaping or RewardShapingConfig())
 
 
-def texts(some: Sequence[Try], number: int) -> list[list[str]]:
+def texts(some: Sequence[Trajectory], number: int) -> list[list[str]]:
     return [[answer.text for answer in one.answers] for one in some if one.number == number]
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_a_problems_tries_do_not_depend_on_what_runs_beside_it(rounds: int) -> None:
-    together, alone = tries([0, 1, 2, 9], Letters(rounds)), tries([2], Letters(rounds))
+    together, alone = trajectories([0, 1, 2, 9], Letters(rounds)), trajectories([2], Letters(rounds))
     assert texts(together, 2) == texts(alone, 2)
     assert len({repr(texts(together, number)) for number in (0, 1, 2, 9)}) == 4
 
 
 def test_tries_of_a_group_differ_and_share_their_prompt() -> None:
-    group = tries([4])
+    group = trajectories([4])
     assert [one.index for one in group] == [0, 1, 2]
     assert len({one.answers[0].text for one in group}) > 1
     assert len({tuple(one.turns[0].prompt_ids) for one in group}) == 1
@@ -46,7 +48,7 @@ def test_tries_of_a_group_differ_and_share_their_prompt() -> None:
 
 def test_every_turn_goes_on_from_the_one_before() -> None:
     taught = learner(small_module(), Letters(3))
-    for one in tries([0, 1], Letters(3)):
+    for one in trajectories([0, 1], Letters(3)):
         assert len(one.turns) == 3
         for before, after in zip(one.turns, one.turns[1:], strict=False):
             assert after.prompt_ids == taught.render(f"Better than {len(before.answer.text)}:")
@@ -54,14 +56,14 @@ def test_every_turn_goes_on_from_the_one_before() -> None:
 
 
 def test_truncation_is_told() -> None:
-    for one in tries([0, 1, 2]):
+    for one in trajectories([0, 1, 2]):
         full = len(one.turns[0].completion.token_ids) == SAMPLING.max_tokens
         assert one.answers[0].truncated == (full and one.turns[0].completion.finish_reason == "length")
 
 
 def test_long_answers_lose() -> None:
-    shaping = ShapeConfig(length=LengthConfig(soft_limit=2, cache=2))
-    for plain, shaped in zip(tries([0, 1]), tries([0, 1], shaping=shaping), strict=True):
+    shaping = RewardShapingConfig(length=LengthConfig(soft_limit=2, cache=2))
+    for plain, shaped in zip(trajectories([0, 1]), trajectories([0, 1], shaping=shaping), strict=True):
         tokens = len(plain.turns[-1].completion.token_ids)
         assert plain.reward.total is not None
         assert shaped.reward.total == pytest.approx(plain.reward.total - min(max(tokens - 2, 0) / 2, 1))
@@ -70,15 +72,15 @@ def test_long_answers_lose() -> None:
 class Moody(Letters):
     """A judge that fails on every second try."""
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        judged = super().rewards(tries)
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        judged = super().rewards(trajectories)
         return [Reward(None, {"even": None}) if place % 2 else reward for place, reward in enumerate(judged)]
 
 
 def test_a_judge_that_fails_is_left_out_of_the_figures(tmp_path: Path) -> None:
-    some = tries([0, 1, 2, 3], Moody())
+    some = trajectories([0, 1, 2, 3], Moody())
     judged = [one.reward.total for one in some if one.reward.total is not None]
-    parts = rollout_parts(some, Parallel())
+    parts = rollout_metrics(some, Parallel())
     assert parts["reward"] == parts["reward/even"] == pytest.approx(sum(judged) / len(judged))
     assert parts["reward_missing"] == 0.5
     write_rollout(tmp_path / "rollouts" / "1.jsonl", some)

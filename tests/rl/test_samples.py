@@ -14,7 +14,7 @@ from model.engine import Engine, EngineConfig, SamplingParams
 from model.transformer import DsaModel
 from rl.algorithm import LossConfig
 from rl.loss import LossInputs, policy_loss
-from rl.rollout import Try, sample_groups
+from rl.rollout import Trajectory, sample_groups
 from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
 from tests.rl.small import Letters, learner, small_module
 
@@ -22,14 +22,14 @@ KEEP = Keep(routing=True, sampling_mask=True, selection=True)
 CUT = SamplingParams(temperature=0.7, top_p=0.9, top_k=40, max_tokens=7, seed=1, record_sampling_masks=True)
 
 
-def rollout(module: DsaModel, sampling: SamplingParams = CUT, rounds: int = 1) -> list[Try]:
+def rollout(module: DsaModel, sampling: SamplingParams = CUT, rounds: int = 1) -> list[Trajectory]:
     taught = learner(module, Letters(rounds))
     config = EngineConfig(cache_tokens=4096, page_size=4, capture_routing=True, capture_selection=True)
     engine = Engine(module, taught.tokenizer, config)
     return sample_groups(engine, taught.render, taught.training, range(3), 4, sampling)
 
 
-def samples(tries: list[Try], temperature: float = CUT.temperature) -> list[Sample]:
+def samples(trajectories: list[Trajectory], temperature: float = CUT.temperature) -> list[Sample]:
     return [
         Sample(
             prompt_ids=turn.prompt_ids,
@@ -42,7 +42,7 @@ def samples(tries: list[Try], temperature: float = CUT.temperature) -> list[Samp
             routing=turn.completion.routing,
             selection=turn.completion.selection,
         )
-        for one in tries
+        for one in trajectories
         for turn in one.turns
     ]
 

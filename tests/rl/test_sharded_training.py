@@ -17,7 +17,7 @@ from model.checkpoint import save_pretrained
 from rl.metrics import read_metrics
 from tests.rl.small import TOKENIZER, distill_config, small_module, train_config, trainer
 
-SAME = ("loss", "gradient_norm", "reward", "tokens", "validation/loss", "validation/reward")
+SAME = ("loss", "grad_norm", "reward", "tokens", "validation/loss", "validation/reward")
 
 
 def train(folder: Path, stage: str, processes: int) -> None:

@@ -14,7 +14,7 @@ from rl.config import SupervisedConfig
 from rl.supervised import Encoded, Supervised, encode, micro_batches
 from tests.rl.small import OPTIMIZER, TOKENIZER, Letters, learner, small_module
 
-CONFIG = SupervisedConfig(steps=3, tokens=100, micro_tokens=1000, optimizer=OPTIMIZER)
+CONFIG = SupervisedConfig(steps=3, tokens=100, micro_batch_tokens=1000, optimizer=OPTIMIZER)
 
 
 def examples(count: int) -> list[Encoded]:
@@ -55,10 +55,10 @@ def test_an_answer_with_a_rest_does_not_end() -> None:
     assert cut.learnt == whole.learnt[:-1]
 
 
-@pytest.mark.parametrize("micro_tokens", [10, 50, 1000])
-def test_loss_and_gradients_are_those_of_answers_alone(micro_tokens: int) -> None:
+@pytest.mark.parametrize("micro_batch_tokens", [10, 50, 1000])
+def test_loss_and_gradients_are_those_of_answers_alone(micro_batch_tokens: int) -> None:
     module = small_module()
-    stage = Supervised("sft", learner(module), replace(CONFIG, micro_tokens=micro_tokens))
+    stage = Supervised("sft", learner(module), replace(CONFIG, micro_batch_tokens=micro_batch_tokens))
     values = stage.step()
     ours = gradients(module)
     module.zero_grad()

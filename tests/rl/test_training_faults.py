@@ -58,7 +58,7 @@ def test_gradients_that_are_no_number_change_no_weight(tmp_path: Path) -> None:
     module = training.learner.module
     module.model.norm.weight.register_hook(lambda gradient: gradient * float("inf"))
     before = weights(training)
-    with pytest.raises(LemmataError, match="gradient_norm not finite"):
+    with pytest.raises(LemmataError, match="grad_norm not finite"):
         training.run()
     assert all(torch.equal(value, before[name]) for name, value in weights(training).items())
 
@@ -108,8 +108,8 @@ class Indifferent(Letters):
 class Silent(Letters):
     """The judge never answers."""
 
-    def rewards(self, tries: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        return [Reward(None, {}) for _ in tries]
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        return [Reward(None, {}) for _ in trajectories]
 
 
 def test_a_reward_that_is_no_number_is_named(tmp_path: Path) -> None:

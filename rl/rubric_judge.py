@@ -61,7 +61,7 @@ def read_gradings(gradings: Sequence[Completion], quoted: str) -> RubricScore:
 
 @cache
 def _template() -> str:
-    return resources.files("rl").joinpath("reward_judge.txt").read_text(encoding="utf-8")
+    return resources.files("rl").joinpath("rubric_judge.txt").read_text(encoding="utf-8")
 
 
 def _identity() -> str:

@@ -50,14 +50,14 @@ class LanguageConfig:
 
 
 @settings(frozen=True, config=STRICT)
-class ShapeConfig:
+class RewardShapingConfig:
     """What is added to a reward for length and language; None: nothing."""
 
     length: LengthConfig | None = None
     language: LanguageConfig | None = None
 
 
-def shape(reward: Reward, text: str, tokens: int, config: ShapeConfig) -> Reward:
+def shape_reward(reward: Reward, text: str, tokens: int, config: RewardShapingConfig) -> Reward:
     """``reward`` with the parts ``length`` and ``language`` of an answer of ``tokens`` tokens, where configured."""
     if config.length is not None:
         part = {"length": length_penalty(tokens, config.length)}
