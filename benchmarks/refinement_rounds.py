@@ -17,7 +17,6 @@ import torch
 from lab.generator import LEVELS
 from lab.items import Stream
 from lab.prompts import templates
-from rl.judge import JudgesConfig
 from rl.recipe.measure import measure_refinement
 from rl.report.record_files import Rows
 from rl.report.refinement import Chains, at, grouped, refinement_metrics
@@ -25,7 +24,7 @@ from rl.report.tables import format_estimates
 from rl.trained_judge import TrainedJudge
 
 ROUNDS, SEED = 8, 0
-SETTINGS = JudgesConfig(temperature=0.6, max_tokens=640)
+TEMPERATURE, MAX_TOKENS = 0.6, 640
 
 
 def main() -> None:
@@ -34,7 +33,7 @@ def main() -> None:
     folder, domain = measured_model()
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 12
     chains = int(sys.argv[3]) if len(sys.argv) > 3 else 32
-    model, results = TrainedJudge(folder, SETTINGS, SEED), []
+    model, results = TrainedJudge(folder, TEMPERATURE, MAX_TOKENS, SEED), []
     best = f"best of {chains}"
     print(f"{'level':>5} {'round':>5} {'pass@1':>7} {'since round 1':>19} {best:>10} {'any right':>9} {'tokens':>6}")
     for level in (level for level in LEVELS if 0 <= level - domain.levels[-1] <= 1):

@@ -18,20 +18,23 @@ from benchmarks.side_by_side import cpu_seconds, ratio, report  # isort: skip  s
 import torch
 
 from benchmarks.training_shapes import ANSWER, PROMPT, PROMPTS, SAMPLES, SHAPES, EvenBytes
+from lemmata.training import compose_train
 from model import new_model
 from model.engine import SamplingParams
 from model.tokenizer import byte_tokenizer
-from rl.algorithm import AlgorithmConfig, LossConfig
-from rl.config import OptimizerConfig, PolicyConfig, SamplingConfig
 from rl.learner import Learner
 from rl.optimizer import clip_gradients, make_optimizer
 from rl.parallel import Parallel
 from rl.policy_stage import PolicyStage
-from rl.reward_shaping import RewardShapingConfig
+from rl.reward_shaping import NO_SHAPING
 
 GENERATED = PROMPTS * SAMPLES * ANSWER
-ALGORITHM = AlgorithmConfig(loss=LossConfig(beta=0.04, off_policy_delta=0.1), keep_routing=True)
-OPTIMIZER = OptimizerConfig(lr=1e-4)
+SETTINGS = compose_train(
+    *("role=prover", "stage=rl", "algorithm.loss.beta=0.04", "algorithm.beta_by_domain={}"),
+    *("algorithm.keep_sampling_mask=false", "stages.rl.steps=1", f"stages.rl.groups={PROMPTS}"),
+    *(f"stages.rl.samples={SAMPLES}", f"stages.rl.micro_batch_tokens={1 << 20}", "stages.rl.cache_tokens=65536"),
+    *(f"stages.rl.sampling.max_tokens={ANSWER}", "stages.rl.optimizer.warmup_steps=0"),
+)
 
 
 class PlainLearner(Learner):
@@ -57,16 +60,9 @@ class Ours:
         module = new_model(SHAPES[shape], seed=0)
         self.parameters = sum(weight.numel() for weight in module.parameters())
         learner = PlainLearner(module, byte_tokenizer(), EvenBytes(), EvenBytes(), Parallel(), 0)
-        config = PolicyConfig(
-            steps=1,
-            groups=PROMPTS,
-            samples=SAMPLES,
-            micro_batch_tokens=1 << 20,
-            optimizer=OPTIMIZER,
-            sampling=SamplingConfig(max_tokens=ANSWER),
-        )
-        self.stage = WholeAnswers(learner, config, ALGORITHM, RewardShapingConfig())
-        self.optimizer = make_optimizer(module, OPTIMIZER)
+        self.settings = SETTINGS.stages.rl.optimizer
+        self.stage = WholeAnswers(learner, SETTINGS.stages.rl, SETTINGS.algorithm, NO_SHAPING)
+        self.optimizer = make_optimizer(module, self.settings)
 
     def step(self) -> None:
         """Sample, reward, learn."""
@@ -74,7 +70,7 @@ class Ours:
         values = self.stage.step()
         assert values["tokens"] == GENERATED
         weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
-        clip_gradients([weight for weight in weights if weight.grad is not None], OPTIMIZER.max_grad_norm)
+        clip_gradients([weight for weight in weights if weight.grad is not None], self.settings.max_grad_norm)
         self.optimizer.step()
         self.stage.weights_changed()
 

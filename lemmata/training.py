@@ -1,4 +1,4 @@
-"""What commands that train have in common: their libraries, lines of progress, and stopping after a step."""
+"""Training commands: composed settings, optional libraries, progress lines, and stopping after a step."""
 
 import signal
 import time
@@ -8,27 +8,41 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import hydra
+from omegaconf import OmegaConf
 from rich.console import Console
 
+from core.config import read_config
 from core.errors import LemmataError
 from core.ids import digest
 from core.store import flatten, matches
 from lemmata.terminal import plain
+from rl.config import TrainConfig
 
 NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
-# Where a run is, how often it reports, and how far it goes: nothing that changes a step.
+# Settings that a resumed run may change, as they change no step: where the run is, its reports, its length, its memory.
 MAY_CHANGE = frozenset(
     [
         *("run", "loggers", "save_rollouts_every", "checkpoint", "checkpoint.*", "stages.*.steps"),
         *("stages.*.micro_batch_tokens", "stages.*.max_num_seqs", "stages.*.cache_tokens"),
     ]
 )
-SHOWN = ("loss", "reward", "reward/pass", "reward/exact", "length")
-SECONDS = 5.0  # between two lines of progress
+METRICS = ("loss", "reward", "reward/pass", "reward/exact", "length")  # of a progress line
+SECONDS = 5.0  # between two progress lines
 
 
-def library(module: str, command: str) -> ModuleType:
-    """A module that needs torch. Raises LemmataError where that is not installed."""
+def compose_train(*overrides: str) -> TrainConfig:
+    """Composes the settings of `lemmata train` from lemmata/conf, with overrides as on the command line.
+
+    Raises LemmataError where they are wrong.
+    """
+    with hydra.initialize_config_module("lemmata.conf", version_base=None):
+        config = OmegaConf.to_container(hydra.compose("train", list(overrides)), resolve=True)
+    return read_config(TrainConfig, config, "")
+
+
+def import_library(module: str, command: str) -> ModuleType:
+    """Imports a module that needs torch. Raises LemmataError where a library is not installed."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
@@ -38,49 +52,48 @@ def library(module: str, command: str) -> ModuleType:
 
 
 def settings_digest(config: Mapping[str, Any], may_change: Collection[str]) -> str:
-    """Names a run by its settings, so that repeating a command resumes it."""
+    """Returns a digest of the settings that name a run, so that repeating a command resumes it."""
     fixed = [f"{key}={value}" for key, value in flatten(config) if not matches(key, may_change)]
     return digest(*sorted(fixed), length=8)
 
 
 class TrainingReport:
-    """A line of progress every few seconds, and one for every validation."""
+    """Prints a progress line every few seconds, and one for every validation; a `rl.trainer.Report`."""
 
     def __init__(self) -> None:
         self._latest = 0.0
 
     def __call__(self, step: int, stage: str, values: Mapping[str, float]) -> None:
-        """As Trainer.report."""
         validated = any(name.startswith("validation/") for name in values)
         if validated or time.monotonic() - self._latest > SECONDS:
             self._latest = time.monotonic()
-            names = [*SHOWN, *(f"validation/{name}" for name in SHOWN)]
+            names = [*METRICS, *(f"validation/{name}" for name in METRICS)]
             shown = [f"{name} {values[name]:.4g}" for name in names if name in values]
-            say(f"step {step} {stage}: {', '.join(shown)}")
+            print_line(f"step {step} {stage}: {', '.join(shown)}")
 
 
-def silent(*_: object) -> None:
-    """The first process speaks for all."""
+def no_report(*_: object) -> None:
+    """Prints nothing: the report of all processes but the main one."""
 
 
-def say(text: str) -> None:
-    """One line on standard error."""
+def print_line(text: str) -> None:
+    """Prints one line on standard error."""
     Console(stderr=True, highlight=False).print(plain(text), soft_wrap=True)
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[list[int]]:
-    """Signals that ask to stop, as they come; the second one of a kind is the default's."""
-    asked: list[int] = []
+def stop_signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM, to stop after the current step; a second signal has its default effect."""
+    received: list[int] = []
 
-    def note(number: int, _frame: Any) -> None:
-        asked.append(number)
+    def handle(number: int, _frame: Any) -> None:
+        received.append(number)
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        say("stopping after this step")
+        print_line("stopping after this step")
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

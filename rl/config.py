@@ -1,7 +1,9 @@
-"""Settings of a training run. Imports no torch."""
+"""Settings of a training run. Imports no torch.
+
+Defaults stand in lemmata/conf/training.yaml alone; these classes check the values.
+"""
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -20,76 +22,82 @@ LoggerName = Literal["tensorboard", "wandb", "trackio"]
 class OptimizerConfig:
     """AdamW, or Muon for matrices (`rl.muon`) and AdamW for the rest.
 
-    The rate climbs for ``warmup_steps``, then stays or falls to ``min_lr_ratio`` of it at the stage's end.
-    ``indexer_lr``: another rate for the indexers. ``max_grad_norm``: of all gradients together. ``bias_update_speed`` moves
-    the gates' biases by load after every step (`model.balance`).
+    The learning rate rises for ``warmup_steps`` to ``lr``, then stays or falls to ``min_lr_ratio`` times ``lr`` at the
+    end of the stage. ``indexer_lr``: of the indexers; None: ``lr``. ``max_grad_norm``: norm of all gradients together.
+    ``bias_update_speed``: change of the gates' biases by load after every step (`model.balance`).
     """
 
+    kind: Literal["adamw", "muon"]
     lr: PositiveFloat
-    kind: Literal["adamw", "muon"] = "adamw"
-    indexer_lr: PositiveFloat | None = None
-    betas: tuple[Share, Share] = (0.9, 0.95)
-    eps: PositiveFloat = 1e-8
-    weight_decay: NonNegativeFloat = 0.0
-    max_grad_norm: PositiveFloat = 1.0
-    warmup_steps: Count = 0
-    decay: Literal["constant", "linear", "cosine"] = "constant"
-    min_lr_ratio: Share = 0.1
-    bias_update_speed: NonNegativeFloat = 0.0
+    indexer_lr: PositiveFloat | None
+    betas: tuple[Share, Share]
+    eps: PositiveFloat
+    weight_decay: NonNegativeFloat
+    max_grad_norm: PositiveFloat
+    warmup_steps: Count
+    decay: Literal["constant", "linear", "cosine"]
+    min_lr_ratio: Share
+    bias_update_speed: NonNegativeFloat
 
 
 @settings(frozen=True, config=STRICT)
 class SupervisedConfig:
-    """A stage on worked examples: every step learns from ``tokens`` of them, in micro-batches of ``micro_batch_tokens``.
-
-    ``train_on_prompts``: the prompts are learnt with the answers, as in pretraining.
-    """
+    """A stage on SFT examples: ``tokens`` tokens per step, ``micro_batch_tokens`` at a time."""
 
     steps: Positive
     tokens: Positive
     micro_batch_tokens: Positive
     optimizer: OptimizerConfig
-    train_on_prompts: bool = False
 
 
 @settings(frozen=True, config=STRICT)
-class SamplingConfig:
-    """How answers are sampled in training."""
+class NextTokenConfig(SupervisedConfig):
+    """A stage on SFT examples that learns to predict tokens.
 
-    temperature: PositiveFloat = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    top_k: Count = 0
-    max_tokens: Positive = 256
+    ``train_on_prompts``: those of the prompts too, as in pretraining.
+    """
+
+    train_on_prompts: bool
+
+
+@settings(frozen=True, config=STRICT)
+class RolloutSamplingConfig:
+    """Sampling of rollouts."""
+
+    temperature: PositiveFloat
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    top_k: Count
+    max_tokens: Positive
 
 
 @settings(frozen=True, config=STRICT)
 class RolloutConfig:
     """A stage that learns from the model's own answers.
 
-    A rollout is ``samples`` trajectories of each of ``groups`` problems. It is learnt from ``epochs`` times in ``minibatches``
-    steps each. ``indexer_weight`` of the indexers' own loss. ``sequences`` of the engine decode side by side in a cache
-    of ``cache_tokens``.
+    A rollout is ``samples`` trajectories of each of ``groups`` problems; it is used for ``epochs`` epochs of
+    ``minibatches`` steps. ``indexer_weight``: of the indexers' own loss. ``max_num_seqs`` and ``cache_tokens``: of the
+    engine, sequences that decode at a time and tokens of its KV cache.
     """
 
     steps: Positive
     groups: Positive
     samples: Positive
+    epochs: Positive
+    minibatches: Positive
     micro_batch_tokens: Positive
+    indexer_weight: NonNegativeFloat
+    max_num_seqs: Positive
+    cache_tokens: Positive
+    sampling: RolloutSamplingConfig
     optimizer: OptimizerConfig
-    sampling: SamplingConfig
-    epochs: Positive = 1
-    minibatches: Positive = 1
-    indexer_weight: NonNegativeFloat = 0.0
-    max_num_seqs: Positive = 64
-    cache_tokens: Positive = 65536
 
     def __post_init__(self) -> None:
         if self.minibatches > self.groups:
-            raise ValueError(f"minibatches={self.minibatches} is more than groups={self.groups}, which stay together")
+            raise ValueError(f"minibatches={self.minibatches} is more than groups={self.groups}; a group is not split")
 
     @property
     def steps_per_rollout(self) -> int:
-        """Steps that learn from one rollout."""
+        """The number of steps that learn from one rollout."""
         return self.epochs * self.minibatches
 
 
@@ -97,54 +105,53 @@ class RolloutConfig:
 class PolicyConfig(RolloutConfig):
     """A stage of reinforcement learning.
 
-    ``max_resamples``: how often other groups are sampled in place of dropped ones. ``keep_selection``: attend to the
-    tokens that the rollout attended to. ``reference_every``: steps after which the policy becomes the reference of
-    its KL (None: the stage's first).
+    ``max_resamples``: how often dropped groups are replaced by others. ``keep_selection``: attention is over the tokens
+    that the rollout attended to. ``reference_every``: steps after which the policy becomes the reference of its KL
+    (None: the reference is the policy at the start of the stage).
     """
 
-    max_resamples: Count = 4
-    keep_selection: bool = False
-    reference_every: Positive | None = None
+    max_resamples: Count
+    keep_selection: bool
+    reference_every: Positive | None
 
 
 @settings(frozen=True, config=STRICT)
 class DistillConfig(RolloutConfig):
     """A stage of on-policy distillation.
 
-    ``teachers``: the model's folder for each kind of problem (a role that is trained alone is the one kind); None is
-    no teacher. ``divergence`` as in `rl.divergence`.
+    ``teachers``: the model's folder for each kind of problem (a role that is trained alone is the one kind); None: no
+    teacher. ``divergence``: of student and teacher (`rl.divergence`).
     """
 
-    teachers: Mapping[str, Name | None] = field(default_factory=dict)
-    divergence: DivergenceName = "reverse"
+    teachers: Mapping[str, Name | None]
+    divergence: DivergenceName
 
 
 @settings(frozen=True, config=STRICT)
 class StagesConfig:
-    """Settings of each stage; a run uses those of the stages it goes through."""
+    """Settings by stage; a run uses those of its own stages."""
 
-    sft: SupervisedConfig
+    sft: NextTokenConfig
     warmup: SupervisedConfig
-    sparse: SupervisedConfig
+    sparse: NextTokenConfig
     rl: PolicyConfig
     distill: DistillConfig
 
 
 @settings(frozen=True, config=STRICT)
 class ValidationConfig:
-    """Every ``every`` steps, and at each stage's end: on ``items`` examples, or ``items`` problems once each.
-
-    ``temperature`` 0 takes the likeliest tokens.
+    """Validation every ``every`` steps and at the end of each stage, on ``items`` examples, or on one answer to each of
+    ``items`` problems, sampled at ``temperature`` (0: greedily).
     """
 
     every: Positive
     items: Positive
-    temperature: NonNegativeFloat = 1.0
+    temperature: NonNegativeFloat
 
 
 @settings(frozen=True, config=STRICT)
 class CheckpointConfig:
-    """``every`` so many steps; the ``keep`` latest stay."""
+    """A checkpoint every ``every`` steps; the ``keep`` latest are kept."""
 
     every: Positive
     keep: Positive
@@ -152,20 +159,21 @@ class CheckpointConfig:
 
 @settings(frozen=True, config=STRICT)
 class NewModelConfig:
-    """A model from scratch: ``shape`` in the names of `model.config`, and a tokenizer of ``vocab_size`` trained on
-    ``tokenizer_examples`` of all kinds. ``phrases``: one token may hold several words (`model.tokenizer`)."""
+    """A model from scratch: ``shape`` by the names of `model.config`, and a tokenizer of ``vocab_size`` tokens, trained
+    on ``tokenizer_examples`` examples of all kinds. ``phrases``: a token may span several words (`model.tokenizer`).
+    """
 
     vocab_size: Positive
     tokenizer_examples: Positive
+    phrases: bool
     shape: Mapping[str, int | float | bool]
-    phrases: bool = True
 
 
 @settings(frozen=True, config=STRICT)
 class TrainConfig:
-    """``lemmata train``. ``model``: a folder; None: ``new_model``.
+    """Settings of ``lemmata train``. ``model``: the folder to start from; None: ``new_model``.
 
-    ``threads`` of torch: sums of several threads may differ in their last bits from those of another number.
+    ``threads``: of torch; with another number, sums may differ in their last bits.
     """
 
     role: RoleName
@@ -183,8 +191,8 @@ class TrainConfig:
     checkpoint: CheckpointConfig
     save_rollouts_every: Positive
     threads: Positive
-    device: Name = "cpu"
-    loggers: tuple[LoggerName, ...] = field(default=())
+    device: Name
+    loggers: tuple[LoggerName, ...]
 
     @property
     def schedule(self) -> tuple[StageName, ...]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from rl.config import DistillConfig
 from rl.divergence import divergence
 from rl.learner import Learner
-from rl.reward_shaping import RewardShapingConfig
+from rl.reward_shaping import NO_SHAPING
 from rl.rollout import Trajectory
 from rl.rollout_log import rollout_metrics
 from rl.rollout_stage import RolloutStage, WriteRollout
@@ -43,10 +43,10 @@ class DistillStage(RolloutStage):
         self.config, self.role = config, role
         self.kinds = kinds_of(learner.training, role)
         self.teachers = load_teachers(check_teachers(config.teachers, learner, role), learner)
-        super().__init__(learner, config, NOTHING, RewardShapingConfig(), write_rollout)
+        super().__init__(learner, config, NOTHING, NO_SHAPING, write_rollout)
 
     def _collect(self) -> dict[str, float]:
-        trajectories = self._ask(self._own_groups)
+        trajectories = self._sample(self._own_groups)
         self.rollout += 1
         self.write_rollout(self.rollout, trajectories)
         self.buffer = [sample for one in trajectories for sample in self._samples(one)]

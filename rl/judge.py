@@ -1,4 +1,4 @@
-"""What judges in training: answers of a trained model to prompts. Imports no torch."""
+"""Judges in training: trained models whose answers are the reward. Imports no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,34 +9,35 @@ from rl.task import Answer
 
 
 class Judge(Protocol):
-    """A role that is not learning."""
+    """A model that answers prompts and is not trained."""
 
     def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
-        """``count`` independent answers to each prompt; the same prompt gets the same answers whenever it is asked, and
-        others by another ``draw``.
+        """Returns ``count`` independent answers to each prompt.
+
+        The seed follows from the prompt and ``draw``: the same prompt and draw always have the same answers.
         """
         ...
 
 
 @settings(frozen=True, config=STRICT)
 class JudgesConfig:
-    """Folders of trained judges, None for the exact truth in their place.
+    """Folders of trained judges; None: the exact truth in their place.
 
     ``verifier``: R_Y is the mean of its scores over ``analyses`` of each proof. ``meta_verifier``: R_meta is its mean
     rating over ``reviews`` of each analysis or self-evaluation.
     """
 
-    verifier: Name | None = None
-    meta_verifier: Name | None = None
-    analyses: Positive = 1
-    reviews: Positive = 1
-    temperature: NonNegativeFloat = 1.0
-    max_tokens: Positive = 160
+    verifier: Name | None
+    meta_verifier: Name | None
+    analyses: Positive
+    reviews: Positive
+    temperature: NonNegativeFloat
+    max_tokens: Positive
 
 
 @dataclass(frozen=True)
 class Judges:
-    """The judges of a task; a role that is None has no say."""
+    """The judges of a task; in place of one that is None the exact truth is used."""
 
     config: JudgesConfig
     verifier: Judge | None = None

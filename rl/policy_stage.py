@@ -1,4 +1,4 @@
-"""The stage of reinforcement learning: sample, reward, learn (DeepSeek-V3.2 report, section 3.1).
+"""Stage of reinforcement learning: samples, rewards, learns (DeepSeek-V3.2 report, section 3.1).
 
 Shape suffixes: S samples, T tokens.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from core.errors import LemmataError
 from model.transformer import DsaModel
@@ -19,12 +20,12 @@ from rl.loss import Denominator, LossInputs, policy_loss
 from rl.reward_shaping import RewardShapingConfig
 from rl.rollout import Trajectory
 from rl.rollout_log import rollout_metrics
-from rl.rollout_stage import RolloutStage, WriteRollout
+from rl.rollout_stage import RolloutStage, WriteRollout, no_log
 from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
 
 
 class PolicyStage(RolloutStage):
-    """Learns from the rewards of its rollouts, by ``algorithm``."""
+    """Learns from the rewards of its rollouts by ``algorithm``."""
 
     name = "rl"
 
@@ -34,7 +35,7 @@ class PolicyStage(RolloutStage):
         config: PolicyConfig,
         algorithm: AlgorithmConfig,
         shaping: RewardShapingConfig,
-        write_rollout: WriteRollout = lambda rollout, trajectories: None,
+        write_rollout: WriteRollout = no_log,
     ) -> None:
         keep = Keep(algorithm.keep_routing, algorithm.keep_sampling_mask, config.keep_selection)
         super().__init__(learner, config, keep, shaping, write_rollout)
@@ -46,57 +47,60 @@ class PolicyStage(RolloutStage):
     def _needs_reference(self) -> bool:
         return self.algorithm.beta(self.learner.training.domain) > 0
 
+    @override
     def weights_changed(self) -> None:
-        """As RolloutStage; the reference may move."""
         self.steps_since_reference += 1
         super().weights_changed()
         if self.reference and self.steps_since_reference == self.config.reference_every:
             self.reference.load_state_dict(self.learner.parallel.whole_weights(self.learner.module))
             self.steps_since_reference = 0
 
+    @override
     def state(self) -> dict[str, Any]:
-        """As RolloutStage, and the reference."""
         return {
             **super().state(),
             "reference": None if self.reference is None else self.reference.state_dict(),
             "steps_since_reference": self.steps_since_reference,
         }
 
+    @override
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
         super().load_state(state)
         self.steps_since_reference = state["steps_since_reference"]
         if self.reference is not None:
             self.reference.load_state_dict(state["reference"])
 
+    @override
     def _collect(self) -> dict[str, float]:
         trajectories, groups, resamples = self._sample_trajectories()
         self.rollout += 1
         self.write_rollout(self.rollout, trajectories)
-        rewarded = [one for one in trajectories if one.reward.total is not None]
+        rewarded = [trajectory for trajectory in trajectories if trajectory.reward.total is not None]
         self.buffer = [
             sample
-            for one, advantage, kept in zip(rewarded, groups.advantages_S.tolist(), groups.keep_S.tolist(), strict=True)
+            for trajectory, advantage, kept in zip(
+                rewarded, groups.advantages_S.tolist(), groups.keep_S.tolist(), strict=True
+            )
             if kept
-            for sample in self._samples(one, advantage)
+            for sample in self._samples(trajectory, advantage)
         ]
         if not self.learner.parallel.max(len(self.buffer)):
             raise LemmataError(
-                f"rollout {self.rollout} has nothing to learn from: every group has equal rewards, or no reward. "
-                "Choose easier or harder problems, more samples, or a start that solves some"
+                f"rollout {self.rollout} has nothing to learn from: no group has rewards that differ. Choose easier or "
+                "harder problems (data.levels), more stages.rl.samples, or a model that solves some of them"
             )
-        self._score_fixed()
+        self._score_old_and_reference()
         self.pending = self._minibatches()
         return rollout_metrics(trajectories, self.learner.parallel) | self._group_metrics(groups, resamples)
 
     def _sample_trajectories(self) -> tuple[list[Trajectory], GroupAdvantages, int]:
-        """Trajectories of as many groups as wanted, others in place of those that the algorithm drops; how often refilled."""
+        """Samples groups, and others in place of dropped ones; also returns how often that was done."""
         parallel = self.learner.parallel
         wanted = missing = self._own_groups
         trajectories: list[Trajectory] = []
         resamples = -1
         while True:
-            trajectories += self._ask(missing)
+            trajectories += self._sample(missing)
             resamples += 1
             rewarded = [(one.reward.total, one.number) for one in trajectories if one.reward.total is not None]
             groups = group_advantages(*_transposed(rewarded), self.algorithm.advantage)
@@ -104,7 +108,7 @@ class PolicyStage(RolloutStage):
             if resamples == self.config.max_resamples or not parallel.max(missing):
                 return trajectories, groups, resamples
 
-    def _samples(self, one: Trajectory, advantage: float) -> list[Sample]:
+    def _samples(self, trajectory: Trajectory, advantage: float) -> list[Sample]:
         return [
             Sample(
                 prompt_ids=turn.prompt_ids,
@@ -117,12 +121,12 @@ class PolicyStage(RolloutStage):
                 routing=turn.completion.routing,
                 selection=turn.completion.selection,
             )
-            for turn in one.turns
+            for turn in trajectory.turns
         ]
 
     @torch.no_grad()
-    def _score_fixed(self) -> None:
-        """Log-probabilities that no later step changes: of the policy as it is now, and of the reference."""
+    def _score_old_and_reference(self) -> None:
+        """Records the log-probabilities of the policy at the start of the update, and of the reference."""
         models: list[tuple[str, DsaModel]] = []
         if self.config.steps_per_rollout > 1:
             models.append(("old", self.engine.module))
@@ -131,12 +135,13 @@ class PolicyStage(RolloutStage):
         for numbers in micro_batches(self.buffer, self.config.micro_batch_tokens) if models else ():
             batch = [self.buffer[number] for number in numbers]
             for name, module in models:
-                # The reference has experts and attention of its own; what it shares is the support of the sampling.
+                # The reference chooses experts and tokens itself; only the support of the sampling is the rollout's.
                 keep = self.keep if name == "old" else Keep(sampling_mask=self.keep.sampling_mask)
                 rows = score(module, batch, keep).logprobs_ST.cpu()
                 for sample, row_T in zip(batch, rows, strict=True):
                     setattr(sample, name, row_T[: len(sample.token_ids)].clone())
 
+    @override
     def _loss(self, batch: Sequence[Sample], counts: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
         weight, device = self.config.indexer_weight, self.learner.device
         denominator = Denominator(counts["sequences"], counts["tokens"])
@@ -155,19 +160,23 @@ class PolicyStage(RolloutStage):
         computed = policy_loss(inputs, self.algorithm.loss, denominator)
         loss, logged = computed.loss, {name: part.item() for name, part in computed.parts.items()}
         if weight:
-            # Each micro-batch's mean counts by its share of the sequences.
+            # A micro-batch's mean is weighted by its fraction of the sequences.
             kl = scored.indexer_kl * (len(batch) / denominator.sequences)
             loss, logged["indexer_kl"] = loss + weight * kl, kl.item()
         return loss, {**logged, "loss": loss.item()}
 
     def _group_metrics(self, groups: GroupAdvantages, resamples: int) -> dict[str, float]:
         sums = self.learner.parallel.sum(
-            {"groups": groups.groups, "equal": groups.zero_variance_groups, "spread": groups.spread * groups.groups}
+            {
+                "groups": groups.groups,
+                "zero_variance": groups.zero_variance_groups,
+                "std": groups.reward_std * groups.groups,
+            }
         )
         return {
             "groups": sums["groups"],
-            "zero_variance_groups": sums["equal"] / sums["groups"],
-            "group_reward_std": sums["spread"] / sums["groups"],
+            "zero_variance_groups": sums["zero_variance"] / sums["groups"],
+            "group_reward_std": sums["std"] / sums["groups"],
             "resamples": resamples,
         }
 

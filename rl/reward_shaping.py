@@ -1,17 +1,14 @@
-"""Parts of a reward that go by an answer's length and language alone."""
+"""Reward shaping: terms for the length and the language of an answer."""
 
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from core.config import STRICT, Count, Positive, settings
+from core.config import STRICT, Count, NonNegativeFloat, Positive, settings
 from rl.reward import Reward, add_parts
 
 Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "pt", "ru", "th", "zh"]
-Weight = Annotated[float, Field(ge=0)]
 
 # Scripts by the first word of a character's Unicode name. Languages of one script cannot be told apart by it.
 _SCRIPTS: dict[str, frozenset[str]] = {
@@ -34,31 +31,34 @@ _WORD = re.compile(r"\\?[^\W\d_]+")
 
 @settings(frozen=True, config=STRICT)
 class LengthConfig:
-    """Answers of more than ``soft_limit`` tokens lose linearly, all of ``weight`` from ``cache`` tokens more on."""
+    """A penalty that rises from ``soft_limit`` tokens linearly to ``weight`` at ``cache`` tokens more."""
 
     soft_limit: Count
     cache: Positive
-    weight: Weight = 1.0
+    weight: NonNegativeFloat = 1.0
 
 
 @settings(frozen=True, config=STRICT)
 class LanguageConfig:
-    """``weight`` times the share of words in the script of ``language`` is added; DeepSeek-R1 adds it as it is."""
+    """A bonus: ``weight`` times the fraction of words in the script of ``language`` (DeepSeek-R1: weight 1)."""
 
     language: Language
-    weight: Weight = 1.0
+    weight: NonNegativeFloat = 1.0
 
 
 @settings(frozen=True, config=STRICT)
 class RewardShapingConfig:
-    """What is added to a reward for length and language; None: nothing."""
+    """Terms that are added to a reward for length and language; None: no such term."""
 
-    length: LengthConfig | None = None
-    language: LanguageConfig | None = None
+    length: LengthConfig | None
+    language: LanguageConfig | None
+
+
+NO_SHAPING = RewardShapingConfig(None, None)
 
 
 def shape_reward(reward: Reward, text: str, tokens: int, config: RewardShapingConfig) -> Reward:
-    """``reward`` with the parts ``length`` and ``language`` of an answer of ``tokens`` tokens, where configured."""
+    """Adds the configured parts ``length`` and ``language`` to the reward of an answer of ``tokens`` tokens."""
     if config.length is not None:
         part = {"length": length_penalty(tokens, config.length)}
         reward = add_parts(reward, part, {"length": config.length.weight})
@@ -69,30 +69,33 @@ def shape_reward(reward: Reward, text: str, tokens: int, config: RewardShapingCo
 
 
 def length_penalty(tokens: int, config: LengthConfig) -> float:
-    """0 to the soft limit, linear to -1 at ``cache`` tokens more, -1 beyond (DAPO, arXiv 2503.14476, equation 13)."""
+    """Returns 0 up to the soft limit, then falls linearly to -1 at ``cache`` tokens more.
+
+    DAPO, arXiv 2503.14476, equation 13.
+    """
     return -min(max(tokens - config.soft_limit, 0) / config.cache, 1.0)
 
 
 def language_consistency(text: str, language: Language) -> float:
-    """The share of an answer's words in the script of ``language``, in [0, 1]; 1 where there are no words.
+    """Returns the fraction of an answer's words in the script of ``language``, in [0, 1]; 1 where there are no words.
 
     A word is a run of two letters or more of one script, or one letter of a script that puts no spaces between words.
-    What stands between dollar signs, ``\\(`` and ``\\)`` or ``\\[`` and ``\\]`` is mathematics, up to a blank line, and
-    neither that nor a LaTeX command is a word. Thoughts count, as in DeepSeek-R1. O(length of the text).
+    Text between dollar signs, ``\\(`` and ``\\)`` or ``\\[`` and ``\\]`` is mathematics, up to a blank line; it has no
+    words, nor is a LaTeX command one. Reasoning counts, as in DeepSeek-R1. O(length of the text).
     """
-    own = others = 0
+    matching = others = 0
     for prose in _prose(text):
         for word in _WORD.finditer(prose):
             if word[0][0] != "\\":
                 for script, letters in _runs(word[0]):
                     weight = letters if script in _UNSPACED else int(letters > 1)
-                    own += weight * (script in _SCRIPTS[language])
+                    matching += weight * (script in _SCRIPTS[language])
                     others += weight * (script not in _SCRIPTS[language])
-    return own / (own + others) if own + others else 1.0
+    return matching / (matching + others) if matching + others else 1.0
 
 
 def _prose(text: str) -> list[str]:
-    """What is left of ``text`` without its formulas. Delimiters do not nest, so that one pass finds every pair."""
+    """Returns the text outside of formulas. Delimiters do not nest, so that one pass finds every pair."""
     pieces = _DELIMITER.split(text)  # text, delimiter, text, delimiter, ..., text
     prose, place = [pieces[0]], 1
     while place < len(pieces):
@@ -107,7 +110,7 @@ def _prose(text: str) -> list[str]:
 
 
 def _runs(word: str) -> list[tuple[str, int]]:
-    """The scripts of a word one after the other, each with the number of its letters."""
+    """Splits a word into runs of one script, each with its number of letters."""
     runs: list[tuple[str, int]] = []
     for letter in word:
         script = _script(letter)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from core.ids import clean_text, derive_seed
 from model.engine import Completion, Engine, SamplingParams
 from rl.reward import Reward
-from rl.reward_shaping import RewardShapingConfig, shape_reward
+from rl.reward_shaping import NO_SHAPING, RewardShapingConfig, shape_reward
 from rl.task import Answer, Task
 
 NO_REWARD = Reward(None, {})  # of a trajectory before its task has judged it
@@ -51,12 +51,12 @@ def sample_groups(
     numbers: Iterable[int],
     samples: int,
     sampling: SamplingParams,
-    shaping: RewardShapingConfig = RewardShapingConfig(),  # noqa: B008  frozen
+    shaping: RewardShapingConfig = NO_SHAPING,
 ) -> list[Trajectory]:
     """Samples ``samples`` trajectories of each problem, and rewards them; ``shaping`` is applied to the last turn.
 
-    Each turn has a seed of its own (from ``sampling.seed``, the problem, the sample and the turn), so that results do not
-    depend on what else is in the batch.
+    Each turn has a seed of its own (by ``sampling.seed``, problem, sample and turn), so that results do not depend on
+    what else is in the batch.
 
     Raises:
         ModelError: a prompt leaves no room for an answer.

@@ -1,4 +1,4 @@
-"""What a rollout tells: figures for the metrics, and the trajectories themselves as a file."""
+"""Metrics of a rollout, and its trajectories as a JSON Lines file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +10,14 @@ from rl.rollout import Trajectory
 
 
 def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> dict[str, float]:
-    """Mean reward, its parts by name, lengths in tokens and the share of truncated answers, over all processes.
+    """Computes mean reward, its parts by name, lengths in tokens and the fraction of truncated answers.
 
-    ``reward_missing``: share of trajectories whose judge failed; they count in no other reward.
+    All are over all processes. ``reward_missing``: fraction of trajectories whose judge failed; the means of rewards
+    are over the others.
     """
-    totals = [one.reward.total for one in trajectories if one.reward.total is not None]
-    lengths = [len(turn.completion.token_ids) for one in trajectories for turn in one.turns]
-    truncated = sum(turn.answer.truncated for one in trajectories for turn in one.turns)
+    totals = [trajectory.reward.total for trajectory in trajectories if trajectory.reward.total is not None]
+    lengths = [len(turn.completion.token_ids) for trajectory in trajectories for turn in trajectory.turns]
+    truncated = sum(turn.answer.truncated for trajectory in trajectories for turn in trajectory.turns)
     sums = {
         "trajectories": len(trajectories),
         "rewarded": len(totals),
@@ -26,7 +27,9 @@ def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> d
         "truncated": truncated,
         "reward": sum(totals),
     }
-    for name, value in ((name, value) for one in trajectories for name, value in one.reward.parts.items()):
+    for name, value in (
+        (name, value) for trajectory in trajectories for name, value in trajectory.reward.parts.items()
+    ):
         if value is not None:
             sums[f"reward/{name}"] = sums.get(f"reward/{name}", 0.0) + value
             sums[f"judged/{name}"] = sums.get(f"judged/{name}", 0) + 1
@@ -44,16 +47,16 @@ def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> d
 
 
 def write_rollout(path: Path, trajectories: Sequence[Trajectory]) -> None:
-    """One line a try: its problem, reward with parts, and every turn's answer. An existing file is replaced whole."""
+    """Writes one line per trajectory: problem, reward with parts, and the answers of all turns. Replaces the file."""
     lines = [
         {
-            "problem": one.number,
-            "sample": one.index,
-            "reward": one.reward.total,
-            "parts": dict(one.reward.parts),
-            "answers": [turn.answer.text for turn in one.turns],
-            "logprob": fmean(sum(turn.completion.logprobs) for turn in one.turns),
+            "problem": trajectory.number,
+            "sample": trajectory.index,
+            "reward": trajectory.reward.total,
+            "parts": dict(trajectory.reward.parts),
+            "answers": [turn.answer.text for turn in trajectory.turns],
+            "logprob": fmean(sum(turn.completion.logprobs) for turn in trajectory.turns),
         }
-        for one in trajectories
+        for trajectory in trajectories
     ]
     write_json_lines(path, lines)

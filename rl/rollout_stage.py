@@ -1,4 +1,4 @@
-"""What the stages share that learn from the model's own answers: sample a rollout, learn from it in minibatches."""
+"""Base of the stages that learn from the model's own answers: samples a rollout, learns from it in minibatches."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +17,18 @@ from rl.rollout import Trajectory, sample_groups
 from rl.rollout_log import rollout_metrics
 from rl.samples import Keep, Sample, by_prompt, micro_batches
 
-WriteRollout = Callable[[int, Sequence[Trajectory]], None]
+WriteRollout = Callable[[int, Sequence[Trajectory]], None]  # gets the number of a rollout, and its trajectories
+
+
+def no_log(rollout: int, trajectories: Sequence[Trajectory]) -> None:
+    """Discards a rollout."""
 
 
 class RolloutStage:
-    """``step`` computes the gradients of one minibatch, after sampling a rollout where none is left.
+    """``step`` computes the gradients of one minibatch; it samples a rollout where no minibatch is pending.
 
-    ``keep``: choices of the rollout that the engine records. ``shaping`` is part of the rewards of rollouts, not of
-    validation's.
+    ``keep``: choices of the rollout that the engine records. ``shaping``: terms of rollout rewards, not of
+    validation rewards.
     """
 
     name: str
@@ -39,7 +43,7 @@ class RolloutStage:
     ) -> None:
         self.learner, self.settings, self.keep = learner, config, keep
         self.shaping, self.write_rollout = shaping, write_rollout
-        self.cursor = 0  # problems asked so far, by all processes
+        self.cursor = 0  # problems sampled so far by all processes
         self.rollout = 0
         self.buffer: list[Sample] = []
         self.pending: list[list[int]] = []
@@ -47,25 +51,25 @@ class RolloutStage:
         self.engine = self._make_engine()
 
     def _collect(self) -> dict[str, float]:
-        """Sample the next rollout into the buffer, set what is pending; what to log of it."""
+        """Samples the next rollout into ``buffer`` and sets ``pending``; returns its metrics."""
         raise NotImplementedError
 
     def _loss(self, batch: Sequence[Sample], counts: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
-        """A micro-batch's part of the loss, and of what to log; ``counts`` are of the whole minibatch."""
+        """Computes a micro-batch's part of the loss and of the metrics; ``counts`` are of the whole minibatch."""
         raise NotImplementedError
 
     def step(self) -> dict[str, float]:
-        """Gradients of the next minibatch, and what to log; with a new rollout also about that."""
-        parts = {} if self.pending else self._collect()
+        """Computes the gradients of the next minibatch; returns its metrics, with those of a new rollout."""
+        metrics = {} if self.pending else self._collect()
         self.latest = [self.buffer[number] for number in self.pending.pop(0)]
         counts = self.learner.parallel.sum(self._counts())
-        parts_of = micro_batches(self.latest, self.settings.micro_batch_tokens)
-        batches = [[self.latest[place] for place in places] for places in parts_of]
-        learnt = self.learner.accumulate(batches, lambda batch: self._loss(batch, counts))
-        return {**parts, **learnt, **counts}
+        numbers = micro_batches(self.latest, self.settings.micro_batch_tokens)
+        batches = [[self.latest[number] for number in batch] for batch in numbers]
+        losses = self.learner.accumulate(batches, lambda batch: self._loss(batch, counts))
+        return {**metrics, **losses, **counts}
 
     def validate(self, items: int, temperature: float) -> dict[str, float]:
-        """Mean reward, with its parts, of one answer to each of the first ``items`` problems for validation."""
+        """Returns the mean reward, and its parts, of one answer to each of the first ``items`` validation problems."""
         parallel, learner = self.learner.parallel, self.learner
         sampling = self._sampling("validation", temperature=temperature)
         own = range(parallel.rank, items, parallel.world_size)
@@ -73,18 +77,18 @@ class RolloutStage:
         return rollout_metrics(trajectories, parallel)
 
     def weights_changed(self) -> None:
-        """After an optimizer's step: the engine goes on with the new weights."""
+        """Gives the engine the new weights after an optimizer step."""
         if self.engine.module is not self.learner.module:
             self.engine.load_weights(self.learner.parallel.whole_weights(self.learner.module))
         else:
             self.engine.weights_changed()
 
     def failed_batch(self) -> dict[str, Any]:
-        """What the latest step learnt from, for whoever looks into a failure."""
+        """The minibatch of the latest step, saved where its loss or gradient is not finite."""
         return {"samples": [_as_dict(sample) for sample in self.latest]}
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed stage needs, the rest of the rollout included."""
+        """The state that resuming needs, with the rest of the rollout."""
         return {
             "cursor": self.cursor,
             "rollout": self.rollout,
@@ -93,15 +97,15 @@ class RolloutStage:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
+        """Restores ``state``."""
         self.cursor, self.rollout, self.pending = state["cursor"], state["rollout"], state["pending"]
         self.buffer = [Sample(**sample) for sample in state["buffer"]]
 
     def close(self) -> None:
-        """Nothing is held beyond the stage."""
+        """Ends the stage: it holds no resources."""
 
     def _counts(self) -> dict[str, float]:
-        """Of this process's part of the minibatch; every process counts the same things."""
+        """Counts of this process's part of the minibatch; all processes have the same keys."""
         return {"sequences": len(self.latest), "tokens": sum(len(sample.token_ids) for sample in self.latest)}
 
     def _make_engine(self) -> Engine:
@@ -115,7 +119,7 @@ class RolloutStage:
         return Engine(self.learner.module if alone else self._copy(), self.learner.tokenizer, config)
 
     def _copy(self) -> DsaModel:
-        """The model as it is, whole, and not learning."""
+        """Copies the current model, unsharded and without gradients."""
         module = self.learner.module
         copy = empty_model(module.config, module.model.norm.weight.dtype, str(self.learner.device)).eval()
         copy.load_state_dict(self.learner.parallel.whole_weights(module))
@@ -134,11 +138,11 @@ class RolloutStage:
 
     @property
     def _own_groups(self) -> int:
-        """Problems of a rollout that this process samples."""
+        """The number of problems of a rollout that this process samples."""
         return len(range(self.learner.parallel.rank, self.settings.groups, self.learner.parallel.world_size))
 
-    def _ask(self, problems: int) -> list[Trajectory]:
-        """Trajectories of the next ``problems`` of this process; every process goes on by the same number."""
+    def _sample(self, problems: int) -> list[Trajectory]:
+        """Samples trajectories of this process's next ``problems``; the cursor of every process moves equally far."""
         parallel, learner = self.learner.parallel, self.learner
         first = self.cursor + parallel.rank
         self.cursor += parallel.max(problems) * parallel.world_size
@@ -150,7 +154,7 @@ class RolloutStage:
         )
 
     def _minibatches(self) -> list[list[int]]:
-        """The samples' numbers of every step of this rollout, a prompt's samples together."""
+        """Splits the buffer into the minibatches of all epochs, by sample number; a prompt's samples stay together."""
         steps = []
         groups = by_prompt(self.buffer)
         for epoch in range(self.settings.epochs):

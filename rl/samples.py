@@ -157,7 +157,7 @@ def _predicting(packed: Packed, ordered: Sequence[Sample]) -> Tensor:
 
 def _masks(sample: Sample) -> list[Tensor | None]:
     if sample.masks is None:
-        raise ValueError("no sampling mask was recorded by the rollout: sample with record_sampling_masks")
+        raise ValueError("the rollout recorded no sampling masks: sample with record_sampling_masks")
     return sample.masks
 
 
@@ -174,7 +174,7 @@ def _joined(groups: Sequence[Sequence[Sample]], name: str, device: torch.device)
         prompt = len(group[0].prompt_ids)
         records = [getattr(sample, name) for sample in group]
         if any(record is None for record in records):
-            raise ValueError(f"{name} is to be kept, and the rollout recorded none: the engine needs keep_{name}")
+            raise ValueError(f"the rollout recorded no {name}: set capture_{name} of the engine")
         parts.append(records[0][:prompt])
         parts += [record[prompt:] for record in records]
     return torch.cat(parts).to(device)

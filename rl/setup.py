@@ -66,7 +66,10 @@ def make_judges(config: TrainConfig) -> Judges | None:
     folders = (wanted.verifier, wanted.meta_verifier)
     if "rl" not in config.schedule or folders == (None, None):
         return None
-    made = [TrainedJudge(folder, wanted, config.seed, config.device) if folder else None for folder in folders]
+    made = [
+        TrainedJudge(folder, wanted.temperature, wanted.max_tokens, config.seed, config.device) if folder else None
+        for folder in folders
+    ]
     return Judges(wanted, *made)
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from model.packed import pack
 from model.packed_attention import IndexerStage
 from model.training import train_indexers_only
-from rl.config import SupervisedConfig
+from rl.config import NextTokenConfig, SupervisedConfig
 from rl.learner import Learner
 from rl.task import Example
 
@@ -36,6 +36,7 @@ class Supervised:
     def __init__(self, name: str, learner: Learner, config: SupervisedConfig) -> None:
         self.name, self.learner, self.config = name, learner, config
         self.indexer: IndexerStage = INDEXER[name]
+        self.train_on_prompts = isinstance(config, NextTokenConfig) and config.train_on_prompts
         self.cursor = 0  # examples used so far, of all processes
         self.batch: list[Encoded] = []
         if name == "warmup":
@@ -89,7 +90,7 @@ class Supervised:
         batch: list[Encoded] = []
         total = 0
         while total < self.config.tokens or len(batch) < self.learner.parallel.world_size:
-            batch.append(encode(self.learner, self.learner.training.example(self.cursor), self.config.train_on_prompts))
+            batch.append(encode(self.learner, self.learner.training.example(self.cursor), self.train_on_prompts))
             total += len(batch[-1].ids)
             self.cursor += 1
         return batch

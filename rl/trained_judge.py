@@ -1,7 +1,9 @@
-"""A trained model that judges beside the one that learns: its own weights, its own engine."""
+"""Trained judge: a model with its own weights and engine that answers the prompts of a verifier or meta-verifier."""
 
 from collections.abc import Sequence
 from pathlib import Path
+
+from typing_extensions import override
 
 from core.errors import LemmataError
 from core.ids import clean_text, derive_seed, digest
@@ -9,30 +11,31 @@ from model.chat import Chat
 from model.engine import Completion, Engine, EngineConfig, SamplingParams
 from model.errors import ModelError
 from model.loading import load_model
-from rl.judge import JudgesConfig
+from rl.judge import Judge
 from rl.task import Answer
 
-SEQUENCES, CACHE_TOKENS = 256, 131072
+MAX_NUM_SEQS, CACHE_TOKENS = 256, 131072  # of its engine
 
 
-class TrainedJudge:
+class TrainedJudge(Judge):
     """The model in ``folder``. Raises LemmataError where it cannot be loaded."""
 
-    def __init__(self, folder: str | Path, config: JudgesConfig, seed: int, device: str = "cpu") -> None:
+    def __init__(self, folder: str | Path, temperature: float, max_tokens: int, seed: int, device: str = "cpu") -> None:
         try:
             module, tokenizer = load_model(Path(folder), "float32", device)
         except ModelError as error:
             raise LemmataError(f"{folder} cannot judge: {error}") from error
-        self.config, self.seed = config, seed
+        self.temperature, self.max_tokens, self.seed = temperature, max_tokens, seed
         self._chat = Chat(tokenizer)
         self.engine = Engine(
             module.requires_grad_(False),
             tokenizer,
-            EngineConfig(cache_tokens=CACHE_TOKENS, max_num_seqs=SEQUENCES),
+            EngineConfig(cache_tokens=CACHE_TOKENS, max_num_seqs=MAX_NUM_SEQS),
         )
 
+    @override
     def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
-        """As Judge.ask; a prompt that leaves no room for an answer gets none."""
+        """A prompt that leaves no room for an answer has none."""
         distinct = {prompt: self._render(prompt) for prompt in dict.fromkeys(prompts)}
         fitting = [prompt for prompt, ids in distinct.items() if len(ids) < self.engine.max_model_len]
         completions = self.engine.generate(
@@ -47,8 +50,8 @@ class TrainedJudge:
     def _sampling(self, prompt: str, count: int, draw: int) -> SamplingParams:
         return SamplingParams(
             n=count,
-            temperature=self.config.temperature,
-            max_tokens=self.config.max_tokens,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
             seed=derive_seed(self.seed, "judge", draw, digest(prompt)),
         )
 

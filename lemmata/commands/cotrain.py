@@ -1,4 +1,4 @@
-"""``lemmata cotrain``: the whole recipe in one run folder."""
+"""``lemmata cotrain``: runs the whole recipe in one run folder."""
 
 from pathlib import Path
 from typing import Any
@@ -7,27 +7,27 @@ from core.config import read_config
 from core.errors import LemmataError
 from core.store import Run
 from lemmata.training import MAY_CHANGE as OF_TRAINING
-from lemmata.training import TrainingReport, asked_to_stop, library, say, settings_digest
+from lemmata.training import TrainingReport, import_library, print_line, settings_digest, stop_signals
 from rl.recipe.config import CotrainConfig
 
-# Steps of training are no such thing here: what follows a step rests on how far it went.
+# Numbers of training steps may not change here: later steps of the recipe depend on the trained models.
 MAY_CHANGE = frozenset(
     ["run", "train.threads", *(f"*.{key}" for key in OF_TRAINING if key not in ("run", "stages.*.steps"))]
 )
 
 
 def cotrain_command(config: dict[str, Any]) -> int:
-    """Go through the recipe to its end, or until told to stop (2; the same command resumes)."""
+    """Runs the recipe to the end (0), or until a signal asks to stop (2; the same command resumes)."""
     settings = read_config(CotrainConfig, config, "")
-    recipe = library("rl.recipe.run", "cotrain")
-    parallel = library("rl.parallel", "cotrain").Parallel()
+    recipe = import_library("rl.recipe.run", "cotrain")
+    parallel = import_library("rl.parallel", "cotrain").Parallel()
     if parallel.world_size > 1:
         raise LemmataError("`lemmata cotrain` is one process; torchrun is for `lemmata train`")
     folder = Path(settings.run or f"runs/cotrain-{settings_digest(config, MAY_CHANGE)}")
-    with Run.start(folder, "cotrain", config, MAY_CHANGE), asked_to_stop() as asked:
-        say(f"run folder: {folder}")
-        done = recipe.cotrain(settings, folder, parallel, say, TrainingReport(), lambda: bool(asked))
-        say(f"{'done' if done else 'stopped; the same command resumes'}: {folder}")
+    with Run.start(folder, "cotrain", config, MAY_CHANGE), stop_signals() as received:
+        print_line(f"run folder: {folder}")
+        done = recipe.cotrain(settings, folder, parallel, print_line, TrainingReport(), lambda: bool(received))
+        print_line(f"{'done' if done else 'stopped; the same command resumes'}: {folder}")
     if done:
-        say(f"read it: lemmata report {folder}")
+        print_line(f"read it: lemmata report {folder}")
     return 0 if done else 2

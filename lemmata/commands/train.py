@@ -1,4 +1,4 @@
-"""``lemmata train``: a role through stages of training."""
+"""``lemmata train``: trains a role through one stage or several."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,15 +6,23 @@ from typing import Any
 
 from core.config import read_config
 from core.store import Run
-from lemmata.training import MAY_CHANGE, TrainingReport, asked_to_stop, library, say, settings_digest, silent
+from lemmata.training import (
+    MAY_CHANGE,
+    TrainingReport,
+    import_library,
+    no_report,
+    print_line,
+    settings_digest,
+    stop_signals,
+)
 from rl.config import TrainConfig
 
 
 def train_command(config: dict[str, Any]) -> int:
-    """Train to the end, or until told to stop (2; the same command resumes)."""
+    """Trains to the end (0), or until a signal asks to stop (2; the same command resumes)."""
     settings = read_config(TrainConfig, config, "")
-    setup = library("rl.setup", "train")
-    with library("rl.parallel", "train").processes(settings.device) as place:
+    setup = import_library("rl.setup", "train")
+    with import_library("rl.parallel", "train").processes(settings.device) as place:
         return _train(setup, place, settings, config)
 
 
@@ -22,12 +30,12 @@ def _train(setup: Any, parallel: Any, settings: TrainConfig, config: Mapping[str
     folder = Path(settings.run or f"runs/train-{settings.role}-{settings_digest(config, MAY_CHANGE)}")
     run = Run.start(folder, "train", config, MAY_CHANGE) if parallel.is_main else None
     if parallel.is_main:
-        say(f"run folder: {folder}")
-    report = TrainingReport() if parallel.is_main else silent
-    with asked_to_stop() as asked:
-        trainer = setup.make_trainer(settings, folder, parallel, report, lambda: bool(parallel.max(len(asked))))
+        print_line(f"run folder: {folder}")
+    report = TrainingReport() if parallel.is_main else no_report
+    with stop_signals() as received:
+        trainer = setup.make_trainer(settings, folder, parallel, report, lambda: bool(parallel.max(len(received))))
         done = trainer.run()
     if run is not None:
         with run:
-            say(f"{'done' if done else 'stopped; the same command resumes'}: {folder}")
+            print_line(f"{'done' if done else 'stopped; the same command resumes'}: {folder}")
     return 0 if done else 2

@@ -13,7 +13,6 @@ from lab.items import Stream
 from lab.prompts import templates as lab_templates
 from lab.theorem import Theorem
 from rl.config import TrainConfig
-from rl.judge import JudgesConfig
 from rl.merging.config import MergeConfig
 from rl.recipe.config import CotrainConfig
 from rl.recipe.plan import Merge, Train
@@ -89,9 +88,8 @@ class RecipeContext:
         """The model of a step, sampling by seeds that differ between purposes. ``temperature`` None: as measured."""
         measure = self.config.measure
         chosen = measure.temperature if temperature is None else temperature
-        settings = JudgesConfig(temperature=chosen, max_tokens=measure.max_tokens)
         seed = derive_seed(self.config.seed, purpose)
-        return TrainedJudge(self.model(step), settings, seed, str(self.config.train["device"]))
+        return TrainedJudge(self.model(step), chosen, measure.max_tokens, seed, str(self.config.train["device"]))
 
     def stream(
         self, role: str, split: str, iteration: int = 0, turn: int = 1, levels: tuple[int, ...] | None = None

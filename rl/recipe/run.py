@@ -65,7 +65,8 @@ def check_settings(shop: RecipeContext, steps: Iterable[Step]) -> None:
         with _naming(step.name):
             if isinstance(step, Train):
                 settings = shop.training(step)
-                bare = {**settings.data, **dict.fromkeys(TABLES), "judges": {}}  # these are not made yet
+                no_judges = {**settings.data["judges"], "verifier": None, "meta_verifier": None}
+                bare = {**settings.data, **dict.fromkeys(TABLES), "judges": no_judges}  # these are not made yet
                 task_of(replace(settings, data=bare), settings.role, "train")
             elif isinstance(step, Merge):
                 shop.merging(step).resolved()

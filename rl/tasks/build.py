@@ -1,7 +1,7 @@
 """Tasks by role: builds a role's task from the settings of its data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core.config import STRICT, Name, Positive, settings
 from core.templates import Templates
@@ -40,14 +40,14 @@ class DataConfig:
 
     families: tuple[Name, ...]
     levels: tuple[Positive, ...]
-    rounds: Positive = 1
-    mixture: Mapping[str, Positive] = field(default_factory=dict)
-    proofs: Name | None = None
-    analyses: Name | None = None
-    critiques: Name | None = None
-    planted: bool = True
-    examples: Name | None = None
-    judges: JudgesConfig = field(default_factory=JudgesConfig)
+    rounds: Positive
+    mixture: Mapping[str, Positive]
+    proofs: Name | None
+    analyses: Name | None
+    critiques: Name | None
+    planted: bool
+    examples: Name | None
+    judges: JudgesConfig
 
 
 @dataclass(frozen=True)

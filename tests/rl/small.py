@@ -9,14 +9,12 @@ import torch
 
 from model.tokenizer import byte_tokenizer
 from model.transformer import DsaModel
-from rl.algorithm import PRESETS, AlgorithmConfig
 from rl.config import (
     CheckpointConfig,
     DistillConfig,
     NewModelConfig,
-    OptimizerConfig,
+    NextTokenConfig,
     PolicyConfig,
-    SamplingConfig,
     StagesConfig,
     SupervisedConfig,
     TrainConfig,
@@ -25,13 +23,13 @@ from rl.config import (
 from rl.learner import Learner
 from rl.parallel import Parallel
 from rl.reward import Reward
-from rl.reward_shaping import RewardShapingConfig
 from rl.task import Answer, Example
 from rl.trainer import Trainer
 from tests.model.tiny import tiny_model
+from tests.rl.settings import defaults, optimizer_config
 
 TOKENIZER = byte_tokenizer()
-OPTIMIZER = OptimizerConfig(lr=3e-3, bias_update_speed=0.01)
+OPTIMIZER = optimizer_config(lr=3e-3, bias_update_speed=0.01)
 
 
 class Letters:
@@ -77,56 +75,52 @@ def learner(module: DsaModel, task: Any = None) -> Learner:
 
 
 def policy_config(**changes: Any) -> PolicyConfig:
-    """A rollout of 3 problems with 4 trajectories of up to 6 tokens."""
-    base = PolicyConfig(
-        steps=4,
-        groups=3,
-        samples=4,
-        micro_batch_tokens=80,
-        optimizer=OPTIMIZER,
-        sampling=SamplingConfig(max_tokens=6),
-        cache_tokens=4096,
-    )
-    return replace(base, **changes)
+    """Rollouts of 3 problems with 4 samples of up to 6 tokens each."""
+    return replace(_small(defaults().stages.rl), **{"samples": 4, **changes})
 
 
 def distill_config(**changes: Any) -> DistillConfig:
-    """As ``policy_config``."""
-    base = DistillConfig(
+    """Rollouts of 3 problems with 2 samples of up to 6 tokens each."""
+    return replace(_small(defaults().stages.distill), **{"samples": 2, **changes})
+
+
+def _small(stage: Any) -> Any:
+    sampling = replace(stage.sampling, max_tokens=6)
+    return replace(
+        stage,
         steps=4,
         groups=3,
-        samples=2,
         micro_batch_tokens=80,
         optimizer=OPTIMIZER,
-        sampling=SamplingConfig(max_tokens=6),
+        sampling=sampling,
+        max_num_seqs=64,
         cache_tokens=4096,
     )
-    return replace(base, **changes)
+
+
+def supervised_config(**changes: Any) -> NextTokenConfig:
+    """Three steps on SFT examples."""
+    return replace(defaults().stages.sft, steps=3, optimizer=OPTIMIZER, **changes)
 
 
 def train_config(
     stage: Any = ("sft", "rl"),
-    algorithm: AlgorithmConfig | None = None,
+    preset: str = "v32",
     distill: DistillConfig | None = None,
     **rl: Any,
 ) -> TrainConfig:
     """A few steps of each stage."""
-    supervised = SupervisedConfig(steps=3, tokens=60, micro_batch_tokens=40, optimizer=OPTIMIZER)
-    return TrainConfig(
-        role="prover",
+    supervised = supervised_config(tokens=60, micro_batch_tokens=40)
+    indexers = SupervisedConfig(steps=3, tokens=60, micro_batch_tokens=40, optimizer=OPTIMIZER)
+    return replace(
+        defaults(preset),
         stage=stage,
-        run=None,
         seed=3,
-        model=None,
-        new_model=NewModelConfig(vocab_size=271, tokenizer_examples=1, shape={}),
+        new_model=NewModelConfig(vocab_size=271, tokenizer_examples=1, phrases=True, shape={}),
         data={},
-        prompts=None,
-        stages=StagesConfig(supervised, supervised, supervised, policy_config(**rl), distill or distill_config()),
-        algorithm=algorithm or PRESETS["v32"],
-        reward_shaping=RewardShapingConfig(),
-        validation=ValidationConfig(every=2, items=3),
+        stages=StagesConfig(supervised, indexers, supervised, policy_config(**rl), distill or distill_config()),
+        validation=ValidationConfig(every=2, items=3, temperature=1.0),
         checkpoint=CheckpointConfig(every=1, keep=2),
-        save_rollouts_every=1,
         threads=1,
     )
 

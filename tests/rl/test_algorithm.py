@@ -1,47 +1,44 @@
-"""The presets stand twice, as dataclasses and as yaml with their sources: they must agree."""
+"""Presets of algorithms and settings of training: complete, checked, and unknown keys refused."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from core.config import read_config
 from core.errors import LemmataError
-from rl.algorithm import PRESETS, AlgorithmConfig, LossConfig
+from lemmata.training import compose_train
+from rl.algorithm import AlgorithmConfig, LossConfig
+from rl.merging.config import MergeConfig
+from tests.rl.settings import algorithm, defaults, loss_config
 
 FOLDER = Path(__file__).resolve().parents[2] / "lemmata" / "conf"
+PRESETS = sorted(path.stem for path in (FOLDER / "algorithm").glob("*.yaml"))
 
 
 def written(name: str) -> dict[str, Any]:
     return yaml.safe_load((FOLDER / "algorithm" / f"{name}.yaml").read_text())
 
 
-def test_every_preset_has_a_file() -> None:
-    assert {path.stem for path in (FOLDER / "algorithm").glob("*.yaml")} == PRESETS.keys()
-
-
 @pytest.mark.parametrize("name", PRESETS)
-def test_file_and_dataclass_agree(name: str) -> None:
-    assert written(name) == asdict(PRESETS[name])  # every key is written out, and no other
-    assert read_config(AlgorithmConfig, written(name), "algorithm") == PRESETS[name]
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_hydra_composes_it(name: str) -> None:
-    with initialize_config_dir(str(FOLDER), version_base=None):
-        config: Any = OmegaConf.to_container(compose(overrides=[f"+algorithm={name}"]), resolve=True)
-    assert read_config(AlgorithmConfig, config["algorithm"], "algorithm") == PRESETS[name]
+def test_a_preset_states_every_setting(name: str) -> None:
+    assert asdict(algorithm(name)) == written(name)
 
 
 @pytest.mark.parametrize("where", ["", "loss", "advantage"])
 def test_an_unknown_key_is_refused(where: str) -> None:
     value = written("v32")
     (value[where] if where else value)["epsilon"] = 0.2
-    with pytest.raises(LemmataError, match=r"epsilon: there is no such setting"):
+    with pytest.raises(LemmataError, match="epsilon"):
+        read_config(AlgorithmConfig, value, "algorithm")
+
+
+def test_a_missing_key_is_named() -> None:
+    value = written("v32")
+    del value["loss"]["clip_low"]
+    with pytest.raises(LemmataError, match=r"algorithm\.loss\.clip_low"):
         read_config(AlgorithmConfig, value, "algorithm")
 
 
@@ -58,13 +55,30 @@ def test_an_unknown_key_is_refused(where: str) -> None:
         {"importance_cap": 0},
     ],
 )
-def test_what_makes_no_sense_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(LemmataError):
-        read_config(LossConfig, changes, "loss")
+def test_settings_without_meaning_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(LemmataError, match=next(iter(changes))):
+        read_config(LossConfig, {**asdict(loss_config()), **changes}, "loss")
 
 
 def test_the_coefficient_of_a_domain() -> None:
-    assert PRESETS["v32"].beta("mathematics") == 0
-    assert PRESETS["v32"].beta("writing") == PRESETS["v32"].loss.beta > 0
-    with pytest.raises(LemmataError, match="beta_by_domain"):
-        read_config(AlgorithmConfig, {"loss": {"kl": "none"}, "beta_by_domain": {"writing": 0.1}}, "algorithm")
+    v32 = algorithm("v32")
+    assert v32.beta("mathematics") == 0
+    assert v32.beta("writing") == v32.loss.beta > 0
+    with pytest.raises(ValueError, match="beta_by_domain"):
+        replace(v32, loss=loss_config(kl="none"), beta_by_domain={"writing": 0.1})
+
+
+def test_overrides_change_what_they_name() -> None:
+    config = compose_train("role=prover", "stage=[sft,rl]", "stages.rl.optimizer.kind=muon", "seed=7")
+    assert (config.schedule, config.seed) == (("sft", "rl"), 7)
+    assert config.stages.rl.optimizer == replace(defaults().stages.rl.optimizer, kind="muon")
+    assert config.stages.sft == defaults().stages.sft
+    with pytest.raises(LemmataError, match="role"):
+        compose_train("stage=rl")
+
+
+def test_merge_has_the_same_defaults_in_its_file_and_in_recipes() -> None:
+    names = {"models": ["A"], "out": "B", "method": "linear"}
+    value = yaml.safe_load((FOLDER / "merge.yaml").read_text())
+    del value["defaults"]
+    assert read_config(MergeConfig, value | names, "") == read_config(MergeConfig, names, "")

@@ -13,14 +13,15 @@ from core.errors import LemmataError
 from core.labeled_cases import write_cases
 from lab.prompts import templates
 from rl.config import RoleName
-from rl.judge import Judges, JudgesConfig
+from rl.judge import Judges
 from rl.task import Answer, Example, Task
 from rl.tasks.build import DataConfig, make_task
 from rl.tasks.examples import read_examples, write_examples
 from rl.tasks.lab import LabTask
 from rl.tasks.tables import Case, read_cases
+from tests.rl.settings import data_config, judges_config
 
-DATA = DataConfig(families=("inequalities", "equations"), levels=(1,))
+DATA = data_config(families=("inequalities", "equations"), levels=(1,))
 VERDICT = "Here is my evaluation of the solution:\nI find no defect: all steps are right and the claim is settled.\n"
 SAYS = VERDICT + "Based on my evaluation, the final overall score should be:\n\\boxed{%s}"
 
@@ -40,7 +41,7 @@ class Fixed:
 
 
 def judged(role: RoleName, verifier: Fixed | None, meta: Fixed | None, data: DataConfig = DATA) -> Task:
-    config = JudgesConfig(analyses=2, reviews=1)
+    config = judges_config(analyses=2, reviews=1)
     return make_task(role, data, templates(), "train", 0, Judges(config, verifier, meta))
 
 
@@ -79,7 +80,7 @@ def test_a_verifiers_reward_holds_the_rating_of_its_analysis() -> None:
 
 
 def test_judges_do_not_measure() -> None:
-    judges = Judges(JudgesConfig(), Fixed([SAYS % "0"]), None)
+    judges = Judges(judges_config(), Fixed([SAYS % "0"]), None)
     task = make_task("prover", DATA, templates(), "validation", 0, judges)
     (reward,) = task.rewards([(0, [Answer(task.example(0).whole)])])
     assert reward.total == 1.0

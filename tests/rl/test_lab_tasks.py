@@ -12,12 +12,13 @@ from lab.prompts import templates
 from rl.config import RoleName
 from rl.reward import Reward
 from rl.task import Answer, Task
-from rl.tasks.build import KINDS, DataConfig, make_task
+from rl.tasks.build import KINDS, make_task
 from rl.tasks.lab import LabProver
 from rl.tasks.mixed import MixedTask
+from tests.rl.settings import data_config
 
 MIXTURE = {kind: 1 + number % 2 for number, kind in enumerate(KINDS)}
-CONFIG = DataConfig(families=tuple(families()), levels=(1, 2), mixture=MIXTURE)
+CONFIG = data_config(families=tuple(families()), levels=(1, 2), mixture=MIXTURE)
 ROLES: tuple[RoleName, ...] = ("prover", "verifier", "meta_verifier", "generator")
 ONE = "\\boxed{1}"
 

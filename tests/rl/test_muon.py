@@ -7,12 +7,12 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
-from rl.config import OptimizerConfig
 from rl.muon import MOMENTUM, Muon, orthogonal
 from rl.optimizer import make_optimizer
+from tests.rl.settings import optimizer_config
 from tests.rl.small import small_module
 
-CONFIG = OptimizerConfig(lr=0.01, kind="muon")
+CONFIG = optimizer_config(lr=0.01, kind="muon")
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (4, 9), (9, 4), (3, 5, 7), (1, 8)])

@@ -17,14 +17,15 @@ from torch import Tensor
 from rl.algorithm import LossConfig
 from rl.loss import Denominator, LossInputs, combine_parts, count, policy_loss
 from tests.rl.plain_loss import Sequence1, plain_loss
+from tests.rl.settings import loss_config
 
-KL_ALONE = LossConfig(aggregation="token", beta=1.0)
+KL_ALONE = loss_config(aggregation="token", beta=1.0)
 
 
 def random_config(draw: random.Random) -> LossConfig:
     """Any combination of the options."""
     kl: Any = draw.choice(["unbiased", "k3", "k1", "none"])
-    return LossConfig(
+    return loss_config(
         ratio=draw.choice(["token", "token", "sequence"]),
         clip_low=draw.choice([0.1, 0.2, 1.0]),
         clip_high=draw.choice([0.1, 0.28, 5.0]),
@@ -223,8 +224,8 @@ def off_policy_inputs(advantage: float) -> LossInputs:
 
 def test_the_off_policy_mask_goes_by_the_sampler_and_spares_the_kl() -> None:
     inputs = off_policy_inputs(-1.0)
-    masked = policy_loss(inputs, LossConfig(beta=0.5, off_policy_delta=2.9))
-    kl_alone = policy_loss(replace(inputs, advantages_S=torch.zeros(1)), LossConfig(beta=0.5))
+    masked = policy_loss(inputs, loss_config(beta=0.5, off_policy_delta=2.9))
+    kl_alone = policy_loss(replace(inputs, advantages_S=torch.zeros(1)), loss_config(beta=0.5))
     assert masked.parts["off_policy_masked"] == 1
     assert masked.parts["surrogate_loss"] == 0
     assert masked.parts["kl_loss"] > 0
@@ -236,7 +237,7 @@ def test_the_off_policy_mask_goes_by_the_sampler_and_spares_the_kl() -> None:
 @pytest.mark.parametrize(("advantage", "delta"), [(-1.0, 3.1), (1.0, 0.1), (0.0, 0.1), (-1.0, None)])
 def test_what_the_off_policy_mask_leaves(advantage: float, delta: float | None) -> None:
     inputs = off_policy_inputs(advantage)
-    result = policy_loss(inputs, LossConfig(off_policy_delta=delta))
+    result = policy_loss(inputs, loss_config(off_policy_delta=delta))
     assert result.parts["off_policy_masked"] == 0
     assert result.parts["surrogate_loss"] == -advantage
 
@@ -247,16 +248,16 @@ def test_masked_sequences_stay_in_the_denominator() -> None:
     inputs = replace(inputs, mask_ST=torch.ones(S, T), **{
         name: torch.full((S, T), -1.0) for name in ("old_ST", "sampler_ST", "reference_ST", "entropy_ST")
     }, new_ST=torch.full((S, T), -1.0), advantages_S=torch.ones(S))  # fmt: skip
-    assert policy_loss(inputs, LossConfig()).loss == pytest.approx(-1.0)
+    assert policy_loss(inputs, loss_config()).loss == pytest.approx(-1.0)
     hidden = inputs.mask_ST.clone()
     hidden[0] = 0
-    assert policy_loss(replace(inputs, mask_ST=hidden), LossConfig()).loss == pytest.approx(-(S - 1) / S)
+    assert policy_loss(replace(inputs, mask_ST=hidden), loss_config()).loss == pytest.approx(-(S - 1) / S)
 
 
 def test_statistics_on_policy_are_exact() -> None:
     logprobs_ST = -5 * torch.rand(3, 6)
     inputs = LossInputs(logprobs_ST, logprobs_ST, logprobs_ST, torch.ones(3, 6), torch.tensor([1.0, -1.0, 0.0]))
-    parts = policy_loss(inputs, LossConfig(importance_cap=2.0, off_policy_delta=0.0)).parts
+    parts = policy_loss(inputs, loss_config(importance_cap=2.0, off_policy_delta=0.0)).parts
     assert parts["ratio_mean"] == parts["ratio_max"] == parts["importance_mean"] == 1
     zero = ("clip_low", "clip_high", "mismatch_mean", "mismatch_max", "mismatch_kl", "drift", "off_policy_masked")
     assert [parts[name].item() for name in zero] == [0] * len(zero)
@@ -268,7 +269,7 @@ def test_mismatch_between_sampler_and_trainer() -> None:
     old_ST = torch.tensor([[-1.0, -2.0, -3.0]], dtype=torch.float64)
     difference = torch.tensor([[0.5, -0.25, 9.0]], dtype=torch.float64)
     inputs = LossInputs(old_ST - 0.1, old_ST, old_ST + difference, torch.tensor([[1, 1, 0]]), torch.ones(1))
-    parts = policy_loss(inputs, LossConfig(importance_cap=1.2)).parts
+    parts = policy_loss(inputs, loss_config(importance_cap=1.2)).parts
     assert parts["mismatch_mean"].item() == pytest.approx(0.375)
     assert parts["mismatch_max"].item() == pytest.approx(0.5)
     assert parts["drift"].item() == pytest.approx(0.225)
@@ -280,7 +281,7 @@ def test_mismatch_between_sampler_and_trainer() -> None:
 def test_half_precision_is_computed_in_fp32() -> None:
     inputs = random_inputs(5, torch.float32)
     half = replace(inputs, new_ST=inputs.new_ST.detach().bfloat16().requires_grad_())
-    result = policy_loss(half, LossConfig(beta=0.1))
+    result = policy_loss(half, loss_config(beta=0.1))
     assert result.loss.dtype == torch.float32
     assert torch.autograd.grad(result.loss, half.new_ST)[0].dtype == torch.bfloat16
 
@@ -289,7 +290,7 @@ def test_gradients_flow_through_the_new_policy_alone() -> None:
     inputs = random_inputs(6)
     assert inputs.reference_ST is not None
     others = [tensor.requires_grad_() for tensor in (inputs.old_ST, inputs.sampler_ST, inputs.reference_ST)]
-    policy_loss(inputs, LossConfig(beta=0.1, importance_cap=2.0)).loss.backward()
+    policy_loss(inputs, loss_config(beta=0.1, importance_cap=2.0)).loss.backward()
     assert [tensor.grad for tensor in others] == [None] * 3
 
 
@@ -298,19 +299,19 @@ def test_a_shape_that_would_broadcast_is_refused(name: str) -> None:
     inputs = random_inputs(7)
     wrong = torch.ones(1, 1) if name.endswith("_ST") else torch.ones(len(inputs.mask_ST), 1)
     with pytest.raises(ValueError, match=name):
-        policy_loss(replace(inputs, **{name: wrong}), LossConfig())
+        policy_loss(replace(inputs, **{name: wrong}), loss_config())
 
 
 def test_a_kl_needs_a_reference() -> None:
     inputs = replace(random_inputs(8), reference_ST=None)
     with pytest.raises(ValueError, match="reference"):
-        policy_loss(inputs, LossConfig(beta=0.1))
+        policy_loss(inputs, loss_config(beta=0.1))
     per_domain = replace(inputs, beta_S=torch.zeros(len(inputs.mask_ST)))
-    assert "kl" not in policy_loss(per_domain, LossConfig(beta=0.1)).parts  # mathematics alone: no KL
+    assert "kl" not in policy_loss(per_domain, loss_config(beta=0.1)).parts  # mathematics alone: no KL
 
 
 def test_a_nan_is_not_hidden() -> None:
     inputs = random_inputs(9)
     new_ST = inputs.new_ST.detach().clone()
     new_ST[tuple(inputs.mask_ST.nonzero()[0])] = torch.nan
-    assert policy_loss(replace(inputs, new_ST=new_ST), LossConfig()).loss.isnan()
+    assert policy_loss(replace(inputs, new_ST=new_ST), loss_config()).loss.isnan()

@@ -10,14 +10,15 @@ pytest.importorskip("torch")
 
 import torch
 
-from rl.algorithm import PRESETS, AlgorithmConfig, LossConfig
+from rl.algorithm import AlgorithmConfig
 from rl.policy_stage import PolicyStage
 from rl.reward import Reward
-from rl.reward_shaping import RewardShapingConfig
+from rl.reward_shaping import NO_SHAPING
+from tests.rl.settings import algorithm, loss_config
 from tests.rl.small import Letters, learner, policy_config, small_module
 
-V32, DAPO = PRESETS["v32"], PRESETS["dapo"]
-WITH_KL = replace(V32, loss=LossConfig(beta=0.1, off_policy_delta=0.1))
+V32, DAPO = algorithm("v32"), algorithm("dapo")
+WITH_KL = replace(V32, loss=loss_config(beta=0.1, off_policy_delta=0.1))
 
 
 class Uneven(Letters):
@@ -31,7 +32,7 @@ class Uneven(Letters):
 
 
 def stage(algorithm: AlgorithmConfig = V32, task: Letters | None = None, **changes: Any) -> PolicyStage:
-    return PolicyStage(learner(small_module(), task), policy_config(**changes), algorithm, RewardShapingConfig())
+    return PolicyStage(learner(small_module(), task), policy_config(**changes), algorithm, NO_SHAPING)
 
 
 def descend(stage: PolicyStage, rate: float = 0.05) -> None:

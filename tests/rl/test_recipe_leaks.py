@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from core.ids import derive_seed
 from lab.items import Item, Stream
 from lab.prompts import templates
-from rl.judge import Judges, JudgesConfig
+from rl.judge import Judges
 from rl.parallel import Parallel
 from rl.recipe.context import RecipeContext
 from rl.recipe.plan import Label, Reject, Step, Train, plan
@@ -30,6 +30,7 @@ from rl.tasks import judged, lab
 from rl.tasks.build import DataConfig, make_task
 from rl.tasks.lab import case_of
 from rl.tasks.tables import Case
+from tests.rl.settings import data_config, judges_config
 from tests.rl.test_recipe_plan import settings
 
 OPENING = "Here is my evaluation of the solution:\n"
@@ -95,7 +96,7 @@ def learnt_from(shop: RecipeContext, step: Step) -> list[tuple[str, float | None
     """Prompts and rewards of a step of reinforcement learning, for answers of many kinds."""
     assert isinstance(step, Train)
     config = shop.training(step)
-    data = DataConfig(**{**config.data, "judges": JudgesConfig(analyses=2, reviews=2)})
+    data = DataConfig(**{**config.data, "judges": judges_config(analyses=2, reviews=2)})
     judges = Judges(data.judges, *(Model(step.judges[role]) if role in step.judges else None for role in ROLES))
     task = task_of(config, config.role, "train", judges if step.judges else None)
     return [one for number in NUMBERS for one in _tries(task, number)]
@@ -152,8 +153,8 @@ def test_the_first_iteration_does_rest_on_the_truth(shop: RecipeContext, monkeyp
     truncated=st.booleans(),
 )
 def test_no_truth_moves_a_judged_reward(truth: float, number: int, body: str, score: str, truncated: bool) -> None:
-    data = DataConfig(families=("inequalities",), levels=(1,))
-    judges = Judges(JudgesConfig(analyses=2), Model("verifier"), Model("meta"))
+    data = data_config(families=("inequalities",), levels=(1,))
+    judges = Judges(judges_config(analyses=2), Model("verifier"), Model("meta"))
     task = make_task("prover", data, templates(), "train", 0, judges)
     text = f"## Solution\n{body}\n\n## Self Evaluation\n\n{OPENING}{SAYS % ('So.', score)}"
     trajectories = [(number, [Answer(text, truncated=truncated)])]

@@ -18,6 +18,7 @@ from core.errors import LemmataError
 from policy.interface import Completion, PolicyUnavailable, Prompt, Sampling
 from rl.reward import Reward, add_parts, reward_analysis, reward_proof, reward_review, weighted_reward
 from rl.reward_shaping import (
+    NO_SHAPING,
     LanguageConfig,
     LengthConfig,
     RewardShapingConfig,
@@ -135,7 +136,7 @@ def test_length_and_language_are_added_by_name() -> None:
     )
     reward = shape_reward(Reward(0.76, {"format": 1.0}), "All in English", 15, config)
     assert reward == Reward(0.76 - 0.5 + 0.5, {"format": 1, "length": -0.5, "language": 1})
-    assert shape_reward(reward, "x", 1, RewardShapingConfig()) == reward
+    assert shape_reward(reward, "x", 1, NO_SHAPING) == reward
 
 
 @pytest.mark.parametrize("changes", [{"lenght": None}, {"language": {"language": "xx"}}, {"length": {"soft_limit": 1}}])

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 from model.engine import Engine, EngineConfig, SamplingParams
 from rl.parallel import Parallel
 from rl.reward import Reward
-from rl.reward_shaping import LengthConfig, RewardShapingConfig
+from rl.reward_shaping import NO_SHAPING, LengthConfig, RewardShapingConfig
 from rl.rollout import Trajectory, sample_groups
 from rl.rollout_log import rollout_metrics, write_rollout
 from rl.task import Answer
@@ -25,7 +25,7 @@ def trajectories(
 ) -> list[Trajectory]:
     taught = learner(small_module(), task)
     engine = Engine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
-    return sample_groups(engine, taught.render, taught.training, numbers, 3, SAMPLING, shaping or RewardShapingConfig())
+    return sample_groups(engine, taught.render, taught.training, numbers, 3, SAMPLING, shaping or NO_SHAPING)
 
 
 def texts(some: Sequence[Trajectory], number: int) -> list[list[str]]:
@@ -62,7 +62,7 @@ def test_truncation_is_told() -> None:
 
 
 def test_long_answers_lose() -> None:
-    shaping = RewardShapingConfig(length=LengthConfig(soft_limit=2, cache=2))
+    shaping = RewardShapingConfig(LengthConfig(soft_limit=2, cache=2), None)
     for plain, shaped in zip(trajectories([0, 1]), trajectories([0, 1], shaping=shaping), strict=True):
         tokens = len(plain.turns[-1].completion.token_ids)
         assert plain.reward.total is not None

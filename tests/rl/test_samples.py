@@ -12,10 +12,10 @@ import torch
 from model import ModelError
 from model.engine import Engine, EngineConfig, SamplingParams
 from model.transformer import DsaModel
-from rl.algorithm import LossConfig
 from rl.loss import LossInputs, policy_loss
 from rl.rollout import Trajectory, sample_groups
 from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
+from tests.rl.settings import loss_config
 from tests.rl.small import Letters, learner, small_module
 
 KEEP = Keep(routing=True, sampling_mask=True, selection=True)
@@ -68,7 +68,7 @@ def test_without_the_sampling_mask_the_policy_drifts_from_itself() -> None:
         sampler_ST = padded([torch.tensor(sample.logprobs, dtype=torch.float64) for sample in batch])
         advantages_S = torch.tensor([sample.advantage for sample in batch])
         inputs = LossInputs(new_ST, new_ST.detach(), sampler_ST, mask_of(batch), advantages_S)
-        return policy_loss(inputs, LossConfig()).parts["drift"].item()
+        return policy_loss(inputs, loss_config()).parts["drift"].item()
 
     assert abs(drift(KEEP)) < 1e-9
     assert drift(Keep(routing=True)) > 0.01
@@ -82,7 +82,7 @@ def test_the_ratio_is_exactly_one_on_policy() -> None:
     new_ST = score(module, batch, KEEP).logprobs_ST
     advantages_S = torch.tensor([sample.advantage for sample in batch])
     inputs = LossInputs(new_ST, old_ST, old_ST, mask_of(batch), advantages_S)
-    parts = policy_loss(inputs, LossConfig()).parts
+    parts = policy_loss(inputs, loss_config()).parts
     assert torch.equal(new_ST.detach(), old_ST)
     assert parts["ratio_max"].item() == 1.0
     assert parts["ratio_mean"].item() == pytest.approx(1.0, abs=1e-7)
@@ -121,7 +121,7 @@ def test_what_is_to_be_kept_must_have_been_recorded(missing: str) -> None:
     module = small_module()
     batch = samples(rollout(module))
     setattr(batch[5], missing, None)
-    with pytest.raises(ValueError, match="the rollout recorded none"):
+    with pytest.raises(ValueError, match="the rollout recorded no"):
         score(module, batch, KEEP)
 
 

@@ -10,11 +10,10 @@ pytest.importorskip("torch")
 import torch
 from torch.nn.functional import cross_entropy
 
-from rl.config import SupervisedConfig
 from rl.supervised import Encoded, Supervised, encode, micro_batches
-from tests.rl.small import OPTIMIZER, TOKENIZER, Letters, learner, small_module
+from tests.rl.small import TOKENIZER, Letters, learner, small_module, supervised_config
 
-CONFIG = SupervisedConfig(steps=3, tokens=100, micro_batch_tokens=1000, optimizer=OPTIMIZER)
+CONFIG = supervised_config(tokens=100, micro_batch_tokens=1000)
 
 
 def examples(count: int) -> list[Encoded]:

@@ -10,7 +10,6 @@ import torch
 
 from core.errors import LemmataError
 from model.checkpoint import save_pretrained
-from rl.judge import JudgesConfig
 from rl.trained_judge import TrainedJudge
 from tests.rl.small import TOKENIZER, small_module
 
@@ -25,8 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def judge(folder: Path, seed: int = 0, **settings: float) -> TrainedJudge:
-    return TrainedJudge(folder, JudgesConfig(**{"max_tokens": 8, **settings}), seed)  # pyright: ignore[reportArgumentType]
+def judge(folder: Path, seed: int = 0, temperature: float = 1.0, max_tokens: int = 8) -> TrainedJudge:
+    return TrainedJudge(folder, temperature, max_tokens, seed)
 
 
 def test_the_same_prompt_has_the_same_answers_in_any_company(folder: Path) -> None:

@@ -15,7 +15,6 @@ import torch
 
 from core.errors import LemmataError
 from rl import checkpoint
-from rl.algorithm import PRESETS
 from rl.metrics import make_trackers, read_metrics
 from rl.reward import Reward
 from rl.task import Answer
@@ -120,11 +119,11 @@ def test_a_reward_that_is_no_number_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", [Indifferent(), Silent()])
 def test_a_rollout_without_anything_to_learn_is_told(task: Letters, tmp_path: Path) -> None:
     with pytest.raises(LemmataError, match="nothing to learn from"):
-        trainer(tmp_path, train_config("rl", PRESETS["dapo"]), task).run()
+        trainer(tmp_path, train_config("rl", "dapo"), task).run()
 
 
 def test_equal_rewards_move_nothing_where_groups_stay(tmp_path: Path) -> None:
-    training = trainer(tmp_path, train_config("rl", PRESETS["dr_grpo"]), Indifferent())
+    training = trainer(tmp_path, train_config("rl", "dr_grpo"), Indifferent())
     before = weights(training)
     assert training.run()
     # Only the gates' biases go by load.

@@ -13,11 +13,11 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from rl.algorithm import LossConfig
 from rl.logprobs import token_logprobs
 from rl.loss import LossInputs, policy_loss
 from tests.model.llamas import save_llama
 from tests.model.tiny import byte_tokenizer
+from tests.rl.settings import loss_config
 
 TEMPERATURE = 0.7
 BETA, DELTA = 0.04, 0.15
@@ -112,7 +112,7 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path: Path, theirs: dict[str,
         advantages_S=data["advantages"],
         reference_ST=reference,
     )
-    result = policy_loss(inputs, LossConfig(**settings))
+    result = policy_loss(inputs, loss_config(**settings))
     result.loss.backward()
     assert 0 < result.parts["off_policy_masked"] < 1
     apart = abs(result.loss.item() - their_loss.item())
