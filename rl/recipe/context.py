@@ -59,7 +59,7 @@ class RecipeContext:
         if step.teachers:
             named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
         shared = {"model": None, **self.config.train}
-        values = merge_settings(merge_settings(shared, step.changes, replaced=("shares",)), named)
+        values = merge_settings(merge_settings(shared, step.changes, replaced=("mixture",)), named)
         return read_config(TrainConfig, values, "")
 
     def merging(self, step: Merge) -> MergeConfig:

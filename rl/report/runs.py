@@ -8,7 +8,7 @@ from core.store import Run, difference
 from rl.recipe.config import CotrainConfig
 
 # Settings that runs of one recipe may differ in: the seed, and those that do not change what is learned.
-MAY_DIFFER = ("run", "seed", "train.threads", "train.loggers", "train.rollouts_every", "train.checkpoint")
+MAY_DIFFER = ("run", "seed", "train.threads", "train.loggers", "train.save_rollouts_every", "train.checkpoint")
 
 
 def recorded_recipe(run: Run) -> CotrainConfig:
