@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+CUDA = ("cuda-", "nvidia-")  # torch's own choice, where its build is for a GPU
 HEADER = """\
 # Versions that the project is tested with, for every extra, on Python 3.11 to 3.13 (pip install -c requirements.lock).
 # Made by `make lock` from pyproject.toml and constraints.txt.
@@ -42,7 +43,8 @@ def resolved(python: str, bound: Path) -> dict[str, str]:
     report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     packages = (entry["metadata"] for entry in report["install"] if "dir_info" not in entry["download_info"])
     # A local label such as 2.13.0+cpu names one index's build of the same version.
-    return {canonical(package["name"]): package["version"].partition("+")[0] for package in packages}
+    versions = {canonical(package["name"]): package["version"].partition("+")[0] for package in packages}
+    return {name: version for name, version in versions.items() if not name.startswith(CUDA)}
 
 
 def canonical(name: str) -> str:

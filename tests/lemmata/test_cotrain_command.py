@@ -16,6 +16,8 @@ pytest.importorskip("torch")
 from tests.command import CommandLine
 from tests.processes import LONGEST, ROOT
 
+pytestmark = pytest.mark.trains
+
 SMALL = [
     "recipe=smoke",
     *("turns=2", "train.stages.rl.groups=1", "train.stages.rl.samples=2"),
@@ -93,14 +95,15 @@ def test_other_settings_are_refused(undisturbed: Path, lemmata: CommandLine) -> 
 
 
 def test_killed_and_resumed_it_ends_the_same(undisturbed: Path, tmp_path: Path) -> None:
+    """The second iteration, which has steps of nearly all kinds, killed three times."""
     run = tmp_path / "run"
     shutil.copytree(undisturbed, run)
-    shutil.rmtree(run / "steps")
-    (run / "steps").mkdir()
-    random, many = Random(5), len(done_steps(undisturbed))
-    for share in (0.2, 0.5, 0.8):
-        wait = random.uniform(0.0, 1.5)
-        kill_at(run, int(share * many), wait)
+    for folder in [*(run / "steps").glob("2-*"), *(run / "steps").glob("measure-2-*")]:
+        shutil.rmtree(folder)
+    random, many, kept = Random(5), len(done_steps(undisturbed)), len(done_steps(run))
+    for share in (0.1, 0.5, 0.8):
+        wait = random.uniform(0.0, 1.0)
+        kill_at(run, kept + int(share * (many - kept)), wait)
     finish(run)
     assert done_steps(run) == done_steps(undisturbed)
     expected, found = results(undisturbed), results(run)

@@ -15,6 +15,8 @@ from policy.local_config import model_folder
 from tests.command import CommandLine
 from tests.model.tiny import byte_model
 
+pytestmark = pytest.mark.trains
+
 SHIPPED = model_folder("pkg://model/shipped")
 INSIDE = "Prove or refute: x^2 + 6x + 11 >= 2 for all real x."
 SMALL = ["refine.proofs=1", "refine.rounds=1", "sampling.max_tokens=20"]

@@ -10,6 +10,8 @@ from model.loading import load_model
 from rl.metrics import read_metrics
 from tests.command import CommandLine
 
+pytestmark = pytest.mark.trains
+
 SHAPE = {
     "hidden_size": 32,
     "num_hidden_layers": 2,

@@ -17,6 +17,8 @@ from model.training import mtp_losses, sparse_stage_losses, train_indexers_only,
 from model.transformer import DsaModel
 from tests.model.tiny import TINY, random_ids, tiny_model
 
+pytestmark = pytest.mark.trains
+
 TOKENS, SCALE, TOPK = 21, 0.4, 5
 
 

@@ -12,6 +12,8 @@ from rl.optimizer import make_optimizer
 from tests.rl.settings import optimizer_config
 from tests.rl.small import small_module
 
+pytestmark = pytest.mark.trains
+
 CONFIG = optimizer_config(lr=0.01, kind="muon")
 
 

@@ -16,6 +16,8 @@ from rl.report.summary import Summary, summarize
 from rl.task import Answer
 from tests.rl.test_recipe_plan import settings
 
+pytestmark = pytest.mark.trains
+
 STEPS = ("test-proofs", "test-analyses", "measure-base", "measure-1-verifier-alone")
 
 

@@ -13,6 +13,8 @@ from model.checkpoint import save_pretrained
 from rl.trained_judge import TrainedJudge
 from tests.rl.small import TOKENIZER, small_module
 
+pytestmark = pytest.mark.trains
+
 PROMPTS = ["Judge this.", "Judge that.", "Judge this."]
 
 

@@ -20,6 +20,8 @@ from rl.reward import Reward
 from rl.task import Answer
 from tests.rl.small import Letters, train_config, trainer
 
+pytestmark = pytest.mark.trains
+
 torch.set_num_threads(1)
 
 

@@ -17,6 +17,8 @@ from core.errors import LemmataError
 from rl.metrics import read_metrics
 from tests.rl.small import train_config, trainer
 
+pytestmark = pytest.mark.trains
+
 
 def train(folder: Path, where: str = "nowhere", at: int = 0) -> int:
     command = [sys.executable, "-m", "tests.rl.killed_training", str(folder), where, str(at)]
