@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from core.log import read_log
 from core.records import Proof, Review
 from explorer.config import ExplorerConfig, to_argument
-from explorer.ui.site import index_of, runs
+from explorer.ui.context import index_of, runs
 
 SCRIPT = Path(__file__).parent.parent / "app.py"
 LONGEST = 120

@@ -1,4 +1,4 @@
-"""Settings of the explorer, and how the command hands them to Streamlit's script."""
+"""Settings of the explorer, passed from the command to Streamlit's script as one argument."""
 
 import json
 from typing import Annotated
@@ -13,7 +13,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 @settings(frozen=True, config=STRICT)
 class ExplorerConfig:
-    """``runs``: a folder of runs, or one run. ``read_only``: nobody labels. ``author``: who labels, where not asked."""
+    """Settings of the explorer. ``runs``: folder of runs, or one run; ``author``: default name of the labeler."""
 
     runs: Name = "runs"
     read_only: bool = False
@@ -23,14 +23,15 @@ class ExplorerConfig:
 
 
 def to_argument(config: ExplorerConfig) -> str:
-    """The settings as one argument of the script."""
+    """Encodes the settings as one argument of the script."""
     return json.dumps({"runs": config.runs, "read_only": config.read_only, "author": config.author})
 
 
 def from_arguments(arguments: list[str]) -> ExplorerConfig:
-    """The settings that `to_argument` wrote; the defaults for `streamlit run app.py` alone.
+    """Decodes the settings from `to_argument`; returns the defaults where there is no argument.
 
-    Raises LemmataError for anything else.
+    Raises:
+        LemmataError: the argument is not such an encoding.
     """
     if not arguments:
         return ExplorerConfig()

@@ -1,7 +1,6 @@
-"""What a problem's log holds, without its texts: one small row a record, with the place of the record in the file.
+"""Index of a problem's log: one small row per record, without texts, with the record's offset in the file.
 
-A log is append-only, so an index reads only what came since the last time. A page reads in full just the records that
-it shows.
+A log is append-only, so a refresh reads only what was appended. A page reads in full only the records that it shows.
 """
 
 import json
@@ -17,16 +16,16 @@ from core.log import read_record
 from core.records import KINDS, Record
 
 T = TypeVar("T")
-LINES_AT_ONCE = 200  # between two looks at the clock
+LINES_PER_CHECK = 200  # lines read between two checks of the deadline
 NO_PROOF = ("empty proof", "a <think> never closes")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A record without its texts. ``about``: the proof or analysis that it judges; ``size``: characters of its text.
+class RecordRow:
+    """A record without its texts. ``about``: id of the proof or analysis that it judges; ``size``: characters of text.
 
-    ``score`` is the self-score of a proof, the verdict of an analysis, review or label, the mean of a selection.
-    ``fault`` says in words why there is none. ``value`` holds the other short fields by name.
+    ``score``: self-score of a proof, verdict of an analysis, review or label, mean of a selection; ``fault``: reason
+    why there is none. ``value``: the other short fields by name.
     """
 
     kind: str
@@ -54,13 +53,13 @@ KEPT = {
 }
 
 
-def row_of(value: Mapping[str, Any], offset: int, length: int) -> Row:
-    """The row of a record's JSON value. Raises LemmataError for what is no record of this schema."""
+def row_of(value: Mapping[str, Any], offset: int, length: int) -> RecordRow:
+    """Builds the row of a record's JSON value. Raises LemmataError for a value that is not a record of this schema."""
     kind = value.get("kind", "")
     if kind not in KINDS or not isinstance(value.get("id"), str):
         raise LemmataError(f"unknown record kind {kind!r}")
     usage = value.get("usage") or {}
-    return Row(
+    return RecordRow(
         kind=kind,
         id=value["id"],
         offset=offset,
@@ -79,46 +78,46 @@ def row_of(value: Mapping[str, Any], offset: int, length: int) -> Row:
 
 
 class LogIndex:
-    """The rows of one log in the order they were written; ``notes`` says in words what of it could not be read."""
+    """Rows of one log in the order of writing. ``notes``: messages about lines that could not be read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[Row] = []
-        self.by_id: dict[str, Row] = {}
+        self.rows: list[RecordRow] = []
+        self.by_id: dict[str, RecordRow] = {}
         self.notes: list[str] = []
         self.torn = ""
         self._end = 0
-        self._seen: tuple[int, int] | None = None
+        self._stamp: tuple[int, int] | None = None
         self._computed: dict[str, tuple[int, Any]] = {}
 
     @property
     def problem_id(self) -> str:
-        """The id of the problem, which is the file's name."""
+        """Id of the problem, which is the name of the file."""
         return self.path.stem
 
     @property
     def messages(self) -> list[str]:
-        """What of the log could not be read."""
+        """Messages about lines that could not be read."""
         return [*self.notes, self.torn] if self.torn else list(self.notes)
 
     @property
-    def stale(self) -> bool:
-        """Whether the file has changed since it was read."""
-        return stamp_of(self.path) != self._seen
+    def is_stale(self) -> bool:
+        """True where the file has changed since it was read."""
+        return stamp_of(self.path) != self._stamp
 
     @property
     def share(self) -> float:
-        """How much of the file is indexed."""
+        """Share of the file that is indexed."""
         stamp = stamp_of(self.path)
-        return min(1.0, self._end / stamp[1]) if self.stale and stamp and stamp[1] else 1.0
+        return min(1.0, self._end / stamp[1]) if self.is_stale and stamp and stamp[1] else 1.0
 
     def refresh(self, deadline: float = math.inf) -> None:
-        """Read what was appended since the last time; all of it anew where the file has become shorter.
+        """Reads what was appended since the last refresh; starts over where the file has become shorter.
 
-        At ``deadline`` (of time.monotonic) it stops; the next call goes on from there.
+        Stops at ``deadline`` (of time.monotonic); the next call continues there.
         """
         stamp = stamp_of(self.path)
-        if stamp == self._seen:
+        if stamp == self._stamp:
             return
         if stamp is None:
             self._reset()
@@ -126,28 +125,28 @@ class LogIndex:
         elif stamp[1] < self._end:
             self._reset()
         if stamp is None or self._read(deadline):
-            self._seen = stamp
+            self._stamp = stamp
 
-    def of_kind(self, kind: str) -> list[Row]:
-        """The rows of one kind."""
+    def of_kind(self, kind: str) -> list[RecordRow]:
+        """Rows of one kind of record."""
         return [row for row in self.rows if row.kind == kind]
 
     def computed(self, name: str, make: Callable[["LogIndex"], T]) -> T:
-        """What ``make`` computes from the rows; computed again only where rows came or went."""
+        """Result of ``make``, cached by ``name`` until the number of rows changes."""
         known = self._computed.get(name)
         if known is None or known[0] != len(self.rows):
             known = self._computed[name] = (len(self.rows), make(self))
         return known[1]
 
-    def holds(self, beginning: str) -> bool:
-        """Whether a record with an id that begins so may be in the file; found without reading the records."""
+    def may_contain(self, beginning: str) -> bool:
+        """True where the file may contain a record whose id starts with ``beginning``; the records are not parsed."""
         try:
             return f'"id":"{beginning}'.encode() in self.path.read_bytes()
         except OSError:
             return False
 
-    def read(self, row: Row) -> Record:
-        """The record in full. Raises LemmataError where the file has changed under it, or is no longer there."""
+    def read(self, row: RecordRow) -> Record:
+        """Reads a record in full. Raises LemmataError where the file was replaced or deleted after it was indexed."""
         try:
             return read_record(self.path, row.offset, row.length)
         except (OSError, ValueError) as error:
@@ -160,38 +159,38 @@ class LogIndex:
         self._computed = {}
 
     def _read(self, deadline: float) -> bool:
-        """Whether the end was reached in time."""
+        """Indexes up to the deadline; returns True where the end of the file was reached."""
         self.torn = ""
         with self.path.open("rb") as file:
             file.seek(self._end)
             for number, line in enumerate(file):
-                if number % LINES_AT_ONCE == LINES_AT_ONCE - 1 and time.monotonic() > deadline:
+                if number % LINES_PER_CHECK == LINES_PER_CHECK - 1 and time.monotonic() > deadline:
                     return False
                 if not line.endswith(b"\n"):
                     self.torn = (
-                        f"{self.path.name}: the last line is torn ({len(line)} bytes). It is being written, or the run "
-                        "was cut off there: that call is still owed, and the same command makes it again."
+                        f"{self.path.name}: the last line is incomplete ({len(line)} bytes): it is being written, or "
+                        "the run was interrupted. Running the same command again repeats that call."
                     )
                     return True
-                self._take(line)
+                self._add(line)
                 self._end += len(line)
         return True
 
-    def _take(self, line: bytes) -> None:
+    def _add(self, line: bytes) -> None:
         try:
             row = row_of(json.loads(line), self._end, len(line))
         except (ValueError, AttributeError, TypeError, LemmataError) as error:
-            self.notes.append(f"{self.path.name} is damaged at byte {self._end}: {error}. That line is left out here.")
+            self.notes.append(f"{self.path.name} is damaged at byte {self._end}: {error}. The line is not shown.")
             return
         if row.id in self.by_id:
-            self.notes.append(f"{self.path.name}: {row.kind} {row.id} stands twice; the later line is left out here.")
+            self.notes.append(f"{self.path.name}: {row.kind} {row.id} occurs twice; the later line is not shown.")
             return
         self.rows.append(row)
         self.by_id[row.id] = row
 
 
 def stamp_of(path: Path) -> tuple[int, int] | None:
-    """What changes with a file: nanoseconds of its last change, and bytes. None where it is gone."""
+    """Modification time (nanoseconds) and size (bytes) of a file; None where there is none."""
     try:
         status = path.stat()
     except OSError:
@@ -199,13 +198,13 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def children(index: LogIndex) -> Mapping[str, list[Row]]:
-    """Analyses, reviews and labels by the record that they judge."""
+def children(index: LogIndex) -> Mapping[str, list[RecordRow]]:
+    """Analyses, reviews and labels by the id of the record that they judge."""
     return index.computed("children", _children)
 
 
-def _children(index: LogIndex) -> Mapping[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def _children(index: LogIndex) -> Mapping[str, list[RecordRow]]:
+    found: dict[str, list[RecordRow]] = {}
     for row in index.rows:
         if row.kind in ("analysis", "review", "label"):
             found.setdefault(row.about, []).append(row)

@@ -1,4 +1,4 @@
-"""From the first proof to the last: which proof was refined into which, by which critique. Pure functions."""
+"""Lineage of proofs: refinements, the critiques behind them, and text differences. Pure functions."""
 
 import difflib
 import re
@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from explorer.figures import ProofFigures
-from explorer.index import LogIndex, Row
+from explorer.index import LogIndex, RecordRow
+from explorer.metrics import ProofMetrics
 
 MAX_NODES = 160
-LONGEST_DIFF = 60_000  # characters of a proof that are compared word by word
+MAX_WORD_DIFF = 60_000  # characters of a proof up to which words are compared; lines beyond
 _WORDS = re.compile(r"\s+|[^\s\\]+|\\[A-Za-z]+|\\\S?")
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """``old`` was refined into ``new``, shown the ``critiques`` (ids of analyses; none: the proof's own evaluation)."""
+    """Refinement of ``old`` into ``new`` by ``critiques`` (ids of analyses; none: the proof's own evaluation)."""
 
     old: str
     new: str
@@ -24,7 +24,7 @@ class Edge:
 
 
 def edges(log: LogIndex) -> list[Edge]:
-    """All refinements of a problem, in the order of time."""
+    """All refinements of a problem, oldest first."""
     found = []
     for row in log.of_kind("proof"):
         olds = [parent for parent in row.parents if _kind(log, parent) == "proof"]
@@ -39,7 +39,7 @@ def _kind(log: LogIndex, record_id: str) -> str:
 
 
 def chain(log: LogIndex, proof_id: str) -> list[Edge]:
-    """The refinements that lead to a proof, the first one first."""
+    """Refinements that lead to a proof, oldest first."""
     by_new = {edge.new: edge for edge in reversed(edges(log))}
     steps: list[Edge] = []
     while proof_id in by_new and by_new[proof_id] not in steps:
@@ -48,8 +48,8 @@ def chain(log: LogIndex, proof_id: str) -> list[Edge]:
     return steps
 
 
-def shown_nodes(proofs: Sequence[ProofFigures], log: LogIndex, target: str | None) -> list[ProofFigures]:
-    """The proofs of the graph: all of them if few, else those that lead to the target or were refined."""
+def shown_nodes(proofs: Sequence[ProofMetrics], log: LogIndex, target: str | None) -> list[ProofMetrics]:
+    """Proofs of the graph: all up to `MAX_NODES`, otherwise those that lead to the target or were refined."""
     if len(proofs) <= MAX_NODES:
         return list(proofs)
     wanted = {name for edge in (chain(log, target) if target else []) for name in (edge.old, edge.new)} | {target}
@@ -58,15 +58,15 @@ def shown_nodes(proofs: Sequence[ProofFigures], log: LogIndex, target: str | Non
 
 
 def graph(
-    proofs: Sequence[ProofFigures],
+    proofs: Sequence[ProofMetrics],
     log: LogIndex,
     colors: Mapping[str, str],
     addresses: Mapping[str, str],
     target: str | None,
 ) -> str:
-    """The lineage in Graphviz's language: rounds from left to right, the way to ``target`` in bold.
+    """Lineage as a Graphviz graph: rounds from left to right, the path to ``target`` in bold.
 
-    Only ids, numbers and the given colors and addresses enter it, quoted.
+    It contains only ids, numbers and the given colors and addresses, all quoted.
     """
     path = {(edge.old, edge.new) for edge in (chain(log, target) if target else [])}
     shown = {proof.row.id for proof in proofs}
@@ -91,8 +91,8 @@ def graph(
     return "\n".join([*lines, *_columns(proofs), "}"])
 
 
-def _columns(proofs: Sequence[ProofFigures]) -> Iterator[str]:
-    """The proofs of a round under each other, below its name."""
+def _columns(proofs: Sequence[ProofMetrics]) -> Iterator[str]:
+    """Graphviz lines that put the proofs of a round into one column, below its name."""
     rounds = sorted({proof.row.round for proof in proofs})
     for number in rounds:
         column = " ".join(_quoted(proof.row.id) for proof in proofs if proof.row.round == number)
@@ -107,8 +107,8 @@ def _quoted(text: str) -> str:
 
 
 def differences(old: str, new: str) -> list[tuple[str, str]]:
-    """Pieces of both texts in order: ("same" | "minus" | "plus", text); of words, or of lines where texts are long."""
-    split = _WORDS.findall if max(len(old), len(new)) <= LONGEST_DIFF else lambda text: text.splitlines(keepends=True)
+    """Differences of two texts as pieces ("same" | "minus" | "plus", text), by words, or by lines for long texts."""
+    split = _WORDS.findall if max(len(old), len(new)) <= MAX_WORD_DIFF else lambda text: text.splitlines(keepends=True)
     left, right = split(old), split(new)
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=len(left) + len(right) > 4000)
     pieces: list[tuple[str, str]] = []
@@ -120,6 +120,6 @@ def differences(old: str, new: str) -> list[tuple[str, str]]:
     return pieces
 
 
-def critique_rows(log: LogIndex, edge: Edge) -> list[Row]:
-    """The analyses that a refinement was shown."""
+def critique_rows(log: LogIndex, edge: Edge) -> list[RecordRow]:
+    """Analyses that the prover was shown for a refinement."""
     return [log.by_id[name] for name in edge.critiques if name in log.by_id]

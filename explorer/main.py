@@ -1,4 +1,4 @@
-"""The app: its pages and their addresses."""
+"""App entry: the pages and their addresses."""
 
 from html import escape
 
@@ -7,8 +7,8 @@ import streamlit as st
 from explorer.ui import (
     compare,
     diff,
+    lab,
     labeling,
-    laboratory,
     lineage,
     matrix,
     problem,
@@ -18,21 +18,21 @@ from explorer.ui import (
     runs,
     training,
 )  # fmt: skip
-from explorer.ui.parts import href
-from explorer.ui.site import Page, query, read_only, shown
+from explorer.ui.context import Page, query, read_only, show_page
+from explorer.ui.navigation import install_navigation
 from explorer.ui.style import CSS, ICON
-from explorer.ui.turning import turn_pages
+from explorer.ui.widgets import href
 
-# Address: (page, its name in the menu). Those without a name are reached by links.
+# Address: (page, name in the menu). Pages without a name are reached by links only.
 PAGES: dict[str, tuple[Page, str]] = {
     "": (runs.show, "Runs"),
     "run": (run.show, "Problems"),
     "matrix": (matrix.show, "Problems × runs"),
-    "compare": (compare.show, "Two runs"),
+    "compare": (compare.show, "Compare runs"),
     "label": (labeling.show, "Label"),
-    "agreement": (labeling.show_agreement, "Agreement, export"),
+    "agreement": (labeling.show_agreement, "Agreement and export"),
     "training": (training.show, "Training"),
-    "lab": (laboratory.show, "Laboratory"),
+    "lab": (lab.show, "Lab"),
     "problem": (problem.show, ""),
     "proof": (proof.show, ""),
     "lineage": (lineage.show, ""),
@@ -43,19 +43,19 @@ MENU = {"Read": ("", "run", "matrix", "compare"), "Judge": ("label", "agreement"
 
 
 def main() -> None:
-    """Show the page of the address."""
+    """Shows the page of the address."""
     st.set_page_config(page_title="Lemmata", page_icon=ICON, layout="wide")
     st.html(CSS)
     asked = query("page")
     with st.sidebar:
         st.html(_menu(asked))
-        turn_pages()
+        install_navigation()
     page, _ = PAGES.get(asked, PAGES[""])
-    shown(page)
+    show_page(page)
 
 
 def _menu(here: str) -> str:
-    """The menu as HTML, of our own words alone; a run that was chosen stays chosen."""
+    """Menu as HTML (constant texts only); links keep the chosen run."""
     run_name = query("run")
     parts = ['<div class="lm-name">Lemmata</div>']
     for section, names in MENU.items():

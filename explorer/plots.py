@@ -1,9 +1,9 @@
-"""Small line plots as SVG, of our own numbers and names alone."""
+"""Line plots as SVG."""
 
 from collections.abc import Sequence
 from html import escape
 
-from explorer.training import Curve
+from explorer.training_log import Curve
 
 COLORS = ("#2f5d62", "#b0523d", "#c2913a", "#4c7a59", "#6f5a8a", "#8a8375", "#3f78a8")
 WIDTH, HEIGHT = 600, 240
@@ -11,7 +11,7 @@ LEFT, RIGHT, TOP, BOTTOM = 66, 158, 14, 28
 
 
 def line_plot(curves: Sequence[Curve], *, low: float | None = None, high: float | None = None) -> str:
-    """Curves over steps with their last values beside them; ``low`` and ``high`` hold the axis where given."""
+    """Plots curves over steps, labeled with their last values; ``low`` and ``high`` fix the ends of the axis."""
     steps = [step for curve in curves for step, _ in curve.points]
     values = [value for curve in curves for _, value in curve.points if abs(value) < float("inf")]
     first, last = min(steps), max(steps)
@@ -19,14 +19,14 @@ def line_plot(curves: Sequence[Curve], *, low: float | None = None, high: float 
     top = max(values) if high is None else max(high, *values)
     top = top if top > bottom else bottom + (abs(bottom) or 1.0)
 
-    def place(step: int, value: float) -> tuple[float, float]:
+    def position(step: int, value: float) -> tuple[float, float]:
         x = LEFT + (WIDTH - LEFT - RIGHT) * (step - first) / max(last - first, 1)
         return x, TOP + (HEIGHT - TOP - BOTTOM) * (top - value) / (top - bottom)
 
     parts = [_axis(bottom, top, first, last)]
     taken: list[float] = []
     for curve, color in zip(curves, COLORS, strict=False):
-        points = [place(step, value) for step, value in curve.points if abs(value) < float("inf")]
+        points = [position(step, value) for step, value in curve.points if abs(value) < float("inf")]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(
             f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.8" stroke-linejoin="round"/>'
@@ -58,7 +58,7 @@ def _axis(bottom: float, top: float, first: int, last: int) -> str:
 
 
 def _free(y: float, taken: list[float]) -> float:
-    """A height for a name, clear of the others: below them while there is room, else above."""
+    """Height of a label that does not overlap those already ``taken``."""
     step = 14 if y < HEIGHT / 2 else -14
     while any(abs(y - other) < 14 for other in taken):
         y += step

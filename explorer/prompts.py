@@ -1,4 +1,4 @@
-"""The prompt of a record, made again from the run: a record keeps its digest alone."""
+"""Prompt reconstruction: a record stores only the digest of its prompt, which is built again from the run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +15,13 @@ LAB_PROMPTS = "lab"
 
 
 def prompt_of(manifest: Mapping[str, Any], log: LogIndex, record: Generated) -> str:
-    """The prompt of a record where it can be made again; else a sentence that says why not."""
+    """Prompt of a record, or a sentence with the reason why it cannot be reconstructed."""
     try:
-        text = _made(_templates(manifest), log, record)
+        text = _rebuilt(_templates(manifest), log, record)
     except LemmataError as error:
-        return f"The prompt cannot be made again: {error}"
+        return f"The prompt cannot be reconstructed: {error}"
     if user_prompt(text).digest != record.prompt:
-        return f"The prompt (digest {record.prompt}) came from templates that are not here ({record.template})."
+        return f"The prompt (digest {record.prompt}) is from templates that are not installed here ({record.template})."
     return text
 
 
@@ -30,7 +30,7 @@ def _templates(manifest: Mapping[str, Any]) -> Templates:
     return lab_templates() if named == LAB_PROMPTS else Templates.load(named)
 
 
-def _made(templates: Templates, log: LogIndex, record: Generated) -> str:
+def _rebuilt(templates: Templates, log: LogIndex, record: Generated) -> str:
     problem = _record(log, record.problem_id, Problem)
     if isinstance(record, Review):
         analysis = _record(log, record.analysis_id, Analysis)

@@ -1,6 +1,6 @@
-"""`python -m explorer.server run app.py ...`: as `streamlit run app.py ...`, with the explorer's modules loaded first.
+"""Streamlit server with the explorer's modules preloaded: `python -m explorer.server run app.py ...`.
 
-The first reader then need not wait for them.
+The first page then opens without waiting for imports.
 """
 
 from importlib import import_module
@@ -11,13 +11,13 @@ from streamlit.web.cli import main
 import explorer
 
 
-def load() -> None:
-    """Load what draws nothing: modules that do want Streamlit's server to be there."""
+def preload() -> None:
+    """Imports the modules that need no running Streamlit server; those of pages do."""
     for module in iter_modules(explorer.__path__):
         if not module.ispkg and module.name not in {"main", "server"}:
             import_module(f"explorer.{module.name}")
 
 
 if __name__ == "__main__":
-    load()
+    preload()
     main(prog_name="streamlit")

@@ -1,1 +1,1 @@
-"""Pages in Streamlit. They show what the modules beside this package compute."""
+"""Streamlit pages of the explorer; everything that they show is computed in `explorer`."""

@@ -1,18 +1,18 @@
-"""A proof beside the one that it refines, and the critique that caused the change."""
+"""Difference page: a proof against the one that it refines, and the critiques behind the change."""
 
 from html import escape
 
 import streamlit as st
 
 from core.records import Analysis, Proof
-from explorer.figures import proof_figures
 from explorer.lineage import critique_rows, differences, edges
-from explorer.ui.parts import badge, crumbs, link, model_text, note
-from explorer.ui.site import chosen_log, chosen_run, record_row
+from explorer.metrics import proof_metrics
+from explorer.ui.context import chosen_log, chosen_run, record_row
+from explorer.ui.widgets import badge, crumbs, link, model_text, note
 
 
 def show() -> None:
-    """Page: two rounds."""
+    """Page of one refinement."""
     run = chosen_run()
     log = chosen_log(run)
     row = record_row(log, "proof", "proof")
@@ -20,16 +20,16 @@ def show() -> None:
     crumbs(
         link(run.name, "run", run=run.name),
         link("problem", "problem", run=run.name, problem=log.problem_id),
-        "what changed",
+        "changes",
     )
-    st.title("What changed, and why")
+    st.title("Changes and their critiques")
     if edge is None:
-        note("This proof refines no other: it was written at once.")
+        note("This proof does not refine another one.")
         return
     old, new = log.read(log.by_id[edge.old]), log.read(row)
     assert isinstance(old, Proof)
     assert isinstance(new, Proof)
-    judged = {figures.row.id: figures.judged for figures in proof_figures(log)}
+    judged = {metrics.row.id: metrics.judged for metrics in proof_metrics(log)}
     before, after = (
         link(f"round {proof.round}", "proof", run=run.name, problem=log.problem_id, proof=proof.id)
         for proof in (old, new)
@@ -40,7 +40,7 @@ def show() -> None:
         st.subheader("The proof")
         st.html(f'<pre class="lm-raw">{_marked(old.body or old.text, new.body or new.text)}</pre>')
     with right:
-        st.subheader("The critique that it was shown")
+        st.subheader("Critiques shown to the prover")
         critiques = critique_rows(log, edge)
         for critique in critiques:
             record = log.read(critique)
@@ -49,10 +49,10 @@ def show() -> None:
                 st.html(badge(critique.score))
                 model_text(record.text, f"critique-{critique.id}")
         if not critiques:
-            model_text(old.self_evaluation or "The proof's own evaluation, which is empty.", "own")
+            model_text(old.self_evaluation or "The proof's own evaluation is empty.", "own")
 
 
 def _marked(old: str, new: str) -> str:
-    """Both texts as HTML: what went is red, what came is green."""
+    """Differences as HTML: removed text is red, added text is green."""
     tags = {"same": "{}", "minus": '<del class="minus">{}</del>', "plus": '<ins class="plus">{}</ins>'}
     return "".join(tags[kind].replace("{}", escape(text)) for kind, text in differences(old, new))

@@ -1,14 +1,17 @@
-"""One problem of a run: statement, reference, guidelines, and the attempts, to be filtered."""
+"""Problem page: statement, reference solution, grading guidelines, and the proofs with a filter."""
 
 from html import escape
 
 import streamlit as st
 
+from core.document import counted
 from core.records import Problem
-from explorer.figures import ProofFigures, proof_figures
 from explorer.index import LogIndex
-from explorer.runs import Found
-from explorer.ui.parts import (
+from explorer.metrics import ProofMetrics, proof_metrics
+from explorer.runs import RunInfo
+from explorer.ui.context import chosen_log, chosen_run
+from explorer.ui.run import dots
+from explorer.ui.widgets import (
     badge,
     crumbs,
     folded,
@@ -22,12 +25,14 @@ from explorer.ui.parts import (
     plain_badge,
     table,
 )
-from explorer.ui.run import dots
-from explorer.ui.site import chosen_log, chosen_run
+
+COLUMNS = (
+    "proof", "round", "judges' mean", "verdicts", "self-score", "human labels", "automatic", "characters", "",
+)  # fmt: skip
 
 
 def show() -> None:
-    """Page: a problem."""
+    """Page of one problem."""
     run = chosen_run()
     log = chosen_log(run)
     problem = problem_of(log)
@@ -37,31 +42,31 @@ def show() -> None:
     notes(log.messages)
     if problem:
         _statement(problem)
-    proofs = proof_figures(log)
+    proofs = proof_metrics(log)
     st.html(dots(run, log.problem_id, proofs))
     links(
-        link("Lineage, from the first proof to the last", "lineage", run=run.name, problem=log.problem_id),
+        link("Lineage", "lineage", run=run.name, problem=log.problem_id),
         link("Raw record", "record", run=run.name, problem=log.problem_id, id=log.problem_id),
     )
     _selection(log)
     _refusals(log)
-    _attempts(run, log, proofs)
+    _proofs(run, log, proofs)
 
 
 def problem_of(log: LogIndex) -> Problem | None:
-    """The problem itself; None where its line is damaged."""
+    """Record of the problem; None where its line is damaged."""
     row = next(iter(log.of_kind("problem")), None)
     record = log.read(row) if row else None
     return record if isinstance(record, Problem) else None
 
 
 def title_of(problem: Problem | None, log: LogIndex) -> str:
-    """What a problem is called."""
+    """Title of a problem."""
     return problem.name or problem.id if problem else log.problem_id
 
 
-def crumbs_below(run: Found, log: LogIndex, title: str, here: str) -> None:
-    """The way to a page below a problem's."""
+def crumbs_below(run: RunInfo, log: LogIndex, title: str, here: str) -> None:
+    """Shows the path to a page below that of a problem."""
     crumbs(
         link("Runs", ""),
         link(run.name, "run", run=run.name),
@@ -91,54 +96,54 @@ def _selection(log: LogIndex) -> None:
 def _refusals(log: LogIndex) -> None:
     refused = log.of_kind("refusal")
     if refused:
-        note(f"{len(refused)} calls were refused by the server, the first: {refused[0].value.get('error', '')}")
+        note(f"The server refused {counted(len(refused), 'call')}; the first: {refused[0].value.get('error', '')}")
 
 
-def _attempts(run: Found, log: LogIndex, proofs: list[ProofFigures]) -> None:
-    st.subheader("Attempts")
+def _proofs(run: RunInfo, log: LogIndex, proofs: list[ProofMetrics]) -> None:
+    st.subheader("Proofs")
     if not proofs:
-        note("There is no proof yet.")
+        note("There are no proofs yet.")
         return
     shown = _filtered(proofs) if len(proofs) > 1 else proofs
-    rows = [_row(run, log, proof) for proof in paged(shown, "attempts")]
-    table(["proof", "round", "judges", "verdicts", "self", "people", "automatic", "characters", ""], rows)
+    rows = [_row(run, log, proof) for proof in paged(shown, "proofs")]
+    table(COLUMNS, rows)
 
 
-def _filtered(proofs: list[ProofFigures]) -> list[ProofFigures]:
-    """The attempts that the reader wants to see."""
+def _filtered(proofs: list[ProofMetrics]) -> list[ProofMetrics]:
+    """Proofs that pass the filter of the page."""
     with st.expander("Filter"), st.container(horizontal=True, gap="large"):
-        low, high = st.slider("Judges' score", 0.0, 1.0, (0.0, 1.0), 0.05, width=220)
-        apart = st.slider("Disagreement at least", 0.0, 1.0, 0.0, 0.1, width=220)
+        low, high = st.slider("Judges' mean", 0.0, 1.0, (0.0, 1.0), 0.05, width=220)
+        apart = st.slider("Minimum disagreement", 0.0, 1.0, 0.0, 0.1, width=220)
         longest = max(proof.row.size for proof in proofs)
-        length = st.slider("Characters at least", 0, max(longest, 1), 0, width=220)
-        faulty = st.checkbox("only with what could not be read")
+        length = st.slider("Minimum characters", 0, max(longest, 1), 0, width=220)
+        faulty = st.checkbox("only proofs with something unparseable")
     return [
         proof
         for proof in proofs
         if (proof.judged is None or low <= proof.judged <= high)
         and proof.disagreement >= apart
         and proof.row.size >= length
-        and (not faulty or bool(proof.row.fault) or proof.unreadable_verdicts > 0)
+        and (not faulty or bool(proof.row.fault) or proof.unparseable_verdicts > 0)
     ]
 
 
-def _row(run: Found, log: LogIndex, proof: ProofFigures) -> list[str]:
-    marks = [plain_badge("chosen")] if proof.selected else []
-    marks += [plain_badge("over-accepted")] if proof.over_accepted else []
-    marks += [f'<span class="lm-soft lm-small">{escape(proof.row.fault)}</span>'] if proof.row.fault else []
-    unread = (
-        f' <span class="lm-soft lm-small">+{proof.unreadable_verdicts} unreadable</span>'
-        if proof.unreadable_verdicts
+def _row(run: RunInfo, log: LogIndex, proof: ProofMetrics) -> list[str]:
+    badges = [plain_badge("chosen")] if proof.selected else []
+    badges += [plain_badge("over-accepted")] if proof.over_accepted else []
+    badges += [f'<span class="lm-soft lm-small">{escape(proof.row.fault)}</span>'] if proof.row.fault else []
+    unparseable = (
+        f' <span class="lm-soft lm-small">+{proof.unparseable_verdicts} unparseable</span>'
+        if proof.unparseable_verdicts
         else ""
     )
     return [
         link(proof.row.id[:10], "proof", run=run.name, problem=log.problem_id, proof=proof.row.id),
         str(proof.row.round),
         badge(proof.mean),
-        f"{len(proof.verdicts)}{unread}",
+        f"{len(proof.verdicts)}{unparseable}",
         badge(proof.self_score),
         badge(proof.human, proof.points or None) if proof.human is not None else "–",
         number(proof.automatic),
         f"{proof.row.size:,}",
-        " ".join(marks),
+        " ".join(badges),
     ]

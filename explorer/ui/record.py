@@ -1,4 +1,4 @@
-"""Any record by its id: as JSON, with the way to its page."""
+"""Record page: any record by its id, as JSON, with a link to its page."""
 
 import json
 from html import escape
@@ -7,13 +7,13 @@ import streamlit as st
 
 from core.errors import LemmataError
 from core.records import to_json
-from explorer.index import LogIndex, Row
-from explorer.ui.parts import crumbs, link, raw
-from explorer.ui.site import chosen_run, index_of, query
+from explorer.index import LogIndex, RecordRow
+from explorer.ui.context import chosen_run, index_of, query
+from explorer.ui.widgets import crumbs, link, raw
 
 
 def show() -> None:
-    """Page: a record letter by letter."""
+    """Page of one record, verbatim."""
     run = chosen_run()
     log, row = _find()
     crumbs(link("Runs", ""), link(run.name, "run", run=run.name), f"{row.kind} {escape(row.id[:10])}")
@@ -22,7 +22,7 @@ def show() -> None:
     raw(json.dumps(to_json(log.read(row)), ensure_ascii=False, indent=2))
 
 
-def _find() -> tuple[LogIndex, Row]:
+def _find() -> tuple[LogIndex, RecordRow]:
     index = index_of(chosen_run())
     name = query("id")
     if query("problem"):
@@ -31,12 +31,12 @@ def _find() -> tuple[LogIndex, Row]:
             return log, log.by_id[name]
     found = index.find(name) if name else None
     if found is None:
-        raise LemmataError(f"this run holds no single record {name!r}; give more of the id")
+        raise LemmataError(f"this run has no record {name!r}, or several whose ids start so; give more of the id")
     return found
 
 
-def _page_of(run: str, log: LogIndex, row: Row) -> str:
-    """A link to the page that shows the record."""
+def _page_of(run: str, log: LogIndex, row: RecordRow) -> str:
+    """Link to the page that shows the record."""
     where = {"run": run, "problem": log.problem_id}
     if row.kind == "proof":
         return link("Read the proof", "proof", **where, proof=row.id)

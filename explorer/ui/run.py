@@ -1,15 +1,15 @@
-"""One run: its totals and its problems, each with its attempts as colored squares."""
+"""Run page: totals, and the problems with their proofs as colored squares."""
 
 from html import escape
 
 import streamlit as st
 
-from explorer.figures import ProblemFigures, ProofFigures, problem_figures, proof_figures
 from explorer.index import LogIndex
-from explorer.runs import Found, is_running
-from explorer.ui.parts import badge, crumbs, dot, facts, folded, href, link, notes, number, paged, plain_badge, table
+from explorer.metrics import ProblemMetrics, ProofMetrics, problem_metrics, proof_metrics
+from explorer.runs import RunInfo, is_running
+from explorer.ui.context import chosen_run, indexed, query
 from explorer.ui.runs import progress_words, settings_text
-from explorer.ui.site import chosen_run, indexed, query
+from explorer.ui.widgets import badge, crumbs, dot, facts, folded, href, link, notes, number, paged, plain_badge, table
 
 SHOWN = {
     "all": "All",
@@ -22,13 +22,13 @@ MAX_DOTS = 128
 
 
 def show() -> None:
-    """Page: the problems of a run."""
+    """Page of the problems of a run."""
     run = chosen_run()
     crumbs(link("Runs", ""), escape(run.name))
     st.title(run.name)
     logs = list(indexed(run).logs.values())
-    figures = sorted(((log, problem_figures(log)) for log in logs), key=lambda pair: (pair[1].source, pair[1].name))
-    _totals(run, [figure for _, figure in figures])
+    problems = sorted(((log, problem_metrics(log)) for log in logs), key=lambda pair: (pair[1].source, pair[1].name))
+    _totals(run, [metrics for _, metrics in problems])
     notes([message for log in logs for message in log.messages])
     if is_running(run.folder):
         st.html(f'<span class="lm-live">● running</span> {escape(progress_words(run))}')
@@ -40,66 +40,66 @@ def show() -> None:
         )
         words = st.text_input("Find a problem", placeholder="name or source", width=260)
     shown = [
-        (log, figure)
-        for log, figure in figures
-        if _fits(figure, chosen or "all")
-        and words.lower() in f"{figure.name} {figure.source} {figure.problem_id}".lower()
+        (log, metrics)
+        for log, metrics in problems
+        if _fits(metrics, chosen or "all")
+        and words.lower() in f"{metrics.name} {metrics.source} {metrics.problem_id}".lower()
     ]
     table(
-        ["problem", "source", "attempts", "best judged", "people", "", "rounds"],
-        [_row(run, log, figure) for log, figure in paged(shown, "problems")],
+        ["problem", "source", "proofs", "best judges' mean", "human labels", "", "rounds"],
+        [_row(run, log, metrics) for log, metrics in paged(shown, "problems")],
     )
 
 
-def _totals(run: Found, figures: list[ProblemFigures]) -> None:
-    accepted = sum(figure.accepted for figure in figures)
-    over = sum(figure.over_accepted for figure in figures)
+def _totals(run: RunInfo, problems: list[ProblemMetrics]) -> None:
+    accepted = sum(problem.accepted for problem in problems)
+    over = sum(problem.over_accepted for problem in problems)
     values = {
-        "problems": f"{len(figures):,}",
-        "proofs": f"{sum(figure.proofs for figure in figures):,}",
-        "analyses": f"{sum(figure.analyses for figure in figures):,}",
+        "problems": f"{len(problems):,}",
+        "proofs": f"{sum(problem.proofs for problem in problems):,}",
+        "analyses": f"{sum(problem.analyses for problem in problems):,}",
         "accepted": f"{accepted:,}",
     }
-    if any(figure.human is not None for figure in figures):
+    if any(problem.human is not None for problem in problems):
         values["over-accepted"] = link(str(over), "run", run=run.name, show="over") if over else "0"
-    if tokens := sum(figure.tokens for figure in figures):
+    if tokens := sum(problem.tokens for problem in problems):
         values["tokens"] = f"{tokens:,}"
-    if cost := sum(figure.cost for figure in figures):
+    if cost := sum(problem.cost for problem in problems):
         values["cost"] = f"{cost:,.2f}"
     facts(values)
 
 
-def _fits(figure: ProblemFigures, chosen: str) -> bool:
+def _fits(metrics: ProblemMetrics, chosen: str) -> bool:
     return {
         "all": True,
-        "accepted": figure.accepted,
-        "rejected": not figure.accepted,
-        "over": figure.over_accepted,
-        "unjudged": figure.best is None,
+        "accepted": metrics.accepted,
+        "rejected": not metrics.accepted,
+        "over": metrics.over_accepted,
+        "unjudged": metrics.best is None,
     }[chosen]
 
 
-def _row(run: Found, log: LogIndex, figure: ProblemFigures) -> list[str]:
-    name = figure.name or figure.problem_id
-    state = plain_badge("over-accepted") if figure.over_accepted else plain_badge("accepted") if figure.accepted else ""
+def _row(run: RunInfo, log: LogIndex, metrics: ProblemMetrics) -> list[str]:
+    name = metrics.name or metrics.problem_id
+    state = "over-accepted" if metrics.over_accepted else "accepted" if metrics.accepted else ""
     return [
-        link(name, "problem", run=run.name, problem=figure.problem_id),
-        f'<span class="lm-soft lm-small">{escape(figure.source)}</span>',
-        dots(run, log.problem_id, proof_figures(log)),
-        badge(figure.best),
-        badge(figure.human) if figure.human is not None else '<span class="lm-soft">–</span>',
-        state,
-        str(figure.rounds),
+        link(name, "problem", run=run.name, problem=metrics.problem_id),
+        f'<span class="lm-soft lm-small">{escape(metrics.source)}</span>',
+        dots(run, log.problem_id, proof_metrics(log)),
+        badge(metrics.best),
+        badge(metrics.human) if metrics.human is not None else '<span class="lm-soft">–</span>',
+        plain_badge(state) if state else "",
+        str(metrics.rounds),
     ]
 
 
-def dots(run: Found, problem_id: str, proofs: list[ProofFigures]) -> str:
-    """The attempts at a problem, colored by what judges say, as HTML."""
+def dots(run: RunInfo, problem_id: str, proofs: list[ProofMetrics]) -> str:
+    """Proofs of a problem as squares colored by their judges' mean, as HTML."""
     squares = [
         dot(
             proof.judged,
             href("proof", run=run.name, problem=problem_id, proof=proof.row.id),
-            f"round {proof.row.round}: judged {number(proof.judged)}, self {number(proof.self_score)}",
+            f"round {proof.row.round}: judges' mean {number(proof.judged)}, self-score {number(proof.self_score)}",
             selected=proof.selected,
         )
         for proof in proofs[:MAX_DOTS]

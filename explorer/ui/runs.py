@@ -1,4 +1,4 @@
-"""The runs: command, models, date, how far they are."""
+"""Runs page: command, models, date and progress of every run."""
 
 import json
 from html import escape
@@ -6,40 +6,42 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.runs import Found, is_running
-from explorer.training import last_line
-from explorer.ui.parts import link, note, number, paged, table
-from explorer.ui.site import config, runs
+from core.document import counted
+from explorer.runs import RunInfo, is_running
+from explorer.training_log import last_line
+from explorer.ui.context import config, runs
+from explorer.ui.widgets import link, note, number, paged, table
 
 
 def show() -> None:
-    """Page: all runs, the newest first."""
+    """Page of all runs, newest first."""
     st.title("Runs")
     found = runs()
     if not found:
-        note(f"There are no runs below {config().runs}. `lemmata refine`, `prove`, `import` and `train` make them.")
+        note(f"There are no runs below {config().runs}. `lemmata refine`, `prove`, `import` and `train` write runs.")
         return
     wanted = st.text_input("Find", placeholder="name, command or model", label_visibility="collapsed").lower()
     shown = [run for run in found if wanted in f"{run.name} {run.command} {run.models}".lower()]
-    table(["run", "command", "model", "made", "problems", "state", "cost"], [_row(run) for run in paged(shown, "runs")])
+    rows = [_row(run) for run in paged(shown, "runs")]
+    table(["run", "command", "model", "started", "problems", "state", "cost"], rows)
     if any(is_running(run.folder) for run in shown):
-        _follow()
+        _progress()
 
 
 @st.fragment(run_every=3.0)
-def _follow() -> None:
-    """The progress of running runs, kept fresh."""
+def _progress() -> None:
+    """Shows the progress of running runs, updated every three seconds."""
     st.subheader("Running now")
     for run in runs():
         if is_running(run.folder):
             st.html(f'<span class="lm-live">●</span> <b>{escape(run.name)}</b> &nbsp; {escape(progress_words(run))}')
 
 
-def _row(run: Found) -> list[str]:
-    if run.trouble:
-        return [escape(run.name), "", "", "", "", f'<span class="lm-soft">{escape(run.trouble)}</span>', ""]
+def _row(run: RunInfo) -> list[str]:
+    if run.error:
+        return [escape(run.name), "", "", "", "", f'<span class="lm-soft">{escape(run.error)}</span>', ""]
     metrics = last_line(run.folder / "metrics.jsonl")
-    page = "training" if run.trains else "run"
+    page = "training" if run.is_training else "run"
     problems = _count(run.folder / "problems")
     state = '<span class="lm-live">● running</span>' if is_running(run.folder) else ""
     return [
@@ -57,18 +59,19 @@ def _count(folder: Path) -> int:
     return sum(1 for _ in folder.glob("*.jsonl"))
 
 
-def progress_words(run: Found) -> str:
-    """How far a run is, by its last line of metrics."""
+def progress_words(run: RunInfo) -> str:
+    """Progress of a run, by its last line of metrics."""
     last = last_line(run.folder / "metrics.jsonl")
     if "step" in last:
         reward = f", reward {number(last['reward'])}" if "reward" in last else ""
         return f"{last.get('stage', '')} step {last['step']}{reward}"
     if "problems" in last:
-        words = f"{last.get('finished', 0)} of {last['problems']} problems finished, {last.get('accepted', 0)} accepted"
+        total, accepted = counted(last["problems"], "problem"), last.get("accepted", 0)
+        words = f"{last.get('finished', 0)} of {total} finished, {accepted} accepted"
         return f"{words}, {last.get('in_flight', 0)} calls in flight" if is_running(run.folder) else words
     return ""
 
 
-def settings_text(run: Found) -> str:
-    """The settings of a run, letter by letter."""
+def settings_text(run: RunInfo) -> str:
+    """Manifest of a run (settings, versions, commit) as JSON."""
     return json.dumps(run.manifest, indent=2, ensure_ascii=False, default=str)

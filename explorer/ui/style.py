@@ -1,6 +1,6 @@
-"""Colors and CSS. All of it is constant: nothing of a run ever enters a style sheet."""
+"""Colors and CSS. All constant: no data of a run enters a style sheet."""
 
-# The sign for the end of a proof. As a character it would be taken for the address of a picture.
+# The end-of-proof sign, as a data URL: Streamlit would take a character for the address of an image.
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
     "%3Cpath d='M3 1h10v14H3z' fill='%2326241f'/%3E%3C/svg%3E"
@@ -73,12 +73,12 @@ CSS = """<style>
 
 
 def score_class(score: float | None) -> str:
-    """The CSS class of a score in [0, 1]."""
+    """CSS class of a score in [0, 1]."""
     if score is None:
         return ""
     return "lm-right" if score >= 0.995 else "lm-wrong" if score < 0.25 else "lm-half"
 
 
 def score_color(score: float | None) -> str:
-    """The same as a color."""
+    """Color of a score in [0, 1]."""
     return {"": NONE, "lm-right": RIGHT, "lm-half": HALF, "lm-wrong": WRONG}[score_class(score)]

@@ -1,4 +1,4 @@
-"""The index of a log: what came since the last look, what is torn, damaged, missing or not yet read."""
+"""Index of a log: appended, incomplete, damaged and missing records, and deadlines."""
 
 import time
 from pathlib import Path
@@ -9,8 +9,8 @@ from core.errors import LemmataError
 from core.log import encode
 from core.records import Analysis
 from core.store import Run
-from explorer.figures import problem_figures, proof_figures
-from explorer.index import LINES_AT_ONCE, LogIndex
+from explorer.index import LINES_PER_CHECK, LogIndex
+from explorer.metrics import problem_metrics, proof_metrics
 from explorer.runs import RunIndex, find_runs, is_running
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of, selection
 
@@ -24,7 +24,7 @@ def index_of(folder: Path) -> LogIndex:
     return index
 
 
-def test_every_record_is_found_in_full_at_its_place(tmp_path: Path) -> None:
+def test_every_record_is_read_in_full_by_its_offset(tmp_path: Path) -> None:
     index = index_of(tmp_path)
     assert [index.read(row) for row in index.rows] == [PROBLEM, *RECORDS]
     assert index.messages == []
@@ -35,21 +35,21 @@ def test_only_what_was_appended_is_read_again(tmp_path: Path) -> None:
     first = list(index.rows)
     with index.path.open("ab") as file:
         file.write(encode(analysis("d", 0.5)))
-    assert index.stale
+    assert index.is_stale
     index.refresh()
     assert index.rows[: len(first)] == first
     assert all(old is new for old, new in zip(first, index.rows, strict=False))
     assert index.rows[-1].id == "d"
-    assert not index.stale
+    assert not index.is_stale
 
 
-def test_a_torn_last_line_is_said_and_taken_when_it_is_whole(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_reported_and_read_once_complete(tmp_path: Path) -> None:
     index = index_of(tmp_path)
     line = encode(analysis("d", 0.5))
     with index.path.open("ab") as file:
         file.write(line[:40])
     index.refresh()
-    assert "torn (40 bytes)" in index.messages[0]
+    assert "incomplete (40 bytes)" in index.messages[0]
     assert "d" not in index.by_id
     with index.path.open("ab") as file:
         file.write(line[40:])
@@ -63,25 +63,25 @@ def test_a_torn_last_line_is_said_and_taken_when_it_is_whole(tmp_path: Path) -> 
 )
 def test_a_damaged_line_is_named_and_the_rest_is_read(tmp_path: Path, damage: bytes) -> None:
     index = index_of(tmp_path)
-    place = index.path.stat().st_size
+    offset = index.path.stat().st_size
     with index.path.open("ab") as file:
         file.write(damage + encode(analysis("d", 0.5)))
     index.refresh()
-    assert f"damaged at byte {place}" in index.messages[0]
+    assert f"damaged at byte {offset}" in index.messages[0]
     assert "d" in index.by_id
 
 
-def test_a_record_that_stands_twice_is_taken_once(tmp_path: Path) -> None:
+def test_a_record_that_occurs_twice_is_read_once(tmp_path: Path) -> None:
     index = index_of(tmp_path)
     rows = list(index.rows)
     with index.path.open("ab") as file:
         file.write(encode(PROOF) + encode(analysis("d", 0.5)))
     index.refresh()
-    assert f"proof {PROOF.id} stands twice" in index.messages[0]
+    assert f"proof {PROOF.id} occurs twice" in index.messages[0]
     assert [row.id for row in index.rows] == [*(row.id for row in rows), "d"]
 
 
-def test_a_log_that_is_gone_or_was_replaced_is_noticed(tmp_path: Path) -> None:
+def test_a_deleted_or_replaced_log_is_noticed(tmp_path: Path) -> None:
     index = index_of(tmp_path)
     index.path.write_bytes(encode(PROBLEM))
     index.refresh()
@@ -92,47 +92,47 @@ def test_a_log_that_is_gone_or_was_replaced_is_noticed(tmp_path: Path) -> None:
     assert index.rows == []
 
 
-def test_a_deadline_stops_at_a_line_and_the_next_look_goes_on(tmp_path: Path) -> None:
-    many = [analysis(f"a{number}", 1.0) for number in range(3 * LINES_AT_ONCE)]
+def test_a_deadline_stops_indexing_and_the_next_refresh_continues(tmp_path: Path) -> None:
+    many = [analysis(f"a{number}", 1.0) for number in range(3 * LINES_PER_CHECK)]
     run_of(tmp_path, [PROBLEM, PROOF, *many])
     index = LogIndex(tmp_path / "run" / "problems" / "p.jsonl")
-    looks = 0
-    while index.stale:
+    refreshes = 0
+    while index.is_stale:
         before = len(index.rows)
         index.refresh(time.monotonic() - 1)
-        looks += 1
-        assert before < len(index.rows) <= before + LINES_AT_ONCE
-        assert (index.share < 1) == index.stale
-    assert looks > 3
+        refreshes += 1
+        assert before < len(index.rows) <= before + LINES_PER_CHECK
+        assert (index.share < 1) == index.is_stale
+    assert refreshes > 3
     assert len(index.by_id) == len(many) + 2
 
 
-def test_the_figures_of_a_proof_are_what_its_records_say(tmp_path: Path) -> None:
+def test_the_metrics_of_a_proof_follow_from_its_records(tmp_path: Path) -> None:
     about = [label("l", "human", 6 / 7, 6, 7), label("m", "automatic", 0.9), label("n", "auto", None)]
     run_of(tmp_path, [PROBLEM, *RECORDS, *about])
     [index] = RunIndex(tmp_path / "run").logs.values() or [LogIndex(tmp_path / "run" / "problems" / "p.jsonl")]
     index.refresh()
-    [proof] = proof_figures(index)
-    assert (proof.verdicts, proof.analyses, proof.reviews, proof.unreadable_verdicts) == ((0.0, 1.0), 3, 1, 1)
+    [proof] = proof_metrics(index)
+    assert (proof.verdicts, proof.analyses, proof.reviews, proof.unparseable_verdicts) == ((0.0, 1.0), 3, 1, 1)
     assert (proof.mean, proof.self_score, proof.automatic, proof.auto) == (0.5, 0.5, 0.9, None)
     assert (proof.undecided, proof.points, proof.selected, proof.accepted) == (True, "6 of 7", True, True)
     assert proof.human == pytest.approx(6 / 7)
     assert proof.disagreement == 1.0
     assert not proof.over_accepted
-    figures = problem_figures(index)
-    assert (figures.proofs, figures.analyses, figures.rounds, figures.finished) == (1, 3, 1, True)
-    assert figures.tokens == 5 * 15  # every generated record here carries 15
+    metrics = problem_metrics(index)
+    assert (metrics.proofs, metrics.analyses, metrics.rounds, metrics.finished) == (1, 3, 1, True)
+    assert metrics.tokens == 5 * 15  # every generated record here carries 15
 
 
-def test_max_points_of_judges_that_people_do_not_share_are_over_accepted(tmp_path: Path) -> None:
+def test_a_full_score_by_judges_but_not_by_people_is_over_accepted(tmp_path: Path) -> None:
     run_of(tmp_path, [PROBLEM, PROOF, label("m", "automatic", 1.0), label("l", "human", 6 / 7, 6, 7)])
     index = LogIndex(tmp_path / "run" / "problems" / "p.jsonl")
     index.refresh()
-    assert proof_figures(index)[0].over_accepted
-    assert problem_figures(index).over_accepted
+    assert proof_metrics(index)[0].over_accepted
+    assert problem_metrics(index).over_accepted
 
 
-def test_runs_are_found_and_a_newer_schema_is_said(tmp_path: Path) -> None:
+def test_runs_are_found_and_a_newer_schema_is_reported(tmp_path: Path) -> None:
     run_of(tmp_path, [PROBLEM, PROOF])
     newer = tmp_path / "deep" / "newer"
     newer.mkdir(parents=True)
@@ -140,20 +140,20 @@ def test_runs_are_found_and_a_newer_schema_is_said(tmp_path: Path) -> None:
     found = {run.name: run for run in find_runs(tmp_path)}
     assert set(found) == {"run", "deep/newer"}
     assert found["run"].command == "refine"
-    assert "schema version 99" in found["deep/newer"].trouble
+    assert "schema version 99" in found["deep/newer"].error
     assert [run.name for run in find_runs(tmp_path / "run")] == ["run"]
     with pytest.raises(LemmataError, match="no folder"):
         find_runs(tmp_path / "nowhere")
 
 
-def test_a_run_whose_settings_change_is_read_anew(tmp_path: Path) -> None:
+def test_a_run_is_read_again_when_its_settings_change(tmp_path: Path) -> None:
     run_of(tmp_path, [PROBLEM])
     path = tmp_path / "run" / "run.yaml"
     assert [run.command for run in find_runs(tmp_path)] == ["refine"]
     path.write_text(path.read_text().replace("command: refine", "command: evaluate"))
     assert [run.command for run in find_runs(tmp_path)] == ["evaluate"]
     path.write_text("schema: 99\nlemmata: 9.9.9\n")
-    assert "schema version 99" in find_runs(tmp_path)[0].trouble
+    assert "schema version 99" in find_runs(tmp_path)[0].error
 
 
 def test_a_record_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_record_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     assert found is not None
     assert isinstance(found[0].read(found[1]), Analysis)
     assert index.find("ab") is None
-    with pytest.raises(LemmataError, match="no problem 'q'"):
+    with pytest.raises(LemmataError, match="'q'"):
         index.problem("q")
 
 

@@ -1,4 +1,4 @@
-"""Labels by people: nothing is lost, agreement is Cohen's, exports are what training reads."""
+"""Human labels: nothing is lost, agreement is over common labels, exports are tables that training reads."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from core.store import Run
 from explorer.index import LogIndex
 from explorer.label_queue import analysis_queue, proof_queue
 from explorer.labels import (
-    Judgment,
+    HumanLabel,
     agreement,
     labeled_analyses,
     labeled_proofs,
@@ -28,8 +28,8 @@ from rl.tasks.tables import read_cases
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of
 
 ROOT = Path(__file__).parents[2]
-ON_PROOF = Judgment(problem_id="p", proof_id="y", author="Ada", score=0.5, reason="a gap")
-ON_ANALYSIS = Judgment(problem_id="p", proof_id="y", author="Ada", score=1.0, analysis_id="a")
+ON_PROOF = HumanLabel(problem_id="p", proof_id="y", author="Ada", score=0.5, reason="a gap")
+ON_ANALYSIS = HumanLabel(problem_id="p", proof_id="y", author="Ada", score=1.0, analysis_id="a")
 
 
 def made(folder: Path) -> Path:
@@ -68,13 +68,13 @@ def test_a_label_is_appended_with_author_time_and_reason(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"author": " "}, "who labels"),
+        ({"author": " "}, "author"),
         ({"score": 0.7}, "rubric"),
-        ({"proof_id": "z"}, "not in this run"),
+        ({"proof_id": "z"}, "proof z"),
         ({"problem_id": "q"}, "missing"),
     ],
 )
-def test_what_is_no_label_is_refused(tmp_path: Path, change: dict[str, str], words: str) -> None:
+def test_an_invalid_label_is_refused(tmp_path: Path, change: dict[str, str], words: str) -> None:
     run = made(tmp_path)
     with pytest.raises(LemmataError, match=words):
         write_label(run, replace(ON_PROOF, **change))
@@ -84,7 +84,7 @@ def test_what_is_no_label_is_refused(tmp_path: Path, change: dict[str, str], wor
 def test_a_run_that_a_command_writes_takes_no_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(tmp_path)
     monkeypatch.setattr(labels_module, "SECONDS_TO_WAIT", 0.05)
-    with Run.start(run, "refine", {}), pytest.raises(LemmataError, match="writing this run"):
+    with Run.start(run, "refine", {}), pytest.raises(LemmataError, match="writing"):
         write_label(run, ON_PROOF)
     assert written(run) == []
 
@@ -92,24 +92,24 @@ def test_a_run_that_a_command_writes_takes_no_labels(tmp_path: Path, monkeypatch
 def test_two_labelers_at_once_lose_nothing(tmp_path: Path) -> None:
     run, each = made(tmp_path), 40
     code = (
-        "import sys; from pathlib import Path; from explorer.labels import Judgment, write_label\n"
+        "import sys; from pathlib import Path; from explorer.labels import HumanLabel, write_label\n"
         "for n in range(int(sys.argv[3])):\n"
-        "    write_label(Path(sys.argv[1]), Judgment('p', 'y', sys.argv[2], (0.0, 0.5, 1.0)[n % 3], f'label {n}'))\n"
+        "    write_label(Path(sys.argv[1]), HumanLabel('p', 'y', sys.argv[2], (0.0, 0.5, 1.0)[n % 3], f'label {n}'))\n"
     )
     both = [
         subprocess.Popen([sys.executable, "-c", code, str(run), author, str(each)], cwd=ROOT, stderr=subprocess.PIPE)
         for author in ("Ada", "Emmy")
     ]
     for process in both:
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 0, said
+        _, output = process.communicate(timeout=60)
+        assert process.returncode == 0, output
     labels = written(run)
     assert len({found.id for found in labels}) == 2 * each
     for author in ("Ada", "Emmy"):
         assert [found.reason for found in labels if found.author == author] == [f"label {n}" for n in range(each)]
 
 
-def test_a_label_of_an_analysis_says_nothing_of_its_proof(tmp_path: Path) -> None:
+def test_a_label_of_an_analysis_is_not_a_label_of_its_proof(tmp_path: Path) -> None:
     run = made(tmp_path)
     write_label(run, ON_ANALYSIS)
     [row] = proof_rows(list(read_log(run / "problems" / "p.jsonl")))
@@ -120,14 +120,14 @@ def test_a_label_of_an_analysis_says_nothing_of_its_proof(tmp_path: Path) -> Non
 
 def test_the_queue_has_undecided_proofs_then_disagreement_and_nothing_twice(tmp_path: Path) -> None:
     proofs = [replace(PROOF, id=name, self_score=1.0) for name in ("calm", "torn", "open")]
-    said = [analysis("a", 1.0, "calm"), analysis("b", 0.0, "torn"), analysis("c", 1.0, "open")]
+    analyses = [analysis("a", 1.0, "calm"), analysis("b", 0.0, "torn"), analysis("c", 1.0, "open")]
     undecided = replace(label("l", "auto", None), proof_id="open")
-    run_of(tmp_path, [PROBLEM, *proofs, *said, undecided])
+    run_of(tmp_path, [PROBLEM, *proofs, *analyses, undecided])
     run = tmp_path / "run"
     log = log_of(run)
     queue = proof_queue([log], "Ada")
     assert [item.row.id for item in queue] == ["open", "torn", "calm"]
-    assert [item.why for item in queue] == ["undecided", "disagreement 1", "not labeled yet"]
+    assert [item.reason for item in queue] == ["undecided", "disagreement 1", "not labeled yet"]
     write_label(run, replace(ON_PROOF, proof_id="torn"))
     log.refresh()
     assert [item.row.id for item in proof_queue([log], "Ada")] == ["open", "calm"]
@@ -136,7 +136,7 @@ def test_the_queue_has_undecided_proofs_then_disagreement_and_nothing_twice(tmp_
 
 def test_analyses_whose_reviews_differ_come_first(tmp_path: Path) -> None:
     queue = analysis_queue([log_of(made(tmp_path))], "Ada")
-    assert [(item.row.id, item.why) for item in queue] == [("a", "its reviews differ"), ("b", "not labeled yet")]
+    assert [(item.row.id, item.reason) for item in queue] == [("a", "its reviews differ"), ("b", "not labeled yet")]
 
 
 def test_agreement_is_over_what_both_labeled() -> None:

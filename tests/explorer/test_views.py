@@ -1,4 +1,4 @@
-"""What pages compute: lineage, differences, comparison, training, steps with the checker's verdict, prompts."""
+"""Computations behind the pages: lineage, differences, comparison, training, checked steps, prompts."""
 
 import json
 from dataclasses import replace
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from core.records import Generated
 from core.store import Run
 from explorer.comparison import pairs
-from explorer.figures import problem_figures, proof_figures
 from explorer.index import LogIndex
-from explorer.laboratory import at_the_end, exact, steps
+from explorer.lab_check import exact_verdict, missing_at_end, steps
 from explorer.lineage import MAX_NODES, chain, differences, edges, graph, shown_nodes
+from explorer.metrics import problem_metrics, proof_metrics
 from explorer.plots import line_plot
 from explorer.prompts import prompt_of
-from explorer.training import Curve, curves, extremes, last_line, read_lines, smoothed, spreads, stages
+from explorer.training_log import Curve, best_and_worst, curves, group_rewards, last_line, read_lines, smoothed, stages
 from lab.defects import Verdict
 from lab.generator import families, generate
 from lab.planter import labeled_proof
@@ -39,7 +39,7 @@ def test_the_lineage_leads_from_the_first_proof_to_the_last(tmp_path: Path) -> N
     log = logged(tmp_path, PROOF, analysis("a", 0.0), analysis("b", 1.0), second, other, third)
     assert [(edge.old, edge.new, edge.critiques) for edge in chain(log, "w")] == [("y", "z", ("a",)), ("z", "w", ())]
     assert len(edges(log)) == 3
-    proofs = proof_figures(log)
+    proofs = proof_metrics(log)
     names = {proof.row.id: "#000" for proof in proofs}
     text = graph(proofs, log, names, dict.fromkeys(names, '?a="b'), "w")
     assert '"y" -> "z" [color="#26241f", penwidth=2];' in text
@@ -51,7 +51,7 @@ def test_a_graph_too_large_keeps_the_way_to_the_chosen_proof(tmp_path: Path) -> 
     many = [replace(PROOF, id=f"n{number}") for number in range(MAX_NODES + 40)]
     last = replace(PROOF, id="last", round=1, parents=(f"n{MAX_NODES + 30}",))
     log = logged(tmp_path, *many, last)
-    shown = {proof.row.id for proof in shown_nodes(proof_figures(log), log, "last")}
+    shown = {proof.row.id for proof in shown_nodes(proof_metrics(log), log, "last")}
     assert shown == {"last", f"n{MAX_NODES + 30}"}
 
 
@@ -63,35 +63,35 @@ def test_differences_hold_both_texts(old: str, new: str) -> None:
 
 
 def test_two_runs_are_compared_problem_by_problem(tmp_path: Path) -> None:
-    left = problem_figures(logged(tmp_path / "a", PROOF, analysis("a", 0.0)))
-    right = problem_figures(logged(tmp_path / "b", PROOF, analysis("a", 1.0)))
+    left = problem_metrics(logged(tmp_path / "a", PROOF, analysis("a", 0.0)))
+    right = problem_metrics(logged(tmp_path / "b", PROOF, analysis("a", 1.0)))
     [pair] = pairs({"p": left, "q": left}, {"p": right})
     assert pair.change == 1.0
 
 
-def test_a_training_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_metrics_of_a_training_are_read(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     lines = [{"step": step, "stage": "rl", "reward": step / 10, "reward/proof": 0.5, "time": {}} for step in range(4)]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 9')
     assert last_line(path) == lines[-1]
-    found, said = read_lines(path)
+    found, message = read_lines(path)
     assert found == lines
-    assert "torn" in said
+    assert "incomplete" in message
     assert stages(found) == ["rl"]
     reward = curves(found, "rl")["reward"]
     assert reward.points == ((0, 0.0), (1, 0.1), (2, 0.2), (3, 0.3))
     assert [value for _, value in smoothed(reward, 2).points] == pytest.approx([0.0, 0.05, 0.15, 0.25])
     assert "cannot be read" in read_lines(tmp_path / "nothing.jsonl")[1]
     path.write_text("no json\n" + json.dumps(lines[0]) + "\n")
-    assert read_lines(path) == ([lines[0]], "1 lines of metrics.jsonl are damaged and left out. ")
+    assert read_lines(path) == ([lines[0]], "metrics.jsonl: 1 damaged line left out.")
 
 
-def test_the_best_and_the_worst_tries_leave_out_those_without_reward() -> None:
-    tries = [{"problem": n // 2, "reward": reward} for n, reward in enumerate((0.5, 1.0, None, 0.0))]
-    best, worst = extremes(tries, 2)
+def test_trajectories_without_reward_are_left_out() -> None:
+    trajectories = [{"problem": n // 2, "reward": reward} for n, reward in enumerate((0.5, 1.0, None, 0.0))]
+    best, worst = best_and_worst(trajectories, 2)
     assert [one["reward"] for one in best] == [1.0, 0.5]
     assert [one["reward"] for one in worst] == [0.0, 0.5]
-    assert spreads(tries) == {0: [0.5, 1.0], 1: [0.0]}
+    assert group_rewards(trajectories) == {0: [0.5, 1.0], 1: [0.0]}
 
 
 def test_a_plot_names_its_curves_as_text() -> None:
@@ -106,23 +106,23 @@ def test_steps_are_the_whole_proof_and_carry_the_checkers_defects(family: str) -
     for seed in range(12):
         theorem = generate(family, 2, seed)
         body = labeled_proof(theorem, seed, (1, 0, 0)).text
-        verdict = exact(theorem.statement, body)
+        verdict = exact_verdict(theorem.statement, body)
         if not isinstance(verdict, Verdict):
             continue  # the statements of some families are not read
         pieces = steps(body, verdict)
         assert "".join(step.text for step in pieces) == body
         inside = {defect.place.start for step in pieces for defect in step.defects}
-        ends = {defect.place.start for defect in at_the_end(body, verdict)}
+        ends = {defect.place.start for defect in missing_at_end(body, verdict)}
         assert inside | ends == {defect.place.start for defect in verdict.defects}
         seen += len(inside)
-    assert seen or isinstance(exact(generate(family, 2, 0).statement, ""), str)
+    assert seen or isinstance(exact_verdict(generate(family, 2, 0).statement, ""), str)
 
 
 def test_a_statement_that_the_lab_cannot_read_has_no_exact_verdict() -> None:
-    assert isinstance(exact("Prove that there are infinitely many primes.", "Euclid."), str)
+    assert isinstance(exact_verdict("Prove that there are infinitely many primes.", "Euclid."), str)
 
 
-def test_prompts_are_made_again_exactly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prompts_are_reconstructed_exactly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as served:
         CommandLine(tmp_path, capsys).ok(
             "refine", "problem=Prove that 2 + 2 = 4.", f"run={tmp_path / 'run'}", *served.policy(),
@@ -137,4 +137,4 @@ def test_prompts_are_made_again_exactly(tmp_path: Path, capsys: pytest.CaptureFi
     assert {record.kind for record in records} == {"proof", "analysis", "review"}
     assert {prompt_of(manifest, log, record) for record in records} == asked
     strange = replace(records[0], prompt="another")
-    assert "templates that are not here" in prompt_of(manifest, log, strange)
+    assert "another" in prompt_of(manifest, log, strange)

@@ -1,4 +1,4 @@
-"""The app in a process of its own, and a browser that looks at it."""
+"""Browser session: the app in its own process, and a browser that opens its pages."""
 
 import socket
 import subprocess
@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# The parts of a page come one by one, some after the script has ended: it is all there when its text stays the same.
+# The parts of a page arrive one by one, some after the script has ended: it is complete when its text is stable.
 STILL = """() => {
   const text = document.querySelector('[data-testid=stMain]').innerText;
   const now = performance.now();
@@ -25,7 +25,7 @@ STILL = """() => {
   }
   return now - window.lemmataSince > 400;
 }"""
-LONGEST = 60.0  # seconds; only ever reached by a hang
+MAX_WAIT = 60.0  # seconds; only reached by a hang
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -33,7 +33,7 @@ FLAGS = (
 
 
 def needed_browser() -> str:
-    """Chromium's path; skips where there is none."""
+    """Path of Chromium; skips the test where there is none."""
     pytest.importorskip("playwright", reason="needs playwright: pip install '.[dev]'")
     found = which("chromium")
     if found is None:
@@ -43,25 +43,25 @@ def needed_browser() -> str:
 
 @contextmanager
 def explored(runs: Path, *settings: str) -> Iterator[str]:
-    """`lemmata explore` while the block runs; its address."""
+    """Runs `lemmata explore` during the block; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "lemmata", "explore", f"runs={runs}", f"port={port}", *settings]
-    said = runs.parent / f"explore-{port}.log"
-    with said.open("w") as file:
+    log = runs.parent / f"explore-{port}.log"
+    with log.open("w") as file:
         process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file, start_new_session=True)
     try:
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + LONGEST
+        deadline = time.monotonic() + MAX_WAIT
         while not _answers(address):
-            assert process.poll() is None, said.read_text()
-            assert time.monotonic() < deadline, said.read_text()
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         yield address
     finally:
         process.terminate()
-        process.wait(LONGEST)
+        process.wait(MAX_WAIT)
 
 
 def _answers(address: str) -> bool:
@@ -73,8 +73,8 @@ def _answers(address: str) -> bool:
 
 
 @dataclass
-class Looking:
-    """A browser at one app. ``errors`` are what its console and its pages said was wrong."""
+class BrowserSession:
+    """Browser page on one app. ``errors``: from the console and the page."""
 
     page: Any
     address: str
@@ -91,26 +91,26 @@ class Looking:
         dialog.dismiss()
 
     def go(self, page: str, **query: str) -> float:
-        """Open a page; the seconds until all of it stood there."""
+        """Opens a page; returns the seconds until it was complete."""
         start = time.monotonic()
         self.page.goto(f"{self.address}/?{urlencode({'page': page, **query})}")
         self.settle()
         return time.monotonic() - start
 
-    def turn(self, act: Callable[[], object]) -> None:
-        """Do what leads to another page, and wait for it."""
+    def follow(self, act: Callable[[], object]) -> None:
+        """Performs an action that leads to another page, and waits for that page."""
         before = self.text()
         act()
         changed = "before => document.querySelector('[data-testid=stMain]')?.innerText !== before"
-        self.page.wait_for_function(changed, arg=before, timeout=LONGEST * 1000)
+        self.page.wait_for_function(changed, arg=before, timeout=MAX_WAIT * 1000)
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the app has shown all it has."""
-        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=LONGEST * 1000)
-        self.page.wait_for_function(STILL, polling=100, timeout=LONGEST * 1000)
+        """Waits until the page is complete."""
+        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=MAX_WAIT * 1000)
+        self.page.wait_for_function(STILL, polling=100, timeout=MAX_WAIT * 1000)
         assert self.page.locator("[data-testid=stException]").count() == 0, self.text()
 
     def text(self) -> str:
-        """What the page says."""
+        """Text of the page."""
         return self.page.locator("[data-testid=stMain]").inner_text()

@@ -1,15 +1,17 @@
-"""The laboratory: a statement of the lab, a model that proves it while one looks on, the checker's exact verdict."""
+"""Lab page: a lab statement, the checker's verdict on a proof, and a model that proves the statement live."""
 
 from html import escape
 
 import streamlit as st
 
+from core.document import counted
 from core.records import Analysis, Proof
 from explorer.index import LogIndex
-from explorer.laboratory import SHIPPED, Live, at_the_end, exact, steps, weights_in
+from explorer.lab_check import exact_verdict, missing_at_end, steps
+from explorer.lab_run import SHIPPED, LiveRun, has_weights
 from explorer.runs import RunIndex
-from explorer.ui.parts import badge, model_text, note
-from explorer.ui.site import query
+from explorer.ui.context import query
+from explorer.ui.widgets import badge, model_text, note
 from lab.defects import Verdict
 from lab.generator import LEVELS, families, generate
 
@@ -17,17 +19,17 @@ HEIGHT = 120
 
 
 def show() -> None:
-    """Page: the laboratory."""
-    st.title("Laboratory")
-    st.caption("The checker decides every step by exact algebra. No model sees its verdict.")
+    """Page of the lab."""
+    st.title("Lab")
+    st.caption("The checker decides every step by exact algebra. Models do not see its verdict.")
     statement = _statement()
-    own, live = st.tabs(["Check a proof", "Let a model prove it"])
-    with own:
+    check, live = st.tabs(["Check a proof", "Run a model"])
+    with check:
         text = st.text_area(
-            "A proof in the lab's words", height=HEIGHT + 60, value=query("proof"), placeholder=_example()
+            "A proof in the lab's language", height=HEIGHT + 60, value=query("proof"), placeholder=_example()
         )
         if text.strip():
-            checked(statement, text)
+            show_checked(statement, text)
     with live:
         _model(statement)
 
@@ -48,27 +50,27 @@ def _example() -> str:
     return generate("inequalities", 1, 7, "test").derivation
 
 
-def checked(statement: str, body: str) -> None:
-    """A proof with the checker's verdict of each step."""
-    verdict = exact(statement, body)
+def show_checked(statement: str, body: str) -> None:
+    """Shows a proof with the checker's verdict on each step."""
+    verdict = exact_verdict(statement, body)
     if isinstance(verdict, str):
         note(f"The lab cannot decide this statement: {verdict}")
         return
     st.html(f"{badge(verdict.score)} &nbsp; {_words(verdict)}")
     st.html(f'<pre class="lm-steps">{_colored(body, verdict)}</pre>')
-    for defect in at_the_end(body, verdict):
+    for defect in missing_at_end(body, verdict):
         st.html(f'<span class="lm-small">at the end: <b>{escape(defect.kind)}</b>: {escape(defect.message)}</span>')
 
 
 def _words(verdict: Verdict) -> str:
-    return "no defect" if not verdict.defects else f"{len(verdict.defects)} defect{'s' * (len(verdict.defects) > 1)}"
+    return counted(len(verdict.defects), "defect") if verdict.defects else "no defects"
 
 
 def _colored(body: str, verdict: Verdict) -> str:
-    """The steps of a proof as HTML: green where they hold, red or ochre where they do not, with the reason."""
+    """Steps of a proof as HTML: green if valid, otherwise red (ochre for minor defects) with the reason."""
     parts = []
     for step in steps(body, verdict):
-        if not step.counted:
+        if not step.checked:
             parts.append(escape(step.text))
         elif not step.defects:
             parts.append(f'<span class="ok">{escape(step.text)}</span>')
@@ -81,19 +83,19 @@ def _colored(body: str, verdict: Verdict) -> str:
 
 
 def _model(statement: str) -> None:
-    if not weights_in(SHIPPED):
-        note("The weights of the shipped model are not in this installation; give the folder of a model of yours.")
-    model = st.text_input("Model: a folder", value=query("model", SHIPPED if weights_in(SHIPPED) else ""))
+    if not has_weights(SHIPPED):
+        note("The weights of the shipped model are not installed; enter the folder of another model.")
+    model = st.text_input("Model folder", value=query("model", SHIPPED if has_weights(SHIPPED) else ""))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         proofs = st.number_input("Proofs", 1, 16, 4, width=120)
-        seed = st.number_input("Seed of the samples", 0, 10**6, 0, width=170)
-        start = st.button("Prove", type="primary", disabled=not model or not weights_in(model))
+        seed = st.number_input("Sampling seed", 0, 10**6, 0, width=170)
+        start = st.button("Run", type="primary", disabled=not model or not has_weights(model))
     if start:
         _stop()
-        st.session_state.live = Live(model, statement, int(proofs), int(seed))
+        st.session_state.live = LiveRun(model, statement, int(proofs), int(seed))
         st.session_state.live_statement = statement
     if "live" in st.session_state:
-        _watch()
+        _show_live()
 
 
 def _stop() -> None:
@@ -102,17 +104,17 @@ def _stop() -> None:
 
 
 @st.fragment(run_every=1.0)
-def _watch() -> None:
-    live: Live | None = st.session_state.get("live")
+def _show_live() -> None:
+    live: LiveRun | None = st.session_state.get("live")
     if live is None:
         return
-    if live.running:
-        st.html('<span class="lm-live">● at work</span> loading the model, proving, judging')
+    if live.is_running:
+        st.html('<span class="lm-live">● running</span> loading the model, proving, verifying')
         if st.button("Stop"):
             _stop()
             return
-    elif live.trouble:
-        note(live.trouble, bad=True)
+    elif live.error:
+        note(live.error, bad=True)
     index = RunIndex(live.folder)
     index.refresh()
     for log in index.logs.values():
@@ -123,16 +125,17 @@ def _attempts(log: LogIndex, statement: str) -> None:
     for row in log.of_kind("proof"):
         proof = log.read(row)
         assert isinstance(proof, Proof)
-        verdict = exact(statement, proof.body or "")
+        verdict = exact_verdict(statement, proof.body or "")
         judged = [child for child in log.of_kind("analysis") if child.about == row.id]
         with st.container(border=True, key=f"live-{row.id}"):
             exact_badge = badge(verdict.score, f"exact {verdict.score:g}") if isinstance(verdict, Verdict) else ""
-            said = "".join(f" {badge(child.score)}" for child in judged)
+            verdicts = "".join(f" {badge(child.score)}" for child in judged) or "–"
             st.html(
-                f"{exact_badge} &nbsp; round {row.round} &nbsp; itself {badge(row.score)} &nbsp; judges {said or '–'}"
+                f"{exact_badge} &nbsp; round {row.round} &nbsp; self-score {badge(row.score)}"
+                f" &nbsp; verdicts {verdicts}"
             )
             if isinstance(verdict, Verdict) and proof.body:
-                checked(statement, proof.body)
+                show_checked(statement, proof.body)
             else:
                 model_text(proof.body or proof.text, f"live-{row.id}")
             for child in judged[:2]:

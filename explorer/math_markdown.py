@@ -1,18 +1,18 @@
-"""A model's text as Markdown whose mathematics KaTeX renders, and in which nothing else is active.
+"""Markdown with mathematics: turns a model's text into Markdown that KaTeX can render and in which nothing is active.
 
-Mathematics becomes ``$...$`` in a line, or a display between lines of ``$$``. In the text around it headings, emphasis,
-lists, quotations, tables and code keep their meaning. HTML, links, images, footnotes, entities, directives
-(``:red[...]``), icons and emoji lose theirs: an invisible word joiner takes apart the two characters that begin
-them, so that every one of them is read as it was written.
+Mathematics becomes ``$...$`` within a line, or a display between lines of ``$$``. Headings, emphasis, lists,
+quotations, tables and code keep their meaning. HTML, links, images, footnotes, entities, directives (``:red[...]``),
+icons and emoji lose theirs: an invisible word joiner separates the two characters that start them, so that they are
+shown as text.
 
-``normalize`` is idempotent: its result means to it what it means to the page.
+`normalize` is idempotent.
 """
 
 import re
 from collections.abc import Callable, Iterator
 
-from explorer.displays import Lines
-from explorer.tex import ENVIRONMENTS, display_tex, inline_tex
+from explorer.katex import ENVIRONMENTS, display_tex, inline_tex
+from explorer.markdown_writer import MarkdownWriter
 
 JOINER = "\u2060"
 
@@ -43,23 +43,23 @@ _BEGIN = re.compile(r"\\begin\{(" + "|".join(re.escape(name) for name in ENVIRON
 _CODE = re.compile(r"`+")
 _DELIMITER_ROW = re.compile(r"[ >]*\|?[ :|-]*-[ :|-]*$")
 _HEADING = re.compile(r"^([ >]*(?:(?:[-*+]|\d{1,9}[.)]) +)*)#{1,6}(?=[ \t])")
-# Two characters that begin something active; the joiner goes between them.
+# Positions between the two characters that start something active; the joiner is inserted there.
 _ACTIVE = re.compile(rf"(?:(?<=:)(?=[^\s{JOINER}])|(?<=<)(?=[A-Za-z/!?])|(?<=&)(?=[#\w])|(?<=\])(?=[(\[:])"
                      r"|(?<=\[)(?=[\^ xX]\]?)|(?<=@)(?=[-\w])|(?<=(?i:www))(?=\.))")  # fmt: skip
-# A sentence that ends with its line: the next one begins a line of its own, as it was written.
+# A sentence that ends with its line: the line break is kept.
 _LINE_END = re.compile(r"([.:;!?])\n(?=[^\s|#>*+\-=\d`~_:]|\Z)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
-_MAX = 400_000  # characters; a page that showed more would not be read
+_MAX_LENGTH = 400_000  # characters that are shown of one text
 
 
 def normalize(text: str) -> str:
-    """``text``, of whatever origin, as safe Markdown with its mathematics."""
-    text = _CONTROL.sub("", text[:_MAX].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    "))
+    """Converts untrusted text to safe Markdown with mathematics."""
+    text = _CONTROL.sub("", text[:_MAX_LENGTH].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    "))
     return "".join(part for part in _parts(_without_stray_indents(text)))
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Fenced code as it is, the rest normalized."""
+    """Yields fenced code unchanged and the rest normalized."""
     lines, start, position = text.split("\n"), 0, 0
     while position < len(lines):
         end = _fence_end(lines, position)
@@ -75,7 +75,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _fence_end(lines: list[str], start: int) -> int | None:
-    """The line that closes the fence which opens on line ``start``; None where none opens, or it never closes."""
+    """Number of the line that closes a fence opened on line ``start``; None where none opens or closes."""
     opened = _FENCE.match(lines[start])
     if opened is None or "`" in lines[start][opened.end() :]:
         return None
@@ -90,14 +90,14 @@ def _code_block(lines: list[str]) -> str:
 
 
 def _inert(text: str) -> str:
-    """Text in which nothing begins anything but emphasis and blocks."""
+    """Text in which only emphasis and blocks keep a meaning."""
     if _DELIMITER_ROW.match(text):
         return text
     return _ACTIVE.sub(JOINER, text)
 
 
 def _demoted(line: str) -> str:
-    """A heading of the least size: the page has headings of its own."""
+    """Lowers a heading to the smallest size: larger ones belong to the page."""
     return _HEADING.sub(r"\1####", line)
 
 
@@ -108,10 +108,10 @@ class _Scan:
         self.text = text
         self.position = 0
         self.plain: list[str] = []
-        self.out = Lines()
+        self.out = MarkdownWriter()
 
     def run(self) -> str:
-        """The normalized text."""
+        """Returns the normalized text."""
         while self.position < len(self.text):
             char = self.text[self.position]
             step = _STEPS.get(char)
@@ -122,22 +122,22 @@ class _Scan:
         return self.out.text()
 
     def backslash(self) -> bool:
-        """Mathematics that begins with a backslash, or an escaped character, which stays one."""
+        """Handles mathematics that begins with a backslash, LaTeX markup, and escaped characters."""
         here = self.text[self.position : self.position + 2]
         if here in (r"\(", r"\["):
             close = r"\)" if here == r"\(" else r"\]"
             end = _closing(self.text, self.position + 2, close)
             if end is not None:
-                return self._maths(self.position + 2, end, 2, display=here == r"\[")
+                return self._math(self.position + 2, end, 2, display=here == r"\[")
         begun = _BEGIN.match(self.text, self.position)
         if begun:
             closing = f"\\end{{{begun[1]}}}"
             end = self.text.find(closing, begun.end())
             if end >= 0:
-                return self._maths(self.position, end + len(closing), 0, display=True)
+                return self._math(self.position, end + len(closing), 0, display=True)
         if self._symbol() or self._markup():
             return True
-        if here in (r"\(", r"\)", r"\[", r"\]"):  # a delimiter without its other half
+        if here in (r"\(", r"\)", r"\[", r"\]"):  # a delimiter without its counterpart
             self.plain.append("\\\\" + here[1])
         else:
             self.plain.append(here if here != "\\\n" else "\\")
@@ -145,7 +145,7 @@ class _Scan:
         return True
 
     def _symbol(self) -> bool:
-        """A sign that stands outside of mathematics."""
+        """Replaces a symbol command outside of mathematics by its character."""
         found = _COMMAND.match(self.text, self.position)
         if found is None or found[0] not in _SYMBOLS:
             return False
@@ -154,7 +154,7 @@ class _Scan:
         return True
 
     def _markup(self) -> bool:
-        """LaTeX that marks up words: emphasis, items, and what only places them."""
+        """Handles LaTeX markup of text: emphasis, items, spacing, boxes."""
         found = _COMMAND.match(self.text, self.position)
         if found is None:
             return False
@@ -169,7 +169,7 @@ class _Scan:
             self.position = item.end()
             return True
         if found[0] == r"\boxed" and (end := _closing_brace(self.text, found.end())) is not None:
-            return self._maths(self.position, end + 1, 0, display=False)
+            return self._math(self.position, end + 1, 0, display=False)
         marks, end = _EMPHASIS.get(found[0]), _closing_brace(self.text, found.end())
         if marks is None or end is None:
             return False
@@ -179,23 +179,23 @@ class _Scan:
         return True
 
     def dollar(self) -> bool:
-        """``$$...$$``, or ``$...$`` where it is no price."""
+        """Handles ``$$...$$``, and ``$...$`` unless it is a price."""
         if self.text.startswith("$$", self.position):
             end = _closing(self.text, self.position + 2, "$$")
             if end is not None and self.text[self.position + 2 : end].strip(" \n$"):
-                return self._maths(self.position + 2, end, 2, display=True)
+                return self._math(self.position + 2, end, 2, display=True)
             self.plain.append(r"\$\$")
             self.position += 2
             return True
         end = _dollar_end(self.text, self.position + 1)
         if end is not None:
-            return self._maths(self.position + 1, end, 1, display=False)
+            return self._math(self.position + 1, end, 1, display=False)
         self.plain.append(r"\$")
         self.position += 1
         return True
 
     def code(self) -> bool:
-        """A code span, which must close on its line; else its backticks are text."""
+        """Handles a code span, which must close on its line; otherwise its backticks are text."""
         run = _CODE.match(self.text, self.position)
         assert run is not None
         line_end = self.text.find("\n", run.end())
@@ -206,17 +206,17 @@ class _Scan:
             self.position = run.end()
             return True
         self._flush()
-        self.out.inline(run[0] + _inert(rest[: close.start()]) + run[0])
+        self.out.write_raw(run[0] + _inert(rest[: close.start()]) + run[0])
         self.position = run.end() + close.end()
         return True
 
     def tilde(self) -> bool:
-        """No tilde strikes anything through."""
+        """Escapes a tilde, so that it strikes nothing through."""
         self.plain.append(r"\~")
         self.position += 1
         return True
 
-    def _maths(self, start: int, end: int, delimiter: int, *, display: bool) -> bool:
+    def _math(self, start: int, end: int, delimiter: int, *, display: bool) -> bool:
         tex = self.text[start:end]
         self.position = end + delimiter
         self._flush()
@@ -225,13 +225,13 @@ class _Scan:
             if punctuation := re.compile(r"[.,;](?=\s|$)").match(self.text, self.position):
                 tex = f"{tex.rstrip()}{punctuation[0]}"
                 self.position += 1
-            self.out.display(display_tex(tex))
+            self.out.write_display_math(display_tex(tex))
             rest = re.compile(r" +").match(self.text, self.position)
             self.position = rest.end() if rest else self.position
             if self.text[self.position : self.position + 1] not in ("", "\n"):
                 self.out.end_display()
         else:
-            self.out.maths(inline_tex(tex, in_table=self.out.in_table))
+            self.out.write_inline_math(inline_tex(tex, in_table=self.out.in_table))
         return True
 
     def _flush(self) -> None:
@@ -239,8 +239,8 @@ class _Scan:
         self.plain = []
         if text:
             first, *rest = text.split("\n")
-            lines = [first if self.out.in_line else _demoted(first), *(_demoted(line) for line in rest)]
-            self.out.plain(_LINE_END.sub(r"\1  \n", "\n".join(_inert(line) for line in lines)))
+            lines = [first if self.out.has_partial_line else _demoted(first), *(_demoted(line) for line in rest)]
+            self.out.write_text(_LINE_END.sub(r"\1  \n", "\n".join(_inert(line) for line in lines)))
 
 
 _STEPS: dict[str, Callable[[_Scan], bool]] = {
@@ -252,7 +252,7 @@ _STEPS: dict[str, Callable[[_Scan], bool]] = {
 
 
 def _closing_brace(text: str, start: int) -> int | None:
-    """Where the group that opens at ``start`` closes, in the same paragraph."""
+    """Position at which the group opened at ``start`` closes within its paragraph; None where it does not."""
     depth, position = 0, start
     if not text.startswith("{", start):
         return None
@@ -268,7 +268,7 @@ _OPENERS = {r"\)": r"\(", r"\]": r"\["}
 
 
 def _closing(text: str, start: int, close: str) -> int | None:
-    """Where ``close`` stands next outside of escapes, before another opening; ``\\\\[4mm]`` only ends a line."""
+    """Position of the next unescaped ``close`` before another opening; ``\\\\[4mm]`` is a line end, not an opening."""
     position = start
     while position < len(text):
         if text.startswith(close, position):
@@ -288,8 +288,8 @@ _MATHEMATICAL = re.compile(r"[\\^_]")
 _SPACED = re.compile(r"[\\^_=<>+]|^ \S+ $")
 
 
-def _is_maths(content: str, follows: str) -> bool:
-    """Whether what stands between two dollars is mathematics and no price: ``follows`` comes after the second."""
+def _is_math(content: str, follows: str) -> bool:
+    """True where the text between two dollars is mathematics, not a price. ``follows``: character after the second."""
     begins, ends = not content[:1].isspace(), not content[-1:].isspace()
     if not content.strip() or (follows.isdigit() and not _MATHEMATICAL.search(content)):
         return False
@@ -299,14 +299,14 @@ def _is_maths(content: str, follows: str) -> bool:
 
 
 def _dollar_end(text: str, start: int) -> int | None:
-    """Where ``$...$`` closes: not over an empty line, not after a blank nor before a digit, as prices would."""
+    """Position at which ``$...$`` closes: not across an empty line, and not as a price would."""
     if text[start : start + 1] in ("", "\n", "$"):
         return None
     position = start
     while position < len(text):
         char = text[position]
         if char == "$":
-            return position if _is_maths(text[start:position], text[position + 1 : position + 2]) else None
+            return position if _is_math(text[start:position], text[position + 1 : position + 2]) else None
         if text.startswith("\n\n", position) and text.count("\\begin{", start, position) <= text.count(
             "\\end{", start, position
         ):
@@ -319,7 +319,7 @@ _MARKER = re.compile(r" *(?:[-*+]|\d{1,9}[.)]) +")
 
 
 def _without_stray_indents(text: str) -> str:
-    """Lines outside of lists begin at most three blanks in: a model that indents means no code by it."""
+    """Limits the indent of lines outside of lists to three blanks: models do not mean code by indenting."""
     room, blank, lines = 0, True, []
     for line in text.split("\n"):
         indent = len(line) - len(line.lstrip(" "))

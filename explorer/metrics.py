@@ -1,25 +1,25 @@
-"""Figures of proofs and problems from the rows of an index: what judges, the prover and people say. Pure functions."""
+"""Metrics of proofs and problems: scores by judges, prover and people, from the rows of an index. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean
 
-from explorer.index import NO_PROOF, LogIndex, Row, children
+from explorer.index import NO_PROOF, LogIndex, RecordRow, children
 from verifier.aggregate import Judged, Validity, validity
 
-DISAGREEMENT = 0.5  # from here on two judgments of one proof are far apart: half a step of the rubric and more
+DISAGREEMENT = 0.5  # distance of two scores of one proof from which they disagree: a step of the rubric
 
 
 @dataclass(frozen=True, slots=True)
-class ProofFigures:
-    """All that is said of one proof. ``mean`` is over the verdicts that could be read; None where there is none.
+class ProofMetrics:
+    """Metrics of one proof. ``verdicts``: those that could be parsed.
 
-    ``human`` is the mean of the latest label of each person; ``automatic`` an imported grader's; ``auto`` that of
-    `lemmata label`, and ``undecided`` tells that it came to no end.
+    ``human``: mean of the latest label of each person; ``points``: the same as text, in points. ``automatic``: label of
+    an imported grader. ``auto``: label by `lemmata label`, ``undecided`` where that could not decide.
     """
 
-    row: Row
+    row: RecordRow
     verdicts: tuple[float, ...]
     analyses: int
     reviews: int
@@ -33,52 +33,52 @@ class ProofFigures:
 
     @property
     def mean(self) -> float | None:
-        """Mean of the verdicts that could be read."""
+        """Mean of the verdicts; None without any."""
         return fmean(self.verdicts) if self.verdicts else None
 
     @property
-    def spread(self) -> float:
+    def std(self) -> float:
         """Standard deviation of the verdicts."""
         mean, n = self.mean, len(self.verdicts)
         return sqrt(sum((verdict - mean) ** 2 for verdict in self.verdicts) / n) if mean is not None else 0.0
 
     @property
     def judged(self) -> float | None:
-        """What judges say: the mean verdict of this run, else an imported grader's mean."""
+        """Judges' score: the mean verdict of this run, otherwise that of an imported grader."""
         return self.mean if self.mean is not None else self.automatic
 
     @property
     def self_score(self) -> float | None:
-        """What the prover says."""
+        """Score that the prover gives to its own proof."""
         return self.row.score
 
     @property
-    def readable(self) -> bool:
-        """Whether the answer holds a proof."""
+    def has_proof(self) -> bool:
+        """True where the answer contains a proof."""
         return self.row.value.get("finish_reason") != "length" and not any(
             fault in self.row.fault for fault in NO_PROOF
         )
 
     @property
-    def unreadable_verdicts(self) -> int:
-        """Analyses whose verdict could not be read."""
+    def unparseable_verdicts(self) -> int:
+        """Number of analyses without a verdict that could be parsed."""
         return self.analyses - len(self.verdicts)
 
     @property
     def disagreement(self) -> float:
-        """The largest distance between prover, judges and people, or twice the spread of the verdicts."""
-        said = [score for score in (self.self_score, self.judged, self.human) if score is not None]
-        return max((max(said) - min(said)) if said else 0.0, 2 * self.spread)
+        """Largest difference of the scores by prover, judges and people, or twice the verdicts' standard deviation."""
+        scores = [score for score in (self.self_score, self.judged, self.human) if score is not None]
+        return max((max(scores) - min(scores)) if scores else 0.0, 2 * self.std)
 
     @property
     def over_accepted(self) -> bool:
-        """Whether all judges give full marks and people do not."""
+        """True where all judges give the full score and people do not."""
         return self.judged == 1.0 and self.human is not None and self.human < 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class ProblemFigures:
-    """A problem in one line of a table."""
+class ProblemMetrics:
+    """Metrics of one problem. ``chosen``: the selected proof, otherwise the best judged one."""
 
     problem_id: str
     name: str
@@ -87,7 +87,7 @@ class ProblemFigures:
     analyses: int
     rounds: int
     best: float | None
-    chosen: ProofFigures | None
+    chosen: ProofMetrics | None
     accepted: bool
     finished: bool
     human: float | None
@@ -96,18 +96,18 @@ class ProblemFigures:
     cost: float
 
 
-def proof_figures(index: LogIndex) -> list[ProofFigures]:
-    """The figures of every proof of a problem, in the order they were written."""
-    return index.computed("proofs", _proof_figures)
+def proof_metrics(index: LogIndex) -> list[ProofMetrics]:
+    """Metrics of every proof of a problem, in the order of writing."""
+    return index.computed("proofs", _proof_metrics)
 
 
-def _proof_figures(index: LogIndex) -> list[ProofFigures]:
+def _proof_metrics(index: LogIndex) -> list[ProofMetrics]:
     judged = children(index)
     chosen = next((row for row in reversed(index.rows) if row.kind == "selection"), None)
-    return [_figures(row, judged, chosen) for row in index.rows if row.kind == "proof"]
+    return [_metrics(row, judged, chosen) for row in index.rows if row.kind == "proof"]
 
 
-def _figures(row: Row, judged: Mapping[str, Sequence[Row]], chosen: Row | None) -> ProofFigures:
+def _metrics(row: RecordRow, judged: Mapping[str, Sequence[RecordRow]], chosen: RecordRow | None) -> ProofMetrics:
     about = judged.get(row.id, ())
     analyses = [child for child in about if child.kind == "analysis"]
     labels = [child for child in about if child.kind == "label"]
@@ -115,7 +115,7 @@ def _figures(row: Row, judged: Mapping[str, Sequence[Row]], chosen: Row | None) 
     human = latest_by_author(labels)
     auto = latest.get("auto")
     selected = chosen is not None and chosen.value.get("proof_id") == row.id
-    return ProofFigures(
+    return ProofMetrics(
         row=row,
         verdicts=tuple(analysis.score for analysis in analyses if analysis.score is not None),
         analyses=len(analyses),
@@ -130,31 +130,31 @@ def _figures(row: Row, judged: Mapping[str, Sequence[Row]], chosen: Row | None) 
     )
 
 
-def latest_by_author(labels: Sequence[Row]) -> list[Row]:
-    """The last label of each person."""
+def latest_by_author(labels: Sequence[RecordRow]) -> list[RecordRow]:
+    """Latest label of each person."""
     return list({label.value.get("author"): label for label in labels if label.value.get("grader") == "human"}.values())
 
 
-def points_words(labels: Sequence[Row]) -> str:
-    """Points of the last person who gave points, such as ``6 of 7``."""
+def points_words(labels: Sequence[RecordRow]) -> str:
+    """Points of the latest label in points, such as ``6 of 7``; empty without any."""
     given = [label for label in labels if "points" in label.value and "max_points" in label.value]
     return f"{given[-1].value['points']:g} of {given[-1].value['max_points']:g}" if given else ""
 
 
-def problem_figures(index: LogIndex) -> ProblemFigures:
-    """A problem's figures; the chosen proof is the selection's, else the best judged one."""
-    return index.computed("problem", _problem_figures)
+def problem_metrics(index: LogIndex) -> ProblemMetrics:
+    """Metrics of a problem."""
+    return index.computed("problem", _problem_metrics)
 
 
-def _problem_figures(index: LogIndex) -> ProblemFigures:
+def _problem_metrics(index: LogIndex) -> ProblemMetrics:
     problem = next((row for row in index.rows if row.kind == "problem"), None)
-    proofs = proof_figures(index)
+    proofs = proof_metrics(index)
     scored = [proof for proof in proofs if proof.judged is not None]
     chosen = next((proof for proof in proofs if proof.selected), None)
     best = max(scored, key=lambda proof: proof.judged or 0.0, default=None)
     shown = chosen or best or (proofs[0] if proofs else None)
     finished = any(row.kind == "selection" for row in index.rows)
-    return ProblemFigures(
+    return ProblemMetrics(
         problem_id=index.problem_id,
         name=str(problem.value.get("name", "")) if problem else "",
         source=str(problem.value.get("source", "")) if problem else "",
@@ -172,7 +172,7 @@ def _problem_figures(index: LogIndex) -> ProblemFigures:
     )
 
 
-def review_validity(index: LogIndex, analysis: Row, judged: Mapping[str, Sequence[Row]]) -> Validity | None:
-    """Whether its reviews confirm an analysis; None where it has none."""
+def review_validity(index: LogIndex, analysis: RecordRow, judged: Mapping[str, Sequence[RecordRow]]) -> Validity | None:
+    """Validity of an analysis by its reviews; None without reviews."""
     reviews = [child.score for child in judged.get(analysis.id, ()) if child.kind == "review"]
     return validity(Judged(analysis.id, analysis.score, tuple(reviews))) if reviews else None

@@ -1,4 +1,4 @@
-"""Models' texts on a page: mathematics renders, text stays text, nothing becomes active."""
+"""Texts by models on a page: mathematics renders, text stays text, nothing becomes active."""
 
 import json
 import re
@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from explorer.maths import JOINER, normalize
+from explorer.math_markdown import JOINER, normalize
 from tests.shared import shared
 
-MATHS = re.compile(r"\$\$\n(.*?)\n *\$\$|(?<![\\$])\$(?!\$)((?:[^$])+?)\$", re.DOTALL)
+MATH = re.compile(r"\$\$\n(.*?)\n *\$\$|(?<![\\$])\$(?!\$)((?:[^$])+?)\$", re.DOTALL)
 ACTIVE = {"html_inline", "html_block", "link_open", "image", "inline_html"}
 SNIPPETS = (
     r"\(", r"\)", r"\[", r"\]", "$", "$$", "\\\\[4mm]", r"\tag{1}", "\n", "\n\n", "- ", "1. ", "> ", "`", "```\n",
@@ -26,7 +26,7 @@ SNIPPETS = (
 
 
 def visible(text: str) -> str:
-    """What is read: without joiners and escapes."""
+    """The text as a reader sees it: without joiners and escapes."""
     return re.sub(r"\\([$~`\\])", r"\1", text.replace(JOINER, ""))
 
 
@@ -75,17 +75,17 @@ def test_mathematics_becomes_what_katex_reads(written: str, expected: str) -> No
 )
 def test_text_that_is_no_mathematics_stays_text(text: str) -> None:
     assert visible(normalize(text)) == text
-    assert not MATHS.search(normalize(text))
+    assert not MATH.search(normalize(text))
 
 
 def assert_inert(text: str) -> None:
-    """No reading of the text, with links of all kinds, makes anything of it but words and marks."""
+    """Asserts that the text parses to words and formatting only."""
     for token in MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(text):
         for part in (token, *(token.children or ())):
             assert part.type not in ACTIVE, part
             if part.type == "text":
                 assert not re.search(r":[\w+/-]+:|:\w+\[|https?:/|www\.|@\w", part.content), part.content
-    assert not re.search(r"&(#|\w)", MATHS.sub("", text))
+    assert not re.search(r"&(#|\w)", MATH.sub("", text))
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_the_released_proofs_keep_all_their_displays() -> None:
             assert_inert(once)
             displays = len(re.findall(r"(?<!\\)\\\[", text)) + text.count("$$") // 2
             assert len(re.findall(r"^[ >]*(?:[-*+] |\d+\. )?\$\$$", once, re.MULTILINE)) >= 2 * displays
-            assert not re.search(r"(?<!\\)\\[()\[\]]", MATHS.sub("", once))
+            assert not re.search(r"(?<!\\)\\[()\[\]]", MATH.sub("", once))

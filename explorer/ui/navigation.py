@@ -1,14 +1,14 @@
-"""Going from page to page without loading the app anew, which takes a browser a second or two.
+"""Navigation without a reload of the app, which takes a browser one to two seconds.
 
-Links of the app are plain ones, and work as such; this script, our own words alone, lets a plain click on one change
-the address and have Streamlit's client run the page of it, as it does when a reader goes back.
+The links of the app are plain links and work as such. On a plain click this script (a constant) only changes the
+address and lets Streamlit's client draw its page, as it does for the browser's back button.
 """
 
 import streamlit as st
 
 _SCRIPT = """<script>
-if (!window.lemmataTurns) {
-  window.lemmataTurns = true;
+if (!window.lemmataNavigation) {
+  window.lemmataNavigation = true;
   document.addEventListener('click', (event) => {
     const link = event.target.closest ? event.target.closest('[data-testid="stHtml"] a[href^="./"]') : null;
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -21,6 +21,6 @@ if (!window.lemmataTurns) {
 </script>"""
 
 
-def turn_pages() -> None:
-    """Put the script on the page."""
+def install_navigation() -> None:
+    """Adds the script to the page."""
     st.html(_SCRIPT, unsafe_allow_javascript=True)

@@ -1,4 +1,4 @@
-"""Puts a normalized text together: displays on lines of their own, inside the list or quotation that they stand in."""
+"""Markdown writer: assembles text and mathematics, displays on lines of their own inside their list or quotation."""
 
 import re
 
@@ -6,42 +6,42 @@ JOINER = "\u2060"
 _CONTAINER = re.compile(r"(?: {0,3}> ?| *(?:[-*+]|\d{1,9}[.)]) +| +)*")
 
 
-class Lines:
-    """The text so far, and what its last line is part of."""
+class MarkdownWriter:
+    """Collects Markdown; tracks the list, quotation or table that the last line is part of."""
 
     def __init__(self) -> None:
         self._done: list[str] = []
         self._line = ""
-        self._before = ""  # what a line must begin with to stay in the list or quotation
+        self._before = ""  # prefix that keeps a line inside the list or quotation
 
     @property
     def in_table(self) -> bool:
-        """Whether the last line is a row of a table, which must stay one line."""
+        """True where the last line is a row of a table, which must stay one line."""
         return self._line.lstrip(" >").startswith("|")
 
     @property
-    def in_line(self) -> bool:
-        """Whether the last line holds something."""
+    def has_partial_line(self) -> bool:
+        """True where the last line is not empty."""
         return bool(self._line)
 
     def text(self) -> str:
-        """All of it."""
+        """The Markdown written so far."""
         return "".join([*self._done, self._line])
 
     def unquoted(self, tex: str) -> str:
-        """Mathematics without the marks of the quotation that its first line stands in."""
+        """Removes the quotation marks (``>``) of the current quotation from the lines of ``tex``."""
         container = _CONTAINER.match(self._line)
         depth = container[0].count(">") if container else 0
         return re.sub(rf"^(?: *> ?){{1,{depth}}}", "", tex, flags=re.MULTILINE) if depth else tex
 
-    def plain(self, text: str) -> None:
-        """Text between mathematics."""
+    def write_text(self, text: str) -> None:
+        """Writes text between mathematics."""
         if text and self._line.endswith("$") and text[0].isdigit():
             text = JOINER + text  # `$` before a digit would be a price
-        self.inline(text)
+        self.write_raw(text)
 
-    def inline(self, text: str) -> None:
-        """Text as it is."""
+    def write_raw(self, text: str) -> None:
+        """Writes text unchanged."""
         head, newline, last = text.rpartition("\n")
         if newline:
             self._done += [self._line, head, newline]
@@ -49,24 +49,24 @@ class Lines:
         else:
             self._line += last
 
-    def maths(self, tex: str) -> None:
-        """Mathematics in a line."""
+    def write_inline_math(self, tex: str) -> None:
+        """Writes mathematics within a line."""
         if tex:
             self._line += (JOINER if self._line.endswith(("$", "\\")) else "") + f"${tex}$"
 
-    def display(self, tex: str) -> None:
-        """Mathematics on lines of its own."""
+    def write_display_math(self, tex: str) -> None:
+        """Writes mathematics on lines of its own."""
         if not tex:
             return
         container = _CONTAINER.match(self._line)
         assert container is not None
         before = re.sub(r"[^ >]", " ", container[0])
         if self._line[container.end() :].strip():
-            self.inline(f"\n{before}")
+            self.write_raw(f"\n{before}")
         lines = ["$$", *tex.split("\n"), "$$"]
-        self.inline(f"\n{before}".join(lines))
+        self.write_raw(f"\n{before}".join(lines))
         self._before = before
 
     def end_display(self) -> None:
-        """What follows a display on its line goes to the next."""
-        self.inline(f"\n{self._before}")
+        """Starts a new line for text that follows a display on its line."""
+        self.write_raw(f"\n{self._before}")

@@ -1,8 +1,8 @@
-"""TeX as people write it, made into what KaTeX knows. Nothing here is active: KaTeX renders with trust turned off."""
+"""TeX for KaTeX: rewrites commands and environments that KaTeX lacks. KaTeX renders it with trust turned off."""
 
 import re
 
-# Environments that stand by themselves in a text, without delimiters.
+# Environments that need no delimiters around them.
 ENVIRONMENTS = (
     "equation", "equation*", "align", "align*", "gather", "gather*", "alignat", "alignat*", "multline", "multline*",
     "eqnarray", "eqnarray*", "displaymath", "flalign", "flalign*",
@@ -25,7 +25,7 @@ _RENAMED = (
     (re.compile(r"\\textsc(?=\s*\{)"), r"\\text"),
     (re.compile(r"\\(?:bm|boldmath)(?![A-Za-z])"), r"\\boldsymbol"),
 )
-# Signs that KaTeX has no metrics for.
+# Characters for which KaTeX has no font metrics.
 _SIGNS = str.maketrans({
     "∗": "*", "‑": "-", "–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "\u00a0": " ", "\u202f": " ",
     "\u2009": " ",
@@ -40,7 +40,7 @@ _PERCENT = re.compile(r"(?<!\\)%(?=[^\n]*$)", re.MULTILINE)
 
 
 def inline_tex(tex: str, *, in_table: bool = False) -> str:
-    """TeX for one line. Environments of displays become those of lines, a tag becomes text."""
+    """Rewrites TeX for use within a line: display environments become inline ones, a tag becomes text."""
     tex = " ".join(_common(tex).split())
     tex = _OUTER.sub(lambda found: f"\\{found[1]}{{{_INNER[found[2]]}}}" if found[2] in _INNER else "", tex)
     tex = _TAG.sub(r"\\quad(\\text{\1})", tex)
@@ -50,7 +50,7 @@ def inline_tex(tex: str, *, in_table: bool = False) -> str:
 
 
 def display_tex(tex: str) -> str:
-    """TeX of a display, without empty lines. At most one tag stands outside of environments that number their lines."""
+    """Rewrites TeX of a display: no empty lines, and at most one tag outside of environments that number lines."""
     tex = _common(tex)
     lines = [" ".join(line.split()) for line in tex.split("\n")]
     tex = _closed("\n".join(line for line in lines if line))
@@ -68,7 +68,7 @@ def _common(tex: str) -> str:
 
 
 def _closed(tex: str) -> str:
-    """No backslash at the end: it would take the dollar that closes."""
+    """Appends a blank to TeX that ends in a backslash, which would escape the closing dollar."""
     tex = tex.strip()
     return f"{tex} " if (len(tex) - len(tex.rstrip("\\"))) % 2 else tex
 
@@ -78,7 +78,7 @@ def _numbers_lines(tex: str) -> bool:
 
 
 def _one_tag(tex: str) -> str:
-    """KaTeX takes one tag in a display, outside of every environment: others become text where they stand."""
+    """Moves a single tag out of every environment, where KaTeX needs it; several tags become text in place."""
     tags = list(_TAG.finditer(tex))
     if not tags:
         return tex

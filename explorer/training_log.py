@@ -1,4 +1,4 @@
-"""A training's metrics and rollouts, as they were written."""
+"""Metrics and rollouts of a training, read from its run folder."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TAIL = 1 << 16
+from core.document import counted
+
+TAIL = 1 << 16  # bytes at the end of a file in which the last line is looked for
+Trajectory = Mapping[str, Any]  # as a rollout file records it
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A metric over the steps of a stage."""
+    """One metric over the steps of a stage: (step, value) points."""
 
     name: str
     points: tuple[tuple[int, float], ...]
 
 
 def last_line(path: Path) -> Mapping[str, Any]:
-    """The last whole line of a file of metrics; nothing where there is none."""
+    """Last complete line of a file of metrics; empty where there is none."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
@@ -31,7 +34,7 @@ def last_line(path: Path) -> Mapping[str, Any]:
 
 
 def read_lines(path: Path) -> tuple[list[dict[str, Any]], str]:
-    """The lines of a JSONL file, and in words what of it could not be read."""
+    """Reads the lines of a JSONL file; returns them with a message about lines that could not be read."""
     try:
         *lines, torn = path.read_bytes().split(b"\n")
     except OSError as error:
@@ -46,17 +49,18 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], str]:
             values.append(value)
         else:
             damaged += 1
-    said = f"{damaged} lines of {path.name} are damaged and left out. " if damaged else ""
-    return values, f"{said}The last line of {path.name} is torn: it is being written, or was cut off." if torn else said
+    messages = [f"{path.name}: {counted(damaged, 'damaged line')} left out."] if damaged else []
+    messages += [f"{path.name}: the last line is incomplete: it is being written, or was cut off."] if torn else []
+    return values, " ".join(messages)
 
 
 def stages(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The stages of a training in the order of time."""
+    """Stages of a training, in order of time."""
     return list(dict.fromkeys(str(line["stage"]) for line in lines if "stage" in line))
 
 
 def curves(lines: Sequence[Mapping[str, Any]], stage: str) -> dict[str, Curve]:
-    """All metrics of a stage by name; what is no number is left out."""
+    """Curves of all numeric metrics of a stage, by name."""
     points: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
         if line.get("stage") == stage and isinstance(line.get("step"), int):
@@ -67,7 +71,7 @@ def curves(lines: Sequence[Mapping[str, Any]], stage: str) -> dict[str, Curve]:
 
 
 def smoothed(curve: Curve, window: int) -> Curve:
-    """The running mean over the last ``window`` steps."""
+    """Running mean over the last ``window`` steps."""
     values = [value for _, value in curve.points]
     means = [
         sum(values[max(0, i - window + 1) : i + 1]) / len(values[max(0, i - window + 1) : i + 1])
@@ -77,21 +81,21 @@ def smoothed(curve: Curve, window: int) -> Curve:
 
 
 def rollout_files(folder: Path) -> list[Path]:
-    """The rollouts that were kept, the last one last."""
+    """Files of the recorded rollouts, oldest first."""
     return sorted((folder / "rollouts").glob("*.jsonl"))
 
 
-def extremes(tries: Sequence[Mapping[str, Any]], count: int) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """The best and the worst tries of a rollout by reward; a try without a reward is neither."""
-    known = [one for one in tries if isinstance(one.get("reward"), int | float)]
+def best_and_worst(trajectories: Sequence[Trajectory], count: int) -> tuple[list[Trajectory], list[Trajectory]]:
+    """The ``count`` best and worst trajectories of a rollout by reward; those without a reward are left out."""
+    known = [one for one in trajectories if isinstance(one.get("reward"), int | float)]
     ranked = sorted(known, key=lambda one: -one["reward"])
     return ranked[:count], ranked[: -count - 1 : -1]
 
 
-def spreads(tries: Sequence[Mapping[str, Any]]) -> dict[int, list[float]]:
-    """The rewards of each problem's group."""
+def group_rewards(trajectories: Sequence[Trajectory]) -> dict[int, list[float]]:
+    """Rewards of the trajectories of each problem."""
     groups: dict[int, list[float]] = {}
-    for one in tries:
+    for one in trajectories:
         if isinstance(one.get("reward"), int | float):
             groups.setdefault(int(one.get("problem", 0)), []).append(float(one["reward"]))
     return groups

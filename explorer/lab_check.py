@@ -1,0 +1,45 @@
+"""Exact check of a lab proof: the checker's verdict, and the defects of each step."""
+
+from dataclasses import dataclass
+
+from lab.checker import check
+from lab.defects import Defect, Verdict
+from lab.language import read
+from lab.limits import Refused
+from lab.statements import Unsupported, read_statement
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Piece of a proof: a sentence (``checked``) or the text between; ``defects``: what the checker reports there."""
+
+    text: str
+    checked: bool
+    defects: tuple[Defect, ...] = ()
+
+
+def steps(body: str, verdict: Verdict) -> list[Step]:
+    """Splits a proof into sentences of the lab's language, each with its defects."""
+    try:
+        spans = [sentence.span for sentence in read(body)]
+    except Refused:
+        spans = []
+    pieces, position = [], 0
+    for start, end in spans or [(0, len(body))]:
+        if start > position:
+            pieces.append(Step(body[position:start], checked=False))
+        found = tuple(defect for defect in verdict.defects if start <= defect.place.start < end)
+        pieces.append(Step(body[start:end], checked=True, defects=found))
+        position = end
+    return [*pieces, Step(body[position:], checked=False)] if position < len(body) else pieces
+
+
+def missing_at_end(body: str, verdict: Verdict) -> list[Defect]:
+    """Defects at the end of the proof: parts that are missing."""
+    return [defect for defect in verdict.defects if defect.place.start >= len(body.rstrip())]
+
+
+def exact_verdict(statement: str, body: str) -> Verdict | str:
+    """The checker's verdict on a proof, or the reason why the lab cannot decide the statement."""
+    proposition = read_statement(statement)
+    return proposition.reason if isinstance(proposition, Unsupported) else check(proposition, body)
