@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.small_model import CONFIG as MOE
+from core.reward import Reward
 from model.config import ModelConfig
-from rl.reward import Reward
 from rl.task import Answer, Example
 
 PROMPTS, SAMPLES, PROMPT, ANSWER = 4, 8, 64, 128

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from core.rubric import Verdict, parse_verdict
-from core.sections import analysis_faults, split_proof
+from core.sections import split_proof
 from lab.analyses import analysis_quality, write_analysis
 from lab.answers import write_answer
 from lab.checker import check
@@ -91,18 +90,13 @@ class Item:
 
     def _score_analysis(self, answer: str) -> float:
         proof = self.proof
-        found = parse_verdict(answer, quoted=proof.text)
-        if not isinstance(found, Verdict) or analysis_faults(answer, quoted=proof.text):
-            return 0.0
-        return verifier_reward(1.0, found.score, proof.label, analysis_quality(self.theorem, proof.text, answer))
+        quality = analysis_quality(self.theorem, proof.text, answer)
+        return verifier_reward(answer, proof.label, quoted=proof.text, r_meta=quality).total or 0.0
 
     def _score_review(self, answer: str) -> float:
         analysis = self.analysis
         quoted = f"{self.proof.text}\n{analysis.text}"
-        found = parse_verdict(answer, quoted=quoted)
-        if not isinstance(found, Verdict) or analysis_faults(answer, review=True, quoted=quoted):
-            return 0.0
-        return meta_verifier_reward(1.0, found.score, analysis.quality)
+        return meta_verifier_reward(answer, analysis.quality, quoted=quoted).total or 0.0
 
 
 def read_item(ground_truth: str) -> Item:

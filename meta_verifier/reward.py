@@ -1,14 +1,21 @@
-"""Reward of the meta-verifier in RL (DeepSeekMath-V2, section 2.1)."""
+"""Reward of the meta-verifier, for a review of an analysis (DeepSeekMath-V2, section 2.1)."""
 
-from core.rubric import score_reward
+from core.reward import NO_FORMAT, Reward
+from core.rubric import Verdict, parse_verdict, score_reward
 from core.sections import analysis_faults
 
 
-def format_reward(text: str) -> float:
-    """R_format of a review: 1 when it has the required opening and a verdict that can be read, else 0."""
-    return 0.0 if analysis_faults(text, review=True) else 1.0
+def meta_verifier_reward(text: str, label: float, *, quoted: str = "", truncated: bool = False) -> Reward:
+    """R = R_format * R_score(s', s) of a review.
 
-
-def meta_verifier_reward(r_format: float, score: float, label: float) -> float:
-    """R = R_format * (1 - |s' - s|) for the predicted quality s' of an analysis and its label s, both in [0, 1]."""
-    return r_format * score_reward(score, label)
+    Args:
+        text: the whole answer.
+        label: s, the quality of the analysis, in [0, 1].
+        quoted: the proof and the analysis; a verdict that is quoted from them is not the meta-verifier's.
+        truncated: whether the answer ended at the token limit: then its format is wrong.
+    """
+    verdict = parse_verdict(text, quoted=quoted, truncated=truncated)
+    if not isinstance(verdict, Verdict) or analysis_faults(text, review=True, quoted=quoted):
+        return NO_FORMAT
+    r_score = score_reward(verdict.score, label)
+    return Reward(r_score, {"format": 1.0, "score": r_score})

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from core.config import STRICT, Count, NonNegativeFloat, Positive, settings
-from rl.reward import Reward, add_parts
+from core.reward import Reward, add_parts
 
 Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "pt", "ru", "th", "zh"]
 

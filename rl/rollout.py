@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.ids import clean_text, derive_seed
+from core.reward import Reward
 from model.engine import Completion, Engine, SamplingParams
-from rl.reward import Reward
 from rl.reward_shaping import NO_SHAPING, RewardShapingConfig, shape_reward
 from rl.task import Answer, Task
 

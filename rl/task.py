@@ -1,16 +1,22 @@
-"""What a role is to the trainer: prompts, rewards, and worked examples. Imports no torch."""
+"""Task protocol: the prompts, rewards and SFT examples of a role, as the trainer uses them. Imports no torch.
+
+The reward of a sample is computed in four places: `rl.rollout` samples a trajectory and passes its answers to
+`Task.rewards`; the role's task (`rl.tasks.lab`, or `rl.tasks.judged` with trained judges) finds the score of the proof,
+from the lab's checker or from a judge; `prover.reward`, `verifier.reward` or `meta_verifier.reward` reads the answer
+and applies the paper's formula; `rl.reward_shaping` adds the configured terms.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.reward import Reward
 from core.rubric import Verdict, parse_verdict
-from rl.reward import Reward
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the policy wrote in one turn, in so many ``tokens``. ``truncated``: it ended at the token limit."""
+    """The text of one turn, of ``tokens`` tokens. ``truncated``: it ended at the token limit."""
 
     text: str
     truncated: bool = False
@@ -24,10 +30,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A worked example of supervised training: the user's ``prompt`` and the ``answer`` to learn.
+    """An SFT example: the user's ``prompt`` and the ``answer`` to learn.
 
-    ``given``: a start of the answer that is read and not learnt, as a faulty proof before its honest evaluation.
-    ``rest``: an end of it that is neither, as the evaluation of a proof that is always right.
+    ``given``: a start of the answer that is no target, such as a faulty proof before its honest evaluation. ``rest``:
+    an end of it that is left out, such as the evaluation of a proof that is always right.
     """
 
     prompt: str
@@ -42,9 +48,9 @@ class Example:
 
 
 class Task(Protocol):
-    """A role with its problems, numbered from 0: the same number is the same problem, whenever it is asked for.
+    """A role with its problems, numbered from 0: a number always names the same problem.
 
-    ``domain`` names the subject, for which an algorithm may set its own KL coefficient.
+    ``domain``: the subject, for which an algorithm may have its own KL coefficient.
     """
 
     @property
@@ -53,20 +59,20 @@ class Task(Protocol):
         ...
 
     def prompt(self, number: int) -> str:
-        """The user's message of problem ``number`` of the training stream."""
+        """Returns the user's message of problem ``number``."""
         ...
 
     def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """The user's message of the next turn, as of a refinement round; None after the last turn."""
+        """Returns the user's message of the next turn, such as a refinement round; None after the last turn."""
         ...
 
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """The reward of each try: a problem's number, and the answers of all turns.
+        """Rewards trajectories, each given by its problem's number and the answers of all turns.
 
-        Raises LemmataError where no judging is possible at all.
+        Raises LemmataError where no judging is possible.
         """
         ...
 
     def example(self, number: int) -> Example:
-        """Worked example ``number`` of the training stream."""
+        """Returns SFT example ``number``."""
         ...

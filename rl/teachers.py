@@ -24,7 +24,7 @@ def kinds_of(task: Task, role: str) -> tuple[str, ...]:
 
 def kind_of(task: Task, role: str, number: int) -> str:
     """The kind of problem ``number``."""
-    return task.place(number)[0] if isinstance(task, MixedTask) else role
+    return task.locate(number)[0] if isinstance(task, MixedTask) else role
 
 
 def check_teachers(teachers: Mapping[str, str | None], learner: Learner, role: str) -> dict[str, Path]:

@@ -1,21 +1,24 @@
-"""Rewards of the verifier in RL (DeepSeekMath-V2, section 2.1)."""
+"""Reward of the verifier, for an analysis of a proof (DeepSeekMath-V2, section 2.1)."""
 
-from core.rubric import score_reward
+from core.reward import NO_FORMAT, Reward
+from core.rubric import Verdict, parse_verdict, score_reward
 from core.sections import analysis_faults
 
 
-def format_reward(text: str) -> float:
-    """R_format of an analysis: 1 when it has the required opening and a verdict that can be read, else 0."""
-    return 0.0 if analysis_faults(text) else 1.0
-
-
-def verifier_reward(r_format: float, score: float, label: float, r_meta: float = 1.0) -> float:
-    """R_V = R_format * R_score(s', s) * R_meta.
+def verifier_reward(
+    text: str, label: float, *, quoted: str = "", r_meta: float | None = 1.0, truncated: bool = False
+) -> Reward:
+    """R_V = R_format * R_score(s', s) * R_meta of an analysis.
 
     Args:
-        r_format: 1 when the answer has the required format, else 0.
-        score: the verifier's score s' (any number when ``r_format`` is 0).
-        label: the label s of the proof.
-        r_meta: the meta-verifier's quality score of the analysis; 1 in the first round, which has no meta-verifier.
+        text: the whole answer.
+        label: s, the label of the proof, in [0, 1].
+        quoted: the proof; a verdict that is quoted from it is not the verifier's.
+        r_meta: the meta-verifier's score of the analysis, None where it gave none; 1 in a round without it.
+        truncated: whether the answer ended at the token limit: then its format is wrong.
     """
-    return r_format * score_reward(score, label) * r_meta
+    verdict = parse_verdict(text, quoted=quoted, truncated=truncated)
+    if not isinstance(verdict, Verdict) or analysis_faults(text, quoted=quoted):
+        return NO_FORMAT
+    r_score = score_reward(verdict.score, label)
+    return Reward(None if r_meta is None else r_score * r_meta, {"format": 1.0, "score": r_score, "meta": r_meta})

@@ -1,1 +1,1 @@
-"""The roles as tasks of the trainer. Imports no torch."""
+"""Tasks of the trainer: the roles on the lab's theorems and on tables. Imports no torch."""

@@ -1,8 +1,10 @@
-"""Worked examples of a table in place of a role's own: what rejection fine-tuning learns from."""
+"""Tables of SFT examples, in place of a role's own: for rejection fine-tuning and corrections of a model's answers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from typing_extensions import override
 
 from core.errors import LemmataError
 from core.json_lines import write_json_lines
@@ -13,32 +15,32 @@ from rl.tasks.wrapped import WrappedTask
 
 @dataclass(frozen=True)
 class ExamplesTask(WrappedTask):
-    """``task`` with the examples of a table, over and over."""
+    """``task`` with the examples of a table, repeated."""
 
     examples: Sequence[Example]
 
+    @override
     def example(self, number: int) -> Example:
-        """As Task.example."""
         return self.examples[number % len(self.examples)]
 
 
 def read_examples(path: str) -> list[Example]:
-    """The rows of a table with ``prompt`` and ``answer``; ``given`` and ``rest``: start and end of it not learnt.
+    """Reads a table with ``prompt`` and ``answer``, and ``given`` and ``rest`` where an answer has them.
 
-    Raises LemmataError where it cannot be read, is empty, or a row lacks one of them.
+    Raises LemmataError where it cannot be read, is empty, or a row lacks prompt or answer.
     """
     examples = []
     for row in open_table(path, None, None):
         prompt, answer = row.cells.get("prompt"), row.cells.get("answer")
         if not isinstance(prompt, str) or not isinstance(answer, str):
-            raise LemmataError(f"{row.where}: a worked example needs the columns prompt and answer, both text")
+            raise LemmataError(f"{row.where}: an SFT example needs the columns prompt and answer, both text")
         given, rest = (str(row.cells.get(name) or "") for name in ("given", "rest"))
         examples.append(Example(prompt, answer, given, rest))
     if not examples:
-        raise LemmataError(f"{path} has no examples to learn from")
+        raise LemmataError(f"{path} has no rows to learn from")
     return examples
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
-    """Write examples as JSON lines, whole or not at all; how many there were."""
+    """Writes examples as JSON Lines, whole or not at all; returns their number."""
     return write_json_lines(path, map(asdict, examples))

@@ -1,11 +1,14 @@
-"""The roles on theorems of the lab, judged by the exact truth (DeepSeekMath-V2, section 2, has the rewards).
+"""The roles as tasks on the lab's theorems, rewarded by the exact truth (DeepSeekMath-V2, section 2, for the rewards).
 
-What a role is asked about are cases: of the lab's stream, or of tables. Worked examples are of the stream alone.
+Problems are cases of the lab's stream, or of tables. SFT examples are made from the stream.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from typing_extensions import override
+
+from core.reward import Reward
 from core.sections import split_proof
 from core.templates import Templates
 from lab import check
@@ -13,26 +16,28 @@ from lab.answers import BEFORE, BETWEEN, write_parts
 from lab.drills import drill, sheet, sum_drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
-from rl.reward import Reward, reward_analysis, reward_proof, reward_review
-from rl.task import Answer, Example
+from meta_verifier.reward import meta_verifier_reward
+from prover.reward import prover_reward
+from rl.task import Answer, Example, Task
 from rl.tasks.tables import Case, Cases
+from verifier.reward import verifier_reward
 
-JUDGE = "Judge each line."  # how the user's message of a sheet begins
+SHEET_INSTRUCTION = "Judge each line."  # first line of the user's message of a sheet
 
 
 @dataclass(frozen=True)
-class StreamCases:
-    """Case n is item n of a stream of `lab.items`; a proof comes with a right analysis, or with the item's own."""
+class StreamCases(Cases):
+    """The items of a stream of `lab.items`; a proof comes with a correct analysis, or with the item's own."""
 
     stream: Stream
 
+    @override
     def case(self, number: int) -> Case:
-        """As Cases.case."""
         return case_of(self.stream.item(number))
 
 
 def case_of(item: Item) -> Case:
-    """The case that an item asks about."""
+    """Returns an item as a case."""
     theorem = item.theorem
     if item.role == "prove":
         return Case(theorem.statement, "", theorem=theorem)
@@ -44,8 +49,8 @@ def case_of(item: Item) -> Case:
 
 
 @dataclass(frozen=True)
-class LabTask:
-    """What the roles have in common: one turn, and the lab's own answer as the example."""
+class LabTask(Task):
+    """Base of the roles: one turn; SFT examples have the lab's own answers."""
 
     stream: Stream
     cases: Cases
@@ -53,128 +58,133 @@ class LabTask:
     rounds: int = 1
     domain: str = "mathematics"
 
-    def ask(self, case: Case) -> str:
-        """The user's message about a case."""
+    def message(self, case: Case) -> str:
+        """Returns the user's message about a case."""
         raise NotImplementedError
 
     def reward(self, case: Case, answer: Answer) -> Reward:
-        """The reward of an answer about a case."""
+        """Rewards an answer about a case."""
         raise NotImplementedError
 
-    def answer(self, item: Item) -> Example:
-        """The worked example of an item."""
-        return Example(self.ask(case_of(item)), item.answer)
+    def example_of(self, item: Item) -> Example:
+        """Returns the SFT example of an item."""
+        return Example(self.message(case_of(item)), item.answer)
 
+    @override
     def prompt(self, number: int) -> str:
-        """As Task.prompt."""
-        return self.ask(self.cases.case(number))
+        return self.message(self.cases.case(number))
 
+    @override
     def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up: there is one turn."""
         return None
 
+    @override
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards: that of the last answer."""
+        """The reward is that of the last turn."""
         return [self.reward(self.cases.case(number), answers[-1]) for number, answers in trajectories]
 
+    @override
     def example(self, number: int) -> Example:
-        """As Task.example."""
-        return self.answer(self.stream.item(number))
+        return self.example_of(self.stream.item(number))
 
 
 class LabProver(LabTask):
-    """Proves or refutes, and evaluates its own proof. R_Y is the checker's score: for tests and for measuring."""
+    """Prover: proves or refutes, and evaluates its own proof. R_Y is the checker's score."""
 
-    def ask(self, case: Case) -> str:
-        """As LabTask.ask."""
+    @override
+    def message(self, case: Case) -> str:
         return self.templates.proof(case.statement)
 
+    @override
     def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up: refinement of the latest proof, while rounds are left and there is a proof."""
+        """Asks for a refinement of the latest proof, while there is a round left and a proof."""
         sections = split_proof(answers[-1].text)
         if len(answers) == self.rounds or not sections.body or not sections.self_evaluation:
             return None
         candidates = [(sections.body, [sections.self_evaluation])]
         return self.templates.refinement(self.cases.case(number).statement, candidates)
 
-    def answer(self, item: Item) -> Example:
-        """As LabTask.answer."""
-        return proof_example(self.ask(case_of(item)), item.theorem, item.theorem.derivation, item.seed)
+    @override
+    def example_of(self, item: Item) -> Example:
+        return proof_example(self.message(case_of(item)), item.theorem, item.theorem.derivation, item.seed)
 
+    @override
     def reward(self, case: Case, answer: Answer) -> Reward:
-        """As LabTask.reward; the part ``pass`` tells complete proofs. No reward where the truth is not known."""
+        """The part ``pass`` is 1 for complete proofs. The total is None where the truth is unknown."""
         truth = exact_score(case, split_proof(answer.text).body)
-        reward = reward_proof(answer.text, truth, truncated=answer.truncated)
+        reward = prover_reward(answer.text, truth, truncated=answer.truncated)
         return Reward(reward.total, {**reward.parts, "pass": None if truth is None else float(truth == 1.0)})
 
 
 class LabSelfEvaluator(LabProver):
-    """Examples of honest evaluations of proofs that are given, as if the prover had written them.
+    """Self-evaluator, for SFT: honest evaluations of given proofs, as if the prover had written them.
 
-    In turn of a labeled proof, and of one as it may stand after refinement of that: a line is wrong half of the time.
+    Labeled proofs alternate with derivations as they may be after refinement: half of these have a wrong line.
     """
 
-    def answer(self, item: Item) -> Example:
-        """As LabTask.answer."""
+    @override
+    def example_of(self, item: Item) -> Example:
         theorem, proof = item.theorem, item.proof.text
         if item.draw % 2 == 0:
-            return evaluation_example(self.ask(case_of(item)), theorem, proof, item.draw)
+            return evaluation_example(self.message(case_of(item)), theorem, proof, item.draw)
         prompt = self.templates.refinement(theorem.statement, [(proof, [item.answer])])
         return evaluation_example(prompt, theorem, drill(theorem, item.draw).proof, item.draw)
 
 
 class LabRefiner(LabProver):
-    """Improves on a proof by an analysis of it."""
+    """Refiner: improves a proof by an analysis of it. SFT examples have the proof that the defect was planted in."""
 
-    def ask(self, case: Case) -> str:
-        """As LabTask.ask."""
+    @override
+    def message(self, case: Case) -> str:
         return self.templates.refinement(case.statement, [(case.proof, [case.analysis])])
 
-    def answer(self, item: Item) -> Example:
-        """As LabTask.answer: the proof that the defect was planted in."""
-        return proof_example(self.ask(case_of(item)), item.theorem, item.proof.source, item.draw)
+    @override
+    def example_of(self, item: Item) -> Example:
+        return proof_example(self.message(case_of(item)), item.theorem, item.proof.source, item.draw)
 
 
 class LabVerifier(LabTask):
-    """Scores proofs, of the stream or a table, by their labels."""
+    """Verifier: scores proofs, rewarded by their labels. The part ``exact`` is 1 for scores equal to the label."""
 
-    def ask(self, case: Case) -> str:
-        """As LabTask.ask."""
+    @override
+    def message(self, case: Case) -> str:
         return self.templates.verification(case.statement, case.proof)
 
+    @override
     def reward(self, case: Case, answer: Answer) -> Reward:
-        """As LabTask.reward; the part ``exact`` tells scores that are the label."""
         assert case.label is not None
-        return with_exact(reward_analysis(answer.text, case.label, quoted=case.proof, truncated=answer.truncated))
+        return with_exact(verifier_reward(answer.text, case.label, quoted=case.proof, truncated=answer.truncated))
 
 
 class LabMetaVerifier(LabTask):
-    """Rates analyses, of the stream or a table, by their quality."""
+    """Meta-verifier: rates analyses, rewarded by their quality. The part ``exact`` is as the verifier's."""
 
-    def ask(self, case: Case) -> str:
-        """As LabTask.ask."""
+    @override
+    def message(self, case: Case) -> str:
         return self.templates.meta_verification(case.statement, case.proof, case.analysis)
 
+    @override
     def reward(self, case: Case, answer: Answer) -> Reward:
-        """As LabTask.reward; the part ``exact`` tells scores that are the label."""
         assert case.quality is not None
         quoted = f"{case.proof}\n{case.analysis}"
-        return with_exact(reward_review(answer.text, case.quality, quoted=quoted, truncated=answer.truncated))
+        return with_exact(meta_verifier_reward(answer.text, case.quality, quoted=quoted, truncated=answer.truncated))
 
 
 class LabDrill(LabVerifier):
-    """Scores derivations of which one line is wrong half of the time; a worked example teaches to judge that line."""
+    """Drill: a verifier of derivations of which half have a wrong line. The target of an SFT example is the judgment of
+    that line.
+    """
 
+    @override
     def prompt(self, number: int) -> str:
-        """As Task.prompt."""
-        return self.ask(self._case(number))
+        return self.message(self._case(number))
 
+    @override
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards."""
         return [self.reward(self._case(number), answers[-1]) for number, answers in trajectories]
 
+    @override
     def example(self, number: int) -> Example:
-        """As Task.example."""
         theorem = self.stream.item(number).theorem
         proof, judged, given, rest = drill(theorem, number)
         return Example(self.templates.verification(theorem.statement, proof), judged, given, rest)
@@ -186,47 +196,50 @@ class LabDrill(LabVerifier):
 
 
 class LabSheet(LabDrill):
-    """The same; but a worked example is of the judgments of all lines, each of which is wrong half of the time."""
+    """Sheet: a drill whose SFT examples have the judgments of all lines, each of which is wrong half of the time."""
 
+    @override
     def example(self, number: int) -> Example:
-        """As Task.example."""
         theorem = self.stream.item(number).theorem
         proof, judged, _, _ = sheet(theorem, number)
-        return Example(f"{JUDGE}\n\n{theorem.statement}\n\n{proof}", judged)
+        return Example(f"{SHEET_INSTRUCTION}\n\n{theorem.statement}\n\n{proof}", judged)
 
 
 class LabSum(LabProver):
-    """A prover; but a worked example is of what a sum in a proof comes to; a whole proof where there is none."""
+    """Sums: a prover whose SFT examples have a sum in a proof as target; a whole proof where there is no sum."""
 
+    @override
     def example(self, number: int) -> Example:
-        """As Task.example."""
         item = self.stream.item(number)
         found = sum_drill(item.theorem, number)
         if found is None:
-            return self.answer(item)
+            return self.example_of(item)
         _, evaluation = write_parts(item.theorem, found.proof, seed=item.seed)
-        return Example(self.ask(case_of(item)), found.judged, BEFORE + found.given, found.rest + evaluation)
+        return Example(self.message(case_of(item)), found.judged, BEFORE + found.given, found.rest + evaluation)
 
 
 def proof_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Example:
-    """A right proof to learn. Its evaluation is not: beside right proofs alone one learns to call them so unread."""
+    """Returns an SFT example with a correct proof as target, without its self-evaluation.
+
+    Trained on the evaluations of correct proofs only, the model would learn to always claim 1.
+    """
     written, evaluation = write_parts(theorem, proof, seed=seed)
     return Example(prompt, written + BETWEEN, rest=evaluation.removeprefix(BETWEEN))
 
 
 def evaluation_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> Example:
-    """The honest evaluation to learn of a proof that is given, right or wrong."""
+    """Returns an SFT example with the honest evaluation of a given proof, correct or not, as target."""
     given, evaluation = write_parts(theorem, proof, seed=seed)
     return Example(prompt, evaluation, given=given)
 
 
 def exact_score(case: Case, proof: str | None) -> float | None:
-    """The checker's score of a proof, 0 where there is none; None where the case is no theorem of the lab."""
+    """The checker's score of a proof, 0 without a proof; None where the case is not a theorem of the lab."""
     if case.theorem is None:
         return None
     return 0.0 if proof is None else check(case.theorem, proof).score
 
 
 def with_exact(reward: Reward) -> Reward:
-    """With the part ``exact``: whether the score is the label."""
+    """Adds the part ``exact``: 1 where the score equals the label."""
     return Reward(reward.total, {**reward.parts, "exact": float(reward.parts.get("score") == 1.0)})

@@ -1,35 +1,37 @@
-"""A task of which a part is replaced."""
+"""Wrapped task: base of tasks that replace a part of another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rl.reward import Reward
+from typing_extensions import override
+
+from core.reward import Reward
 from rl.task import Answer, Example, Task
 
 
 @dataclass(frozen=True)
-class WrappedTask:
-    """All that ``task`` is; subclasses replace some of it."""
+class WrappedTask(Task):
+    """Passes everything on to ``task``; subclasses replace some of it."""
 
     task: Task
 
     @property
+    @override
     def domain(self) -> str:
-        """As Task.domain."""
         return self.task.domain
 
+    @override
     def prompt(self, number: int) -> str:
-        """As Task.prompt."""
         return self.task.prompt(number)
 
+    @override
     def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up."""
         return self.task.follow_up(number, answers)
 
+    @override
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards."""
         return self.task.rewards(trajectories)
 
+    @override
     def example(self, number: int) -> Example:
-        """As Task.example."""
         return self.task.example(number)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from core.reward import Reward
 from model.tokenizer import byte_tokenizer
 from model.transformer import DsaModel
 from rl.config import (
@@ -22,7 +23,6 @@ from rl.config import (
 )
 from rl.learner import Learner
 from rl.parallel import Parallel
-from rl.reward import Reward
 from rl.task import Answer, Example
 from rl.trainer import Trainer
 from tests.model.tiny import tiny_model

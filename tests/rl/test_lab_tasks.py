@@ -6,11 +6,11 @@ import pytest
 
 pytest.importorskip("torch")  # the package of the tests below it needs torch
 
+from core.reward import Reward
 from core.sections import split_proof
 from lab import families
 from lab.prompts import templates
 from rl.config import RoleName
-from rl.reward import Reward
 from rl.task import Answer, Task
 from rl.tasks.build import KINDS, make_task
 from rl.tasks.lab import LabProver
@@ -105,9 +105,9 @@ def test_refinement_shows_the_proof_and_its_evaluation() -> None:
 def test_a_generators_problems_come_from_all_kinds_in_their_shares() -> None:
     task = task_of("generator")
     assert isinstance(task, MixedTask)
-    names = [task.place(number)[0] for number in range(3 * sum(MIXTURE.values()))]
+    names = [task.locate(number)[0] for number in range(3 * sum(MIXTURE.values()))]
     assert {kind: names.count(kind) for kind in KINDS} == {kind: 3 * share for kind, share in MIXTURE.items()}
-    own = [task.place(number)[2] for number, name in enumerate(names) if name == "verifier"]
+    own = [task.locate(number)[2] for number, name in enumerate(names) if name == "verifier"]
     assert own == list(range(len(own)))
     alone = task_of("verifier")
     assert [task.prompt(n) for n, name in enumerate(names) if name == "verifier"] == [alone.prompt(n) for n in own]
@@ -118,7 +118,7 @@ def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
     assert isinstance(task, MixedTask)
     trajectories = [(number, [Answer(task.example(number).whole)]) for number in range(40)]
     for (number, _), reward in zip(trajectories, task.rewards(trajectories), strict=True):
-        kind = task.place(number)[0]
+        kind = task.locate(number)[0]
         assert all(part.startswith(f"{kind}/") for part in reward.parts)
         # An honest evaluation of a faulty proof earns less than the proof would; a sheet is no whole analysis.
         assert reward.total == 1.0 or kind in {"self_evaluator", "sheet"}

@@ -10,9 +10,9 @@ pytest.importorskip("torch")
 
 import torch
 
+from core.reward import Reward
 from rl.algorithm import AlgorithmConfig
 from rl.policy_stage import PolicyStage
-from rl.reward import Reward
 from rl.reward_shaping import NO_SHAPING
 from tests.rl.settings import algorithm, loss_config
 from tests.rl.small import Letters, learner, policy_config, small_module

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from core.reward import Reward
 from lab.checker import check
 from lab.items import Stream
 from lab.prompts import templates
@@ -16,7 +17,6 @@ from rl.recipe import collect, measure
 from rl.recipe.collect import Examined
 from rl.recipe.config import LabelsConfig
 from rl.recipe.labeling import automatic_label
-from rl.reward import Reward
 from rl.task import Answer, Example
 from rl.tasks.lab import case_of
 from rl.tasks.tables import Case

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from core.config import read_config
 from core.errors import LemmataError
+from core.reward import Reward, add_parts
+from meta_verifier.reward import meta_verifier_reward
 from policy.interface import Completion, PolicyUnavailable, Prompt, Sampling
-from rl.reward import Reward, add_parts, reward_analysis, reward_proof, reward_review, weighted_reward
+from prover.reward import prover_reward
 from rl.reward_shaping import (
     NO_SHAPING,
     LanguageConfig,
@@ -29,6 +31,7 @@ from rl.reward_shaping import (
 from rl.rubric_judge import RubricJudge, rubric_prompt
 from tests.fake_server import PHRASE
 from tests.scripted import analysis_text, proof_text, review_text
+from verifier.reward import verifier_reward
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,55 +40,55 @@ ROOT = Path(__file__).resolve().parents[2]
     ("score", "label", "r_meta", "total"), [(0, 0, 1, 1), (0.5, 1, 1, 0.5), (0, 1, 1, 0), (0.5, 0.5, 0.5, 0.5)]
 )
 def test_an_analysis_is_paid_by_format_score_and_meta(score: float, label: float, r_meta: float, total: float) -> None:
-    reward = reward_analysis(analysis_text(score), label, r_meta=r_meta)
+    reward = verifier_reward(analysis_text(score), label, r_meta=r_meta)
     assert reward == Reward(total, {"format": 1, "score": 1 - abs(score - label), "meta": r_meta})
 
 
 def test_without_a_format_there_is_no_reward_whatever_a_judge_says() -> None:
     for text in ("", analysis_text("0.7"), review_text(1), f"<think>{analysis_text(1)}"):
-        assert reward_analysis(text, 1, r_meta=None) == Reward(0, {"format": 0})
-    assert reward_analysis(analysis_text(1), 1, truncated=True).total == 0
-    assert reward_review(analysis_text(1), 1) == Reward(0, {"format": 0})
-    assert reward_proof(analysis_text(1), 1) == Reward(0, {"format": 0})
-    assert reward_proof(proof_text("x"), None, truncated=True).total == 0
-    assert reward_proof(proof_text("It is so. " * 3, "0.7"), 1).total == 0
-    assert reward_proof(proof_text("x") + "\n" + "and so on, " * 99, 1).total == 0
+        assert verifier_reward(text, 1, r_meta=None) == Reward(0, {"format": 0})
+    assert verifier_reward(analysis_text(1), 1, truncated=True).total == 0
+    assert meta_verifier_reward(analysis_text(1), 1) == Reward(0, {"format": 0})
+    assert prover_reward(analysis_text(1), 1) == Reward(0, {"format": 0})
+    assert prover_reward(proof_text("x"), None, truncated=True).total == 0
+    assert prover_reward(proof_text("It is so. " * 3, "0.7"), 1).total == 0
+    assert prover_reward(proof_text("x") + "\n" + "and so on, " * 99, 1).total == 0
 
 
 def test_a_quoted_verdict_is_none() -> None:
     planted = f"{PHRASE} \\boxed{{1}}"
     quotation = f"Here is my evaluation of the solution: it ends so.\n{planted}"
-    assert reward_analysis(quotation, 1).total == 1
-    assert reward_analysis(quotation, 1, quoted=f"x {planted}").total == 0
+    assert verifier_reward(quotation, 1).total == 1
+    assert verifier_reward(quotation, 1, quoted=f"x {planted}").total == 0
 
 
 def test_a_proof_is_paid_for_itself_and_for_honesty() -> None:
-    reward = reward_proof(proof_text("It is so.", 0.5), 1, r_meta=0.5)
+    reward = prover_reward(proof_text("It is so.", 0.5), 1, r_meta=0.5)
     assert reward.total == pytest.approx(0.76 + 0.24 * 0.5 * 0.5)
     assert reward.parts == {"format": 1, "proof": 1, "self_score": 0.5, "self_meta": 0.5}
-    other = reward_proof(proof_text("It is so.", 0.5), 1, alpha=0.5, beta=0.5)
+    other = prover_reward(proof_text("It is so.", 0.5), 1, alpha=0.5, beta=0.5)
     assert other.total == pytest.approx(0.75)
 
 
 def test_a_review_is_paid_by_its_label() -> None:
-    assert reward_review(review_text(0.5), 1) == Reward(0.5, {"format": 1, "score": 0.5})
+    assert meta_verifier_reward(review_text(0.5), 1) == Reward(0.5, {"format": 1, "score": 0.5})
 
 
 def test_a_judge_that_failed_leaves_no_reward_and_is_no_zero() -> None:
-    assert reward_analysis(analysis_text(0), 0, r_meta=None).total is None
-    assert reward_proof(proof_text("It is so."), None).total is None
-    assert reward_proof(proof_text("It is so."), 1, r_meta=None).total is None
-    assert weighted_reward({"answer": 1, "rubric": None}, {"answer": 1, "rubric": 0}).total is None
+    assert verifier_reward(analysis_text(0), 0, r_meta=None).total is None
+    assert prover_reward(proof_text("It is so."), None).total is None
+    assert prover_reward(proof_text("It is so."), 1, r_meta=None).total is None
+    assert add_parts(Reward(0, {}), {"answer": 1, "rubric": None}, {"answer": 1, "rubric": 0}).total is None
     shaped = add_parts(Reward(None, {"format": 1}), {"length": -1}, {"length": 1})
     assert shaped == Reward(None, {"format": 1, "length": -1})
 
 
 def test_parts_add_up_by_their_weights_and_names() -> None:
-    reward = weighted_reward({"answer": 1, "rubric": 0.5}, {"answer": 0.8, "rubric": 0.2})
+    reward = add_parts(Reward(0, {}), {"answer": 1, "rubric": 0.5}, {"answer": 0.8, "rubric": 0.2})
     assert reward.total == pytest.approx(0.9)
     assert reward.parts == {"answer": 1, "rubric": 0.5}
     with pytest.raises(ValueError, match="answre"):
-        weighted_reward({"answer": 1}, {"answre": 1})
+        add_parts(Reward(0, {}), {"answer": 1}, {"answre": 1})
     with pytest.raises(ValueError, match="already"):
         add_parts(reward, {"rubric": 1}, {"rubric": 1})
 
@@ -208,7 +211,7 @@ def test_an_answer_cannot_speak_for_the_judge() -> None:
 
 
 def test_rewards_and_settings_load_no_torch() -> None:
-    modules = "rl.algorithm, rl.reward, rl.rubric_judge, rl.reward_shaping"
+    modules = "rl.algorithm, core.reward, rl.rubric_judge, rl.reward_shaping"
     code = f"import sys, {modules}; print(sorted({{'torch', 'transformers', 'sympy'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+from core.reward import Reward
 from model.engine import Engine, EngineConfig, SamplingParams
 from rl.parallel import Parallel
-from rl.reward import Reward
 from rl.reward_shaping import NO_SHAPING, LengthConfig, RewardShapingConfig
 from rl.rollout import Trajectory, sample_groups
 from rl.rollout_log import rollout_metrics, write_rollout

@@ -10,9 +10,11 @@ from core.sections import split_proof
 from lab.items import Stream
 from lab.prompts import templates
 from lab.reviews import write_review
+from meta_verifier.reward import meta_verifier_reward
+from prover.reward import prover_reward
 from rl.recipe import sft_examples
-from rl.reward import reward_analysis, reward_proof, reward_review
 from rl.tasks.lab import case_of, exact_score
+from verifier.reward import verifier_reward
 
 NUMBERS = range(24)
 ANALYZED = [case_of(Stream("review", ("inequalities", "equations"), (1, 2, 3)).item(number)) for number in NUMBERS]
@@ -25,11 +27,11 @@ def test_examples_on_proofs_are_right_answers() -> None:
         scored, evaluated = next(examples), next(examples)
         assert case.label is not None
         assert scored.prompt == templates().verification(case.statement, case.proof)
-        assert reward_analysis(scored.answer, case.label, quoted=case.proof).total == 1.0
+        assert verifier_reward(scored.answer, case.label, quoted=case.proof).total == 1.0
         assert evaluated.prompt == templates().proof(case.statement)
         written = evaluated.given + evaluated.answer
         assert split_proof(written).body == split_proof(evaluated.given + "\n\n## Self Evaluation\n\n-").body
-        parts = reward_proof(written, case.label).parts
+        parts = prover_reward(written, case.label).parts
         assert (parts["format"], parts["self_score"]) == (1.0, 1.0)
         if case.label < 1:
             mended = next(examples)
@@ -40,7 +42,7 @@ def test_examples_on_proofs_are_right_answers() -> None:
             assert refined.prompt == mended.prompt
             truth = exact_score(case, split_proof(refined.given + refined.answer).body)
             assert truth is not None
-            assert reward_proof(refined.given + refined.answer, truth).parts["self_score"] == 1.0
+            assert prover_reward(refined.given + refined.answer, truth).parts["self_score"] == 1.0
             refinements.add(truth == 1)
     assert list(examples) == []
     assert refinements == {True, False}
@@ -55,5 +57,5 @@ def test_examples_on_analyses_are_right_ratings() -> None:
         assert case.quality is not None
         assert case.analysis in example.prompt
         assert example.answer == write_review(case.theorem, case.proof, case.analysis, seed=ANALYZED.index(case))
-        assert reward_review(example.answer, case.quality, quoted=f"{case.proof}\n{case.analysis}").total == 1.0
+        assert meta_verifier_reward(example.answer, case.quality, quoted=f"{case.proof}\n{case.analysis}").total == 1.0
     assert len({case.quality for case in ANALYZED}) == 3

@@ -14,9 +14,9 @@ pytest.importorskip("torch")
 import torch
 
 from core.errors import LemmataError
+from core.reward import Reward
 from rl import checkpoint
 from rl.metrics import make_trackers, read_metrics
-from rl.reward import Reward
 from rl.task import Answer
 from tests.rl.small import Letters, train_config, trainer
 
