@@ -1,33 +1,33 @@
-"""The model card of a saved model: what can be read off the model itself, and nothing else."""
+"""Model card of a saved model: the facts that can be read off the model itself."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from model.config import ModelConfig
 from model.config_json import OWN_TYPE, config_to_json
-from model.counts import cache_bytes_per_token, count_parameters, weight_bytes
+from model.counts import cache_bytes_per_token, count_parameters, token_flops, weight_bytes
 from model.transformer import DsaModel
 
 CARD = "README.md"
-OURS = "<!-- Written by lemmata on saving. Without this line the file is kept as it is. -->"
+GENERATED = "<!-- Written by lemmata on saving. Without this line the file is kept as it is. -->"
 
 
 def keeps_card(folder: Path) -> bool:
-    """Whether ``folder`` has a card that somebody wrote, and saving must leave alone."""
+    """Returns True if ``folder`` has a card written by a person, which saving must not overwrite."""
     card = folder / CARD
-    return card.is_file() and OURS not in card.read_text(encoding="utf-8", errors="replace")
+    return card.is_file() and GENERATED not in card.read_text(encoding="utf-8", errors="replace")
 
 
 def model_card(
     model: DsaModel, dtype: str, license_name: str | None, *, with_tokenizer: bool, origin: Sequence[str] = ()
 ) -> str:
-    """README.md of a Hugging Face folder. ``license_name``: an identifier of the Hub, such as apache-2.0.
+    """Returns the README.md of a Hugging Face folder. ``license_name``: an identifier of the Hub, such as apache-2.0.
 
-    ``origin``: lines on how the model was made.
+    ``origin``: lines that describe how the model was made.
     """
     names = config_to_json(model.config)
-    ours = names["model_type"] == OWN_TYPE["model_type"]
-    header = [] if ours else ["library_name: transformers"]
+    own_type = names["model_type"] == OWN_TYPE["model_type"]
+    header = [] if own_type else ["library_name: transformers"]
     header += ["pipeline_tag: text-generation"]
     header += [f"license: {license_name}"] if license_name else []
     header += ["tags:", f"- {names['model_type']}", "- deepseek-sparse-attention", "- lemmata"]
@@ -35,14 +35,14 @@ def model_card(
         "---",
         *header,
         "---",
-        OURS,
+        GENERATED,
         "",
         "# A DeepSeek-Sparse-Attention model",
         "",
         *_facts(model, names["architectures"][0], dtype),
     ]
     lines += ["", *origin] if origin else []
-    lines += ["", "## Loading", "", *_loading(with_tokenizer=with_tokenizer, ours=ours)]
+    lines += ["", "## Loading", "", *_loading(with_tokenizer=with_tokenizer, own_type=own_type)]
     return "\n".join(lines) + "\n"
 
 
@@ -50,6 +50,7 @@ def _facts(model: DsaModel, architecture: str, dtype: str) -> list[str]:
     config, counts = model.config, count_parameters(model)
     element = model.model.embed_tokens.weight.element_size()
     per_token = cache_bytes_per_token(model, element)
+    first, last = (token_flops(model, position).total for position in (0, config.max_position_embeddings - 1))
     rows = {
         "Architecture": f"`{architecture}`, {config.num_hidden_layers} layers of width {config.hidden_size}",
         "Attention": f"{config.num_attention_heads} heads over a latent of {config.kv_lora_rank} + "
@@ -59,9 +60,10 @@ def _facts(model: DsaModel, architecture: str, dtype: str) -> list[str]:
         "Vocabulary": f"{config.vocab_size:,} tokens, head {'tied' if config.tie_word_embeddings else 'untied'}",
         "Context": f"{config.max_position_embeddings:,} tokens{_yarn(config)}",
         "MTP layers": str(config.num_nextn_predict_layers),
-        "Parameters": f"{counts.total:,}, of which a token meets {counts.active:,}",
+        "Parameters": f"{counts.total:,}, {counts.active:,} active per token",
+        "Compute": f"{first:,} FLOPs (forward pass) for the first token, {last:,} for the last of the context",
         "Weights": f"{dtype}, {weight_bytes(model):,} bytes",
-        "Cache": f"{per_token:,} bytes per token in {dtype}",
+        "KV cache": f"{per_token:,} bytes per token in {dtype}",
     }
     return ["| | |", "|---|---|", *(f"| {name} | {fact} |" for name, fact in rows.items())]
 
@@ -82,10 +84,13 @@ def _yarn(config: ModelConfig) -> str:
     return f", extended by YaRN from {config.yarn.original_max_position_embeddings:,}"
 
 
-def _loading(*, with_tokenizer: bool, ours: bool) -> list[str]:
+def _loading(*, with_tokenizer: bool, own_type: bool) -> list[str]:
     lines = ["```python", "from model import load_pretrained  # Lemmata", "model = load_pretrained(folder)", "```", ""]
-    if ours:
-        lines += ["Nothing else loads it: it was made of an ordinary model, and its attention is not quite DeepSeek's."]
+    if own_type:
+        lines += [
+            "Other libraries cannot load it: it was converted from an ordinary model, and its attention differs from "
+            "DeepSeek's."
+        ]
     else:
         imported = "AutoModelForCausalLM, AutoTokenizer" if with_tokenizer else "AutoModelForCausalLM"
         lines += ["```python", f"from transformers import {imported}  # 5.11 or newer"]
@@ -95,6 +100,6 @@ def _loading(*, with_tokenizer: bool, ours: bool) -> list[str]:
     if with_tokenizer:
         lines += [
             "",
-            "Served over HTTP by `lemmata serve model=FOLDER`; the chat template is in the tokenizer's files.",
+            "`lemmata serve model=FOLDER` serves it over HTTP; the chat template is in the tokenizer's files.",
         ]
     return lines

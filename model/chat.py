@@ -1,8 +1,8 @@
-"""Chats as token ids, and answers taken apart. The template is the tokenizer's own (``chat_template``).
+"""Chat rendering and parsing: messages to token ids by the tokenizer's chat template, and answers to their parts.
 
-What people, models and tools wrote is text and nothing else: where it contains the text of a special token, that is
-replaced by a mark before the template sees it, and put back as plain text, encoded by a tokenizer without special
-tokens. So no content can begin a turn, end one, or pretend to be a tool's result.
+Content of messages is only ever text. If it contains the text of a special token, that is replaced by a placeholder
+before the template runs, and put back afterwards as plain text, encoded by a tokenizer without special tokens. So no
+content can begin a turn, end one, or imitate a tool's result.
 """
 
 import json
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 
 class PromptTooLong(ModelError):
-    """A prompt leaves no room for an answer."""
+    """The prompt leaves no room for an answer."""
 
 
 class Chat:
-    """Renders chats for one tokenizer. Raises ModelError where it has no chat template."""
+    """Renders chats for one tokenizer. Raises ModelError if it has no chat template."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         if not tokenizer.chat_template:
@@ -51,20 +51,22 @@ class Chat:
         limit: int | None = None,
         discard: bool = True,
     ) -> Sequence[int]:
-        """Token ids of the chat with the beginning of the assistant's next answer.
+        """Returns the token ids of the chat, up to the beginning of the assistant's next answer.
 
-        Where it has more than ``limit`` tokens, the tool calls in it and their results are left out, if ``discard``.
-        Raises PromptTooLong where it is still too long, ModelError where the template refuses it.
+        If it has more than ``limit`` tokens and ``discard`` is set, its tool calls and their results are dropped.
+        Raises PromptTooLong if it is still too long, and ModelError if the template refuses it.
         """
         chats = [messages, discard_all(messages)] if discard and limit is not None else [messages]
         for chat in chats:
             ids = self._ids(chat, tools, thinking, limit)
             if limit is None or len(ids) <= limit:
                 return ids
-        raise PromptTooLong(f"the prompt has more than the {limit} tokens that leave room for an answer; shorten it")
+        raise PromptTooLong(
+            f"the prompt has more than {limit} tokens, the maximum that leaves room for an answer; shorten it"
+        )
 
     def reasoning_tokens(self, text: str, token_ids: Sequence[int], *, opened: bool) -> int:
-        """How many of a completion's tokens are reasoning."""
+        """Returns the number of a completion's tokens that are reasoning."""
         reasoning, _ = split_thinking(text, opened=opened)
         if not reasoning:
             return 0
@@ -73,10 +75,11 @@ class Chat:
         end = self.tokenizer.get_vocab().get(END_THINK)
         if end is not None and end in token_ids:
             return list(token_ids).index(end)
-        return len(self.tokenizer.encode(reasoning, add_special_tokens=False))  # the model spelt the end out
+        # The model wrote the end marker in several plain tokens.
+        return len(self.tokenizer.encode(reasoning, add_special_tokens=False))
 
     def opens_thinking(self, ids: Sequence[int]) -> bool:
-        """Whether a rendered prompt ends inside of the reasoning."""
+        """Returns True if a rendered prompt ends inside the reasoning."""
         end = self.tokenizer.decode(list(ids[-4:]))
         assert isinstance(end, str)
         return end.rstrip().endswith(THINK)
@@ -92,26 +95,27 @@ class Chat:
                 chat, tools=schemas or None, tokenize=False, add_generation_prompt=True, enable_thinking=thinking
             )
         except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
-            raise ModelError(f"the chat template does not take these messages: {error}") from error
+            raise ModelError(f"the chat template refuses these messages: {error}") from error
         assert isinstance(text, str)
         if not marks.hidden:
             return self.encode(text, limit)
-        return self._surely_longer(marks.reveal(text), limit) or list(self._segments(text, marks))
+        return self._lower_bound(marks.reveal(text), limit) or list(self._segments(text, marks))
 
     def encode(self, text: str, limit: int | None = None) -> Sequence[int]:
-        """Token ids of a text in which special tokens are what they are.
+        """Returns the token ids of a text, in which special tokens are recognized.
 
-        A text that has more than ``limit`` tokens whatever they are is not tokenized: the ids returned are then as many
-        as it has at least, and mean nothing.
+        A text so long that it must have more than ``limit`` tokens is not tokenized: the ids returned are then
+        meaningless, and their number is a lower bound.
         """
-        return self._surely_longer(text, limit) or list(self.tokenizer.encode(text, add_special_tokens=False))
+        return self._lower_bound(text, limit) or list(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def _surely_longer(self, text: str, limit: int | None) -> Sequence[int]:
+    def _lower_bound(self, text: str, limit: int | None) -> Sequence[int]:
+        """Returns as many ids as the text has tokens at least if that exceeds ``limit``, else none."""
         least = len(text) // self._longest
         return range(least) if limit is not None and least > limit else ()
 
     def _segments(self, text: str, marks: "_Marks") -> Iterator[int]:
-        """Special tokens are what the template wrote; what stands between them is text, marks put back."""
+        """Yields the ids of the template's own special tokens, and of the text between them without placeholders."""
         end = 0
         for found in self._special.finditer(text):
             yield from self._plain.encode(marks.reveal(text[end : found.start()])).ids
@@ -125,7 +129,7 @@ def _without_added_tokens(tokenizer: Tokenizer) -> Tokenizer:
 
 
 class _Marks:
-    """Stand-ins for special tokens in what others wrote. Nobody can guess them: they are drawn for each rendering."""
+    """Placeholders for special tokens in message content, drawn anew for each rendering so that none can be guessed."""
 
     def __init__(self, special: re.Pattern[str]) -> None:
         self._special = special
@@ -133,11 +137,11 @@ class _Marks:
         self.hidden: list[str] = []
 
     def hide(self, value: T) -> T:
-        """``value`` with a mark for every special token in its texts, however deep."""
+        """Returns ``value`` with a placeholder for every special token in its texts, at any depth."""
         return _each_text(value, lambda text: self._special.sub(self._mark, text))
 
     def reveal(self, text: str) -> str:
-        """``text`` with the hidden texts in the places of their marks."""
+        """Returns ``text`` with the hidden texts in place of their placeholders."""
         return re.sub(rf"\[{self._name}:(\d+)\]", lambda mark: self.hidden[int(mark.group(1))], text)
 
     def _mark(self, found: re.Match[str]) -> str:
@@ -156,15 +160,15 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def discard_all(messages: Sequence[Message]) -> list[Message]:
-    """The chat without its tool calls and their results, for a context that has overflowed."""
+    """Returns the chat without its tool calls and their results, for a context that has overflowed."""
     return [message for message in messages if message["role"] != "tool" and not message.get("tool_calls")]
 
 
 def split_thinking(text: str, *, opened: bool) -> tuple[str, str]:
-    """Reasoning and answer of a completion, apart at the first ``</think>``.
+    """Returns reasoning and answer of a completion, split at the first ``</think>``.
 
-    Where the prompt has ``opened`` the reasoning, or the text itself begins with ``<think>``, a text without the end is
-    reasoning that was cut off. Else all is answer.
+    If the prompt has ``opened`` the reasoning, or the text begins with ``<think>``, a text without ``</think>`` is
+    truncated reasoning. Otherwise all of it is the answer.
     """
     if not opened:
         begin = text.lstrip()
@@ -176,7 +180,7 @@ def split_thinking(text: str, *, opened: bool) -> tuple[str, str]:
 
 
 def settled_thinking(text: str, *, opened: bool) -> tuple[str, str]:
-    """As ``split_thinking`` of a text that still grows: what is given stays true whatever follows."""
+    """Returns those parts of ``split_thinking`` that no continuation of an unfinished text can change."""
     if not opened and THINK.startswith(text.lstrip()):
         return "", ""
     reasoning, answer = split_thinking(text, opened=opened)

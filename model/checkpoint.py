@@ -1,4 +1,4 @@
-"""Hugging Face model folders of DSA models: load and save."""
+"""Checkpoints: loading and saving of DSA models as Hugging Face folders."""
 
 import json
 import shutil
@@ -35,10 +35,10 @@ SPECIAL_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
 def load_pretrained(folder: str | Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> DsaModel:
-    """The model in a Hugging Face folder of a DeepSeek-V3.2 checkpoint. FP8 weights are dequantized.
+    """Loads the model in a Hugging Face folder of a DeepSeek-V3.2 checkpoint. FP8 weights are dequantized.
 
-    Memory stays near the model's size: weights are allocated once in ``dtype`` and filled one tensor at a time.
-    Raises ModelError that lists every unknown, missing and mis-shaped tensor, before any weight is read.
+    Peak memory is near the model's size: weights are allocated once in ``dtype`` and filled one tensor at a time.
+    Raises ModelError listing every unknown, missing and mis-shaped tensor, before any weight is read.
     """
     folder = Path(folder)
     model = empty_model(read_config(folder), dtype, device)
@@ -47,22 +47,22 @@ def load_pretrained(folder: str | Path, dtype: torch.dtype = torch.float32, devi
 
 
 def fill(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[str, str]) -> None:
-    """Copy every tensor of the checkpoint in ``folder`` into the target of its name.
+    """Copies every tensor of the checkpoint in ``folder`` into the target of its name.
 
-    ``repeated``: names that may occur too and must repeat a target's values. Raises ModelError as ``load_pretrained``.
+    ``repeated``: optional names whose tensors must equal a target. Raises the ModelErrors of ``load_pretrained``.
     """
     entries = open_weights(folder, targets, repeated)
     for name, tensor in read_tensors(entries, targets):
         targets[name].copy_(_dequantized(name, tensor, entries))
     for name, tensor in read_tensors(entries, repeated.keys() & entries.keys()):
         if not torch.equal(_dequantized(name, tensor, entries).to(targets[repeated[name]]), targets[repeated[name]]):
-            raise ModelError(f"{folder}: {name} differs from {repeated[name]}, which it must repeat")
+            raise ModelError(f"{folder}: {name} differs from {repeated[name]}, but both must be equal")
 
 
 def open_weights(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[str, str]) -> dict[str, Entry]:
-    """Where each tensor of the checkpoint in ``folder`` lies; only headers are read.
+    """Returns the file entry of each tensor of the checkpoint in ``folder``; only headers are read.
 
-    ``targets`` say with their shapes what must be there. Raises ModelError as ``load_pretrained``.
+    ``targets`` are the required tensors with their shapes. Raises the ModelErrors of ``load_pretrained``.
     """
     entries = read_headers(folder)
     _check_entries(folder, entries, targets, repeated)
@@ -70,7 +70,7 @@ def open_weights(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[
 
 
 def read_weight(entries: Mapping[str, Entry], name: str) -> Tensor:
-    """One tensor of a checkpoint, dequantized."""
+    """Reads one tensor of a checkpoint, dequantized."""
     ((_, tensor),) = read_tensors(entries, [name])
     return _dequantized(name, tensor, entries)
 
@@ -83,14 +83,14 @@ def save_pretrained(
     license_name: str | None = None,
     shard_bytes: int = SHARD_BYTES,
 ) -> None:
-    """Write ``module`` as a Hugging Face folder with a model card; transformers loads it, and vLLM finds its keys.
+    """Saves ``module`` as a Hugging Face folder with a model card, which transformers and vLLM can load.
 
     A converted model (``model.convert``), which they cannot compute, gets a ``model_type`` that they refuse.
-    With ``tokenizer`` its files are written too, chat template included; the ids of special tokens that the model's
-    configuration leaves open are the tokenizer's. ``license_name``: for the card, an identifier of the Hub.
-    The folder appears whole or not at all. One that exists keeps its other files (a tokenizer's, a card that somebody
-    wrote); it may have no sub-folder, so that a mistyped path cannot move a tree.
-    Raises ModelError there, and where model and tokenizer do not fit together.
+    With ``tokenizer`` its files are written too, chat template included; special-token ids that the model's
+    configuration leaves open are taken from it. ``license_name``: an identifier of the Hub, for the card.
+    The folder is replaced atomically. An existing folder keeps its other files (a tokenizer's, a card written by a
+    person); it must have no sub-folder, so that a mistyped path cannot replace a tree.
+    Raises ModelError for such a folder, and if model and tokenizer do not fit together.
     """
     folder = Path(folder)
     config = module.config if tokenizer is None else with_special_tokens(module.config, tokenizer)
@@ -109,7 +109,7 @@ def save_pretrained(
 
 
 def saved_tensors(module: DsaModel) -> dict[str, Tensor]:
-    """What is written of ``module``, by name."""
+    """Returns the tensors of ``module`` to save, by name."""
     tensors = checkpoint_tensors(module)
     # transformers expects no copy of a tied head; servers of MTP layers expect theirs.
     return tensors | {name: tensors[own] for name, own in copies(module).items() if name != "lm_head.weight"}
@@ -125,10 +125,10 @@ def write_folder(
     add: Callable[[Path], None] | None = None,
     left_out: Sequence[str] = OWN_FILES,
 ) -> None:
-    """Write tensors and ``config.json`` (with the dtype of the embeddings) as ``save_pretrained`` does.
+    """Writes tensors and ``config.json`` (with the dtype of the embeddings) as ``save_pretrained`` does.
 
-    ``compute``: as of ``write_tensors``. ``add`` writes further files. Those of an existing folder are kept, but for
-    the ones named in ``left_out``.
+    ``compute`` is that of ``write_tensors``. ``add`` writes more files. Files of an existing folder are kept, except
+    those that match ``left_out``.
     """
     folder = folder.absolute()
     _check_replaceable(folder)
@@ -145,18 +145,19 @@ def write_folder(
 
 
 def dtype_name(tensors: Mapping[str, Tensor]) -> str:
-    """The dtype of the embeddings, as ``config.json`` names it."""
+    """Returns the dtype of the embeddings, in the spelling of ``config.json``."""
     return str(tensors["model.embed_tokens.weight"].dtype).removeprefix("torch.")
 
 
 def with_special_tokens(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> ModelConfig:
-    """``config`` with the tokenizer's ids of special tokens where it has none.
+    """Returns ``config`` with missing special-token ids taken from the tokenizer.
 
-    Raises ModelError where the two disagree, or the tokenizer has more tokens than the model.
+    Raises ModelError if the two disagree, or the tokenizer has more tokens than the model.
     """
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
-            f"the tokenizer has {len(tokenizer)} tokens, and the model's vocab_size is {config.vocab_size}"
+            f"the tokenizer has {len(tokenizer)} tokens, and the model's vocab_size is {config.vocab_size}; "
+            "use the tokenizer that the model was trained with"
         )
     missing = {}
     for name in SPECIAL_IDS:
@@ -172,11 +173,14 @@ def with_special_tokens(config: ModelConfig, tokenizer: PreTrainedTokenizerBase)
 
 def _check_replaceable(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(entry.is_dir() for entry in folder.iterdir())):
-        raise ModelError(f"{folder} is in the way: it is a file or has sub-folders; choose another folder")
+        raise ModelError(f"{folder} is a file or has sub-folders, and will not be replaced; choose another folder")
 
 
 def _put_in_place(fresh: Path, folder: Path, replaced: Path, left_out: Sequence[str]) -> None:
-    """Make ``fresh`` the folder; what it replaces stays whole beside it until then, but for the files ``left_out``."""
+    """Renames ``fresh`` to ``folder``, with the old files that match no pattern of ``left_out`` copied into it.
+
+    The old folder is kept until the rename has succeeded.
+    """
     if folder.exists():
         written = [path.name for path in fresh.iterdir()]
         shutil.copytree(folder, fresh, ignore=shutil.ignore_patterns(*left_out, *written), dirs_exist_ok=True)
@@ -192,7 +196,7 @@ def _put_in_place(fresh: Path, folder: Path, replaced: Path, left_out: Sequence[
 def _check_entries(
     folder: Path, entries: Mapping[str, Entry], targets: Mapping[str, Tensor], repeated: Mapping[str, str]
 ) -> None:
-    """Raise ModelError with all that is wrong with the checkpoint's tensors."""
+    """Raises ModelError listing everything that is wrong with the checkpoint's tensors."""
     shapes = {name: tuple(tensor.shape) for name, tensor in targets.items()}
     shapes |= {name: shapes[own] for name, own in repeated.items() if name in entries}
     quantized = {name for name in shapes if name in entries and entries[name].dtype == FP8_DTYPE}
@@ -206,7 +210,7 @@ def _check_entries(
             for name in present
             if entries[name].shape != shapes[name]
         ],
-        "of a type that is no weight": [
+        "of an unsupported dtype": [
             f"{name} {entries[name].dtype}"
             for name in present
             if entries[name].dtype not in WEIGHT_DTYPES and not (name in quantized and len(shapes[name]) == 2)

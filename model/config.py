@@ -1,4 +1,4 @@
-"""The shape of a model, as the ``config.json`` of a DeepSeek-V3.2 checkpoint gives it."""
+"""Model configuration, with the names of the ``config.json`` of a DeepSeek-V3.2 checkpoint."""
 
 from dataclasses import dataclass, fields
 
@@ -19,12 +19,12 @@ class Yarn:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """One DSA model. The names are those of DeepSeek's ``config.json``; ``model.config_json`` reads and writes it.
+    """Configuration of one DSA model; ``model.config_json`` reads and writes it as DeepSeek's ``config.json``.
 
-    ``q_lora_rank`` None: queries and indexer read the token itself. ``num_nextn_predict_layers``: MTP layers.
-    DeepSeek's models have no ``latent_norm`` and ``rope_groups``; converted ones do (``model.convert``): whether the
-    latent is normed, and how many keys of equal width, all turned alike, lie side by side in the shared rope key.
-    Raises ModelError where the numbers do not fit together.
+    ``q_lora_rank`` None: queries and indexer read the hidden state itself. ``num_nextn_predict_layers``: MTP layers.
+    ``latent_norm`` and ``rope_groups`` are not DeepSeek's; converted models (``model.convert``) set them: normalization
+    of the latent, and the number of keys of equal width, all rotated by the same angles, in the shared rope key.
+    Raises ModelError if the numbers are inconsistent.
     """
 
     vocab_size: int
@@ -65,10 +65,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         problems = [*self._bad_sizes(), *self._bad_routing()]
         if self.qk_rope_head_dim % 2:
-            problems.append(f"qk_rope_head_dim={self.qk_rope_head_dim} is odd; rotations turn pairs")
+            problems.append(f"qk_rope_head_dim={self.qk_rope_head_dim} is odd, but rotary embeddings rotate pairs")
         problems += self._bad_groups()
         if problems:
-            raise ModelError("this model configuration does not hold together: " + "; ".join(problems))
+            raise ModelError("the model configuration is inconsistent: " + "; ".join(problems))
 
     def _bad_sizes(self) -> list[str]:
         may_be_zero = ("n_shared_experts", "first_k_dense_replace", "num_nextn_predict_layers", "qk_nope_head_dim")
@@ -77,11 +77,13 @@ class ModelConfig:
         return [f"{name}={sizes[name]} is too small" for name in small]
 
     def _bad_groups(self) -> list[str]:
-        """What is wrong with the groups of the rope key, and with the indexer, which turns as many entries as one."""
+        """Returns the problems of the rope key's groups, and of the indexer, which rotates as many entries as one."""
         if self.rope_groups < 1:
             return []
         if self.rope_groups > 1 and self.qk_rope_head_dim % (2 * self.rope_groups):
-            return [f"qk_rope_head_dim={self.qk_rope_head_dim} is not pairs for each of {self.rope_groups} rope_groups"]
+            return [
+                f"qk_rope_head_dim={self.qk_rope_head_dim} is not a multiple of 2 * rope_groups={2 * self.rope_groups}"
+            ]
         if self.index_head_dim < self.rope_width:
             name = "qk_rope_head_dim" if self.rope_groups == 1 else "qk_rope_head_dim / rope_groups"
             return [f"index_head_dim={self.index_head_dim} is below {name}={self.rope_width}"]
@@ -93,15 +95,20 @@ class ModelConfig:
 
     def _bad_routing(self) -> list[str]:
         if self.n_routed_experts % self.n_group:
-            return [f"n_routed_experts={self.n_routed_experts} is no multiple of n_group={self.n_group}"]
+            return [f"n_routed_experts={self.n_routed_experts} is not a multiple of n_group={self.n_group}"]
         per_group = self.n_routed_experts // self.n_group
         problems = []
         if self.topk_group > self.n_group:
             problems.append(f"topk_group={self.topk_group} is above n_group={self.n_group}")
         if self.n_group > 1 and per_group < 2:
-            problems.append("a group is judged by its two best experts and has but one: halve n_group")
+            problems.append(
+                f"n_group={self.n_group} leaves one expert per group, but groups are ranked by their two best; halve it"
+            )
         if self.num_experts_per_tok > self.topk_group * per_group:
-            problems.append(f"num_experts_per_tok={self.num_experts_per_tok} is more than topk_group groups hold")
+            problems.append(
+                f"num_experts_per_tok={self.num_experts_per_tok} is more than the {self.topk_group * per_group} "
+                f"experts of topk_group={self.topk_group} groups"
+            )
         return problems
 
     @property
@@ -111,7 +118,7 @@ class ModelConfig:
 
     @property
     def rope_width(self) -> int:
-        """Width that one set of angles turns: the rope key's, or that of each of its groups."""
+        """Width that one set of angles rotates: that of the rope key, or of each of its groups."""
         return self.qk_rope_head_dim // self.rope_groups
 
     @property
@@ -120,5 +127,5 @@ class ModelConfig:
         return self.kv_lora_rank + self.qk_rope_head_dim
 
     def is_dense(self, layer: int) -> bool:
-        """Whether layer number ``layer`` has an ordinary feed-forward part instead of experts."""
+        """Returns True if layer number ``layer`` has a dense feed-forward network instead of experts."""
         return layer < self.first_k_dense_replace

@@ -1,10 +1,10 @@
-"""``config.json`` of a DeepSeek-V3.2 checkpoint, read and written.
+"""Reading and writing of the ``config.json`` of a DeepSeek-V3.2 checkpoint.
 
-A model that DeepSeek's keys cannot describe (a converted one) has a ``model_type`` of our own, so that no other program
-takes it for DeepSeek's and computes something else.
+A model that DeepSeek's keys cannot describe (a converted one) has its own ``model_type``, so that no other program
+loads it as DeepSeek's and silently computes something else.
 
-A key is a field of ModelConfig, or has the one value that this code implements, or says nothing about the function that
-the weights compute. Any other key is an error: to ignore it could mean to compute something else in silence.
+A key is a field of ModelConfig, or has the one value that this code implements, or does not affect the function that
+the weights compute. Any other key is an error, because ignoring it could silently compute something else.
 """
 
 import json
@@ -29,12 +29,12 @@ FIXED: Json = {
     "scoring_func": "sigmoid",
     "moe_layer_freq": 1,
 }
-# For a model in which one of OWN_KEYS, which are fields of ModelConfig, has another value than here.
+# For a model in which one of OWN_KEYS (fields of ModelConfig) differs from the value here.
 OWN_TYPE: Json = {"architectures": ["LemmataDsaForCausalLM"], "model_type": "lemmata_dsa"}
 OWN_KEYS: Json = {"latent_norm": True, "rope_groups": 1}
 FIXED_IF_PRESENT: Json = {"mlp_bias": False, "rope_interleave": True, "attention_dropout": 0.0}
 QUANTIZATION: Json = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK]}
-SAYS_NOTHING = frozenset({
+KEYS_WITHOUT_EFFECT = frozenset({
     *("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version", "ep_size", "pretraining_tp"),
     *("use_cache", "output_attentions", "output_hidden_states", "output_router_logits", "return_dict"),
     *("aux_loss_alpha", "router_aux_loss_coef", "seq_aux"),
@@ -46,7 +46,7 @@ _KINDS: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """The configuration in ``folder``. Raises ModelError where it is missing, unreadable or not a DSA model's."""
+    """Reads the configuration in ``folder``. Raises ModelError if it is missing, unreadable or not a DSA model's."""
     value = read_json(folder)
     try:
         return config_from_json(value)
@@ -55,7 +55,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 
 def read_json(folder: Path) -> dict[str, Any]:
-    """The object in ``folder``'s config.json. Raises ModelError where there is none."""
+    """Reads the JSON object in ``folder``'s config.json. Raises ModelError if there is none."""
     path = folder / "config.json"
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -64,17 +64,17 @@ def read_json(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{path} holds no JSON object")
+        raise ModelError(f"{path} is not a JSON object")
     return value
 
 
 def config_from_json(value: Json) -> ModelConfig:
-    """ModelConfig of a parsed ``config.json``. Raises ModelError naming every key that is missing, unknown or unfit."""
+    """Converts a parsed ``config.json``. Raises ModelError naming every missing, unknown or unsupported key."""
     present = {key: entry for key, entry in value.items() if entry is not None}
     own = _check_fixed(present)
     known = (
         {field.name for field in CONFIG_FIELDS if own or field.name not in OWN_KEYS}
-        | SAYS_NOTHING
+        | KEYS_WITHOUT_EFFECT
         | set(FIXED)
         | set(FIXED_IF_PRESENT)
         | {"quantization_config"}
@@ -95,9 +95,9 @@ def config_from_json(value: Json) -> ModelConfig:
 
 
 def config_to_json(config: ModelConfig) -> dict[str, Any]:
-    """What ``config.json`` holds for ``config``: DeepSeek's own keys, which transformers and vLLM read too.
+    """Returns the ``config.json`` for ``config``: DeepSeek's keys, which transformers and vLLM read too.
 
-    Where those do not suffice, it holds OWN_KEYS too, under OWN_TYPE, which transformers and vLLM refuse.
+    If those do not suffice, OWN_KEYS are added under OWN_TYPE, which transformers and vLLM refuse.
     """
     values = asdict(config)
     own = {key: values.pop(key) for key in OWN_KEYS}
@@ -108,27 +108,27 @@ def config_to_json(config: ModelConfig) -> dict[str, Any]:
 
 
 def _check_fixed(present: Json) -> bool:
-    """Whether this is a model of our own type."""
-    kind, ours, theirs = present.get("model_type"), OWN_TYPE["model_type"], FIXED["model_type"]
-    if kind not in (ours, theirs):
+    """Checks the keys with fixed values; returns True if the model is of OWN_TYPE."""
+    kind, converted, deepseek = present.get("model_type"), OWN_TYPE["model_type"], FIXED["model_type"]
+    if kind not in (converted, deepseek):
         raise ModelError(
-            f"model_type is {kind!r}; only {theirs!r} (DeepSeek Sparse Attention) and {ours!r} (what `python -m "
-            "model.convert` makes of a Llama model) can be loaded"
+            f"model_type is {kind!r}; only {deepseek!r} (DeepSeek Sparse Attention) and {converted!r} (a model "
+            "converted by `python -m model.convert`) can be loaded"
         )
-    check_same(present, {**FIXED, **FIXED_IF_PRESENT, **(OWN_TYPE if kind == ours else {})})
+    check_same(present, {**FIXED, **FIXED_IF_PRESENT, **(OWN_TYPE if kind == converted else {})})
     check_same(present.get("quantization_config", {}), QUANTIZATION)
-    return kind == ours
+    return kind == converted
 
 
 def check_same(present: Json, expected: Json) -> None:
-    """Raise ModelError where a key is present with another value than the expected one."""
+    """Raises ModelError if a key is present with a value other than the expected one."""
     wrong = [key for key in expected if key in present and present[key] != expected[key]]
     if wrong:
-        raise ModelError("; ".join(f"{key}={present[key]!r}, but only {expected[key]!r} is possible" for key in wrong))
+        raise ModelError("; ".join(f"{key}={present[key]!r}, but only {expected[key]!r} is supported" for key in wrong))
 
 
 def check_types(values: Json) -> None:
-    """Raise ModelError where a field of ModelConfig has a value of another type."""
+    """Raises ModelError if a field of ModelConfig has a value of the wrong type."""
     types = {field.name: _KINDS[field.type] for field in CONFIG_FIELDS if field.type in _KINDS}
     wrong = [name for name in values.keys() & types.keys() if not is_of(values[name], types[name])]
     if wrong:
@@ -136,7 +136,7 @@ def check_types(values: Json) -> None:
 
 
 def is_of(value: Any, kinds: tuple[type, ...]) -> bool:
-    """Whether a JSON value is of ``kinds``; true and false are no numbers."""
+    """Returns True if a JSON value is of ``kinds``; true and false are not numbers."""
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
@@ -145,7 +145,7 @@ def _derived_names() -> tuple[str, ...]:
 
 
 def _derived(config: ModelConfig) -> Json:
-    """Keys that follow from others: transformers writes them, and nothing but these values makes sense."""
+    """Returns the keys that transformers writes and whose values follow from other keys."""
     layers = range(config.num_hidden_layers)
     return {
         "head_dim": config.qk_rope_head_dim,
@@ -157,7 +157,7 @@ def _derived(config: ModelConfig) -> Json:
 
 
 def read_rope(present: Json) -> tuple[float, Yarn | None]:
-    """theta and YaRN of ``rope_parameters`` (transformers 5) or of ``rope_theta`` and ``rope_scaling`` (DeepSeek)."""
+    """Reads theta and YaRN: ``rope_parameters`` (transformers 5), or ``rope_theta`` and ``rope_scaling`` (DeepSeek)."""
     rope = dict(present.get("rope_parameters") or present.get("rope_scaling") or {})
     theta = rope.pop("rope_theta", present.get("rope_theta", 10000.0))
     kind = rope.pop("rope_type", None)
@@ -166,12 +166,12 @@ def read_rope(present: Json) -> tuple[float, Yarn | None]:
     if kind == "default" and not rope:
         return float(theta), None
     if kind != "yarn":
-        raise ModelError(f"rope type {kind!r} is not implemented; 'default' and 'yarn' are")
+        raise ModelError(f"rope type {kind!r} is not supported; use 'default' or 'yarn'")
     rope.setdefault("original_max_position_embeddings", present.get("max_position_embeddings"))
     if unknown := sorted(set(rope) - set(YARN_FIELDS)):
-        raise ModelError(f"unknown keys of YaRN: {', '.join(unknown)}")
+        raise ModelError(f"unknown YaRN keys: {', '.join(unknown)}")
     if wrong := sorted(key for key, entry in rope.items() if not is_of(entry, (int, float))):
-        raise ModelError(f"not a number in YaRN: {', '.join(wrong)}")
+        raise ModelError(f"YaRN values that are not numbers: {', '.join(wrong)}")
     if "factor" not in rope:
-        raise ModelError("YaRN has no factor")
+        raise ModelError("YaRN parameters without factor; add it")
     return float(theta), Yarn(**rope)

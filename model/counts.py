@@ -1,7 +1,6 @@
-"""Parameters, FLOPs and bytes, counted from the modules of a model and not from a formula beside them.
+"""Parameters, FLOPs and bytes of a model, counted from its modules.
 
-A multiplication and an addition are two FLOPs. Norms, softmax, rotations and routing are left out: they are of lower
-order.
+A multiplication and an addition are two FLOPs. Norms, softmax, rotations and routing, of lower order, are left out.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from model.transformer import DsaModel
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """``total`` of a model (a tied head counts once), and those that one token meets, MTP layers left out."""
+    """Parameters in ``total`` (a tied head counts once), and ``active`` ones per token without MTP layers."""
 
     total: int
     active: int
@@ -24,7 +23,7 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class TokenFlops:
-    """Forward FLOPs of one token: the matrices it meets, the indexer's scores, and attention over selected tokens."""
+    """Forward FLOPs of one token: weight matrices, the indexer's scores, and attention over the selected tokens."""
 
     matrices: int
     indexer: int
@@ -32,12 +31,12 @@ class TokenFlops:
 
     @property
     def total(self) -> int:
-        """All together."""
+        """Sum of the parts."""
         return self.matrices + self.indexer + self.attention
 
 
 def count_parameters(model: DsaModel) -> Parameters:
-    """Parameters of ``model``; the gates' biases are no parameters."""
+    """Counts the parameters of ``model``; the gates' biases are buffers and do not count."""
     total = sum(weight.numel() for weight in model.parameters())
     served = (*model.model.modules(), *([] if model.lm_head is None else [model.lm_head]))
     active = sum(_active(module, model.config) for module in served)
@@ -52,46 +51,34 @@ def _active(module: nn.Module, config: ModelConfig) -> int:
 
 
 def token_flops(model: DsaModel, position: int) -> TokenFlops:
-    """Forward FLOPs of decoding the token at ``position`` (from 0), head included, MTP layers not."""
-    config, seen = model.config, position + 1
-    scores = seen if seen > config.index_topk else 0
-    return _flops(model, tokens=1, scores=scores, pairs=min(config.index_topk, seen))
-
-
-def _flops(model: DsaModel, tokens: int, scores: int, pairs: int) -> TokenFlops:
-    """FLOPs of ``tokens`` with ``scores`` pairs that each indexer scores and ``pairs`` that each head attends to."""
-    config = model.config
+    """Returns the forward FLOPs of decoding the token at ``position`` (from 0), with the head, without MTP layers."""
+    config, tokens = model.config, position + 1
+    scores = tokens if tokens > config.index_topk else 0
+    pairs = min(config.index_topk, tokens)
     layers = [module for module in model.model.modules() if isinstance(module, Attention)]
     index = 2 * config.index_n_heads * (config.index_head_dim + 1) * scores
     attend = 2 * config.num_attention_heads * (config.cache_width + config.kv_lora_rank) * pairs
     head = 2 * config.vocab_size * config.hidden_size
     matrices = head + sum(_matrix_flops(module, config) for module in model.model.modules())
-    if not scores:  # then no indexer makes queries either
+    if not scores:  # without scores, the indexers compute no queries either
         unused = [part for layer in layers for part in (layer.indexer.wq_b, layer.indexer.weights_proj)]
         matrices -= sum(_matrix_flops(part, config) for part in unused)
-    return TokenFlops(matrices * tokens, index * len(layers), attend * len(layers))
+    return TokenFlops(matrices, index * len(layers), attend * len(layers))
 
 
 def _matrix_flops(module: nn.Module, config: ModelConfig) -> int:
-    """FLOPs of one token through the weights that ``module`` itself holds. Looking up an embedding costs none."""
+    """Returns the FLOPs of one token in the weights of ``module`` itself. An embedding lookup has none."""
     if isinstance(module, nn.Linear | Gate | Experts):
         return 2 * _active(module, config)
     return 0
 
 
-def prefill_flops(model: DsaModel, tokens: int) -> TokenFlops:
-    """Forward FLOPs of a sequence from its start in one pass, logits of every token included."""
-    topk = min(model.config.index_topk, tokens)
-    scores = tokens * (tokens + 1) // 2 if tokens > topk else 0
-    return _flops(model, tokens, scores, pairs=topk * (topk + 1) // 2 + (tokens - topk) * topk)
-
-
 def weight_bytes(model: DsaModel) -> int:
-    """Memory of weights and biases as they are."""
+    """Returns the bytes of weights and biases in their dtypes."""
     return sum(tensor.numel() * tensor.element_size() for tensor in (*model.parameters(), *model.buffers()))
 
 
 def cache_bytes_per_token(model: DsaModel, bytes_per_entry: int) -> int:
-    """Memory of one cached token: latent row and indexer key of every decoder layer."""
+    """Returns the bytes of one cached token: latent row and indexer key of every decoder layer."""
     config = model.config
     return config.num_hidden_layers * (config.cache_width + config.index_head_dim) * bytes_per_entry

@@ -1,8 +1,8 @@
-"""A DSA model for a server without sparse attention: within top-k tokens it is a DeepSeek-V3 model.
+"""Export of a DSA model as a DeepSeek-V3 model, for servers without sparse attention such as vLLM's CPU build.
 
-vLLM's CPU build, for one, refuses sparse attention. While the context stays within ``index_topk`` every token is
-selected, the indexers decide nothing, and a DeepSeek-V3 checkpoint without them computes the same. The exported
-``max_position_embeddings`` is at most ``index_topk``, so that such a server refuses what would be computed otherwise.
+While the context is within ``index_topk``, every token is selected, and a DeepSeek-V3 checkpoint without the indexers
+computes the same function. The exported ``max_position_embeddings`` is at most ``index_topk``, so that the server
+refuses longer contexts, for which the results would differ.
 """
 
 from pathlib import Path
@@ -20,12 +20,12 @@ LATENT_EPS = RMSNorm(1).eps
 
 
 def export_for_dense_serving(module: DsaModel, folder: str | Path, shard_bytes: int = SHARD_BYTES) -> None:
-    """Write ``module`` to ``folder`` as ``deepseek_v3`` without its indexers and MTP layers, the head untied.
+    """Saves ``module`` to ``folder`` as ``deepseek_v3`` without its indexers and MTP layers, with an untied head.
 
-    As ``save_pretrained`` otherwise. Raises ModelError where vLLM would compute something else.
+    Otherwise like ``save_pretrained``. Raises ModelError if vLLM would compute something else.
     """
     if problems := _differences(module.config):
-        raise ModelError("as a DeepSeek-V3 model this one would compute something else: " + "; ".join(problems))
+        raise ModelError("exported as DeepSeek-V3, this model would compute something else: " + "; ".join(problems))
     tensors = checkpoint_tensors(module)
     first_mtp = module.config.num_hidden_layers
     left_out = tuple(f"model.layers.{first_mtp + depth}." for depth in range(len(module.mtp)))
@@ -47,15 +47,17 @@ def _config(config: ModelConfig) -> dict[str, Any]:
 
 
 def _differences(config: ModelConfig) -> list[str]:
-    """What vLLM 0.32 has no such setting for, or another formula."""
+    """Returns the settings that vLLM 0.32 lacks or interprets differently."""
     problems = [
-        f"{name}={getattr(config, name)} is not DeepSeek's; serve the model that was converted instead"
+        f"{name}={getattr(config, name)} is not supported by DeepSeek-V3; serve the original of the converted model"
         for name, usual in OWN_KEYS.items()
         if getattr(config, name) != usual
     ]
     if config.rms_norm_eps != LATENT_EPS:
-        problems.append(f"rms_norm_eps={config.rms_norm_eps} would be the latents' too, which have {LATENT_EPS}")
+        problems.append(
+            f"rms_norm_eps={config.rms_norm_eps} would also apply to the latents, whose norm uses {LATENT_EPS}"
+        )
     yarn = config.yarn
     if yarn is not None and not (yarn.mscale and yarn.mscale_all_dim) and (yarn.mscale, yarn.mscale_all_dim) != (1, 0):
-        problems.append("YaRN's mscale and mscale_all_dim must be 1 and 0, or both other than 0")
+        problems.append("YaRN's mscale and mscale_all_dim must be 1 and 0, or both nonzero")
     return problems

@@ -1,5 +1,5 @@
-"""What can be wrong with a model that the user names."""
+"""Errors of models, checkpoints and inputs."""
 
 
 class ModelError(ValueError):
-    """A configuration, checkpoint or input that cannot be used. The message says what is wrong, and where."""
+    """A configuration, checkpoint or input that cannot be used. The message states the problem and its place."""

@@ -11,17 +11,17 @@ FP8 = torch.float8_e4m3fn
 
 
 def scale_shape(shape: tuple[int, ...], block: int = BLOCK) -> tuple[int, ...]:
-    """Shape of the scales of a matrix of ``shape``; blocks at the edges may be smaller."""
+    """Returns the shape of the scales of a matrix of ``shape``; blocks at the edges may be smaller."""
     return tuple(-(-size // block) for size in shape)
 
 
 def dequantize(weight: Tensor, scale_inv: Tensor, block: int = BLOCK) -> Tensor:
-    """The matrix in fp32: each entry times the scale of its block."""
+    """Returns the matrix in fp32: each entry times the scale of its block."""
     return weight.float() * _spread(scale_inv.float(), weight.shape, block)
 
 
 def quantize(weight: Tensor, block: int = BLOCK) -> tuple[Tensor, Tensor]:
-    """FP8 entries and scales of a matrix: the largest entry of each block becomes the largest FP8 number."""
+    """Returns FP8 entries and scales of a matrix; the largest entry of each block becomes the largest FP8 number."""
     rows, columns = weight.shape
     padded = torch.zeros(*(size * block for size in scale_shape((rows, columns), block)))
     padded[:rows, :columns] = weight.float()
@@ -31,6 +31,6 @@ def quantize(weight: Tensor, block: int = BLOCK) -> tuple[Tensor, Tensor]:
 
 
 def _spread(scale_inv: Tensor, shape: torch.Size, block: int) -> Tensor:
-    """Each block's scale for each of its entries."""
+    """Repeats each block's scale for each of its entries."""
     wide = scale_inv.repeat_interleave(block, 0).repeat_interleave(block, 1)
     return wide[: shape[0], : shape[1]]

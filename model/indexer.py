@@ -1,4 +1,4 @@
-"""The lightning indexer: cheap scores by which each token selects the earlier tokens it attends to.
+"""Lightning indexer: cheap scores by which each token selects the earlier tokens that it attends to.
 
 DeepSeek-V3.2-Exp report, equation 1. Shape suffixes: B batch, S tokens, M model width, Q query latent width,
 J indexer heads, I indexer width.
@@ -14,9 +14,9 @@ from model.rope import RopeTables, rotate_first_half_split
 
 
 class Indexer(nn.Module):
-    """Queries from the query latent, one key and J weights from the token itself.
+    """Queries from the query latent; one key and J weights from the hidden state.
 
-    The Hadamard turn of the released code is left out: it changes no product, and serves FP8 alone.
+    The Hadamard transform of the released code is left out: it changes no product, and matters only for FP8.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -28,11 +28,11 @@ class Indexer(nn.Module):
         self.weights_proj = Linear(config.hidden_size, self.heads)
 
     def keys(self, x_BSM: Tensor, rope: RopeTables) -> Tensor:
-        """Keys k_BSI of the tokens, their first entries turned by position."""
+        """Returns the keys k_BSI of the tokens, the first entries rotated by position."""
         return rotate_first_half_split(self.k_norm(self.wk(x_BSM)), rope)
 
     def queries(self, x_BSM: Tensor, latent_BSQ: Tensor, rope: RopeTables) -> tuple[Tensor, Tensor]:
-        """Queries q_BSJI turned likewise, and their weights w_BSJ in fp32 with J^-1/2 I^-1/2 included."""
+        """Returns queries q_BSJI, rotated like the keys, and weights w_BSJ in fp32, scaled by J^-1/2 I^-1/2."""
         q_BSJI = self.wq_b(latent_BSQ).unflatten(-1, (self.heads, self.width))
         dtype = torch.promote_types(x_BSM.dtype, torch.float32)
         w_BSJ = functional.linear(x_BSM.to(dtype), self.weights_proj.weight.to(dtype))

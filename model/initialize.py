@@ -1,4 +1,4 @@
-"""Weights to start training from."""
+"""Initialization of weights for training from scratch."""
 
 import torch
 from torch import nn
@@ -10,10 +10,10 @@ from model.transformer import DsaModel
 
 @torch.no_grad()
 def initialize(model: DsaModel, seed: int) -> DsaModel:
-    """Set every weight of ``model`` in place and return it.
+    """Initializes every weight of ``model`` in place and returns the model.
 
-    Matrices and embeddings are normal with deviation ``initializer_range``, norms the identity, the gates' biases 0
-    (DeepSeek-V3, section 4.2). The same seed gives the same weights on one device type.
+    Matrices and embeddings are normal with standard deviation ``initializer_range``, norms the identity, the gates'
+    biases 0 (DeepSeek-V3, section 4.2). The same seed gives the same weights on one device type.
     """
     first = next(model.parameters())
     generator = torch.Generator(first.device).manual_seed(seed)
@@ -29,20 +29,20 @@ def initialize(model: DsaModel, seed: int) -> DsaModel:
 
 
 def new_model(config: ModelConfig, seed: int, dtype: torch.dtype = torch.float32, device: str = "cpu") -> DsaModel:
-    """A model for training from scratch."""
+    """Returns a model for training from scratch."""
     return initialize(empty_model(config, dtype, device), seed)
 
 
 def empty_model(config: ModelConfig, dtype: torch.dtype, device: str = "cpu") -> DsaModel:
-    """A model whose weights are allocated once, in their final dtype, and unset."""
+    """Returns a model whose weights are allocated once, in their final dtype, and uninitialized."""
     return outline(config, dtype).to_empty(device=device)
 
 
 def outline(config: ModelConfig, dtype: torch.dtype) -> DsaModel:
-    """A model of shapes and dtypes alone (device "meta").
+    """Returns a model without weight storage, only shapes and dtypes (device "meta").
 
-    What the formulas compute in fp32 and what is small stays in fp32 under a narrower ``dtype``: the indexer's norm and
-    head weights, and the gates' biases.
+    With a narrower ``dtype`` the indexer's norm and head weights and the gates' biases stay in fp32: they are small,
+    and the formulas use them in fp32.
     """
     with torch.device("meta"):
         model = DsaModel(config)

@@ -1,4 +1,4 @@
-"""Building blocks. Weights are allocated and left unset: a checkpoint or ``model.initialize`` fills them.
+"""Layers: linear, embedding, norms, feed-forward. A checkpoint or ``model.initialize`` fills their weights.
 
 Shape suffixes: B batch, S tokens, M model width, F inner width.
 """
@@ -9,14 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+from typing_extensions import override
 
 WIDE = (torch.float32, torch.float64)
 
 
 class Linear(nn.Linear):
-    """A matrix without bias; torch's own random start would be thrown away.
+    """A linear map without bias and without torch's random initialization, which would be overwritten.
 
-    In memory it is the transpose: products of a few rows in fp32, as decoding on a CPU makes them, then take a half to
+    The weight is stored transposed: products of a few rows in fp32, as in decoding on a CPU, then take between half and
     a sixth of the time, and no others take longer.
     """
 
@@ -24,19 +25,21 @@ class Linear(nn.Linear):
         super().__init__(inputs, outputs, bias=False)
         self.weight = nn.Parameter(torch.empty(inputs, outputs).T)
 
+    @override
     def reset_parameters(self) -> None:
-        """Leave the weights unset."""
+        pass
 
 
 class Embedding(nn.Embedding):
-    """Token embeddings."""
+    """Token embeddings without torch's random initialization."""
 
+    @override
     def reset_parameters(self) -> None:
-        """Leave the weights unset."""
+        pass
 
 
 class RMSNorm(nn.Module):
-    """x / rms(x) times the weight, rounded once from fp32 at least (arXiv 1910.07467)."""
+    """x / rms(x) times the weight, computed in fp32 or fp64 and rounded once (arXiv 1910.07467)."""
 
     def __init__(self, width: int, eps: float = 1e-6) -> None:
         super().__init__()
@@ -44,8 +47,8 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., width] to the same shape and dtype."""
-        # torch's own rms_norm takes several times as long on a CPU, forwards and backwards.
+        """Normalizes [..., width]; shape and dtype stay."""
+        # torch's rms_norm takes several times as long on a CPU, forward and backward.
         wide = x if x.dtype in WIDE else x.float()
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
             normed: Tensor = cast(Any, _Normed.apply(wide, self.weight.to(wide.dtype), self.eps))
@@ -55,12 +58,12 @@ class RMSNorm(nn.Module):
 
 
 def _inverse_rms(x: Tensor, eps: float) -> Tensor:
-    """1 / rms(x) over the last axis, which stays with length 1."""
+    """Returns 1 / rms(x) over the last axis, which is kept with length 1."""
     return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
 
 
 class _Normed(torch.autograd.Function):
-    """x / rms(x) times the weight; autograd's own backward would hold and pass over twice as many tensors."""
+    """x / rms(x) times the weight; autograd's own backward would save and traverse twice as many tensors."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -89,7 +92,7 @@ class LayerNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., width] to the same shape and dtype."""
+        """Normalizes [..., width]; shape and dtype stay."""
         dtype = torch.promote_types(x.dtype, torch.float32)
         weight, bias = self.weight.to(dtype), self.bias.to(dtype)
         return functional.layer_norm(x.to(dtype), weight.shape, weight, bias, self.eps).to(x.dtype)
@@ -105,5 +108,5 @@ class FeedForward(nn.Module):
         self.down_proj = Linear(inner, width)
 
     def forward(self, x_BSM: Tensor) -> Tensor:
-        """[..., M] to [..., M]."""
+        """Maps [..., M] to [..., M]."""
         return self.down_proj(functional.silu(self.gate_proj(x_BSM)) * self.up_proj(x_BSM))

@@ -1,4 +1,4 @@
-"""A model with its tokenizer, as whoever generates with it needs them together."""
+"""Loading of a model together with its tokenizer, for generation."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from model.transformer import DsaModel
 
 
 def load_model(folder: Path, dtype: str, device: str) -> tuple[DsaModel, PreTrainedTokenizerFast]:
-    """What ``folder`` holds; ``dtype`` is torch's name. Raises ModelError where it cannot be had."""
+    """Loads model and tokenizer from ``folder``; ``dtype`` is torch's name. Raises ModelError if that fails."""
     tokenizer = load_tokenizer(folder)
     try:
         return load_pretrained(folder, getattr(torch, dtype), device), tokenizer
-    except (OSError, RuntimeError) as error:  # torch raises the latter for a device that is not there or is full
-        raise ModelError(f"the model of {folder} cannot be loaded to {device}: {error}") from error
+    except (OSError, RuntimeError) as error:  # torch raises the latter for a missing or full device
+        raise ModelError(f"the model in {folder} cannot be loaded to {device}: {error}") from error
 
 
 def check_model(folder: Path, dtype: str) -> None:
-    """Raise ModelError where ``folder`` holds no model with tokenizer and chat template; no weight is read."""
+    """Raises ModelError if ``folder`` has no model with tokenizer and chat template; no weight is read."""
     Chat(load_tokenizer(folder))
     shapes = outline(read_config(folder), getattr(torch, dtype))
     try:

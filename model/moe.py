@@ -1,4 +1,4 @@
-"""DeepSeekMoE: shared experts for every token, routed experts by a sigmoid gate with group-limited choice.
+"""DeepSeekMoE: shared experts for every token, and routed experts by a sigmoid gate with group-limited routing.
 
 DeepSeek-V3 (arXiv 2412.19437, section 2.1.2). Shape suffixes: N tokens, M model width, F inner width, E routed
 experts, A experts of a token.
@@ -11,13 +11,16 @@ from torch.nn import functional
 from model.config import ModelConfig
 from model.layers import FeedForward
 
-# Up to so many products all experts run at once, chosen or not: what is wasted is less than what many calls cost.
+# Multiplications up to which all experts run at once, chosen or not: cheaper than one call per chosen expert.
 SMALL = 1 << 23
-READING = 16  # tokens whose products take as long as reading the weights
+READING = 16  # tokens whose multiplications take as long as reading the weights
 
 
 class Gate(nn.Module):
-    """Scores in fp32. The bias takes part in the choice alone, never in the weights; load moves it, not gradients."""
+    """Router with scores in fp32. Its bias affects only the choice of experts, not their weights.
+
+    The bias is set by load balancing (``model.balance``), not by gradients.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -26,7 +29,7 @@ class Gate(nn.Module):
         self.e_score_correction_bias = nn.Buffer(torch.empty(config.n_routed_experts))
 
     def forward(self, x_NM: Tensor, experts_NA: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """weights_NA in fp32 and experts_NA: those given, or the best by score and bias."""
+        """Returns weights_NA in fp32 and experts_NA: those given, or the best by score plus bias."""
         dtype = torch.promote_types(x_NM.dtype, torch.float32)
         scores_NE = functional.linear(x_NM.to(dtype), self.weight.to(dtype)).sigmoid()
         if experts_NA is None:
@@ -37,7 +40,7 @@ class Gate(nn.Module):
         return weights_NA * self.config.routed_scaling_factor, experts_NA
 
     def choose(self, choice_NE: Tensor) -> Tensor:
-        """experts_NA, best first: the best of the ``topk_group`` groups whose two best choices sum highest."""
+        """Returns experts_NA, best first, from the ``topk_group`` groups with the highest sums of their two best."""
         groups, kept = self.config.n_group, self.config.topk_group
         if kept < groups:
             by_group = choice_NE.unflatten(-1, (groups, -1))
@@ -48,12 +51,12 @@ class Gate(nn.Module):
 
 
 def _best(scores: Tensor, count: int) -> Tensor:
-    """Indices of the ``count`` highest of each row, best first; the lowest index wins ties."""
+    """Returns the indices of the ``count`` highest of each row, best first, ties by the lower index."""
     return scores.sort(dim=-1, descending=True, stable=True).indices[..., :count]
 
 
 class Experts(nn.Module):
-    """All routed experts of a layer, their matrices stacked."""
+    """All routed experts of a layer, with stacked matrices."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -62,23 +65,23 @@ class Experts(nn.Module):
         self.down_proj = nn.Parameter(torch.empty(experts, width, inner))
 
     def forward(self, x_NM: Tensor, weights_NA: Tensor, experts_NA: Tensor) -> Tensor:
-        """Sum over each token's experts of weight times output, [N, M]."""
+        """Returns the sum over each token's experts of weight times output, [N, M]."""
         small = (len(x_NM) + READING) * self.down_proj.numel() <= SMALL
         return (self._all if small else self._chosen)(x_NM, weights_NA.to(x_NM.dtype), experts_NA)
 
     def _chosen(self, x_NM: Tensor, weights_NA: Tensor, experts_NA: Tensor) -> Tensor:
-        """Each expert on its own tokens, which are sorted by expert first."""
+        """Runs each expert on its own tokens, sorted by expert."""
         order = experts_NA.flatten().argsort(stable=True)
         tokens, weights = order // experts_NA.shape[1], weights_NA.flatten()[order]
         counts = torch.bincount(experts_NA.flatten(), minlength=len(self.down_proj)).tolist()
         parts = x_NM[tokens].split(counts)
-        # unbind, not indexing: its backward fills one gradient tensor instead of adding E of them.
+        # unbind, not indexing: its backward fills one gradient tensor instead of adding E tensors.
         matrices = zip(parts, self.gate_up_proj.unbind(0), self.down_proj.unbind(0), strict=True)
         outputs = [functional.linear(_gated(part, gate_up), down) for part, gate_up, down in matrices if len(part)]
         return torch.zeros_like(x_NM).index_add(0, tokens, torch.cat(outputs) * weights.unsqueeze(-1))
 
     def _all(self, x_NM: Tensor, weights_NA: Tensor, experts_NA: Tensor) -> Tensor:
-        """Every expert on every token in two products; weight 0 drops those not chosen."""
+        """Runs every expert on every token in two products; weight 0 drops the unchosen ones."""
         weights_NE = weights_NA.new_zeros(len(x_NM), len(self.down_proj)).scatter(1, experts_NA, weights_NA)
         hidden_NEF = _gated(x_NM, self.gate_up_proj.flatten(0, 1), experts=len(self.down_proj))
         weighted_NEF = hidden_NEF * weights_NE.unsqueeze(-1)
@@ -86,14 +89,14 @@ class Experts(nn.Module):
 
 
 def _gated(x_NM: Tensor, gate_up: Tensor, experts: int = 1) -> Tensor:
-    """silu(gate x) * up x: [N, F] of one expert, [N, E, F] of ``experts`` whose matrices are stacked."""
+    """Returns silu(gate x) * up x: [N, F] for one expert, [N, E, F] for ``experts`` with stacked matrices."""
     both = functional.linear(x_NM, gate_up)
     gate, up = (both if experts == 1 else both.view(len(x_NM), experts, -1)).chunk(2, dim=-1)
     return functional.silu(gate) * up
 
 
 class MixtureOfExperts(nn.Module):
-    """Routed experts plus, where there are any, shared experts (one wide feed-forward)."""
+    """Routed experts plus shared experts, if there are any (one wide feed-forward network)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -103,7 +106,7 @@ class MixtureOfExperts(nn.Module):
         self.shared_experts = FeedForward(config.hidden_size, inner) if inner else None
 
     def forward(self, x_BSM: Tensor, experts_NA: Tensor | None = None) -> Tensor:
-        """[B, S, M] to [B, S, M]. ``experts_NA``: each token's experts, instead of those that the gate would choose."""
+        """Maps [B, S, M] to [B, S, M]. ``experts_NA``: experts of each token, instead of the gate's choice."""
         x_NM = x_BSM.flatten(0, 1)
         out_BSM = self.experts(x_NM, *self.gate(x_NM, experts_NA)).view_as(x_BSM)
         return out_BSM if self.shared_experts is None else out_BSM + self.shared_experts(x_BSM)

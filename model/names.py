@@ -1,7 +1,7 @@
-"""Hugging Face's tensor names for the parts of a model.
+"""Checkpoint names: Hugging Face's tensor names for the parts of a model.
 
-The names of the modules are those of the checkpoints already, but for two things: a checkpoint holds each expert's
-matrices by themselves, and an MTP layer as one more decoder layer with copies of embeddings and head.
+The modules have the checkpoints' names, with two exceptions: a checkpoint stores each expert's matrices separately, and
+an MTP layer as one more decoder layer with copies of embeddings and head.
 """
 
 import re
@@ -15,13 +15,13 @@ _MTP = re.compile(r"^mtp\.(\d+)\.(?:layer\.)?(norm\.)?")
 
 
 def checkpoint_tensors(model: DsaModel) -> dict[str, Tensor]:
-    """Every tensor of a checkpoint of ``model`` by name, each a view into the model's own weights."""
+    """Returns every tensor of a checkpoint of ``model`` by name, each a view into the model's weights."""
     own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     return dict(entry for name, tensor in own.items() for entry in _entries(_renamed(name, model), tensor.detach()))
 
 
 def copies(model: DsaModel) -> dict[str, str]:
-    """Names under which a checkpoint may repeat a tensor, and that tensor's own name."""
+    """Returns the names under which a checkpoint may repeat a tensor, with the name of that tensor."""
     embeddings = "model.embed_tokens.weight"
     head = embeddings if model.lm_head is None else "lm_head.weight"
     repeated = {} if model.lm_head is not None else {"lm_head.weight": head}
@@ -40,7 +40,7 @@ def _renamed(name: str, model: DsaModel) -> str:
 
 
 def _entries(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """(name, view) of each expert's matrices where ``tensor`` is a stack of experts; else the tensor itself."""
+    """Yields (name, view) of each expert's matrices if ``tensor`` is a stack of experts, else the tensor itself."""
     prefix, stacked, matrix = name.rpartition(".mlp.experts.")
     if not stacked:
         yield name, tensor

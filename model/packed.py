@@ -1,5 +1,6 @@
-"""Sequences side by side without padding, as training computes them: linear parts on all tokens at once, attention by
-blocks of sequences of similar length. Sequences may share a prompt, which is then computed once.
+"""Packed sequences for training: linear layers run on all tokens at once, attention on blocks of similar length.
+
+There is no padding outside attention, and sequences that share a prompt compute it once.
 
 Shape suffixes: N all tokens, B sequences of a block, S their tokens, T rows that they attend over, L layers,
 K selected tokens, E MoE layers, A experts of a token.
@@ -15,18 +16,18 @@ from torch import Tensor
 
 from model.errors import ModelError
 
-SIMILAR = 0.6  # of a block's longest sequence: shorter ones go to the next block
+SIMILAR = 0.6  # fraction of a block's longest sequence; shorter sequences go to the next block
 
 
 class Span(NamedTuple):
-    """``length`` tokens from place ``start`` of the N on."""
+    """``length`` tokens from index ``start`` of the N tokens on."""
 
     start: int
     length: int
 
     @property
     def places(self) -> range:
-        """The tokens' places."""
+        """Indices of the tokens."""
         return range(self.start, self.start + self.length)
 
 
@@ -39,9 +40,9 @@ class Branch(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """Branches of similar length: where their tokens and rows are among the N; places of padding are 0.
+    """Branches of similar length, by the indices of their tokens and rows among the N; padding has index 0.
 
-    ``positions_BS`` are the tokens' positions, -1 for padding. ``whole``: the block is all N tokens in their order.
+    ``positions_BS`` are the tokens' positions, -1 for padding. ``whole``: the block is all N tokens in order.
     """
 
     tokens_BS: Tensor
@@ -50,16 +51,16 @@ class Block:
     whole: bool
 
     def of_tokens(self, values_N: Tensor) -> Tensor:
-        """[N, ...] to [B, S, ...]: of the block's own tokens."""
+        """Gathers the block's own tokens, [N, ...] to [B, S, ...]."""
         return self._taken(values_N, self.tokens_BS)
 
     def of_rows(self, values_N: Tensor) -> Tensor:
-        """[N, ...] to [B, T, ...]: of all that they attend over, row t being the token at position t."""
+        """Gathers all tokens that they attend over, [N, ...] to [B, T, ...]; row t is the token at position t."""
         return self._taken(values_N, self.rows_BT)
 
     @cached_property
     def visible_BST(self) -> Tensor:  # noqa: N802  a shape, as in every name
-        """Which rows each token may attend to: those up to its own. Padding sees the first, to be of finite values."""
+        """Causal mask: the rows up to each token's own. Padding sees the first row, so that its values are finite."""
         rows_T = torch.arange(self.rows_BT.shape[1], device=self.rows_BT.device)
         return rows_T <= self.positions_BS.clamp(min=0).unsqueeze(-1)
 
@@ -69,7 +70,7 @@ class Block:
 
 
 class Packed:
-    """Branches as flat tokens ``ids_N`` at ``positions_N``, and the ``blocks`` in which they attend."""
+    """Flat tokens ``ids_N`` at ``positions_N`` of all branches, and the ``blocks`` in which they attend."""
 
     def __init__(self, ids_N: Tensor, branches: Sequence[Branch]) -> None:
         self.ids_N, self.branches = ids_N, tuple(branches)
@@ -82,21 +83,21 @@ class Packed:
                 groups.append([])
             groups[-1].append(branch)
         self.blocks = [_block(group, len(ids_N), ids_N.device) for group in groups]
-        self._order_N = self._where_tokens_are()
+        self._order_N = self._padded_indices()
 
-    def _where_tokens_are(self) -> Tensor:
-        """For each of the N tokens its place among the blocks' padded tokens, one block after the other."""
+    def _padded_indices(self) -> Tensor:
+        """Returns the index of each of the N tokens among the padded tokens of all blocks in order."""
         order_N = torch.empty_like(self.ids_N)
         first = 0
         for block in self.blocks:
-            tokens_X, fed_X = block.tokens_BS.flatten(), block.positions_BS.flatten() >= 0
+            tokens_X, real_X = block.tokens_BS.flatten(), block.positions_BS.flatten() >= 0
             places_X = torch.arange(first, first + len(tokens_X), device=order_N.device)
-            order_N[tokens_X[fed_X]] = places_X[fed_X]
+            order_N[tokens_X[real_X]] = places_X[real_X]
             first += len(tokens_X)
         return order_N
 
     def joined(self, outputs: Sequence[Tensor]) -> Tensor:
-        """Each block's [B, S, ...] back to [N, ...]."""
+        """Returns each block's [B, S, ...] to the order of the tokens, [N, ...]."""
         flat = [output.flatten(0, 1) for output in outputs]
         if len(flat) == 1 and self.blocks[0].whole:
             return flat[0]
@@ -104,19 +105,19 @@ class Packed:
 
 
 def pack(sequences: Sequence[Sequence[int]], device: str | torch.device = "cpu") -> Packed:
-    """Sequences that share nothing. Raises ModelError where there is none, or an empty one."""
+    """Packs sequences without shared prompts. Raises ModelError if there is none, or an empty one."""
     return pack_groups([(sequence, ()) for sequence in sequences], device)
 
 
 def pack_groups(
     groups: Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]], device: str | torch.device = "cpu"
 ) -> Packed:
-    """Prompts, each with the completions that continue it: branches in the order prompt, its completions, next prompt.
+    """Packs prompts with their completions: branches in the order prompt, its completions, next prompt.
 
-    An empty completion (there is nothing of it to feed) keeps its branch. Raises ModelError without tokens.
+    An empty completion keeps its branch. Raises ModelError if there is no prompt, or an empty one.
     """
     if not groups or not all(len(prompt) for prompt, _ in groups):
-        raise ModelError("nothing to compute: there is no sequence, or an empty one")
+        raise ModelError("nothing to compute: there is no sequence, or a sequence is empty")
     ids: list[int] = []
     branches: list[Branch] = []
 
@@ -134,10 +135,10 @@ def pack_groups(
 
 
 class Replay:
-    """What a rollout chose, to be chosen again in one forward pass, each part exactly once.
+    """Routing and selections recorded in a rollout, replayed in one forward pass; each layer's part is used once.
 
     ``experts_NEA``: the experts of each token; ``selection_NLK``: the positions that each attended to (ascending, then
-    -1). None: the model chooses anew.
+    -1). None: the model chooses.
     """
 
     def __init__(self, experts_NEA: Tensor | None = None, selection_NLK: Tensor | None = None) -> None:
@@ -146,11 +147,11 @@ class Replay:
         self._wanted = {"experts": experts_NEA is not None, "selection": selection_NLK is not None}
 
     def experts(self) -> Tensor | None:
-        """experts_NA of the next MoE layer."""
+        """Returns experts_NA of the next MoE layer."""
         return self._next(self._experts, "experts")
 
     def selection(self) -> Tensor | None:
-        """selection_NK of the next layer."""
+        """Returns selection_NK of the next layer."""
         return self._next(self._selection, "selection")
 
     def _next(self, recorded: list[Tensor], name: str) -> Tensor | None:
@@ -161,7 +162,7 @@ class Replay:
         return recorded.pop(0)
 
     def finish(self) -> None:
-        """Raise ModelError where something was recorded and not used: then it would have had no effect."""
+        """Raises ModelError if recorded parts were not used, and so had no effect."""
         if left := {"experts": len(self._experts), "selection": len(self._selection)}:
             unused = [f"{name} of {count} layers" for name, count in left.items() if count]
             if unused:

@@ -1,4 +1,4 @@
-"""Attention of one layer over packed sequences, with the loss of its indexer (DeepSeek-V3.2-Exp report, section 2.1).
+"""Attention of one layer over packed sequences, with its indexer's loss (DeepSeek-V3.2-Exp report, section 2.1).
 
 Shape suffixes as in ``model.packed`` and ``model.attention``.
 """
@@ -16,13 +16,13 @@ from model.attention import Attention
 from model.packed import Block, Packed
 from model.rope import RopeTables
 
-# What the indexers learn: nothing; from dense attention (warm-up); from attention over what they select (sparse stage).
+# Training of the indexers: none; from dense attention (warm-up); from attention over selected tokens (sparse stage).
 IndexerStage = Literal["off", "dense", "sparse"]
-DENSE_BLOCK = 256  # queries whose lists of all earlier tokens are held at a time
+DENSE_BLOCK = 256  # queries whose lists of all earlier tokens are in memory at a time
 
 
 class Flat(NamedTuple):
-    """What attention takes of all N tokens; what scores them is there where it is asked for."""
+    """Attention inputs of all N tokens, and the indexer's inputs if they are needed."""
 
     q_NHD: Tensor
     rows_ND: Tensor
@@ -37,9 +37,9 @@ def attend_packed(
     stage: IndexerStage,
     selection_NK: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Attention output [N, M] and the indexer's KL summed over the tokens.
+    """Returns the attention output [N, M] and the indexer's KL divergence in nats, summed over the tokens.
 
-    ``selection_NK``: the positions that each token attends to, instead of those that the indexer would choose.
+    ``selection_NK``: the positions that each token attends to, instead of the indexer's selection.
     """
     longest = max(block.rows_BT.shape[1] for block in packed.blocks)
     if stage == "off" and longest <= DENSE_UP_TO * attention.config.index_topk and not dispatch.has_kernels(x_NM):
@@ -55,10 +55,10 @@ def _at_least_fp32(like: Tensor) -> torch.dtype:
 def _attend_per_head(
     attention: Attention, x_1NM: Tensor, packed: Packed, rope: RopeTables, selection_NK: Tensor | None
 ) -> Tensor:
-    """Attention output [N, M] in MHA mode, what a token does not select being masked.
+    """Returns the attention output [N, M] in MHA mode, with unselected tokens masked.
 
-    Keys and values of each head are narrower together than the rows that all heads share, and a product of many tokens
-    makes them. A selection much smaller than the sequence costs less row by row.
+    A head's keys and values together are narrower than the rows that all heads share, and one large product computes
+    them. If the selection is much smaller than the sequence, MQA mode over selected rows is cheaper.
     """
     parts, topk = attention.projected(x_1NM, rope), attention.config.index_topk
     q_1NHY, kv_1NHZ = attention.per_head(parts)
@@ -78,7 +78,7 @@ def _attend_per_head(
 
 
 def _mask(attention: Attention, block: Block, index: IndexInputs | None, selection_NK: Tensor | None) -> Tensor:
-    """mask_BST of what the tokens of a block attend to. Padding sees the first row, to be of finite values."""
+    """Returns mask_BST of the rows that a block's tokens attend to. Padding sees the first row, to stay finite."""
     tokens = block.rows_BT.shape[1]
     if selection_NK is None and tokens <= attention.config.index_topk:
         return block.visible_BST
@@ -96,7 +96,7 @@ def _attend_rows(
     stage: IndexerStage,
     selection_NK: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """As ``attend_packed``, in MQA mode over the rows that each token selects."""
+    """Returns the results of ``attend_packed``, computed in MQA mode over the rows that each token selects."""
     inputs, index, topk = attention.project(x_1NM, rope), None, attention.config.index_topk
     if stage != "off" or (selection_NK is None and any(block.rows_BT.shape[1] > topk for block in packed.blocks)):
         index = attention.index(x_1NM, inputs.latent_BSQ, attention.indexer.keys(x_1NM.detach(), rope), rope)
@@ -119,19 +119,19 @@ def _attend_block(
     if stage != "off":
         assert index is not None
         kl = dispatch.indexer_kl(index, q_BSHD, rows_BTD, block.positions_BS, attention.scale, indices)
-    with torch.set_grad_enabled(torch.is_grad_enabled() and stage != "dense"):  # in the warm-up nothing else learns
+    with torch.set_grad_enabled(torch.is_grad_enabled() and stage != "dense"):  # the warm-up trains only the indexers
         latent = attention.config.kv_lora_rank
         if indices is not None:
             return dispatch.sparse_mla(q_BSHD, rows_BTD, indices, attention.scale, latent), kl
         parts = zip(q_BSHD.split(DENSE_BLOCK, 1), block.positions_BS.split(DENSE_BLOCK, 1), strict=True)
         dense = [
-            dispatch.sparse_mla(q, rows_BTD, _every(positions, rows_BTD), attention.scale, latent)
+            dispatch.sparse_mla(q, rows_BTD, _all_earlier(positions, rows_BTD), attention.scale, latent)
             for q, positions in parts
         ]
         return torch.cat(dense, dim=1), kl
 
 
-def _every(positions_BS: Tensor, rows_BTD: Tensor) -> Tensor:
+def _all_earlier(positions_BS: Tensor, rows_BTD: Tensor) -> Tensor:
     return dispatch.causal_indices(positions_BS, rows_BTD.shape[1])
 
 
@@ -143,7 +143,7 @@ def _index_of(index: IndexInputs, block: Block) -> IndexInputs:
 def _indices(
     attention: Attention, index: IndexInputs | None, block: Block, stage: IndexerStage, selection_NK: Tensor | None
 ) -> Tensor:
-    """The positions that each token of a block attends to, -1 for padding."""
+    """Returns the positions that each token of a block attends to, -1 for padding."""
     if selection_NK is not None:
         return block.of_tokens(selection_NK).masked_fill(block.positions_BS.unsqueeze(-1) < 0, -1)
     tokens = block.rows_BT.shape[1]

@@ -1,9 +1,9 @@
 """Rotary position embeddings with YaRN, in the two layouts of DeepSeek-V3.2.
 
-MLA turns neighboring pairs (x0, x1), (x2, x3), ...; the indexer turns (x0, x_n/2), (x1, x_n/2+1), ... of the *first*
-n = R entries. Both by the same angles. Where a model's rope key is several groups side by side, R is the width of one.
+MLA rotates neighboring pairs (x0, x1), (x2, x3), ...; the indexer rotates (x0, x_n/2), (x1, x_n/2+1), ... of the
+*first* n = R entries. Both use the same angles. If a model's rope key has several groups, R is the width of one.
 
-Shape suffixes: B batch, S tokens, R rope width, P = R / 2 pairs, X any further axes (heads, or none), G groups.
+Shape suffixes: B batch, S tokens, R rope width, P = R / 2 pairs, X any other axes (heads, or none), G groups.
 """
 
 import math
@@ -17,7 +17,7 @@ from model.config import ModelConfig, Yarn
 
 
 class RopeTables(NamedTuple):
-    """Cosines and sines of every token's angles, each [B, S, P] in fp32, times YaRN's attention factor.
+    """Cosines and sines of every token's angles, [B, S, P] in fp32, multiplied by YaRN's attention factor.
 
     ``rotations`` holds both as complex numbers, [B, S, 1, 1, P].
     """
@@ -28,7 +28,7 @@ class RopeTables(NamedTuple):
 
 
 def rope_tables(config: ModelConfig, positions_BS: Tensor) -> RopeTables:
-    """The rotation of tokens at ``positions_BS``."""
+    """Returns the rope tables of tokens at ``positions_BS``."""
     frequencies_P = _frequencies(config.rope_width, config.rope_theta, config.yarn).to(positions_BS.device)
     angles_BSP = positions_BS.unsqueeze(-1).float() * frequencies_P
     factor = _attention_factor(config.yarn)
@@ -37,15 +37,15 @@ def rope_tables(config: ModelConfig, positions_BS: Tensor) -> RopeTables:
 
 
 def rotate_interleaved(x: Tensor, rope: RopeTables) -> Tensor:
-    """Turn the pairs of neighbors, MLA's layout, in each of the groups that [B, S, X, G * R] holds."""
-    # Pairs as complex numbers: a turn is one product, instead of six calls.
+    """Rotates neighboring pairs (MLA's layout) in each group of x [B, S, X, G * R]."""
+    # Pairs as complex numbers: a rotation is one product instead of six calls.
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     pairs_BSXGP = torch.view_as_complex(wide.view(*x.shape[:-1], -1, rope.cos.shape[-1], 2))
     return torch.view_as_real(pairs_BSXGP * rope.rotations).view(x.shape).to(x.dtype)
 
 
 def rotate_first_half_split(x_BSXI: Tensor, rope: RopeTables) -> Tensor:
-    """Turn the first R of the last axis, entry i with entry i + R/2, and leave the rest: the indexer's layout."""
+    """Rotates the first R entries of the last axis, entry i with entry i + R/2 (the indexer's layout)."""
     pairs = rope.cos.shape[-1]
     first, second, rest = x_BSXI.split([pairs, pairs, x_BSXI.shape[-1] - 2 * pairs], dim=-1)
     rotated = torch.cat(_rotated(first, second, rope), dim=-1).to(x_BSXI.dtype)
@@ -53,9 +53,9 @@ def rotate_first_half_split(x_BSXI: Tensor, rope: RopeTables) -> Tensor:
 
 
 def softmax_scale(config: ModelConfig) -> float:
-    """(nope + R)^-1/2 m^2 with m = 0.1 mscale_all_dim ln(factor) + 1 under YaRN.
+    """Returns (nope + R)^-1/2 m^2 with m = 0.1 mscale_all_dim ln(factor) + 1 under YaRN.
 
-    R is the width of one group: a head of a converted model reads its own group, and is 0 in the others.
+    R is the width of one group: a head of a converted model reads only its own group.
     """
     yarn = config.yarn
     m = 1.0 if yarn is None or not yarn.mscale_all_dim else _mscale(yarn.factor, yarn.mscale_all_dim)
@@ -73,7 +73,7 @@ def _mscale(factor: float, mscale: float) -> float:
 
 
 def _attention_factor(yarn: Yarn | None) -> float:
-    """What cosines and sines are multiplied by: 1 where mscale and mscale_all_dim are equal, as DeepSeek has them."""
+    """Returns the factor of cosines and sines: 1 if mscale equals mscale_all_dim, as in DeepSeek's models."""
     if yarn is None:
         return 1.0
     if yarn.mscale and yarn.mscale_all_dim:
@@ -83,18 +83,18 @@ def _attention_factor(yarn: Yarn | None) -> float:
 
 @lru_cache(maxsize=16)
 def _frequencies(width: int, theta: float, yarn: Yarn | None) -> Tensor:
-    """Angle per position of each pair, [P]. YaRN (section 3.2) interpolates the slow pairs and leaves the fast ones."""
+    """Returns the angle per position of each pair, [P]. YaRN (section 3.2) interpolates only the slow pairs."""
     frequencies_P = 1.0 / theta ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
     if yarn is None:
         return frequencies_P
-    low = max(math.floor(_pair_with_turns(yarn.beta_fast, width, theta, yarn)), 0)
-    high = min(math.ceil(_pair_with_turns(yarn.beta_slow, width, theta, yarn)), width - 1)
+    low = max(math.floor(_pair_with_rotations(yarn.beta_fast, width, theta, yarn)), 0)
+    high = min(math.ceil(_pair_with_rotations(yarn.beta_slow, width, theta, yarn)), width - 1)
     ramp_P = (torch.arange(width // 2, dtype=torch.float32) - low) / (high - low or 0.001)
     slow_P = ramp_P.clamp(0, 1)
     return frequencies_P / yarn.factor * slow_P + frequencies_P * (1 - slow_P)
 
 
-def _pair_with_turns(turns: float, width: int, theta: float, yarn: Yarn) -> float:
-    """Number of the pair that turns ``turns`` times over the original context."""
+def _pair_with_rotations(rotations: float, width: int, theta: float, yarn: Yarn) -> float:
+    """Returns the index of the pair that makes ``rotations`` full rotations over the original context."""
     context = yarn.original_max_position_embeddings
-    return width * math.log(context / (turns * 2 * math.pi)) / (2 * math.log(theta))
+    return width * math.log(context / (rotations * 2 * math.pi)) / (2 * math.log(theta))

@@ -1,4 +1,4 @@
-"""A folder of safetensors files as one mapping of names to tensors, read and written a shard at a time."""
+"""Safetensors shards: a folder of files as one mapping of names to tensors, read and written one shard at a time."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,28 +18,28 @@ SINGLE = "model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a tensor lies and what its file's header says of it."""
+    """File, shape and dtype of a tensor, from its file's header."""
 
     path: Path
     shape: tuple[int, ...]
-    dtype: str  # safetensors' own name: F32, BF16, F8_E4M3, ...
+    dtype: str  # safetensors' name: F32, BF16, F8_E4M3, ...
 
 
 def read_headers(folder: Path) -> dict[str, Entry]:
-    """Every tensor of the checkpoint in ``folder``; only headers are read.
+    """Returns the entries of all tensors of the checkpoint in ``folder``; only headers are read.
 
-    Raises ModelError where there are no weights, a file is missing or broken, a tensor occurs twice, or the index does
-    not agree with the files.
+    Raises ModelError if there are no weights, a file is missing or broken, a tensor occurs twice, or the index
+    disagrees with the files.
     """
     index = _read_index(folder)
     paths = sorted({folder / name for name in index.values()}) if index is not None else [folder / SINGLE]
     if missing := [path.name for path in paths if not path.is_file()]:
-        raise ModelError(f"{folder} lacks {', '.join(missing)}")
+        raise ModelError(f"{folder} lacks {', '.join(missing)}; copy or download it again")
     entries: dict[str, Entry] = {}
     for path in paths:
         found = _read_header(path)
         if twice := sorted(entries.keys() & found.keys()):
-            raise ModelError(f"{folder} holds {', '.join(twice)} in more than one file")
+            raise ModelError(f"{folder} has {', '.join(twice)} in more than one file")
         entries |= found
     if index is not None:
         _check_index(folder, index, entries)
@@ -47,7 +47,7 @@ def read_headers(folder: Path) -> dict[str, Entry]:
 
 
 def read_tensors(entries: Mapping[str, Entry], names: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
-    """(name, tensor) for ``names``, file by file, one tensor in memory at a time."""
+    """Yields (name, tensor) for ``names``, file by file, with one tensor in memory at a time."""
     by_path: dict[Path, list[str]] = {}
     for name in names:
         by_path.setdefault(entries[name].path, []).append(name)
@@ -60,17 +60,17 @@ def read_tensors(entries: Mapping[str, Entry], names: Iterable[str]) -> Iterator
 def write_tensors(
     tensors: Mapping[str, Tensor], folder: Path, shard_bytes: int, compute: Callable[[str], Tensor] | None = None
 ) -> None:
-    """Write ``tensors`` into ``folder``, in files of at most ``shard_bytes`` (a larger tensor alone), with an index.
+    """Writes ``tensors`` into ``folder``, in files of at most ``shard_bytes`` (a larger tensor alone), with an index.
 
-    ``compute`` gives the tensor of a name once its shard is written; ``tensors`` then need no more than shape and dtype
-    (device "meta"). Besides the tensors themselves no more than one shard is held in memory.
+    ``compute`` returns the tensor of a name when its shard is written; ``tensors`` then need only shape and dtype
+    (device "meta"). Besides the tensors themselves at most one shard is in memory.
     """
     compute = compute or tensors.__getitem__
     shards = _shards(tensors, shard_bytes)
     files = [f"model-{number:05}-of-{len(shards):05}.safetensors" for number in range(1, len(shards) + 1)]
     files = [SINGLE] if len(shards) == 1 else files
     for file, names in zip(files, shards, strict=True):
-        # safetensors refuses views into one storage, which an expert's matrices are.
+        # Cloned, because safetensors refuses views into a shared storage, such as an expert's matrices.
         shard = {name: compute(name).detach().cpu().clone(memory_format=torch.contiguous_format) for name in names}
         save_file(shard, folder / file, metadata={"format": "pt"})
     if len(shards) > 1:
@@ -80,7 +80,7 @@ def write_tensors(
 
 
 def _shards(tensors: Mapping[str, Tensor], shard_bytes: int) -> list[list[str]]:
-    """Names in their order, parted so that each part fits into a shard."""
+    """Splits the names, in order, into parts that each fit into a shard."""
     shards: list[list[str]] = [[]]
     used = 0
     for name, tensor in tensors.items():
@@ -97,7 +97,7 @@ def _bytes(tensor: Tensor) -> int:
 
 
 def _read_index(folder: Path) -> dict[str, str] | None:
-    """The index's map of tensor to file name; None where the folder has no index."""
+    """Reads the index's map of tensor to file name; None if the folder has no index."""
     path = folder / INDEX
     if not path.is_file():
         return None
@@ -117,18 +117,18 @@ def _read_header(path: Path) -> dict[str, Entry]:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
             return {name: Entry(path, tuple(part.get_shape()), part.get_dtype()) for name, part in slices.items()}
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is no whole safetensors file: {error}") from error
+        raise ModelError(f"{path} is not a complete safetensors file: {error}") from error
 
 
 def _check_index(folder: Path, index: Mapping[str, str], entries: Mapping[str, Entry]) -> None:
     wrong = [name for name, file in index.items() if name not in entries or entries[name].path.name != file]
     if wrong:
-        raise ModelError(f"{folder / INDEX} names tensors that their files do not hold: {listed(wrong)}")
+        raise ModelError(f"{folder / INDEX} names tensors that are not in their files: {listed(wrong)}")
     if unnamed := entries.keys() - index.keys():
-        raise ModelError(f"{folder / INDEX} does not name tensors that its files hold: {listed(unnamed)}")
+        raise ModelError(f"{folder / INDEX} does not name these tensors of its files: {listed(unnamed)}")
 
 
-def listed(names: Iterable[str], most: int = 20) -> str:
-    """Names for a message, sorted; after ``most`` only their number."""
+def listed(names: Iterable[str], limit: int = 20) -> str:
+    """Joins sorted names for a message; after ``limit`` names only the number of the rest is given."""
     names = sorted(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

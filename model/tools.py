@@ -1,4 +1,4 @@
-"""Calls of functions in an answer, as our chat template asks for them."""
+"""Tool calls: parsing of the function calls in an answer, in the chat template's format."""
 
 import re
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ _CALL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``arguments`` is JSON if the model kept to the format; nobody has checked."""
+    """A function call. ``arguments`` should be JSON, but is not checked."""
 
     name: str
     arguments: str
 
 
 def split_calls(text: str) -> tuple[str, list[Call]]:
-    """An answer's text and the calls at its end. Where the calls are malformed or cut off, all of it is text."""
+    """Returns an answer's text and the calls at its end. If the calls are malformed or truncated, all of it is text."""
     before, found, rest = text.partition(CALLS)
     inside, ended, _ = rest.partition(END_CALLS)
     calls = [Call(*match.groups()) for match in _CALL.finditer(inside)]
@@ -29,12 +29,12 @@ def split_calls(text: str) -> tuple[str, list[Call]]:
 
 
 def before_calls(text: str) -> str:
-    """What of a text that still grows comes before its calls, whatever follows."""
+    """Returns the part of an unfinished text that precedes its calls, whatever follows."""
     before, found, _ = text.partition(CALLS)
     return before if found else settled(before, CALLS)
 
 
 def settled(text: str, marker: str) -> str:
-    """``text`` without an end that may turn out to be the beginning of ``marker``."""
+    """Returns ``text`` without a suffix that may be the beginning of ``marker``."""
     held = (length for length in range(len(marker) - 1, 0, -1) if text.endswith(marker[:length]))
     return text[: len(text) - next(held, 0)]

@@ -1,4 +1,4 @@
-"""The DSA transformer: decoder layers, head, and the layers that predict one token further (MTP).
+"""DSA transformer: decoder layers, head, and multi-token-prediction (MTP) layers.
 
 Attribute names are those of the checkpoints. Shape suffixes: B batch, S tokens, M model width, V vocabulary.
 """
@@ -19,7 +19,7 @@ from model.rope import RopeTables, rope_tables
 
 
 class DecoderLayer(nn.Module):
-    """Attention and feed-forward part, each behind a norm and beside a residual."""
+    """Pre-norm attention and feed-forward network, each with a residual connection."""
 
     def __init__(self, config: ModelConfig, *, dense: bool) -> None:
         super().__init__()
@@ -29,23 +29,23 @@ class DecoderLayer(nn.Module):
         self.mlp = FeedForward(config.hidden_size, config.intermediate_size) if dense else MixtureOfExperts(config)
 
     def forward(self, x_BSM: Tensor, positions_BS: Tensor, rope: RopeTables, cache: LayerCache | None = None) -> Tensor:
-        """[B, S, M] to [B, S, M]."""
+        """Maps [B, S, M] to [B, S, M]."""
         return self.finish(x_BSM, self.self_attn(self.input_layernorm(x_BSM), positions_BS, rope, cache))
 
     def packed(
         self, x_NM: Tensor, packed: Packed, rope: RopeTables, stage: IndexerStage, replay: Replay
     ) -> tuple[Tensor, Tensor]:
-        """``forward`` of packed sequences, [N, M] to [N, M], with the indexer's KL summed over the tokens."""
+        """Runs packed sequences, [N, M] to [N, M]; returns also the indexer's KL in nats, summed over the tokens."""
         normed_NM = self.input_layernorm(x_NM)
         attended_NM, kl = attend_packed(self.self_attn, normed_NM, packed, rope, stage, replay.selection())
-        with torch.set_grad_enabled(torch.is_grad_enabled() and stage != "dense"):  # in the warm-up nothing else learns
+        with torch.set_grad_enabled(torch.is_grad_enabled() and stage != "dense"):  # warm-up: only indexers
             experts_NA = replay.experts() if isinstance(self.mlp, MixtureOfExperts) else None
             return self.finish(x_NM.unsqueeze(0), attended_NM.unsqueeze(0), experts_NA)[0], kl
 
     def finish(self, x_BSM: Tensor, attended_BSM: Tensor, experts_NA: Tensor | None = None) -> Tensor:
-        """What follows attention: its residual, then the feed-forward part with its own.
+        """Adds the attention output to the residual, then the feed-forward network's.
 
-        ``experts_NA``: the experts of each token, instead of those that the gate would choose.
+        ``experts_NA``: the experts of each token, instead of the gate's choice.
         """
         x_BSM = x_BSM + attended_BSM
         normed_BSM = self.post_attention_layernorm(x_BSM)
@@ -57,8 +57,8 @@ class DecoderLayer(nn.Module):
 class MTPLayer(nn.Module):
     """One MTP layer: h'_i = layer(W [enorm(emb(t_i+1)) ; hnorm(h_i)]), for t_i+2 (DeepSeek-V3, section 2.2).
 
-    ``h`` is the hidden state after the norm before it (the model's final norm for the first), as the released weights
-    are served. ``norm`` comes before the shared head.
+    ``h`` is the hidden state after the preceding norm (the model's final norm for the first layer), as in the inference
+    code of the released weights. ``norm`` precedes the shared head.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -72,7 +72,7 @@ class MTPLayer(nn.Module):
     def forward(
         self, h_BSM: Tensor, next_BSM: Tensor, positions_BS: Tensor, rope: RopeTables, cache: LayerCache | None = None
     ) -> Tensor:
-        """Normed hidden states [B, S, M] of tokens i from ``h_BSM`` and the embeddings ``next_BSM`` of tokens i + 1."""
+        """Returns normed hidden states [B, S, M] of tokens i from ``h_BSM`` and the embeddings of tokens i + 1."""
         x_BSM = self.eh_proj(torch.cat((self.enorm(next_BSM), self.hnorm(h_BSM)), dim=-1))
         return self.norm(self.layer(x_BSM, positions_BS, rope, cache))
 
@@ -89,7 +89,7 @@ class Decoder(nn.Module):
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
     def forward(self, input_ids_BS: Tensor, positions_BS: Tensor, cache: Cache | None = None) -> Tensor:
-        """Normed hidden states [B, S, M]."""
+        """Returns normed hidden states [B, S, M]."""
         rope = rope_tables(self.config, positions_BS)
         x_BSM = self.embed_tokens(input_ids_BS)
         caches = [None] * len(self.layers) if cache is None else cache.layers
@@ -99,7 +99,7 @@ class Decoder(nn.Module):
 
 
 class DsaModel(nn.Module):
-    """A causal language model with DeepSeek Sparse Attention. Called on token ids, it gives logits."""
+    """Causal language model with DeepSeek Sparse Attention (DSA)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -109,20 +109,20 @@ class DsaModel(nn.Module):
         self.mtp = nn.ModuleList(MTPLayer(config) for _ in range(config.num_nextn_predict_layers))
 
     def forward(self, input_ids_BS: Tensor, positions_BS: Tensor | None = None, cache: Cache | None = None) -> Tensor:
-        """Logits [B, S, V] in fp32 at least.
+        """Returns logits [B, S, V] in fp32 or fp64.
 
-        With a cache, ``positions_BS`` says where the new tokens stand in their sequences (-1: padding, whose logits
-        mean nothing). Without either, the tokens are sequences from their start.
-        Raises ModelError where the input does not have this form.
+        With a cache, ``positions_BS`` are the positions of the new tokens in their sequences (-1: padding, whose logits
+        are meaningless). Without both, the tokens are whole sequences.
+        Raises ModelError for an input of another form.
         """
         return self.logits(self.hidden(input_ids_BS, positions_BS, cache))
 
     def hidden(self, input_ids_BS: Tensor, positions_BS: Tensor | None = None, cache: Cache | None = None) -> Tensor:
-        """As ``forward`` without the head: normed hidden states [B, S, M], which ``logits`` and the MTP layers take."""
+        """Returns the normed hidden states [B, S, M] that ``logits`` and the MTP layers take; see ``forward``."""
         if input_ids_BS.dim() != 2 or 0 in input_ids_BS.shape:
-            raise ModelError(f"input_ids must be [batch, tokens] with tokens, not {list(input_ids_BS.shape)}")
+            raise ModelError(f"input_ids must be a nonempty [batch, tokens], not {list(input_ids_BS.shape)}")
         if (positions_BS is None) != (cache is None):
-            raise ModelError("positions and cache go together: one says where the other's new tokens stand")
+            raise ModelError("positions and cache go together: pass both or neither")
         if positions_BS is None:
             positions_BS = _from_start(input_ids_BS)
         return self.model(input_ids_BS, positions_BS, cache)
@@ -130,9 +130,9 @@ class DsaModel(nn.Module):
     def packed(
         self, packed: Packed, stage: IndexerStage = "off", replay: Replay | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Normed hidden states [N, M] of packed sequences, and per layer the indexer's KL summed over the tokens, [L].
+        """Returns normed hidden states [N, M] and, per layer, the indexer's KL in nats summed over the tokens, [L].
 
-        Raises ModelError where ``replay`` holds more or less than one pass takes.
+        Raises ModelError if ``replay`` has more or fewer layers than the model.
         """
         replay = replay or Replay()
         rope = rope_tables(self.config, packed.positions_N.unsqueeze(0))
@@ -146,16 +146,16 @@ class DsaModel(nn.Module):
         return self.model.norm(x_NM), torch.stack(losses)
 
     def logits(self, hidden_BSM: Tensor) -> Tensor:
-        """The head on normed hidden states: [..., M] to [..., V], in fp32 at least, as losses want it."""
+        """Returns the logits [..., V] of normed hidden states [..., M], in fp32 or fp64."""
         head = self.model.embed_tokens if self.lm_head is None else self.lm_head
         logits_BSV = functional.linear(hidden_BSM, head.weight)
         return logits_BSV.to(torch.promote_types(logits_BSV.dtype, torch.float32))
 
     def mtp_logits(self, input_ids_BS: Tensor, hidden_BSM: Tensor) -> list[Tensor]:
-        """Per MTP layer d = 0, 1, ... logits [B, S - d - 1, V] of whole sequences; row i is for token i + d + 2.
+        """Returns logits [B, S - d - 1, V] per MTP layer d = 0, 1, ...; row i predicts token i + d + 2.
 
-        ``hidden_BSM`` are the sequences' states from ``hidden``. The last row of layer d has no token to compare with.
-        Raises ModelError where the sequences are too short for the layers.
+        ``hidden_BSM`` are the hidden states of whole sequences. The last row of layer d predicts beyond the sequence.
+        Raises ModelError if the sequences are too short for the layers.
         """
         if input_ids_BS.shape[1] <= len(self.mtp):
             raise ModelError(f"{len(self.mtp)} MTP layers need sequences of at least {len(self.mtp) + 1} tokens")
@@ -170,5 +170,5 @@ class DsaModel(nn.Module):
 
 
 def _from_start(input_ids_BS: Tensor) -> Tensor:
-    """Positions 0, 1, ... of each row."""
+    """Returns positions 0, 1, ... for each row."""
     return torch.arange(input_ids_BS.shape[1], device=input_ids_BS.device).expand_as(input_ids_BS)

@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from core.store import Run
-from model.card import OURS
+from model.card import GENERATED
 
 TARGET = Path(__file__).parents[1] / "model" / "shipped"
 LARGEST = 16 * 10**6  # bytes in the repository
@@ -101,7 +101,7 @@ def with_recipe(card: str, manifest: Mapping[str, Any], step: str, figures: Path
         "",
         _tables(figures.read_text(encoding="utf-8")) if figures.is_file() else "Not measured.",
     ]
-    return card.replace(OURS + "\n", "").rstrip("\n") + "\n" + "\n".join(lines) + "\n"
+    return card.replace(GENERATED + "\n", "").rstrip("\n") + "\n" + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

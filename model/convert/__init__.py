@@ -1,4 +1,4 @@
-"""Ordinary pretrained models as DSA models: conversion, warm-up of the fresh indexers, and what the selection loses."""
+"""Conversion of pretrained Llama models to DSA: weights, indexer warm-up, and the loss from sparse selection."""
 
 from model.convert.gqa import convert_gqa
 

@@ -1,4 +1,4 @@
-"""Make a DSA model of an ordinary one: ``python -m model.convert llama | warm-up | measure``."""
+"""Conversion of a Llama model to a DSA model: ``python -m model.convert llama | warm-up | measure``."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model.checkpoint import load_pretrained, save_pretrained
 from model.convert.gqa import convert_gqa
-from model.convert.measure import FIRST, measure
+from model.convert.measure import NUM_FIRST, measure
 from model.convert.text import fingerprint, read_documents, stream, tokenize, windows
 from model.convert.warm_up import WarmUp, warm_up
 from model.errors import ModelError
@@ -24,14 +24,14 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def llama(args: argparse.Namespace) -> None:
-    """Convert, and take the tokenizer's files along."""
+    """Converts a model and copies its tokenizer."""
     sizes = {name: getattr(args, name) for name in ("index_n_heads", "index_head_dim", "index_topk", "seed")}
     model = convert_gqa(args.source, **sizes, dtype=DTYPES[args.dtype])
     save_with_tokenizer(model, args.source, args.target)
 
 
 def warm_up_indexers(args: argparse.Namespace) -> None:
-    """Train the indexers, or go on with it, and write the model."""
+    """Trains the indexers, resuming an interrupted run, and saves the model."""
     model = load_pretrained(args.source, device=args.device)
     documents = tokenize(args.source, read_documents(args.text))
     names = ("steps", "batch", "tokens", "lr", "seed", "save_every")
@@ -46,7 +46,7 @@ def warm_up_indexers(args: argparse.Namespace) -> None:
 
 
 def measure_selections(args: argparse.Namespace) -> None:
-    """Print a table, and write it with what it was measured on as JSON."""
+    """Prints a table of perplexities, and writes it as JSON with model, text and machine."""
     model = load_pretrained(args.model, device=args.device)
     text = windows(tokenize(args.model, read_documents(args.text)), args.tokens, args.windows)
     check_ks(args.top_k, text)
@@ -63,38 +63,40 @@ def measure_selections(args: argparse.Namespace) -> None:
     }
     print(f"dense perplexity {perplexity:.3f} over {len(text)} windows of {args.tokens} tokens")
     for row in measured:
-        given = "" if row.perplexity is None else f"perplexity {row.perplexity:10.3f}, "
-        print(f"{row.selection.name:24} k={row.selection.k:<5} {given}share of attention {row.share:.3f}")
+        perplexity_text = "" if row.perplexity is None else f"perplexity {row.perplexity:10.3f}, "
+        print(f"{row.selection.name:24} k={row.selection.k:<5} {perplexity_text}share of attention {row.share:.3f}")
     if args.out is not None:
         args.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def check_ks(ks: list[int], windows_NS: Tensor) -> None:
-    """Raise ModelError where a k leaves nothing to select, or does not cover the tokens that every baseline keeps."""
+    """Raises ModelError if a k is as large as half a window, or as small as the baseline's fixed tokens."""
     half = windows_NS.shape[1] // 2
-    if wrong := [k for k in ks if not FIRST < k < half]:
-        raise ModelError(f"--top-k {wrong[0]} is not between {FIRST} and half a window ({half}); change it or --tokens")
+    if wrong := [k for k in ks if not NUM_FIRST < k < half]:
+        raise ModelError(
+            f"--top-k {wrong[0]} is not between {NUM_FIRST} and half a window ({half} tokens); change it or --tokens"
+        )
 
 
 def end_of(model: DsaModel) -> int:
-    """The token that ends a document. Raises ModelError where the model names none."""
+    """Returns the token that ends a document. Raises ModelError if the model's configuration has none."""
     end = model.config.eos_token_id
     if end is None:
-        raise ModelError("config.json names no eos_token_id, which has to stand between documents; add it")
+        raise ModelError("config.json has no eos_token_id, which is needed between documents; add it")
     return end[0] if isinstance(end, tuple) else end
 
 
 def save_with_tokenizer(model: DsaModel, source: Path, target: Path) -> None:
-    """``save_pretrained`` with the tokenizer of the source, if it has one."""
+    """Saves a model with the tokenizer of the source, if it has one."""
     tokenizer = load_tokenizer(source) if (source / "tokenizer.json").is_file() else None
     save_pretrained(model, target, tokenizer)
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(prog="python -m model.convert", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("llama", help="a Llama model as a DSA model with fresh indexers")
+    command = commands.add_parser("llama", help="convert a Llama model to a DSA model with untrained indexers")
     command.set_defaults(run=llama)
     command.add_argument("source", type=Path)
     command.add_argument("target", type=Path)
@@ -103,12 +105,12 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     command.add_argument("--index-topk", type=int, default=2048)
     command.add_argument("--seed", type=int, default=0, help="of the indexers' weights")
     command.add_argument("--dtype", choices=DTYPES, default="float32")
-    command = commands.add_parser("warm-up", help="teach the indexers what attention looks at; resumes")
+    command = commands.add_parser("warm-up", help="train the indexers to rank tokens as attention does; resumes")
     command.set_defaults(run=warm_up_indexers)
     command.add_argument("source", type=Path)
     command.add_argument("target", type=Path)
     command.add_argument("--text", type=Path, required=True, help='JSON lines with "text"')
-    command.add_argument("--state", type=Path, required=True, help="the file that a broken-off run goes on from")
+    command.add_argument("--state", type=Path, required=True, help="file from which an interrupted run resumes")
     command.add_argument("--steps", type=int, default=1000)
     command.add_argument("--batch", type=int, default=8)
     command.add_argument("--tokens", type=int, default=2048)
@@ -116,11 +118,11 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     command.add_argument("--seed", type=int, default=0, help="of the batches")
     command.add_argument("--save-every", type=int, default=25)
     command.add_argument("--device", default="cpu")
-    command.add_argument("--dtype", choices=DTYPES, default="float32", help="of the weights that are written")
+    command.add_argument("--dtype", choices=DTYPES, default="float32", help="of the saved weights")
     command = commands.add_parser("measure", help="perplexity and attention under selections of k tokens")
     command.set_defaults(run=measure_selections)
     command.add_argument("model", type=Path)
-    command.add_argument("--text", type=Path, required=True, help='JSON lines with "text", not trained on')
+    command.add_argument("--text", type=Path, required=True, help='held-out JSON lines with "text"')
     command.add_argument("--top-k", type=int, nargs="+", default=[32, 64, 128, 256, 512])
     command.add_argument("--tokens", type=int, default=2048)
     command.add_argument("--windows", type=int, default=16)
@@ -131,7 +133,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; what is wrong with its input is one line."""
+    """Runs one command; input errors are printed as one line."""
     args = parsed(sys.argv[1:] if arguments is None else arguments)
     try:
         args.run(args)

@@ -1,10 +1,10 @@
-"""An ordinary model with grouped-query attention as a DSA model that computes the same function.
+"""Conversion of grouped-query attention (GQA) to a DSA model that computes the same function.
 
-MLA in MQA mode holds grouped queries exactly (the construction of TransMLA, arXiv 2502.07864, before any compression).
-A token's row is [values of all kv heads | rotated keys of all kv heads]; a head's query is 0 but in the slot of its own
+MLA in MQA mode represents grouped queries exactly (the construction of TransMLA, arXiv 2502.07864, uncompressed). A
+token's row is [values of all kv heads | rotated keys of all kv heads]; a head's query is 0 outside the slot of its own
 group, so that its product with the row is the one with its own key; W_UV picks its group's value. The latent is not
-normed, there is no nope part, and the rope key is ``rope_groups`` = kv heads keys side by side. The cache of a token is
-as large as before. The indexer is fresh: while the context is within top-k it changes nothing.
+normed, there is no nope part, and the rope key consists of ``rope_groups`` = kv heads keys. The cache of a token is
+as large as the source's. The indexer is untrained; while the context is within top-k it has no effect.
 
 Shape suffixes: M model width, K kv heads, g query heads of each, d head width, P = d / 2 pairs, C = K * d.
 """
@@ -43,10 +43,10 @@ def convert_gqa(
     dtype: torch.dtype = torch.float32,
     device: str = "cpu",
 ) -> DsaModel:
-    """The Llama model in a Hugging Face ``folder`` as a DSA model; ``seed`` draws the indexers' weights.
+    """Converts the Llama model in a Hugging Face ``folder``; ``seed`` initializes the indexers' weights.
 
-    Within ``index_topk`` tokens it gives the logits of the source. Besides the model, the source's query and key
-    matrices are held. Raises ModelError where the source has a feature that this cannot carry over, or broken weights.
+    Within ``index_topk`` tokens the result has the logits of the source. Besides the model, the source's query and key
+    matrices are in memory. Raises ModelError if the source has an unsupported feature or broken weights.
     """
     folder = Path(folder)
     source = read_llama(folder)
@@ -94,13 +94,13 @@ def _config(source: Llama, index_n_heads: int, index_head_dim: int, index_topk: 
 
 
 def _in_pairs(weight: Tensor, source: Llama) -> Tensor:
-    """Rows of heads from Llama's order of pairs (i, i + d/2) to MLA's neighbors: [heads * d, M] to [heads, d, M]."""
+    """Reorders rows from Llama's pairs (i, i + d/2) to MLA's neighboring pairs: [heads * d, M] to [heads, d, M]."""
     weight_h2PM = weight.unflatten(0, (-1, 2, source.head_dim // 2))
     return weight_h2PM.transpose(1, 2).flatten(1, 2)
 
 
 def _padded_queries(weight: Tensor, source: Llama) -> Tensor:
-    """Each head's rows in the slot of its group, zeros in the others: [K * g * d, M] to [K * g * K * d, M]."""
+    """Puts each head's rows into the slot of its group, zeros elsewhere: [K * g * d, M] to [K * g * K * d, M]."""
     own_KgdM = _in_pairs(weight, source).unflatten(0, (source.kv_heads, -1))
     padded_KgKdM = own_KgdM.new_zeros(*own_KgdM.shape[:2], source.kv_heads, *own_KgdM.shape[2:])
     for group, rows_gdM in enumerate(own_KgdM):
@@ -109,6 +109,6 @@ def _padded_queries(weight: Tensor, source: Llama) -> Tensor:
 
 
 def _value_choice(source: Llama) -> Tensor:
-    """W_UV of all heads: each picks the value of its group out of the latent, [K * g * d, C] of zeros and ones."""
+    """Returns W_UV of all heads, which picks the value of each head's group out of the latent, [K * g * d, C]."""
     choice_KdC = torch.eye(source.kv_heads * source.head_dim).unflatten(0, (source.kv_heads, source.head_dim))
     return choice_KdC.repeat_interleave(source.heads // source.kv_heads, dim=0).flatten(0, 1)

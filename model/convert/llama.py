@@ -1,6 +1,6 @@
-"""``config.json`` of a Llama model (``LlamaForCausalLM``), read for conversion.
+"""Reader of the ``config.json`` of a Llama model (``LlamaForCausalLM``), for conversion.
 
-A key is part of the shape, or has the one value that can be converted, or says nothing about the function that the
+A key is part of the shape, or has the one value that can be converted, or does not affect the function that the
 weights compute. Any other key is an error, as in ``model.config_json``.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model.config import Yarn
-from model.config_json import ROPE_KEYS, SAYS_NOTHING, Json, check_same, check_types, is_of, read_json, read_rope
+from model.config_json import KEYS_WITHOUT_EFFECT, ROPE_KEYS, Json, check_same, check_types, is_of, read_json, read_rope
 from model.errors import ModelError
 
 REQUIRED = ("hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "vocab_size")
@@ -22,7 +22,7 @@ FIXED: Json = {
     "mlp_bias": False,
     "rope_interleaved": False,
 }
-WITHOUT_EFFECT = SAYS_NOTHING | {
+WITHOUT_EFFECT = KEYS_WITHOUT_EFFECT | {
     *("_model_name_or_path", "attention_dropout", "is_llama_config", "transformers.js_config", "unk_token_id")
 }
 ROPE_REMEDY = "only rope_type 'default' and 'yarn' can be converted; convert a checkpoint without other rope scaling"
@@ -30,7 +30,7 @@ ROPE_REMEDY = "only rope_type 'default' and 'yarn' can be converted; convert a c
 
 @dataclass(frozen=True, slots=True)
 class Llama:
-    """What differs between Llama models. ``shared``: the values whose names a DSA model's configuration has too."""
+    """Shape of a Llama model. ``shared``: the values whose names a DSA model's configuration has too."""
 
     heads: int
     kv_heads: int
@@ -41,7 +41,7 @@ class Llama:
 
 
 def read_llama(folder: Path) -> Llama:
-    """The shape of the Llama model in ``folder``. Raises ModelError naming every key that is missing or unfit."""
+    """Reads the shape of the Llama model in ``folder``. Raises ModelError naming every missing or unsupported key."""
     present = {key: entry for key, entry in read_json(folder).items() if entry is not None}
     try:
         return _llama(present)
@@ -66,19 +66,19 @@ def _llama(present: Json) -> Llama:
     theta, yarn = _rope(present)
     kv_heads = _size(present, "num_key_value_heads", heads)
     if heads < 1 or heads % kv_heads:
-        raise ModelError(f"num_attention_heads={heads} is no multiple of num_key_value_heads={kv_heads}")
+        raise ModelError(f"num_attention_heads={heads} is not a multiple of num_key_value_heads={kv_heads}")
     return Llama(heads, kv_heads, _size(present, "head_dim", shared["hidden_size"] // heads), theta, yarn, shared)
 
 
 def _size(present: Json, name: str, default: int) -> int:
     size = present.get(name, default)
     if not is_of(size, (int,)) or size < 1:
-        raise ModelError(f"{name}={size!r} is no positive integer")
+        raise ModelError(f"{name}={size!r} is not a positive integer")
     return size
 
 
 def _rope(present: Json) -> tuple[float, Yarn | None]:
-    """theta and YaRN; a rotation of a part of each head, or one scaled in another way, cannot be converted."""
+    """Reads theta and YaRN; partial rotary embeddings and other rope scaling cannot be converted."""
     rope = {key: dict(present.get(key) or {}) for key in ("rope_parameters", "rope_scaling")}
     if any(parameters.pop("partial_rotary_factor", 1.0) != 1.0 for parameters in rope.values()):
         raise ModelError("partial_rotary_factor below 1: only models that rotate whole heads can be converted")

@@ -1,4 +1,4 @@
-"""Documents as token ids: a stream to train on, windows to measure on. A file holds one ``{"text": ...}`` per line."""
+"""Text data for conversion: documents (JSON lines with ``text``) as a training stream or evaluation windows."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from model.errors import ModelError
 
 
 def read_documents(path: Path) -> list[str]:
-    """The texts in ``path``. Raises ModelError naming the line that is none."""
+    """Reads the texts in ``path``. Raises ModelError naming the first invalid line."""
     documents = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -24,31 +24,31 @@ def read_documents(path: Path) -> list[str]:
         except (ValueError, KeyError, TypeError):
             text = None
         if not isinstance(text, str):
-            raise ModelError(f'{path}, line {number}: no JSON object with a string under "text"')
+            raise ModelError(f'{path}, line {number}: not a JSON object with a string "text"')
         documents.append(text)
     if not documents:
-        raise ModelError(f"{path} holds no documents")
+        raise ModelError(f"{path} has no documents")
     return documents
 
 
 def tokenize(folder: Path, documents: list[str]) -> list[list[int]]:
-    """Token ids of each document by the tokenizer.json in a model's folder. Raises ModelError where there is none."""
+    """Tokenizes each document by the tokenizer.json in a model's folder. Raises ModelError if there is none."""
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise ModelError(f"{folder} has no tokenizer.json; copy the one of the model that was converted")
+        raise ModelError(f"{folder} has no tokenizer.json; copy that of the source model")
     encoded = Tokenizer.from_file(str(path)).encode_batch(documents, add_special_tokens=False)
     return [encoding.ids for encoding in encoded]
 
 
 def stream(documents: list[list[int]], end: int) -> Tensor:
-    """All documents after one another, [N], the token ``end`` behind each."""
+    """Concatenates all documents, [N], with the token ``end`` after each."""
     return torch.tensor([token for document in documents for token in (*document, end)])
 
 
-def windows(documents: list[list[int]], tokens: int, most: int) -> Tensor:
-    """The first ``most`` windows of ``tokens`` tokens, each within one document, [windows, tokens].
+def windows(documents: list[list[int]], tokens: int, limit: int) -> Tensor:
+    """Returns the first ``limit`` windows of ``tokens`` tokens, each within one document, [windows, tokens].
 
-    Raises ModelError where no document is that long.
+    Raises ModelError if no document is that long.
     """
     found = [
         document[start : start + tokens]
@@ -56,10 +56,10 @@ def windows(documents: list[list[int]], tokens: int, most: int) -> Tensor:
         for start in range(0, len(document) - tokens + 1, tokens)
     ]
     if not found:
-        raise ModelError(f"no document has {tokens} tokens; measure shorter windows, or other text")
-    return torch.tensor(found[:most])
+        raise ModelError(f"no document has {tokens} tokens; use a smaller --tokens or longer documents")
+    return torch.tensor(found[:limit])
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a file, to tell that a text is the same one."""
+    """Returns the SHA-256 of a file, by which a resumed run recognizes its text."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,7 +1,7 @@
-"""The indexer warm-up as a run that can be broken off: the state is saved every few steps, and the next run goes on.
+"""Indexer warm-up as a resumable run: the state is saved every few steps.
 
-A step's batch depends on the seed and its number alone, so a run that was broken off ends with the weights of one that
-was not (bit for bit on the CPU).
+A step's batch depends only on the seed and the step's number, so a resumed run ends with the weights of an
+uninterrupted one (bit for bit on the CPU).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from model.transformer import DsaModel
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """Settings of one run; ``text`` is the fingerprint of what it reads. Paper: lr 1e-3."""
+    """Settings of one run; ``text`` is the fingerprint of its text. Paper: lr 1e-3."""
 
     text: str
     steps: int
@@ -29,7 +29,7 @@ class WarmUp:
     save_every: int
 
     def batch_of(self, stream_N: Tensor, step: int) -> Tensor:
-        """The ids of a step, [batch, tokens]: windows that begin anywhere. Raises ModelError on too short a text."""
+        """Returns the ids of a step, [batch, tokens], windows at random places. Raises ModelError for a short text."""
         if len(stream_N) < self.tokens:
             raise ModelError(f"the text has {len(stream_N)} tokens, fewer than the {self.tokens} of a sequence")
         generator = torch.Generator().manual_seed((self.seed << 32) + step)
@@ -40,9 +40,9 @@ class WarmUp:
 def warm_up(
     model: DsaModel, stream_N: Tensor, settings: WarmUp, state: Path, report: Callable[[int, float], None]
 ) -> list[float]:
-    """Train the indexers of ``model`` in place and return the loss (mean KL over layers and tokens) of every step.
+    """Trains the indexers of ``model`` in place; returns every step's loss, the mean KL over layers and tokens (nats).
 
-    ``report`` is called with each step and its loss. Raises ModelError where ``state`` is of a run with other settings
+    ``report`` is called with each step and its loss. Raises ModelError if ``state`` is of a run with other settings
     (only ``steps`` and ``save_every`` may change).
     """
     indexers = train_indexers_only(model)
@@ -52,7 +52,7 @@ def warm_up(
     for step in range(len(losses), settings.steps):
         optimizer.zero_grad()
         loss_L = warm_up_loss(model, settings.batch_of(stream_N, step).to(device))
-        loss_L.sum().backward()  # layers share no weights: each layer's gradient is that of its own mean
+        loss_L.sum().backward()  # layers share no weights, so each layer's gradient is that of its own mean
         optimizer.step()
         losses.append(loss_L.mean().item())
         report(step, losses[-1])
@@ -68,7 +68,7 @@ def _identity(settings: WarmUp) -> dict[str, object]:
 def _save(
     state: Path, settings: WarmUp, indexers: list[torch.nn.Parameter], optimizer: torch.optim.Adam, losses: list[float]
 ) -> None:
-    """Write the whole state beside its file, then rename it: a run killed here leaves the older state whole."""
+    """Writes the state to a temporary file and renames it, so that a killed run keeps the older state."""
     weights = [weight.detach() for weight in indexers]
     value = {"settings": _identity(settings), "losses": losses, "indexers": weights, "adam": optimizer.state_dict()}
     state.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def _save(
 def _resume(
     state: Path, settings: WarmUp, indexers: list[torch.nn.Parameter], optimizer: torch.optim.Adam
 ) -> list[float]:
-    """Load what ``state`` holds and return its losses; an empty list where there is no state."""
+    """Loads ``state`` and returns its losses, an empty list if there is no state."""
     if not state.exists():
         return []
     value = torch.load(state, map_location=indexers[0].device, weights_only=True)

@@ -73,12 +73,14 @@ def test_gradients(shape: tuple[int, ...], dtype: torch.dtype, mode: bool) -> No
     leaves = case.q_BSHD.requires_grad_(), case.poisoned_BTD.requires_grad_()
     out = dispatch.sparse_mla(*leaves, *case[3:])
     dout = torch.randn_like(out)
-    ours = torch.autograd.grad(out, leaves, dout)
+    actual = torch.autograd.grad(out, leaves, dout)
     torch.use_deterministic_algorithms(False)
-    theirs = torch.autograd.grad(reference.sparse_mla(*exact, indices, case.scale, case.latent), exact, dout.float())
+    exact_grads = torch.autograd.grad(
+        reference.sparse_mla(*exact, indices, case.scale, case.latent), exact, dout.float()
+    )
     bound = 1e-5 if dtype == torch.float32 else 2 * HALF
-    assert error_ratio(ours[0], theirs[0]) < bound
-    assert error_ratio(ours[1], theirs[1]) < bound
+    assert error_ratio(actual[0], exact_grads[0]) < bound
+    assert error_ratio(actual[1], exact_grads[1]) < bound
 
 
 @pytest.mark.parametrize("shape", [*INDEXER_SHAPES, (1, 333, 64, 4099, 128), (3, 1, 32, 9001, 128)])
@@ -175,7 +177,7 @@ def test_twenty_reruns_are_equal_bit_by_bit() -> None:
     finally:
         torch.use_deterministic_algorithms(False)
     for run in runs[1:]:
-        assert all(torch.equal(ours, first) for ours, first in zip(run, runs[0], strict=True))
+        assert all(torch.equal(actual, first) for actual, first in zip(run, runs[0], strict=True))
 
 
 def test_under_torch_compile() -> None:
@@ -185,10 +187,10 @@ def test_under_torch_compile() -> None:
     def loss(q: torch.Tensor, kv: torch.Tensor) -> torch.Tensor:
         return dispatch.sparse_mla(q * 0.5, kv, *case[3:]).float().square().sum()
 
-    ours = torch.autograd.grad(torch.compile(loss, fullgraph=True)(*leaves), leaves)
-    theirs = torch.autograd.grad(loss(*leaves), leaves)
-    assert error_ratio(ours[0], theirs[0]) < 1e-2
-    assert error_ratio(ours[1], theirs[1]) < 1e-2
+    actual = torch.autograd.grad(torch.compile(loss, fullgraph=True)(*leaves), leaves)
+    exact_grads = torch.autograd.grad(loss(*leaves), leaves)
+    assert error_ratio(actual[0], exact_grads[0]) < 1e-2
+    assert error_ratio(actual[1], exact_grads[1]) < 1e-2
 
 
 @pytest.mark.parametrize("sparse", [True, False], ids=["sparse", "warmup"])
@@ -209,5 +211,5 @@ def test_the_loss_of_the_indexer(sparse: bool, mode: bool) -> None:
         torch.use_deterministic_algorithms(mode and impl == "triton")
         loss = dispatch.indexer_kl(leaves, *attention, lists, impl=impl)
         results.append([loss.detach(), *torch.autograd.grad(loss, leaves)])
-    for ours, theirs in zip(*results, strict=True):
-        assert error_ratio(ours, theirs) < 2e-2
+    for actual, exact_grads in zip(*results, strict=True):
+        assert error_ratio(actual, exact_grads) < 2e-2

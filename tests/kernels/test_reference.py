@@ -127,9 +127,9 @@ def test_gradients_of_sparse_mla(tokens: int) -> None:
     q, kv, indices = attention_inputs(tokens)
     q.requires_grad_()
     kv.requires_grad_()
-    ours = torch.autograd.grad(dispatch.sparse_mla(q, kv, indices, 0.3, 4).square().sum(), (q, kv))
-    theirs = torch.autograd.grad(naive_attention(q, kv, indices, 0.3, 4).square().sum(), (q, kv))
-    torch.testing.assert_close(ours, theirs)
+    actual = torch.autograd.grad(dispatch.sparse_mla(q, kv, indices, 0.3, 4).square().sum(), (q, kv))
+    expected = torch.autograd.grad(naive_attention(q, kv, indices, 0.3, 4).square().sum(), (q, kv))
+    torch.testing.assert_close(actual, expected)
 
 
 @pytest.mark.parametrize("tokens", [9, 40])

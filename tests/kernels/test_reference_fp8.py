@@ -86,12 +86,12 @@ def test_scores_of_fp8_are_those_of_the_numbers_that_it_holds() -> None:
     case = indexer_case((1, 5, 64, 300, 128))
     q, keys, w = fp8_case(case)
     assert keys.scales is not None
-    ours = dispatch.index_scores(q, keys, w, case.positions_BS)
+    actual = dispatch.index_scores(q, keys, w, case.positions_BS)
     k = keys.rows.double() * keys.scales.double().unsqueeze(-1)
     exact = reference.index_scores(q.double(), k, w.double(), case.positions_BS)
     finite = exact > -math.inf
-    assert torch.equal(ours > -math.inf, finite)
-    assert error_ratio(ours[finite], exact[finite]) < 1e-6
+    assert torch.equal(actual > -math.inf, finite)
+    assert error_ratio(actual[finite], exact[finite]) < 1e-6
 
 
 def test_what_fp8_costs() -> None:

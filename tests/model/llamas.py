@@ -22,8 +22,8 @@ SHAPE: dict[str, Any] = {
 
 
 def save_llama(folder: Path, seed: int = 0, **changes: Any) -> Any:
-    """Save a Llama of SHAPE with ``changes`` in ``folder`` and return it."""
+    """Saves a Llama of SHAPE with ``changes`` in ``folder`` and returns it."""
     torch.manual_seed(seed)
-    theirs: Any = LlamaForCausalLM(LlamaConfig(**(SHAPE | changes)))
-    theirs.save_pretrained(folder)
-    return theirs.eval()
+    reference: Any = LlamaForCausalLM(LlamaConfig(**(SHAPE | changes)))
+    reference.save_pretrained(folder)
+    return reference.eval()

@@ -1,4 +1,4 @@
-"""What a saved folder says about its model, and how model and tokenizer agree."""
+"""Model card of a saved folder, and agreement of model and tokenizer."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from model import ModelError, load_pretrained, save_pretrained
 from model.chat import Chat
 from model.config import Yarn
-from model.counts import count_parameters
+from model.counts import count_parameters, token_flops
 from model.tokenizer import byte_tokenizer, load_tokenizer, train_tokenizer
 from tests.model.tiny import tiny_model
 
@@ -33,7 +33,7 @@ def card(folder: Path) -> tuple[dict[str, object], str]:
     return yaml.safe_load(header), body
 
 
-def test_the_card_says_what_the_model_is(tmp_path: Path) -> None:
+def test_the_card_describes_the_model(tmp_path: Path) -> None:
     model = tiny_model(dtype=torch.bfloat16, yarn=Yarn(4.0, 64), num_nextn_predict_layers=1)
     save_pretrained(model, tmp_path / "a", license_name="apache-2.0")
     header, body = card(tmp_path / "a")
@@ -41,7 +41,9 @@ def test_the_card_says_what_the_model_is(tmp_path: Path) -> None:
     assert header["library_name"] == "transformers"
     assert "deepseek-sparse-attention" in str(header["tags"])
     counts = count_parameters(model)
-    assert f"{counts.total:,}, of which a token meets {counts.active:,}" in body
+    assert f"{counts.total:,}, {counts.active:,} active per token" in body
+    last = token_flops(model, model.config.max_position_embeddings - 1).total
+    assert f"{token_flops(model, 0).total:,} FLOPs (forward pass) for the first token, {last:,} for the last" in body
     assert "| Weights | bfloat16, " in body
     assert "| Context | 256 tokens, extended by YaRN from 64 |" in body
     assert "3 of 8 routed and 1 shared, of width 24, in 2 of 3 layers" in body
@@ -52,7 +54,7 @@ def test_the_card_says_what_the_model_is(tmp_path: Path) -> None:
     assert "| Experts | none |" in body
 
 
-def test_our_card_is_written_anew_and_a_persons_card_is_kept(tmp_path: Path) -> None:
+def test_a_generated_card_is_rewritten_and_a_persons_card_is_kept(tmp_path: Path) -> None:
     save_pretrained(tiny_model(), tmp_path)
     before = card(tmp_path)
     save_pretrained(tiny_model(hidden_size=64), tmp_path)
@@ -70,15 +72,15 @@ def test_model_and_tokenizer_in_one_folder(tmp_path: Path) -> None:
     config = load_pretrained(tmp_path / "m").config
     assert (config.pad_token_id, config.bos_token_id, config.eos_token_id) == (0, 1, 2)
     assert replace(config, pad_token_id=None, bos_token_id=None, eos_token_id=None) == model.config
-    theirs = AutoTokenizer.from_pretrained(tmp_path / "m")
+    reference = AutoTokenizer.from_pretrained(tmp_path / "m")
     messages = [{"role": "user", "content": "Prove that 1 + 1 = 2é."}]
-    ids = theirs.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    ids = reference.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
     assert ids == list(Chat(load_tokenizer(tmp_path / "m")).render(messages))
     logits = AutoModelForCausalLM.from_pretrained(tmp_path / "m")(torch.tensor([ids])).logits
     assert logits.shape == (1, len(ids), SIZE)
 
 
-def test_another_tokenizer_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+def test_another_tokenizer_replaces_all_files_of_the_former_one(tmp_path: Path) -> None:
     save_pretrained(tiny_model(vocab_size=400), tmp_path, TOKENIZER)
     for name in ("vocab.json", "merges.txt", "special_tokens_map.json", "notes.txt"):
         (tmp_path / name).write_text("{}")
@@ -86,7 +88,7 @@ def test_another_tokenizer_leaves_nothing_of_the_one_before(tmp_path: Path) -> N
     save_pretrained(tiny_model(vocab_size=400), tmp_path, trained)
     assert {path.name for path in tmp_path.iterdir()} == FILES | {"notes.txt"}
     assert len(load_tokenizer(tmp_path)) == len(trained)
-    save_pretrained(tiny_model(seed=1, vocab_size=400), tmp_path)  # without one: the tokenizer there stays
+    save_pretrained(tiny_model(seed=1, vocab_size=400), tmp_path)  # saved without a tokenizer: the existing one stays
     assert len(load_tokenizer(tmp_path)) == len(trained)
     assert "AutoTokenizer" in card(tmp_path)[1]
 

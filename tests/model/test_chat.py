@@ -1,4 +1,4 @@
-"""The chat template's context rules, and that no content can pretend to be more than text."""
+"""Chat template: rules for reasoning and tools, and no content that can imitate special tokens."""
 
 import json
 from typing import Any
@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from model.chat import Chat, PromptTooLong, discard_all
 from model.errors import ModelError
-from model.tokenizer import BEGIN, END, SEEN, UNSEEN, byte_tokenizer, train_tokenizer
+from model.tokenizer import BEGIN, END, KEPT, SKIPPED, byte_tokenizer, train_tokenizer
 
 TOKENIZER = byte_tokenizer()
 CHAT = Chat(TOKENIZER)
-SPECIAL = (*UNSEEN, *SEEN)
+SPECIAL = (*SKIPPED, *KEPT)
 
 
 def user(text: str) -> dict[str, Any]:
@@ -82,17 +82,17 @@ def test_ids_are_those_of_the_tokenizers_own_rendering() -> None:
     st.lists(st.sampled_from([*SPECIAL, "a", " ", "é", "<", "[", "<｜", "User｜>", "0:", "]"]), max_size=8).map("".join)
 )
 def test_no_content_can_forge_a_turn(text: str) -> None:
-    """In every place where others' text goes: the special tokens are those of the same chat with harmless texts."""
+    """The special tokens are those of the same chat with harmless texts, in every field that has content."""
 
-    def chat(said: str) -> tuple[list[Any], list[Any]]:
-        call = {"type": "function", "function": {"name": f"f{said}", "arguments": f'{{"{said}": 1}}'}}
+    def chat(content: str) -> tuple[list[Any], list[Any]]:
+        call = {"type": "function", "function": {"name": f"f{content}", "arguments": f'{{"{content}": 1}}'}}
         messages = [
-            {"role": "system", "content": said},
-            user(said),
-            {"role": "assistant", "content": said, "reasoning_content": f"x{said}", "tool_calls": [call]},
-            tool(said),
+            {"role": "system", "content": content},
+            user(content),
+            {"role": "assistant", "content": content, "reasoning_content": f"x{content}", "tool_calls": [call]},
+            tool(content),
         ]
-        return messages, [{"name": "f", "description": said, "parameters": {said: {"description": said}}}]
+        return messages, [{"name": "f", "description": content, "parameters": {content: {"description": content}}}]
 
     messages, tools = chat(text)
     ids = list(CHAT.render(messages, tools=tools))
@@ -110,7 +110,7 @@ def test_a_context_that_overflows_loses_its_tool_calls() -> None:
     assert list(CHAT.render(messages, limit=9999)) == list(CHAT.render(messages))
     length = len(CHAT.render(kept))
     assert len(CHAT.render(messages, limit=length)) == length
-    with pytest.raises(PromptTooLong, match=f"more than the {length - 1} tokens that leave room"):
+    with pytest.raises(PromptTooLong, match=f"more than {length - 1} tokens"):
         CHAT.render(messages, limit=length - 1)
     with pytest.raises(PromptTooLong):
         CHAT.render(messages, limit=100, discard=False)

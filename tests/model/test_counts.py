@@ -1,4 +1,4 @@
-"""Counts against independent ones: torch's own FLOP counter, sums written out, and the published figures."""
+"""Counts compared with independent ones: torch's FLOP counter, sums by hand, and the published numbers."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from model import moe
 from model.cache import Cache
 from model.config_json import config_from_json
-from model.counts import cache_bytes_per_token, count_parameters, prefill_flops, token_flops, weight_bytes
+from model.counts import cache_bytes_per_token, count_parameters, token_flops, weight_bytes
 from model.transformer import DsaModel
 from tests.model.test_model_config import RELEASED
 from tests.model.tiny import TINY, random_ids, tiny_model
@@ -21,7 +21,7 @@ from tests.model.tiny import TINY, random_ids, tiny_model
 
 @torch.no_grad()
 def counted_by_torch(model: DsaModel, position: int) -> int:
-    """FLOPs of decoding the token at ``position`` as torch counts them."""
+    """FLOPs of decoding the token at ``position``, counted by torch."""
     ids, cache = random_ids(1, position + 1), Cache.contiguous(model.config, 1, 64, torch.zeros(()))
     if position:
         model(ids[:, :-1], torch.arange(position).unsqueeze(0), cache)
@@ -38,27 +38,13 @@ CONVERTED: dict[str, Any] = {"latent_norm": False, "rope_groups": 2, "qk_nope_he
 )
 @pytest.mark.parametrize("position", [0, 4, 7, 8, 50])
 def test_flops_of_a_token(changes: dict[str, Any], position: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moe, "SMALL", 0)  # experts that run for want of size alone are no work of the model's
+    monkeypatch.setattr(moe, "SMALL", 0)  # the small-batch path runs unchosen experts, which do not count
     model = tiny_model(**changes)
     assert token_flops(model, position).total == counted_by_torch(model, position)
 
 
-@pytest.mark.parametrize("tokens", [1, 8, 9, 30])
-def test_flops_of_a_prompt_are_those_of_its_tokens(tokens: int) -> None:
-    model = tiny_model()
-    each = [token_flops(model, position) for position in range(tokens)]
-    whole = prefill_flops(model, tokens)
-    assert whole.attention == sum(flops.attention for flops in each)
-    if tokens <= TINY.index_topk:
-        assert whole.matrices == sum(flops.matrices for flops in each)
-        assert whole.indexer == 0
-    else:  # in one pass the first tokens are scored too
-        assert whole.matrices == tokens * each[-1].matrices
-        assert whole.indexer == each[-1].indexer // tokens * (tokens * (tokens + 1) // 2)
-
-
 def parameters_by_hand(tied: bool) -> tuple[int, int]:
-    """Total and active parameters of TINY, written out."""
+    """Total and active parameters of TINY, by hand."""
     c = TINY
     query = c.hidden_size * 24 + 24 + 24 * 4 * 18
     latent = c.hidden_size * 24 + 16 + 16 * 4 * (10 + 12)
@@ -76,7 +62,7 @@ def test_parameters(tied: bool) -> None:
     assert (counted.total, counted.active) == parameters_by_hand(tied)
 
 
-def test_an_mtp_layer_adds_to_the_total_alone() -> None:
+def test_an_mtp_layer_adds_only_to_the_total() -> None:
     plain, more = count_parameters(tiny_model()), count_parameters(tiny_model(num_nextn_predict_layers=1))
     assert more.total > plain.total
     assert more.active == plain.active
@@ -86,7 +72,7 @@ def test_the_released_model_has_its_published_size() -> None:
     with torch.device("meta"):
         model = DsaModel(replace(config_from_json(RELEASED), num_nextn_predict_layers=0))
     counted = count_parameters(model)
-    # 671 billion of which 37 billion meet a token (DeepSeek-V3, table 2), and the indexers' 0.9 billion.
+    # 671 billion, 37 billion active per token (DeepSeek-V3, table 2), and 0.9 billion of the indexers.
     assert 671e9 < counted.total < 673e9
     assert 37e9 < counted.active < 39e9
     assert cache_bytes_per_token(model, 2) == 61 * (576 + 128) * 2

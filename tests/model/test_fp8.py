@@ -1,4 +1,4 @@
-"""Block-FP8: scales by block, edges included."""
+"""Block-FP8: one scale per block, with partial blocks at the edges."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Decoding with a cache gives the logits of one pass over the whole sequence, ties included."""
+"""Decoding with a cache has the logits of one pass over the whole sequence, ties included."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def cache_for(model: DsaModel, batch: int, capacity: int) -> Cache:
 
 @torch.no_grad()
 def in_chunks(model: DsaModel, ids: torch.Tensor, sizes: list[int]) -> torch.Tensor:
-    """Logits of ``ids`` when they come in chunks of ``sizes``."""
+    """Returns the logits of ``ids``, fed in chunks of ``sizes``."""
     cache, parts, start = cache_for(model, *ids.shape), [], 0
     for size in sizes:
         positions = torch.arange(start, start + size).expand(len(ids), -1)
@@ -31,7 +31,7 @@ def in_chunks(model: DsaModel, ids: torch.Tensor, sizes: list[int]) -> torch.Ten
 
 @pytest.mark.parametrize("sizes", [[1] * 96, [40] + [1] * 56, [9, 30, 1, 1, 55]])
 @pytest.mark.parametrize("heads", [1, 2, 16])  # one or two heads: every second or fourth score is an exact zero
-def test_cached_is_uncached(sizes: list[int], heads: int) -> None:
+def test_logits_with_a_cache_equal_those_without(sizes: list[int], heads: int) -> None:
     # In fp32 rounding grows with the weights: at 0.1 logits are of order 1, at 0.3 of order 10.
     for dtype, deviation, tolerance in ((torch.float32, 0.1, 1e-5), (torch.float64, 0.3, 1e-12)):
         model = tiny_model(dtype=dtype, index_n_heads=heads, initializer_range=deviation)
@@ -42,7 +42,7 @@ def test_cached_is_uncached(sizes: list[int], heads: int) -> None:
 
 
 def test_ties_do_occur_at_the_boundary() -> None:
-    """The premise of the test above, without which it would show less."""
+    """Premise of the test above: the cases have ties at the boundary of the selection."""
     model, seen = tiny_model(index_n_heads=1), []
     score = reference.index_scores
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
@@ -83,17 +83,17 @@ def test_sequences_of_unequal_length() -> None:
 
 
 @torch.no_grad()
-def test_a_full_cache_says_so() -> None:
+def test_a_full_cache_is_an_error() -> None:
     model = tiny_model()
     with pytest.raises(ModelError, match="room for 4 tokens and 5 are needed"):
         model(random_ids(1, 5), torch.arange(5).unsqueeze(0), cache_for(model, 1, 4))
 
 
 @torch.no_grad()
-def test_input_that_cannot_be() -> None:
+def test_invalid_input() -> None:
     model, ids = tiny_model(), random_ids(1, 5)
     for wrong in (ids[0], ids[:, :0]):
-        with pytest.raises(ModelError, match=r"must be \[batch, tokens\]"):
+        with pytest.raises(ModelError, match=r"must be a nonempty \[batch, tokens\]"):
             model(wrong)
     with pytest.raises(ModelError, match="go together"):
         model(ids, torch.arange(5).unsqueeze(0))

@@ -1,4 +1,4 @@
-"""config.json: read, written, and every way in which it can be wrong."""
+"""config.json: reading, writing, and errors."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ from model.config_json import config_from_json, config_to_json, read_config
 from model.errors import ModelError
 from tests.model.tiny import TINY
 
-# The keys of the released DeepSeek-V3.2-Exp, values included where they matter.
+# Keys of the released DeepSeek-V3.2-Exp, with the values that matter.
 RELEASED: dict[str, Any] = {
     "architectures": ["DeepseekV32ForCausalLM"],
     "attention_bias": False,
@@ -111,7 +111,7 @@ def test_written_and_read_again(changes: dict[str, Any], tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"brand_new_switch": 1}, "unknown keys: brand_new_switch"),
         ({"hidden_size": None, "kv_lora_rank": None}, "missing keys: hidden_size, kv_lora_rank"),
@@ -123,48 +123,48 @@ def test_written_and_read_again(changes: dict[str, Any], tmp_path: Path) -> None
         ({"hidden_size": "7168"}, "hidden_size='7168' has the wrong type"),
         ({"hidden_size": True}, "hidden_size=True has the wrong type"),
         ({"q_lora_rank": 1.5}, "q_lora_rank=1.5 has the wrong type"),
-        ({"rope_scaling": {"type": "llama3", "factor": 2}}, "rope type 'llama3' is not implemented"),
-        ({"rope_scaling": {"type": "yarn"}}, "no factor"),
-        ({"rope_scaling": {"type": "yarn", "factor": "2"}}, "not a number in YaRN: factor"),
-        ({"rope_scaling": {"type": "yarn", "factor": 2, "twist": 1}}, "unknown keys of YaRN: twist"),
+        ({"rope_scaling": {"type": "llama3", "factor": 2}}, "rope type 'llama3'"),
+        ({"rope_scaling": {"type": "yarn"}}, "without factor"),
+        ({"rope_scaling": {"type": "yarn", "factor": "2"}}, "not numbers: factor"),
+        ({"rope_scaling": {"type": "yarn", "factor": 2, "twist": 1}}, "unknown YaRN keys: twist"),
         ({"quantization_config": {"quant_method": "awq"}}, "quant_method='awq', but only 'fp8'"),
         ({"quantization_config": {"weight_block_size": [64, 64]}}, "weight_block_size="),
         ({"mlp_layer_types": ["sparse"] * 61}, "mlp_layer_types="),
         ({"num_key_value_heads": 8}, "num_key_value_heads=8, but only 128"),
         ({"qk_rope_head_dim": 63}, "is odd"),
         ({"index_head_dim": 32}, "index_head_dim=32 is below"),
-        ({"n_routed_experts": 255}, "no multiple of n_group"),
-        ({"n_group": 256}, "two best experts"),
+        ({"n_routed_experts": 255}, "n_routed_experts=255 .* n_group"),
+        ({"n_group": 256}, "n_group=256 "),
         ({"topk_group": 9}, "topk_group=9 is above"),
-        ({"num_experts_per_tok": 200}, "more than topk_group groups hold"),
+        ({"num_experts_per_tok": 200}, "num_experts_per_tok=200 "),
         ({"vocab_size": 0}, "vocab_size=0 is too small"),
     ],
 )
-def test_what_does_not_fit_is_named(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(ModelError, match=said):
+def test_problems_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
         config_from_json({**RELEASED, **changes})
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{", "cannot be read"), ("[]", "no JSON object"), ("{}", "model_type is None")]
+    ("text", "message"), [("{", "cannot be read"), ("[]", "not a JSON object"), ("{}", "model_type is None")]
 )
-def test_files_that_are_no_config(text: str, said: str, tmp_path: Path) -> None:
+def test_invalid_config_files(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=message):
         read_config(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
-        ({"rope_groups": 3}, "qk_rope_head_dim=8 is not pairs for each of 3 rope_groups"),
-        ({"rope_groups": 8}, "is not pairs"),
+        ({"rope_groups": 3}, r"qk_rope_head_dim=8 .* rope_groups=6"),
+        ({"rope_groups": 8}, "rope_groups=16"),
         ({"rope_groups": 0}, "rope_groups=0 is too small"),
         ({"rope_groups": 2, "index_head_dim": 2}, "index_head_dim=2 is below qk_rope_head_dim / rope_groups=4"),
     ],
 )
-def test_groups_that_do_not_fit(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(ModelError, match=said):
+def test_invalid_rope_groups(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
         replace(TINY, **changes)
 
 
@@ -175,6 +175,6 @@ def test_deepseeks_own_models_keep_their_type_and_keys() -> None:
     assert other.keys() - plain.keys() == {"latent_norm", "rope_groups"}
 
 
-def test_a_config_can_key_a_table() -> None:
+def test_a_config_is_hashable() -> None:
     assert len({TINY, replace(TINY), replace(TINY, yarn=Yarn(2.0, 8))}) == 2
     assert isinstance(TINY, ModelConfig)

@@ -1,4 +1,4 @@
-"""Routing against a loop that says what it means, and the balancing of load."""
+"""Mixture of experts: routing against a naive loop over tokens, and load balancing."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ from tests.model.tiny import TINY, random_ids, tiny_model
 
 
 def mixture(**changes: Any) -> MixtureOfExperts:
-    """A layer of experts with random weights in fp64 (biases too)."""
+    """Returns a mixture-of-experts layer with random weights and biases in fp64."""
     model = tiny_model(dtype=torch.float64, **changes)
     return next(module for module in model.modules() if isinstance(module, MixtureOfExperts))
 
 
 def naive(moe: MixtureOfExperts, x: torch.Tensor) -> torch.Tensor:
-    """One token: DeepSeek-V3, equations 12 to 16, with group-limited choice."""
+    """Computes one token by DeepSeek-V3, equations 12 to 16, with group-limited routing."""
     config, gate = moe.gate.config, moe.gate
     scores = torch.sigmoid(gate.weight @ x)
     choice = (scores + gate.e_score_correction_bias).tolist()
@@ -52,28 +52,28 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", SETTINGS)
-def test_experts_are_a_loop_over_tokens(changes: dict[str, Any]) -> None:
+def test_outputs_equal_a_loop_over_tokens(changes: dict[str, Any]) -> None:
     moe = mixture(**changes)
     x = torch.randn(2, 9, TINY.hidden_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     expected = torch.stack([naive(moe, token) for token in x.flatten(0, 1)]).view_as(x)
     torch.testing.assert_close(moe(x), expected)
 
 
-def test_gradients_are_those_of_the_loop() -> None:
+def test_gradients_equal_those_of_the_loop() -> None:
     moe = mixture()
     x = torch.randn(1, 9, TINY.hidden_size, dtype=torch.float64, requires_grad=True)
     weights = [x, *moe.parameters()]
-    ours = torch.autograd.grad(moe(x).square().sum(), weights)
+    actual = torch.autograd.grad(moe(x).square().sum(), weights)
     loop = torch.stack([naive(moe, token) for token in x[0]])
-    theirs = torch.autograd.grad(loop.square().sum(), weights)
-    torch.testing.assert_close(ours, theirs)
+    expected = torch.autograd.grad(loop.square().sum(), weights)
+    torch.testing.assert_close(actual, expected)
 
 
-def test_the_bias_chooses_and_never_weighs() -> None:
+def test_the_bias_affects_the_choice_but_not_the_weights() -> None:
     moe = mixture(n_group=1, topk_group=1, n_shared_experts=0)
     x = torch.randn(4, TINY.hidden_size, dtype=torch.float64)
     weights, experts = moe.gate(x)
-    moe.gate.e_score_correction_bias.add_(5.0)  # the same for all: the choice stays, and so must the weights
+    moe.gate.e_score_correction_bias.add_(5.0)  # the same for all experts: neither choice nor weights may change
     again, same = moe.gate(x)
     assert torch.equal(experts, same)
     torch.testing.assert_close(weights, again, rtol=0, atol=0)
@@ -99,7 +99,7 @@ def test_load_is_counted_and_moves_the_bias() -> None:
     with count_load(model) as loads:
         model(ids)
         model(ids)
-    model(ids)  # outside the block nothing is counted
+    model(ids)  # nothing is counted outside the block
     assert set(loads) == {"model.layers.1.mlp.gate", "model.layers.2.mlp.gate"}
     for name, load in loads.items():
         assert load.sum() == 2 * ids.numel() * TINY.num_experts_per_tok

@@ -1,4 +1,4 @@
-"""The norm's own backward pass against finite differences."""
+"""RMSNorm's backward pass against finite differences."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_gradients_of_the_norm() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_gradients_have_the_types_of_what_they_are_of(dtype: torch.dtype) -> None:
+def test_gradients_have_the_dtypes_of_their_inputs(dtype: torch.dtype) -> None:
     norm = RMSNorm(8).to(dtype)
     torch.nn.init.ones_(norm.weight)
     x = torch.ones(2, 8, dtype=dtype, requires_grad=True)

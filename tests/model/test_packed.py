@@ -1,4 +1,4 @@
-"""Packed sequences give what each sequence gives alone, shared prompts and gradients included; replay is strict."""
+"""Packed sequences: the same results as each sequence alone, with shared prompts and gradients; strict replay."""
 
 from itertools import accumulate
 
@@ -41,7 +41,7 @@ def expected_of_groups(model: DsaModel) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("topk", [8, 256])
-def test_states_and_gradients_are_those_of_each_sequence(topk: int) -> None:
+def test_states_and_gradients_equal_those_of_each_sequence_alone(topk: int) -> None:
     model = tiny_model(dtype=torch.float64, index_topk=topk)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     cases = [
@@ -51,16 +51,16 @@ def test_states_and_gradients_are_those_of_each_sequence(topk: int) -> None:
     for packed, expected in cases:
         hidden, _ = model.packed(packed)
         torch.testing.assert_close(hidden, expected)
-        ours = torch.autograd.grad(hidden.square().sum(), weights, allow_unused=True)
-        theirs = torch.autograd.grad(expected.square().sum(), weights, allow_unused=True)
-        for one, other in zip(ours, theirs, strict=True):
+        actual = torch.autograd.grad(hidden.square().sum(), weights, allow_unused=True)
+        wanted = torch.autograd.grad(expected.square().sum(), weights, allow_unused=True)
+        for one, other in zip(actual, wanted, strict=True):
             assert (one is None) == (other is None)
             if one is not None:
                 torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("stage", ["dense", "sparse"])
-def test_the_indexers_loss_is_that_of_each_sequence(stage: str) -> None:
+def test_the_indexers_loss_is_the_sum_over_sequences(stage: str) -> None:
     model = tiny_model(dtype=torch.float64)
     whole, _ = (model.packed(pack(sequences()), stage)[1], None)  # pyright: ignore[reportArgumentType]
     parts = [model.packed(pack([ids]), stage)[1] for ids in sequences()]  # pyright: ignore[reportArgumentType]
@@ -84,7 +84,7 @@ def test_nothing_to_pack_is_refused() -> None:
 
 
 def recorded(model: DsaModel, packed: Packed) -> Replay:
-    """What the model chooses of itself for sequences of one length."""
+    """Returns the model's own routing and selections for sequences of one length."""
     rows = packed.blocks[0].tokens_BS
     with torch.no_grad(), capture_routing(model.model) as experts, capture_selections(model.model) as selected:
         model.hidden(packed.ids_N[rows])
@@ -92,7 +92,7 @@ def recorded(model: DsaModel, packed: Packed) -> Replay:
     return Replay(torch.stack(list(experts.values()), dim=1), selection)
 
 
-def test_a_replay_is_followed_by_other_weights() -> None:
+def test_other_weights_follow_a_replay() -> None:
     packed = pack([random_ids(1, 20)[0].tolist(), random_ids(1, 20, 1)[0].tolist()])
     model, other = tiny_model(dtype=torch.float64), tiny_model(seed=1, dtype=torch.float64)
     torch.testing.assert_close(model.packed(packed, replay=recorded(model, packed))[0], model.packed(packed)[0])
@@ -117,7 +117,7 @@ def test_a_replay_that_does_not_fit_the_model_is_an_error() -> None:
         model.packed(packed, replay=used)
 
 
-def test_what_the_engine_kept_is_what_the_model_chooses() -> None:
+def test_the_engine_records_the_models_own_choices() -> None:
     model = byte_model(index_topk=8)
     engine = Engine(
         model,

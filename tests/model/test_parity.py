@@ -1,4 +1,4 @@
-"""Logits against transformers' own DeepSeek models, through saved folders in both directions."""
+"""Parity of logits with transformers' DeepSeek models, through saved folders in both directions."""
 
 from pathlib import Path
 from typing import Any
@@ -27,63 +27,63 @@ TWO_SHARED: dict[str, Any] = {"n_shared_experts": 2, "q_lora_rank": 40, "rms_nor
 TIED: dict[str, Any] = {"tie_word_embeddings": True, "first_k_dense_replace": 3}
 NO_DENSE: dict[str, Any] = {"first_k_dense_replace": 0, "qk_rope_head_dim": 12, "rope_theta": 500.0}
 SETTINGS = [{}, YARN, UNEQUAL_YARN, PLAIN_YARN, ONE_GROUP, ALL_GROUPS, TWO_SHARED, TIED, NO_DENSE]
-# With so many indexer heads no two scores tie; with few, ReLU's zeros do, and the two sides break ties differently.
+# With this many indexer heads no two scores are equal; ties, which the two libraries break differently, need few heads.
 MANY_HEADS = 48
 
 
 @torch.no_grad()
-def difference(ours: torch.nn.Module, theirs: torch.nn.Module, tokens: int) -> float:
+def difference(model: torch.nn.Module, reference: torch.nn.Module, tokens: int) -> float:
     ids = random_ids(2, tokens, seed=tokens)
-    return (ours(ids) - theirs(ids, use_cache=False).logits).abs().max().item()
+    return (model(ids) - reference(ids, use_cache=False).logits).abs().max().item()
 
 
 @pytest.mark.parametrize("changes", SETTINGS)
-def test_ours_read_by_transformers(changes: dict[str, Any], tmp_path: Path) -> None:
-    ours = tiny_model(index_n_heads=MANY_HEADS, **changes)
-    save_pretrained(ours, tmp_path / "model")
+def test_transformers_reads_our_folders(changes: dict[str, Any], tmp_path: Path) -> None:
+    model = tiny_model(index_n_heads=MANY_HEADS, **changes)
+    save_pretrained(model, tmp_path / "model")
     loaded: Any = DeepseekV32ForCausalLM.from_pretrained(tmp_path / "model", output_loading_info=True)
-    theirs, report = loaded
+    reference, report = loaded
     assert not any(report.values()), report
     for tokens in (1, 7, 8, 9, 37, 80):  # top-k is 8
-        assert difference(ours, theirs, tokens) < 1e-4, tokens
+        assert difference(model, reference, tokens) < 1e-4, tokens
 
 
 @pytest.mark.parametrize("changes", SETTINGS)
-def test_theirs_read_by_us(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_we_read_the_folders_of_transformers(changes: dict[str, Any], tmp_path: Path) -> None:
     config = config_to_json(tiny_model(index_n_heads=MANY_HEADS, **changes).config)
     torch.manual_seed(1)
-    theirs = DeepseekV32ForCausalLM(DeepseekV32Config(**config)).eval()
-    theirs.save_pretrained(tmp_path, max_shard_size="100KB")
-    ours = load_pretrained(tmp_path)
+    reference = DeepseekV32ForCausalLM(DeepseekV32Config(**config)).eval()
+    reference.save_pretrained(tmp_path, max_shard_size="100KB")
+    model = load_pretrained(tmp_path)
     for tokens in (5, 33):
-        assert difference(ours, theirs, tokens) < 1e-4, tokens
+        assert difference(model, reference, tokens) < 1e-4, tokens
 
 
 @pytest.mark.parametrize("changes", [{}, YARN, {"q_lora_rank": None}])
 def test_dense_deepseek_v3_within_top_k(changes: dict[str, Any]) -> None:
-    ours = tiny_model(index_topk=64, **changes)
-    config = config_to_json(ours.config) | {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"]}
-    theirs = DeepseekV3ForCausalLM(DeepseekV3Config(**config)).eval()
-    weights = {name: view for name, view in checkpoint_tensors(ours).items() if ".indexer." not in name}
+    model = tiny_model(index_topk=64, **changes)
+    config = config_to_json(model.config) | {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"]}
+    reference = DeepseekV3ForCausalLM(DeepseekV3Config(**config)).eval()
+    weights = {name: view for name, view in checkpoint_tensors(model).items() if ".indexer." not in name}
     for name in [name for name in weights if ".mlp.experts." in name]:
         del weights[name]
-    for name, tensor in ours.named_parameters():
+    for name, tensor in model.named_parameters():
         if ".mlp.experts." in name:
-            weights[name] = tensor.detach()  # both stack experts in the same way
-    theirs.load_state_dict(weights)
+            weights[name] = tensor.detach()  # both stack experts alike
+    reference.load_state_dict(weights)
     for tokens in (7, 64):
-        assert difference(ours, theirs, tokens) < 1e-4
+        assert difference(model, reference, tokens) < 1e-4
 
 
 def test_no_ties_disturb_the_comparison() -> None:
-    """The premise of the tests above: at the boundary of the selection no two scores are equal."""
-    ours = tiny_model(index_n_heads=MANY_HEADS)
+    """Premise of the tests above: no two scores are equal at the boundary of the selection."""
+    model = tiny_model(index_n_heads=MANY_HEADS)
     seen: list[torch.Tensor] = []
     score = reference.index_scores
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
         patch.setattr(reference, "index_scores", lambda *inputs: seen.append(score(*inputs)) or seen[-1])
-        ours(random_ids(2, 80, seed=80))
-    assert len(seen) == ours.config.num_hidden_layers
+        model(random_ids(2, 80, seed=80))
+    assert len(seen) == model.config.num_hidden_layers
     for scores in seen:
         best = scores[:, 9:].topk(9, dim=-1).values
         assert (best[..., 7] > best[..., 8]).all()

@@ -1,4 +1,4 @@
-"""Both stages of continued training against naive dense formulas in fp64, and that they do what they are for."""
+"""Indexer losses against naive dense formulas in fp64, the warm-up, and the losses of MTP layers."""
 
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from kernels import dispatch, reference
 from kernels.dispatch import IndexInputs
 from model import ModelError
-from model.training import mtp_losses, sparse_stage_losses, train_indexers_only, warm_up_loss
+from model.packed import pack
+from model.training import mtp_losses, train_indexers_only, warm_up_loss
 from model.transformer import DsaModel
 from tests.model.tiny import TINY, random_ids, tiny_model
 
@@ -23,7 +24,7 @@ TOKENS, SCALE, TOPK = 21, 0.4, 5
 
 
 def inputs() -> tuple[IndexInputs, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Indexer inputs that want gradients, queries, rows, and a selection whose early rows are padded."""
+    """Indexer inputs that require gradients, queries, rows, and a selection with padding in the first rows."""
     generator = torch.Generator().manual_seed(0)
     shapes = [(2, TOKENS, 3, 4), (2, TOKENS, 4), (2, TOKENS, 3), (2, TOKENS, 4, 6), (2, TOKENS, 6)]
     q, k, w, queries, rows = (torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in shapes)
@@ -35,7 +36,7 @@ def inputs() -> tuple[IndexInputs, torch.Tensor, torch.Tensor, torch.Tensor]:
 def naive_kl(
     index: IndexInputs, queries: torch.Tensor, rows: torch.Tensor, indices: torch.Tensor | None
 ) -> torch.Tensor:
-    """Equations 3 and 4 with whole matrices, left to autograd."""
+    """Equations 3 and 4 with full matrices and autograd."""
     visible = torch.ones(TOKENS, TOKENS).tril().bool()
     if indices is not None:
         visible = reference.membership(indices, TOKENS)
@@ -55,10 +56,10 @@ def test_loss_and_gradients(sparse: bool, chunk: int, monkeypatch: pytest.Monkey
     index, queries, rows, selected = inputs()
     indices = selected if sparse else None
     positions = torch.arange(TOKENS).expand(2, -1)
-    ours = dispatch.indexer_kl(index, queries, rows, positions, SCALE, indices)
-    theirs = naive_kl(index, queries, rows, indices)
-    torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(torch.autograd.grad(3 * ours, index), torch.autograd.grad(3 * theirs, index))
+    loss = dispatch.indexer_kl(index, queries, rows, positions, SCALE, indices)
+    expected = naive_kl(index, queries, rows, indices)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(torch.autograd.grad(3 * loss, index), torch.autograd.grad(3 * expected, index))
 
 
 def test_queries_without_tokens_add_nothing() -> None:
@@ -81,7 +82,7 @@ def test_no_square_matrix_is_kept_for_the_backward_pass() -> None:
 
 
 class Sizes(TorchDispatchMode):
-    """The largest tensor that any operation gives, in elements."""
+    """Records the size of the largest tensor that any operation returns, in elements."""
 
     largest = 0
 
@@ -104,7 +105,7 @@ def test_no_tensor_is_larger_than_a_chunk(sparse: bool, monkeypatch: pytest.Monk
 
 
 def gradients(model: DsaModel, loss: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Gradient of every parameter that the loss reaches and moves."""
+    """Nonzero gradient of every parameter that the loss depends on."""
     weights = dict(model.named_parameters())
     found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True, retain_graph=True)
     return {
@@ -112,27 +113,32 @@ def gradients(model: DsaModel, loss: torch.Tensor) -> dict[str, torch.Tensor]:
     }
 
 
-def test_the_two_losses_keep_apart() -> None:
+def sparse_stage(model: DsaModel, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross entropy of the next token, and per layer the indexer's mean KL over the selected tokens."""
+    hidden, indexer_L = model.packed(pack(ids.tolist()), "sparse")
+    logits = model.logits(hidden.view(*ids.shape, -1))
+    return cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten()), indexer_L / ids.numel()
+
+
+def test_gradients_of_model_and_indexer_are_separate() -> None:
     model, ids = tiny_model(dtype=torch.float64), random_ids(2, 30)
-    losses = sparse_stage_losses(model, ids)
-    assert losses.indexer_L.shape == (TINY.num_hidden_layers,)
-    for name in gradients(model, losses.language_model):
+    language_model, indexer_L = sparse_stage(model, ids)
+    assert indexer_L.shape == (TINY.num_hidden_layers,)
+    for name in gradients(model, language_model):
         assert ".indexer." not in name
     indexers = {name for name, _ in model.named_parameters() if ".indexer." in name}
-    assert gradients(model, losses.indexer_L.sum()).keys() == indexers
-    for layer, loss in enumerate(losses.indexer_L):
+    assert gradients(model, indexer_L.sum()).keys() == indexers
+    for layer, loss in enumerate(indexer_L):
         assert gradients(model, loss).keys() == {name for name in indexers if f"layers.{layer}." in name}
 
 
-def test_the_language_model_loss_is_that_of_the_model() -> None:
+def test_packed_and_padded_forward_passes_have_the_same_language_model_loss() -> None:
     model, ids = tiny_model(dtype=torch.float64), random_ids(2, 30)
-    ours = sparse_stage_losses(model, ids).language_model
-    theirs = cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
-    torch.testing.assert_close(ours, theirs)
-    for name, gradient in gradients(model, theirs).items():
-        torch.testing.assert_close(gradients(model, ours)[name], gradient)
-    with pytest.raises(ModelError, match="at least 2 tokens"):
-        sparse_stage_losses(model, ids[:, :1])
+    packed = sparse_stage(model, ids)[0]
+    padded = cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+    torch.testing.assert_close(packed, padded)
+    for name, gradient in gradients(model, padded).items():
+        torch.testing.assert_close(gradients(model, packed)[name], gradient)
 
 
 @pytest.mark.parametrize("block", [7, 256])
@@ -140,17 +146,16 @@ def test_the_warm_up_is_dense(block: int, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("model.packed_attention.DENSE_BLOCK", block)
     sparse, dense = (tiny_model(dtype=torch.float64, index_topk=topk) for topk in (4, 64))
     ids = random_ids(2, 30)
-    # With top-k above the length all tokens are selected, and both stages ask the same.
-    torch.testing.assert_close(warm_up_loss(sparse, ids), sparse_stage_losses(dense, ids).indexer_L)
-    ours, theirs = warm_up_loss(sparse, ids).sum(), sparse_stage_losses(dense, ids).indexer_L.sum()
-    expected = gradients(dense, theirs)
-    for name, gradient in gradients(sparse, ours).items():
+    # With top-k above the length all tokens are selected, and both stages have the same loss.
+    torch.testing.assert_close(warm_up_loss(sparse, ids), sparse_stage(dense, ids)[1])
+    expected = gradients(dense, sparse_stage(dense, ids)[1].sum())
+    for name, gradient in gradients(sparse, warm_up_loss(sparse, ids).sum()).items():
         torch.testing.assert_close(gradient, expected.pop(name))
     assert not expected
 
 
-def shares(model: DsaModel, ids: torch.Tensor) -> float:
-    """Mean KL of the warm-up, all layers."""
+def mean_kl(model: DsaModel, ids: torch.Tensor) -> float:
+    """Mean KL of the warm-up over all layers."""
     with torch.no_grad():
         return warm_up_loss(model, ids).mean().item()
 
@@ -159,12 +164,12 @@ def test_warming_up_teaches_the_indexer_and_changes_nothing_else() -> None:
     changes: dict[str, Any] = {"index_n_heads": 8, "initializer_range": 0.15}
     model, before, ids = tiny_model(**changes), tiny_model(**changes), random_ids(4, 40)
     optimizer = torch.optim.Adam(train_indexers_only(model), lr=1e-2)
-    start = shares(model, ids)
+    start = mean_kl(model, ids)
     for _ in range(30):
         optimizer.zero_grad()
         warm_up_loss(model, ids).sum().backward()
         optimizer.step()
-    assert shares(model, ids) < 0.6 * start
+    assert mean_kl(model, ids) < 0.6 * start
     for name, weight in model.named_parameters():
         assert torch.equal(weight, before.get_parameter(name)) == (".indexer." not in name), name
 
@@ -172,15 +177,15 @@ def test_warming_up_teaches_the_indexer_and_changes_nothing_else() -> None:
 @torch.no_grad()
 def test_losses_of_mtp_layers() -> None:
     model, ids = tiny_model(dtype=torch.float64, num_nextn_predict_layers=2), random_ids(2, 12)
-    main, further = mtp_losses(model, ids)
+    main, mtp = mtp_losses(model, ids)
     torch.testing.assert_close(main, cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten()))
     for depth, logits in enumerate(model.mtp_logits(ids, model.hidden(ids))):
-        rows = 12 - depth - 2  # those whose token stands in the sequence
+        rows = 12 - depth - 2  # rows whose target is in the sequence
         expected = cross_entropy(logits[:, :rows].flatten(0, 1), ids[:, depth + 2 :].flatten())
-        torch.testing.assert_close(further[depth], expected)
+        torch.testing.assert_close(mtp[depth], expected)
 
 
-def test_no_mtp_layer_or_no_token_for_it() -> None:
+def test_mtp_losses_need_a_layer_and_enough_tokens() -> None:
     with pytest.raises(ModelError, match="num_nextn_predict_layers"):
         mtp_losses(tiny_model(), random_ids(1, 8))
     with pytest.raises(ModelError, match="at least 3 tokens"):

@@ -1,4 +1,4 @@
-"""What holds of the model as a whole: initialization, causality, heads, MTP, rotations."""
+"""The model as a whole: initialization, causality, heads, MTP, rotary embeddings."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from model.training import mtp_losses
 from tests.model.tiny import TINY, random_ids, tiny_model
 
 
-def test_initialization_is_seeded_and_of_the_right_size() -> None:
+def test_initialization_is_seeded_and_has_the_given_scale() -> None:
     one, same, other = (new_model(TINY, seed) for seed in (1, 1, 2))
     for name, weight in one.named_parameters():
         assert torch.equal(weight, same.get_parameter(name)), name
@@ -31,7 +31,7 @@ def test_initialization_is_seeded_and_of_the_right_size() -> None:
 
 
 def trained(model: torch.nn.Module, loss_of: Callable[[], torch.Tensor]) -> list[float]:
-    """The losses of 25 steps of AdamW."""
+    """Returns the losses of 25 steps of AdamW."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(25):
@@ -54,7 +54,7 @@ def test_a_new_model_learns() -> None:
 
 
 @torch.no_grad()
-def test_later_tokens_change_nothing_before_them() -> None:
+def test_later_tokens_do_not_affect_earlier_ones() -> None:
     model, ids = tiny_model(dtype=torch.float64), random_ids(1, 40)
     changed = ids.clone()
     changed[0, 25:] = (changed[0, 25:] + 1) % TINY.vocab_size
@@ -62,7 +62,7 @@ def test_later_tokens_change_nothing_before_them() -> None:
     assert not torch.allclose(model(ids)[:, 25:], model(changed)[:, 25:])
 
 
-def test_the_language_model_loss_leaves_the_indexer_alone() -> None:
+def test_the_language_model_loss_has_no_gradient_for_the_indexer() -> None:
     model = tiny_model()
     model(random_ids(1, 20)).square().mean().backward()
     for name, weight in model.named_parameters():
@@ -76,7 +76,7 @@ def test_a_tied_head_is_the_embedding() -> None:
     assert model.lm_head is None
 
 
-def test_mtp_layers_see_one_token_further_each_and_no_more() -> None:
+def test_each_mtp_layer_sees_exactly_one_more_token() -> None:
     model, ids = tiny_model(num_nextn_predict_layers=2, dtype=torch.float64), random_ids(1, 20)
     with torch.no_grad():
         before = model.mtp_logits(ids, model.hidden(ids))
@@ -96,8 +96,8 @@ def test_the_mtp_layer_learns_the_token_after_next() -> None:
     model, ids = tiny_model(num_nextn_predict_layers=1, initializer_range=0.05), random_ids(4, 24)
 
     def loss() -> torch.Tensor:
-        (further,) = mtp_losses(model, ids)[1]
-        return further
+        (loss,) = mtp_losses(model, ids)[1]
+        return loss
 
     losses = trained(model, loss)
     assert losses[-1] < losses[0] / 3
@@ -117,7 +117,7 @@ def test_an_mtp_layer_decodes_with_a_cache() -> None:
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 50))
-def test_products_depend_on_the_distance_alone(first: int, second: int, shift: int) -> None:
+def test_rotated_products_depend_only_on_the_distance(first: int, second: int, shift: int) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(1, 2, 3, TINY.index_head_dim, generator=generator)
 

@@ -1,4 +1,4 @@
-"""The commands around a conversion: text, warm-up that resumes, and what selections lose, by formulas written out."""
+"""Commands of the conversion: text, resumable warm-up, and measured losses of selections against explicit formulas."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ TEXT = random_ids(1, 300)[0]
 
 
 def warmed(state: Path, *steps: int, **changes: Any) -> tuple[dict[str, torch.Tensor], list[float]]:
-    """Weights and losses after runs up to each number of steps, each with a model and an optimizer of its own."""
+    """Returns weights and losses after runs up to each number of steps, each with a new model and optimizer."""
     model, losses = tiny_model(), []
     for last in steps:
         model = tiny_model()
@@ -48,7 +48,7 @@ def warmed(state: Path, *steps: int, **changes: Any) -> tuple[dict[str, torch.Te
     return model.state_dict(), losses
 
 
-def test_a_run_in_parts_is_the_whole_run(tmp_path: Path) -> None:
+def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     whole, losses = warmed(tmp_path / "whole", 6)
     parts, losses_of_parts = warmed(tmp_path / "parts", 2, 5, 6)
     assert losses == losses_of_parts
@@ -58,7 +58,7 @@ def test_a_run_in_parts_is_the_whole_run(tmp_path: Path) -> None:
     assert not torch.equal(whole[learnt], tiny_model().state_dict()[learnt])
 
 
-def test_a_killed_run_goes_on_from_its_last_state(tmp_path: Path) -> None:
+def test_a_killed_run_resumes_from_its_last_state(tmp_path: Path) -> None:
     whole, _ = warmed(tmp_path / "whole", 5)
 
     def kill(step: int, _loss: float) -> None:
@@ -78,7 +78,7 @@ def test_a_state_of_other_settings_is_refused(tmp_path: Path) -> None:
         warmed(tmp_path / "state", 2, lr=1e-3, text="u")
 
 
-def test_batches_are_pieces_of_the_text_and_differ() -> None:
+def test_batches_are_different_windows_of_the_text() -> None:
     settings = WarmUp(steps=9, **SETTINGS)
     pieces = {tuple(piece.tolist()) for piece in TEXT.unfold(0, 12, 1)}
     batches = [settings.batch_of(TEXT, step) for step in range(9)]
@@ -90,7 +90,7 @@ def test_batches_are_pieces_of_the_text_and_differ() -> None:
 
 
 def chosen(select: measuring.Select, tokens: int) -> list[list[int]]:
-    """The tokens of each query by a selection that looks at positions alone."""
+    """Returns the tokens of each query by a selection that depends only on positions."""
     nothing = torch.empty(0)
     rows = select(dispatch.IndexInputs(nothing, nothing, nothing), torch.arange(tokens).unsqueeze(0))[0]
     return [sorted(set(row.tolist()) - {-1}) for row in rows]
@@ -104,7 +104,7 @@ def test_selections_by_position() -> None:
 
 
 @torch.no_grad()
-def test_perplexity_is_that_of_the_model() -> None:
+def test_perplexity_equals_the_models() -> None:
     ids = random_ids(3, 40)
     dense, sparse = tiny_model(index_topk=40), tiny_model(index_topk=8)
     perplexity, measured = measure(sparse, ids, [8], batch=2)
@@ -123,7 +123,7 @@ def test_perplexity_is_that_of_the_model() -> None:
 
 
 def attention_input(model: Any, ids: torch.Tensor) -> torch.Tensor:
-    """What the first layer's attention reads."""
+    """Returns the input of the first layer's attention."""
     return model.model.layers[0].input_layernorm(model.model.embed_tokens(ids))
 
 
@@ -151,7 +151,7 @@ def test_shares_of_attention(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def llama(tmp_path: Path) -> Path:
-    """A tiny Llama with a tokenizer, beside a text."""
+    """Saves a tiny Llama with a tokenizer, and a text."""
     folder = tmp_path / "llama"
     save_llama(folder)
     words = {f"w{number}": number for number in range(SHAPE["vocab_size"])}
@@ -174,11 +174,11 @@ def test_documents(llama: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [('{"text": "a"}\n{"texts": "b"}\n', "line 2: no JSON object"), ("", "holds no documents")]
+    ("text", "message"), [('{"text": "a"}\n{"texts": "b"}\n', "line 2: not a JSON object"), ("", "has no documents")]
 )
-def test_texts_that_are_none(text: str, said: str, tmp_path: Path) -> None:
+def test_invalid_texts(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "text").write_text(text)
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=message):
         read_documents(tmp_path / "text")
 
 
@@ -204,7 +204,7 @@ def test_the_commands(llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "share of attention" in capsys.readouterr().out
 
 
-def test_commands_say_what_is_wrong(llama: Path) -> None:
+def test_commands_report_input_errors(llama: Path) -> None:
     with pytest.raises(SystemExit, match=r"error: .*model_type is 'llama'"):
         main(["measure", str(llama), "--text", str(llama.parent / "text")])
     main(["llama", str(llama), str(llama.parent / "dsa")])

@@ -1,4 +1,4 @@
-"""Tiny models for tests: every part present, a forward pass in milliseconds."""
+"""Tiny models for tests, with every part and a forward pass of milliseconds."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,12 +36,12 @@ TINY = ModelConfig(
     first_k_dense_replace=1,
     q_lora_rank=24,
     max_position_embeddings=256,
-    initializer_range=0.3,  # large, so that logits are of order one and experts and tokens are told apart
+    initializer_range=0.3,  # large, so that logits are of order 1 and experts and tokens differ
 )
 
 
 def tiny_model(seed: int = 0, dtype: torch.dtype = torch.float32, **changes: Any) -> DsaModel:
-    """A model of TINY with ``changes``; gates' biases are random too."""
+    """Returns a model of TINY with ``changes``; gates' biases are random too."""
     model = new_model(replace(TINY, **changes), seed, dtype).eval()
     generator = torch.Generator().manual_seed(seed)
     for buffer in model.buffers():
@@ -50,12 +50,12 @@ def tiny_model(seed: int = 0, dtype: torch.dtype = torch.float32, **changes: Any
 
 
 def random_ids(batch: int, tokens: int, seed: int = 0) -> torch.Tensor:
-    """Token ids [batch, tokens] of TINY's vocabulary."""
+    """Returns token ids [batch, tokens] of TINY's vocabulary."""
     return torch.randint(TINY.vocab_size, (batch, tokens), generator=torch.Generator().manual_seed(seed))
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
-    """One token per byte, 3 to 258, and <eos> = 2."""
+    """Returns a tokenizer with one token per byte, 3 to 258, and <eos> = 2."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {"<pad>": 0, "<bos>": 1, "<eos>": 2, **{byte: place + 3 for place, byte in enumerate(alphabet)}}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
@@ -65,5 +65,5 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def byte_model(seed: int = 0, dtype: torch.dtype = torch.float64, **changes: Any) -> DsaModel:
-    """A model for ``byte_tokenizer``, by default in fp64: rounding then decides no sample."""
+    """Returns a model for ``byte_tokenizer``, by default in fp64, so that rounding decides no sample."""
     return tiny_model(seed, dtype, **{"vocab_size": 259, "initializer_range": 0.15, **changes})

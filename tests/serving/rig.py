@@ -158,12 +158,12 @@ def served(folder: Path, *settings: str, environment: Mapping[str, str] | None =
     ) as process:
         try:
             assert process.stdout is not None
-            said = ""
-            while "serving at " not in said:
+            output = ""
+            while "serving at " not in output:
                 line = process.stdout.readline()
-                assert line, said
-                said += line
-            yield Server(process, said.partition("serving at ")[2].split()[0], folder)
+                assert line, output
+                output += line
+            yield Server(process, output.partition("serving at ")[2].split()[0], folder)
         finally:
             process.kill()
 

@@ -115,11 +115,11 @@ def test_a_client_that_never_reads_is_dropped(tight: Server) -> None:
         time.sleep(0.01)
     tight.wait_until_idle()
     connection.settimeout(LONGEST)
-    said = b""
+    output = b""
     with suppress(ConnectionError):  # dropped by the system, which has waited for as long
         while piece := connection.recv(65536):
-            said += piece
-    assert b"[DONE]" not in said
+            output += piece
+    assert b"[DONE]" not in output
 
 
 def test_told_to_stop_it_answers_who_waits(folder: Path) -> None:
@@ -141,8 +141,8 @@ def test_an_address_that_is_taken(tight: Server, folder: Path) -> None:
     port = tight.address[1]
     line = command(folder, f"port={port}")
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST)
-    said = f"lemmata: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port=\n"
-    assert (done.returncode, done.stderr) == (1, said)
+    output = f"lemmata: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port=\n"
+    assert (done.returncode, done.stderr) == (1, output)
 
 
 def settings(folder: Path, **changes: Any) -> ServeConfig:

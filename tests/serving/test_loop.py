@@ -73,5 +73,5 @@ def test_a_problem_beyond_the_context_is_a_refusal(lemmata: CommandLine, server:
 
 
 def test_an_unknown_model_ends_the_run_with_the_servers_words(lemmata: CommandLine, server: Server) -> None:
-    said = lemmata.fails("prove", "problem=Prove A.", "run=r", *policy(server, model="gpt"))
-    assert "there is no model 'gpt' here, but 'tiny'" in said
+    output = lemmata.fails("prove", "problem=Prove A.", "run=r", *policy(server, model="gpt"))
+    assert "there is no model 'gpt' here, but 'tiny'" in output

@@ -64,7 +64,7 @@ def wait_for_two(server: Server, others_than: int = 0) -> None:
         time.sleep(0.2)
 
 
-def said(reply: Reply) -> Any:
+def text_and_usage(reply: Reply) -> Any:
     """What a reply says, without what differs from request to request."""
     assert reply.status == 200, reply.body
     return reply.value["choices"], reply.value["usage"]["completion_tokens"]
@@ -74,11 +74,11 @@ def test_the_answers_are_those_of_one_server(replicas: Server, server: Server) -
     assert len(processes(replicas)) == 2
     bodies = [chat(f"Question {seed}", seed=seed, max_tokens=30, n=2, logprobs=True) for seed in range(6)]
     with ThreadPoolExecutor(6) as pool:
-        found = [said(reply)[0] for reply in pool.map(replicas.post, bodies)]
-    for mine, body in zip(found, bodies, strict=True):
-        theirs = said(server.post(body))[0]
-        assert [choice["message"] for choice in mine] == [choice["message"] for choice in theirs]
-        for one, other in zip(mine, theirs, strict=True):
+        found = [text_and_usage(reply)[0] for reply in pool.map(replicas.post, bodies)]
+    for replicated, body in zip(found, bodies, strict=True):
+        single = text_and_usage(server.post(body))[0]
+        assert [choice["message"] for choice in replicated] == [choice["message"] for choice in single]
+        for one, other in zip(replicated, single, strict=True):
             logprobs = [[piece["logprob"] for piece in choice["logprobs"]["content"]] for choice in (one, other)]
             assert logprobs[0] == pytest.approx(logprobs[1], abs=1e-4)
     assert replicas.request("GET", "/v1/models").value == server.request("GET", "/v1/models").value
@@ -93,17 +93,17 @@ def test_a_stream_comes_as_it_is_made(replicas: Server, server: Server) -> None:
             pieces.append(getattr(event.choices[0].delta, "reasoning_content", "") or "")
         return "".join(pieces), times
 
-    mine, times = text(replicas)
-    assert mine == text(server)[0]
+    replicated, times = text(replicas)
+    assert replicated == text(server)[0]
     assert len(times) > 20
     assert times[len(times) // 2] < times[-1]
 
 
 def test_refusals_are_those_of_one_server(replicas: Server, server: Server) -> None:
     for body in (b"{", chat(n=200), chat(model="other"), chat(nonsense=1), chat("x" * 5000)):
-        mine, theirs = replicas.post(body), server.post(body)
-        assert mine.status == theirs.status >= 400
-        assert mine.error == theirs.error
+        replicated, single = replicas.post(body), server.post(body)
+        assert replicated.status == single.status >= 400
+        assert replicated.error == single.error
     assert replicas.request("GET", "/nonsense").error == server.request("GET", "/nonsense").error
 
 
@@ -134,7 +134,7 @@ def test_ctrl_c_lets_requests_in_work_finish(replicas: Server) -> None:
         started = family(replicas)
         for process in (replicas.process.pid, *started):  # as a terminal does
             os.kill(process, signal.SIGINT)
-        assert said(in_work.result())[1] == 300
+        assert text_and_usage(in_work.result())[1] == 300
     assert replicas.process.wait(LONGEST) == 0
     assert replicas.process.stdout
     assert "Traceback" not in replicas.process.stdout.read()  # but Ray tells that a replica was killed

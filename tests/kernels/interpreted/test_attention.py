@@ -89,11 +89,11 @@ def test_gradients(shape: tuple[int, ...], scratch: int, mode: bool, monkeypatch
     exact = AttentionCase(case.q_BSHD.double().requires_grad_(), case.clean_BTD.double().requires_grad_(), *case[2:])
     out = expected(exact)
     dout = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
-    theirs = torch.autograd.grad(out, exact[:2], dout.double())
+    grads = torch.autograd.grad(out, exact[:2], dout.double())
     leaves = case.q_BSHD.requires_grad_(), case.poisoned_BTD.requires_grad_()
-    ours = torch.autograd.grad(ops.sparse_mla(*leaves, *case[3:]), leaves, dout)
-    assert error_ratio(ours[0], theirs[0]) < EXACT
-    assert error_ratio(ours[1], theirs[1]) < EXACT
+    actual = torch.autograd.grad(ops.sparse_mla(*leaves, *case[3:]), leaves, dout)
+    assert error_ratio(actual[0], grads[0]) < EXACT
+    assert error_ratio(actual[1], grads[1]) < EXACT
 
 
 def test_gradients_of_more_heads_than_are_contracted_at_once(mode: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,10 +117,10 @@ def test_the_operators_serve_compilers() -> None:
 
     compiled = torch.compile(by_dispatch, backend="aot_eager", fullgraph=True)
     assert torch.equal(compiled(*arguments), ops.sparse_mla(*arguments))
-    ours = torch.autograd.grad(compiled(*arguments).sum(), arguments[:2])
-    theirs = torch.autograd.grad(ops.sparse_mla(*arguments).sum(), arguments[:2])
-    assert torch.equal(ours[0], theirs[0])
-    assert torch.equal(ours[1], theirs[1])
+    actual = torch.autograd.grad(compiled(*arguments).sum(), arguments[:2])
+    expected = torch.autograd.grad(ops.sparse_mla(*arguments).sum(), arguments[:2])
+    assert torch.equal(actual[0], expected[0])
+    assert torch.equal(actual[1], expected[1])
 
 
 def test_what_the_kernels_do_not_serve() -> None:

@@ -64,10 +64,10 @@ def test_loss_and_gradients(
     monkeypatch.setattr(configs, "SCRATCH_BYTES", scratch)
     index, (q, kv, positions, scale), lists = inputs(shape, heads, width)
     indices = lists if sparse else None
-    ours = loss_and_gradients(index, (q, kv, positions, scale), indices, "triton")
+    actual = loss_and_gradients(index, (q, kv, positions, scale), indices, "triton")
     exact = IndexInputs(*(tensor.detach().double() for tensor in index))
-    theirs = loss_and_gradients(exact, (q.double(), kv.double(), positions, scale), indices, "reference")
-    for one, other in zip(ours, theirs, strict=True):
+    expected = loss_and_gradients(exact, (q.double(), kv.double(), positions, scale), indices, "reference")
+    for one, other in zip(actual, expected, strict=True):
         assert error_ratio(one, other) < 5e-6
 
 

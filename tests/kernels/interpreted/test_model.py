@@ -33,13 +33,13 @@ def decoded() -> Tensor:
 def test_forward_and_backward() -> None:
     expected = forward_and_backward()
     with dispatch.preferring("triton"):
-        ours = forward_and_backward()
-    assert len(ours) > 10
-    for one, other in zip(ours, expected, strict=True):
+        actual = forward_and_backward()
+    assert len(actual) > 10
+    for one, other in zip(actual, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
 def test_decoding() -> None:
     with dispatch.preferring("triton"):
-        ours = decoded()
-    torch.testing.assert_close(ours, decoded(), rtol=1e-4, atol=1e-4)
+        actual = decoded()
+    torch.testing.assert_close(actual, decoded(), rtol=1e-4, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Decoding from lanes: what the model itself gives, whoever comes and goes, and nothing stale."""
+"""Decode buffer: the model's own log-probabilities while sequences come and go, and no stale rows."""
 
 from dataclasses import replace
 from typing import Any
@@ -40,7 +40,7 @@ def test_logprobs_are_the_models_own(changes: dict[str, Any]) -> None:
             assert completion.logprobs == pytest.approx(expected, abs=1e-5)
 
 
-def test_sequences_go_on_in_their_lanes_when_others_end() -> None:
+def test_sequences_stay_in_the_buffer_when_others_finish() -> None:
     model = byte_model(index_topk=256)
     running = engine(model)
     lengths = (6, 30, 11, 19)
@@ -73,7 +73,7 @@ def test_new_weights_leave_nothing_stale() -> None:
         assert completion.logprobs[:before] != pytest.approx(expected[:before], abs=1e-5)
 
 
-def test_only_the_next_tokens_of_the_same_sequences_follow() -> None:
+def test_only_the_next_tokens_of_the_same_sequences_continue_a_step() -> None:
     before = DecodeStep([[3, 4], [3, 5]], [9, 11])
     assert DecodeStep([[3, 4], [3, 5, 6]], [10, 12]).places_in(before) == [0, 1]
     assert DecodeStep([[3, 5]], [12]).places_in(before) == [1]

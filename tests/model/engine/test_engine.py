@@ -1,4 +1,4 @@
-"""The engine against the model itself: same log-probabilities, same samples, whatever runs beside a request."""
+"""Engine against the model: the same log-probabilities, and the same samples whatever else runs."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,7 @@ def engine(model: DsaModel | None = None, **changes: Any) -> Engine:
 
 @torch.no_grad()
 def rescored(model: DsaModel, prompt: list[int], completion: Completion) -> list[float]:
-    """The model's own log-probabilities of a completion, in one pass without a cache."""
+    """Returns the model's log-probabilities of a completion, in one pass without a cache."""
     ids = torch.tensor([[*prompt, *completion.token_ids]])
     logprobs = model(ids)[0, len(prompt) - 1 : -1].log_softmax(-1)
     return logprobs.gather(1, torch.tensor(completion.token_ids).unsqueeze(1)).squeeze(1).tolist()
@@ -34,8 +34,8 @@ def rescored(model: DsaModel, prompt: list[int], completion: Completion) -> list
 
 SETTINGS: list[dict[str, Any]] = [
     {},
-    {"max_prefill_tokens": 7},  # prompts come in chunks that end inside of pages
-    {"cache_tokens": 80},  # about one sequence at a time, the others set back again and again
+    {"max_prefill_tokens": 7},  # prompt chunks end inside pages
+    {"cache_tokens": 80},  # about one sequence at a time; the others are preempted repeatedly
     {"max_num_seqs": 3},
     {"page_size": 64},
 ]
@@ -56,7 +56,7 @@ def test_logprobs_are_the_models_own(changes: dict[str, Any], speculate: bool) -
 
 @pytest.mark.parametrize("changes", SETTINGS)
 @pytest.mark.parametrize("speculate", [False, True])
-def test_a_seed_gives_its_sample_whatever_runs_beside_it(changes: dict[str, Any], speculate: bool) -> None:
+def test_a_seed_gives_the_same_sample_whatever_else_runs(changes: dict[str, Any], speculate: bool) -> None:
     model = byte_model(num_nextn_predict_layers=1)
     alone = [engine(model).generate([prompt], FREE)[0][0].token_ids for prompt in PROMPTS]
     together = engine(model, speculate=speculate, **changes).generate(PROMPTS, FREE)
@@ -79,7 +79,7 @@ def test_without_a_seed_samples_differ_and_can_be_repeated() -> None:
 
 
 class Fed:
-    """Counts the tokens that pass through a model."""
+    """Counts the tokens fed to a model."""
 
     def __init__(self, model: DsaModel) -> None:
         self.tokens = 0
@@ -89,7 +89,7 @@ class Fed:
         self.tokens += inputs[0].numel()
 
 
-@pytest.mark.parametrize("length", [63, 64, 65])  # about the border of a page
+@pytest.mark.parametrize("length", [63, 64, 65])  # around the end of a page
 def test_a_prompt_is_computed_once_for_all_its_samples(length: int) -> None:
     model = byte_model()
     fed = Fed(model)
@@ -99,7 +99,7 @@ def test_a_prompt_is_computed_once_for_all_its_samples(length: int) -> None:
     assert fed.tokens == 2 * length + 8 * 2
 
 
-def test_a_prompt_is_found_again_by_later_requests() -> None:
+def test_a_later_request_reuses_the_pages_of_its_prompt() -> None:
     model = byte_model()
     fed, running = Fed(model), engine(model)
     prompt = list(range(3, 103))
@@ -108,12 +108,12 @@ def test_a_prompt_is_found_again_by_later_requests() -> None:
     request = running.add(prompt, replace(FREE, max_tokens=1))
     while not request.finished:
         running.step()
-    assert request.cached_tokens == 96  # the last token is computed anew, with the part of a page before it
+    assert request.cached_tokens == 96  # the last token and the partial page before it are recomputed
     assert fed.tokens - before == 4
     assert request.completions[0].token_ids == first[0][0].token_ids
 
 
-def test_prompts_beyond_the_step_do_not_keep_others_waiting() -> None:
+def test_long_prompts_do_not_stall_decoding() -> None:
     running = engine(max_prefill_tokens=16)
     short = running.add("x", FREE)
     running.step()
@@ -150,7 +150,7 @@ def test_weights_change_in_the_middle() -> None:
     assert completion.model_logprobs[:10] == pytest.approx(rescored(old, prompt, completion)[:10], abs=1e-9)
     assert completion.model_logprobs[10:] == pytest.approx(rescored(new, prompt, completion)[10:], abs=1e-9)
     (again,), (afresh,) = (one.generate(["Prove it."], FREE)[0] for one in (running, engine(new)))
-    assert again.token_ids == afresh.token_ids  # nothing that the old weights computed is found again
+    assert again.token_ids == afresh.token_ids  # no rows of the old weights are reused
 
 
 def test_canceling_gives_the_pages_back() -> None:
@@ -181,14 +181,14 @@ def test_a_broken_model_is_an_error_and_not_an_answer() -> None:
         with pytest.raises(ModelError, match=r"weights are NaN or infinite.*: model\.norm\.weight"):
             broken()
     running.load_weights(good)
-    assert running.generate(["x"], FREE) == expected  # nothing of the broken weights is left in the cache
+    assert running.generate(["x"], FREE) == expected  # no rows of the broken weights are reused
 
 
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [("", "empty"), ([5] * 256, "256 tokens .* context of 256"), ([5, 259], "outside"), ([-1], "outside")],
 )
-def test_prompts_that_cannot_be_taken(prompt: Any, message: str) -> None:
+def test_refused_prompts(prompt: Any, message: str) -> None:
     running = engine()
     with pytest.raises(ModelError, match=message):
         running.generate(["x", prompt], FREE)
@@ -220,6 +220,6 @@ def test_the_context_ends_a_completion() -> None:
     assert (len(completion.token_ids), completion.finish_reason) == (6, "length")
 
 
-def test_speculation_needs_a_layer_that_predicts() -> None:
+def test_speculation_needs_an_mtp_layer() -> None:
     with pytest.raises(ModelError, match="num_nextn_predict_layers"):
         engine(speculate=True)

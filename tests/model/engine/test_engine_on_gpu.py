@@ -1,4 +1,4 @@
-"""The engine on a GPU, on the Triton kernels, against the same model on the CPU."""
+"""Engine on a GPU with the Triton kernels, against the same model on the CPU."""
 
 import pytest
 
@@ -18,7 +18,7 @@ PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; th
 
 
 def on(device: str) -> DsaModel:
-    # Weights small enough for logits of order 1: rounding of the two devices then stays below 1e-3.
+    # Weights so small that logits are of order 1, and rounding errors of the two devices below 1e-3.
     return byte_model(dtype=torch.float32, initializer_range=0.08, num_nextn_predict_layers=1).to(device)
 
 
@@ -35,7 +35,7 @@ def test_log_probabilities_are_those_of_the_cpu(speculate: bool, page_size: int)
             with torch.no_grad():
                 logits = model(torch.tensor([ids]))[0, -49:-1]
             expected = logits.log_softmax(-1).gather(1, torch.tensor(completion.token_ids).unsqueeze(1)).squeeze(1)
-            # A selection may differ where two scores agree to rounding: few tokens, not many.
+            # Selections may differ for a few tokens, where two scores are equal up to rounding.
             off = (torch.tensor(completion.model_logprobs) - expected).abs()
             assert off.median() < 1e-4
             assert (off > 1e-2).float().mean() < 0.1

@@ -1,4 +1,4 @@
-"""PageAllocator: never two owners by mistake, never lost, found again by content alone."""
+"""Page allocator: no page is lost or shared by mistake, and pages are found only by their content."""
 
 import pytest
 from hypothesis import settings
@@ -9,13 +9,13 @@ from model.engine.page_allocator import PageAllocator
 
 
 class Users(RuleBasedStateMachine):
-    """Sequences that take, share, register and release pages, beside a plain account of who holds what."""
+    """Allocates, shares, registers and frees pages at random, with a simple model of their owners and contents."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pages = PageAllocator(6, 2)
         self.held: list[tuple[list[int], list[int]]] = []  # (tokens, pages) of each sequence
-        self.content: dict[int, list[int]] = {}  # what was published of a page
+        self.content: dict[int, list[int]] = {}  # tokens by which a page was registered
 
     @rule(tokens=st.lists(st.integers(0, 1), min_size=2, max_size=7))
     def begin(self, tokens: list[int]) -> None:
@@ -70,7 +70,7 @@ def test_no_page_left() -> None:
         pages.allocate()
 
 
-def test_the_longest_unused_is_given_up_first_and_the_end_of_a_prefix_before_its_beginning() -> None:
+def test_the_least_recently_used_page_is_evicted_first_and_the_end_of_a_prefix_before_its_beginning() -> None:
     pages = PageAllocator(3, 1)
     page_hashes = pages.hash_pages([7, 8])
     first = [pages.allocate(), pages.allocate()]

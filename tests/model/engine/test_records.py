@@ -1,4 +1,4 @@
-"""What reinforcement learning reads from a completion: experts, sampling masks, log-probabilities."""
+"""Records of a completion for reinforcement learning: experts, sampling masks, log-probabilities."""
 
 from dataclasses import replace
 
@@ -34,13 +34,13 @@ def test_experts_of_every_token_that_was_fed(speculate: bool) -> None:
             assert torch.equal(completion.routing.long(), expected)
 
 
-def test_routing_is_kept_only_where_asked_for() -> None:
+def test_routing_is_recorded_only_on_request() -> None:
     engine = Engine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=1024))
     assert engine.generate(["x"], SamplingParams(max_tokens=2))[0][0].routing is None
 
 
 @torch.no_grad()
-def test_masks_give_the_distribution_that_was_sampled_from() -> None:
+def test_masks_restrict_logits_to_the_sampling_distribution() -> None:
     model = byte_model(initializer_range=0.3)
     engine = Engine(model, TOKENIZER, CONFIG)
     sampling = SamplingParams(

@@ -1,4 +1,4 @@
-"""The distribution that is sampled from, against its definition written out; draws against the exact distribution."""
+"""Sampler: the distribution against its definition, and draws against the exact distribution."""
 
 import math
 from dataclasses import replace
@@ -27,7 +27,7 @@ choices = st.builds(
 
 
 def by_definition(row: list[float], sampling: SamplingParams) -> list[float]:
-    """Probabilities after temperature, top-k and top-p; of equals the lowest index comes first."""
+    """Returns probabilities after temperature, top-k and top-p, ties by the lowest index."""
     order = sorted(range(len(row)), key=lambda token: (-row[token], token))
     if sampling.temperature == 0:
         return [float(token == order[0]) for token in range(len(row))]
@@ -44,7 +44,7 @@ def by_definition(row: list[float], sampling: SamplingParams) -> list[float]:
 
 @given(rows=st.lists(st.tuples(logits, choices), min_size=1, max_size=4), candidates=st.sampled_from([1, 3, 1024]))
 @settings(max_examples=150, deadline=None)
-def test_what_is_sampled_from(rows: list[tuple[list[float], SamplingParams]], candidates: int) -> None:
+def test_the_sampling_distribution(rows: list[tuple[list[float], SamplingParams]], candidates: int) -> None:
     width = max(len(row) for row, _ in rows)
     padded = [row + [-2.0] * (width - len(row)) for row, _ in rows]
     with pytest.MonkeyPatch.context() as patch:
@@ -72,7 +72,7 @@ def test_a_draw(row: list[float], choice: SamplingParams, u: float) -> None:
     assert (list(range(len(row))) if drawn.kept is None else drawn.kept.tolist()) == left
 
 
-def test_each_token_owns_its_share_of_the_uniform_numbers() -> None:
+def test_each_token_has_an_interval_of_uniform_numbers() -> None:
     probabilities = torch.tensor([0.0, 0.2, 0.0, 0.5, 0.3, 0.0], dtype=torch.float64)
     edges = {1: (0.0, 0.2), 3: (0.2, 0.7), 4: (0.7, 1.0)}
     for token, (low, high) in edges.items():
@@ -82,7 +82,7 @@ def test_each_token_owns_its_share_of_the_uniform_numbers() -> None:
     assert invert_cdf(probabilities.log().unsqueeze(0), [1 - 2**-53]).item() == 4
 
 
-def test_uniform_numbers_belong_to_their_seed_and_place() -> None:
+def test_uniform_numbers_follow_from_seed_and_index() -> None:
     one, other = Uniforms(3), Uniforms(3)
     assert other[700] == [one[place] for place in range(701)][700]
     assert one[0] != Uniforms(4)[0]
@@ -97,6 +97,6 @@ def test_a_tiny_temperature_does_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_logits_that_are_no_numbers(bad: float) -> None:
+def test_logits_that_are_not_finite(bad: float) -> None:
     with pytest.raises(ModelError, match="NaN or infinite"):
         draw(torch.tensor([[0.0, 1.0], [bad, 0.0]]), [SamplingParams()] * 2, [0.5] * 2)

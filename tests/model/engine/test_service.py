@@ -1,4 +1,4 @@
-"""The engine's thread: many callers at once, callers that leave, steps that fail."""
+"""Engine service: concurrent callers, cancellation, failing steps."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ def service() -> EngineService:
 
 
 async def settled(service: EngineService) -> None:
-    """Once the thread has done what it was asked for before."""
+    """Waits until the thread has run all earlier calls."""
     await asyncio.wrap_future(service.run(lambda: None))
 
 
@@ -35,7 +35,7 @@ def test_many_callers(service: EngineService) -> None:
     assert [request.completions[0].token_ids for request in together] == [one.token_ids for (one,) in alone]
 
 
-def test_text_comes_while_it_grows(service: EngineService) -> None:
+def test_a_stream_yields_every_token(service: EngineService) -> None:
     async def run() -> list[Completion]:
         lengths = [len(request.completions[0].token_ids) async for request in service.stream("x", FREE)]
         assert lengths == sorted(lengths)
@@ -47,7 +47,7 @@ def test_text_comes_while_it_grows(service: EngineService) -> None:
     service.close()
 
 
-def test_who_leaves_costs_nothing_more(service: EngineService) -> None:
+def test_a_canceled_request_frees_its_pages(service: EngineService) -> None:
     endless = SamplingParams(max_tokens=200, ignore_eos=True)
 
     async def leave(after: int) -> None:
@@ -71,7 +71,7 @@ def test_who_leaves_costs_nothing_more(service: EngineService) -> None:
     service.close()
 
 
-def test_prompts_that_cannot_be_taken_fail_alone(service: EngineService) -> None:
+def test_a_refused_prompt_does_not_affect_others(service: EngineService) -> None:
     async def run() -> None:
         good, bad = await asyncio.gather(
             service.generate("x", FREE), service.generate("", FREE), return_exceptions=True
@@ -83,10 +83,10 @@ def test_prompts_that_cannot_be_taken_fail_alone(service: EngineService) -> None
     service.close()
 
 
-def test_a_failed_step_fails_those_in_it_and_no_later_one() -> None:
+def test_a_failed_step_fails_its_requests_and_no_later_ones() -> None:
     service = EngineService(Engine(byte_model(index_topk=256), byte_tokenizer(), EngineConfig(cache_tokens=4096)))
     weight = dict(service.engine.module.named_parameters())["model.layers.0.input_layernorm.weight"]
-    prompt = "x" * 100  # more than a page, which must not be found again with what the failed step wrote
+    prompt = "x" * 100  # more than a page; pages of the failed step must not be reused
 
     def scale(factor: float) -> None:
         with torch.no_grad():
@@ -103,7 +103,7 @@ def test_a_failed_step_fails_those_in_it_and_no_later_one() -> None:
     service.close()
 
 
-def test_closing_fails_what_is_in_work(service: EngineService) -> None:
+def test_closing_fails_running_requests(service: EngineService) -> None:
     async def run() -> None:
         task = asyncio.create_task(service.generate("x", SamplingParams(max_tokens=250, ignore_eos=True)))
         await asyncio.sleep(0.05)
@@ -114,7 +114,7 @@ def test_closing_fails_what_is_in_work(service: EngineService) -> None:
     asyncio.run(run())
 
 
-def test_after_closing_nobody_waits_for_ever(service: EngineService) -> None:
+def test_calls_after_closing_fail(service: EngineService) -> None:
     service.close()
     with pytest.raises(ModelError, match="closed"):
         asyncio.run(asyncio.wait_for(service.generate("x", FREE), 5))

@@ -1,4 +1,4 @@
-"""Speculation leaves the distribution as it is: by enumeration of every way that the random numbers can fall."""
+"""Speculative decoding leaves the distribution unchanged, by enumeration of all completions."""
 
 from itertools import accumulate, product
 
@@ -19,7 +19,7 @@ LENGTH = 3
 
 
 class Fixed:
-    """Uniform numbers given beforehand."""
+    """Fixed uniform numbers."""
 
     def __init__(self, numbers: tuple[float, ...]) -> None:
         self._numbers = numbers
@@ -30,7 +30,7 @@ class Fixed:
 
 @torch.no_grad()
 def cells(model: DsaModel, ids: list[int]) -> list[tuple[int, float, float]]:
-    """(token, probability, middle of its share of the uniform numbers) for each token after ``ids``."""
+    """Returns (token, probability, middle of its interval of uniform numbers) for each token after ``ids``."""
     probabilities = model(torch.tensor([ids]))[0, -1].softmax(-1).tolist()
     starts = accumulate(probabilities[:-1], initial=0.0)
     return [
@@ -40,7 +40,7 @@ def cells(model: DsaModel, ids: list[int]) -> list[tuple[int, float, float]]:
 
 
 def paths(model: DsaModel, ids: list[int], left: int) -> list[tuple[list[int], float, tuple[float, ...]]]:
-    """Every completion of ``left`` tokens with its probability and uniform numbers that lead to it."""
+    """Yields every completion of ``left`` tokens with its probability and uniform numbers that lead to it."""
     if not left:
         return [([], 1.0, ())]
     return [
@@ -66,7 +66,7 @@ def test_every_completion_keeps_its_probability(monkeypatch: pytest.MonkeyPatch)
             steps += 1
         assert request.completions[0].token_ids == tokens
         passes, accepted = passes + steps, accepted + (steps < LENGTH)
-    assert 0 < accepted < len(every)  # both right and wrong guesses were met
+    assert 0 < accepted < len(every)  # drafts were accepted and rejected
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.6, 1.3])
@@ -85,13 +85,13 @@ def test_same_seed_same_completion(temperature: float) -> None:
         assert plain[one][other].logprobs == pytest.approx(ahead[one][other].logprobs, abs=1e-9)
 
 
-def test_right_guesses_save_passes() -> None:
-    """A layer that predicts as the model does."""
+def test_accepted_drafts_save_passes() -> None:
+    """The MTP layer here predicts exactly like the model."""
     model = tiny_model(dtype=torch.float64, num_nextn_predict_layers=1)
     for name, weight in model.named_parameters():
         if name in ("model.norm.weight", "mtp.0.norm.weight"):
             weight.data.zero_()
-    # All logits are equal now, in both, so that guess and token are drawn from one distribution by one number.
+    # All logits are equal in both, so draft and token are drawn from one distribution with one number.
     engine = Engine(model, TOKENIZER, EngineConfig(cache_tokens=1024, speculate=True))
     request = engine.add(PROMPT, SamplingParams(max_tokens=41, ignore_eos=True, seed=2))
     steps = 0

@@ -1,4 +1,4 @@
-"""Where a completion's text ends, and what of it may be shown while it grows."""
+"""Incremental text of a completion: its end, and the part that is final."""
 
 import pytest
 
@@ -20,12 +20,12 @@ def test_text_token_by_token(text: str, stop: list[str]) -> None:
     stream, shown = TextStream(TOKENIZER.backend_tokenizer, stop), ""
     for token in TOKENIZER(text)["input_ids"]:
         stream.add(token)
-        assert stream.released.startswith(shown)  # what was shown stays
+        assert stream.released.startswith(shown)  # released text is final
         shown = stream.released
         if stream.stopped:
             break
     whole = min((text.split(string, maxsplit=1)[0] for string in stop if string in text), key=len, default=text)
-    # The stop string that ends first wins; with strings inside of each other a longer text cannot come out.
+    # The stop string that ends first applies; with nested strings the text cannot be longer.
     assert stream.stopped == (stream.text != text or any(string in text for string in stop))
     if not stop:
         assert stream.text == text
