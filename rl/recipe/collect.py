@@ -1,6 +1,6 @@
-"""What steps of the recipe gather from models: proofs, analyses, labels, worked examples. Each function is one table.
+"""Rows of the recipe's tables, gathered from models: proofs, analyses, reviews, best answers.
 
-Every answer is drawn by a seed that follows from the model's prompt, so that a step repeated gives the same table.
+The seed of every answer follows from its prompt, so that a repeated step gives the same table.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from rl.tasks.tables import Case
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An analysis of a case with its score and those of its reviews; None where one cannot be read."""
+    """An analysis of a case with its score and those of its reviews; None for an unparseable one."""
 
     text: str
     score: float | None
@@ -37,9 +37,9 @@ def theorems(stream: Stream, count: int) -> list[Theorem]:
 
 
 def prove(prover: Judge, templates: Templates, wanted: Sequence[Theorem], samples: int) -> list[Case]:
-    """``samples`` proofs of each theorem without labels; identical ones and what is no proof are left out.
+    """``samples`` proofs of each theorem, without labels; duplicates and answers without a proof are left out.
 
-    Theorems of one statement, of which small levels have some, are one.
+    Each statement is proved once, although several theorems of a small level may have the same one.
     """
     first: dict[str, Theorem] = {}
     for theorem in wanted:
@@ -55,16 +55,17 @@ def prove(prover: Judge, templates: Templates, wanted: Sequence[Theorem], sample
 
 
 def label_exactly(cases: Iterable[Case]) -> Iterator[Case]:
-    """With the checker's score of each proof as its label."""
+    """The cases with the checker's score of each proof as its label."""
     for case in cases:
         assert case.theorem is not None
         yield replace(case, label=check(case.theorem, case.proof).score)
 
 
 def balanced(cases: Sequence[Case], value: Callable[[Case], float | None], seed: str) -> list[Case]:
-    """Cases of which at most half have one label, in their order: of a commoner one so many are drawn as are left.
+    """Cases of which at most half have one label: the majority label is downsampled to the number of all others.
 
-    A young prover's proofs are nearly all wrong, and a verifier that is taught by them alone learns to say so unread.
+    The order is kept. Nearly all proofs of an early prover are wrong, and a verifier that is trained on them alone
+    learns to always score 0.
     """
     counts = Counter(value(case) for case in cases)
     common = max(counts, key=lambda label: counts[label], default=None)
@@ -77,7 +78,7 @@ def balanced(cases: Sequence[Case], value: Callable[[Case], float | None], seed:
 
 
 def analyze(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> list[list[Examined]]:
-    """``count`` analyses of each proof; what was cut off has no score."""
+    """``count`` analyses of each proof; truncated ones have no score."""
     questions = [about_proof(templates, case.statement, case.proof) for case in cases]
     answers = verifier.ask([question.prompt for question in questions], count)
     return [
@@ -89,7 +90,7 @@ def analyze(verifier: Judge, templates: Templates, cases: Sequence[Case], count:
 def review(
     meta: Judge, templates: Templates, cases: Sequence[Case], analyses: Sequence[Sequence[Examined]], count: int
 ) -> list[list[Examined]]:
-    """The analyses with ``count`` reviews of each that reports an issue."""
+    """The analyses, with ``count`` reviews of each that reports an issue."""
     questions = {
         (place, one.text): about_analysis(templates, case.statement, case.proof, one.text)
         for place, (case, group) in enumerate(zip(cases, analyses, strict=True))
@@ -108,17 +109,19 @@ def review(
 
 
 def with_analyses(cases: Sequence[Case], analyses: Sequence[Sequence[Examined]]) -> Iterator[Case]:
-    """One case for each readable analysis, with its exact quality; the same text once."""
+    """One case for each distinct analysis that has a score, with its exact quality."""
     for case, group in zip(cases, analyses, strict=True):
         for text in dict.fromkeys(one.text for one in group if one.score is not None):
             assert case.theorem is not None
             yield replace(case, analysis=text, quality=analysis_quality(case.theorem, case.proof, text))
 
 
-def best_answers(writer: Judge, task: Task, numbers: Iterable[int], samples: int, least: float) -> Iterator[Example]:
-    """Rejection sampling: the best of ``samples`` answers to each problem by the reward, where it is ``least`` or more.
+def best_answers(
+    writer: Judge, task: Task, numbers: Iterable[int], samples: int, min_reward: float
+) -> Iterator[Example]:
+    """Rejection sampling: the best of ``samples`` answers to each problem, where its reward is ``min_reward`` or more.
 
-    Among equals the shortest, then the first.
+    The shortest wins a tie, then the first.
     """
     numbers = list(numbers)
     prompts = [task.prompt(number) for number in numbers]
@@ -129,5 +132,5 @@ def best_answers(writer: Judge, task: Task, numbers: Iterable[int], samples: int
         rewarded = list(zip(islice(rewards, len(group)), group, strict=True))
         known = [(reward.total, -len(answer.text), answer) for reward, answer in rewarded if reward.total is not None]
         best = max(known, key=lambda one: one[:2], default=None)
-        if best is not None and best[0] >= least:
+        if best is not None and best[0] >= min_reward:
             yield Example(prompt, best[2].text)

@@ -1,4 +1,4 @@
-"""Settings of co-training. Imports no torch."""
+"""Settings of the co-training recipe. Imports no torch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from core.config import STRICT, Name, NonNegativeFloat, Positive, Share, settings
 from verifier.autolabel import LabelConfig
 
-Changes = Mapping[str, Any]  # what a step changes of the settings in ``train``, nested as there
+Changes = Mapping[str, Any]  # the settings that a step changes in ``train``, nested as there
 
 
 @settings(frozen=True, config=STRICT)
 class IndexerConfig:
-    """After the cold start, which is dense: attention over ``index_topk`` tokens, learnt in ``train`` steps."""
+    """Sparse attention over ``index_topk`` tokens after the dense cold start, trained by ``train``."""
 
     index_topk: Positive
     train: Changes
 
 
 @settings(frozen=True, config=STRICT)
-class OwnConfig:
-    """Worked examples on ``samples`` of the model's proofs of each of ``problems`` theorems, learnt in ``train``.
+class DaggerConfig:
+    """SFT examples on ``samples`` proofs by the model of each of ``problems`` theorems, learned by ``train``.
 
-    At a ``temperature`` above that of measuring there are more mistakes to learn from.
+    A ``temperature`` above that of measuring gives more mistakes to learn from.
     """
 
     problems: Positive
@@ -31,10 +31,10 @@ class OwnConfig:
 
 
 @settings(frozen=True, config=STRICT)
-class FreshConfig:
-    """Proofs of the prover's own: ``samples`` of each of ``problems`` theorems, identical ones once.
+class OnPolicyProofsConfig:
+    """Proofs by the current prover: ``samples`` of each of ``problems`` theorems, without duplicates.
 
-    ``analyses`` of each by the verifier, where they are wanted. Both at ``temperature``.
+    ``analyses`` of each by the current verifier, for the steps that train on them. Both at ``temperature``.
     """
 
     problems: Positive
@@ -57,33 +57,33 @@ class LabelsConfig:
 
 @settings(frozen=True, config=STRICT)
 class GeneratorConfig:
-    """How specialists become one model, each way a candidate: ``merges`` of weights by name, with the settings of
-    `lemmata merge` (``method``, else the name; ``models``: roles, else all);
-    ``rejection``: fine-tuning on the best of the specialists' answers to ``examples`` prompts of each kind, rewarded
-    with ``least`` or more;
-    ``distill``: on-policy distillation. None leaves one out. The best by validation goes through ``mixed``
-    reinforcement learning, None for none.
+    """Ways from the specialists to one model, each of which is a candidate; None leaves a way out.
+
+    ``merges`` of weights by name, with the settings of `lemmata merge` (``method``: by default the name; ``models``:
+    roles, by default all); ``rejection``: fine-tuning on the specialists' best answers to ``examples`` prompts of each
+    kind, those with a reward of ``min_reward`` or more; ``distill``: on-policy distillation. The best candidate on the
+    validation stream is then trained by ``mixed`` reinforcement learning of all roles.
     """
 
     merges: Mapping[str, Changes]
     examples: Positive
-    least: Share
+    min_reward: Share
     rejection: Changes | None
     distill: Changes | None
     mixed: Changes | None
 
     def __post_init__(self) -> None:
         if not self.merges and self.rejection is None and self.distill is None:
-            raise ValueError("no way to one model is left: at least one of merges, rejection and distill")
+            raise ValueError("no way to one model: set at least one of merges, rejection and distill")
 
 
 @settings(frozen=True, config=STRICT)
 class MeasureConfig:
-    """How models are measured against the truth, on theorems that no training sees.
+    """Measurement of models against the truth, on theorems that no training sees.
 
-    ``problems`` of each level, ``samples`` of each by a prover; ``analyses`` of each real proof, all of which must give
-    1 for acceptance; self-refinement of ``chains`` a problem over ``rounds`` on the levels ``hard``; candidates are
-    compared on ``validation`` problems of each level.
+    ``problems`` of each level, ``samples`` proofs of each; ``analyses`` of each proof, all of which must give 1 for
+    acceptance; self-refinement in ``chains`` of ``rounds`` on ``hard_problems`` of each of the levels ``hard``;
+    candidates are compared on ``validation`` problems of each level.
     """
 
     validation: Positive
@@ -100,9 +100,11 @@ class MeasureConfig:
 
 @settings(frozen=True, config=STRICT)
 class CotrainConfig:
-    """``lemmata cotrain``. ``train``: the settings of `lemmata train` that all steps share; each step's own are changes
-    to them. ``iterations`` after the first, whose labels are exact, have labels by the models alone. In each, verifier
-    and prover take ``turns``: the verifier learns anew on what the prover writes by then.
+    """Settings of ``lemmata cotrain``.
+
+    ``train``: the settings of `lemmata train` that all steps share, and that each step changes. The first of the
+    ``iterations`` has exact labels, later ones have labels by the models alone. In each, verifier and prover take
+    ``turns``, so that the verifier is trained on proofs of the current prover.
     """
 
     run: Name | None
@@ -112,8 +114,8 @@ class CotrainConfig:
     train: Changes
     cold_start: Changes
     indexer: IndexerConfig | None
-    own: OwnConfig | None
-    fresh: FreshConfig
+    dagger: DaggerConfig | None
+    on_policy_proofs: OnPolicyProofsConfig
     verifier: Changes
     meta_verifier: Changes
     verifier_meta: Changes

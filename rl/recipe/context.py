@@ -1,4 +1,4 @@
-"""Where the recipe's steps find what they need: folders of earlier steps, models, theorems, settings of training."""
+"""Context of the recipe's steps: folders and models of earlier steps, theorems, and settings of training."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,8 +22,8 @@ from rl.tasks.tables import Case
 from rl.trained_judge import TrainedJudge
 
 TABLE = "table.jsonl"
-TEST_SEED = 0  # all runs are measured on the same theorems, whatever their own seed
-FRESH_SEED = 500  # theorems for the models' own proofs; training streams count on from the run's seed
+TEST_SEED = 0  # all runs are measured on the same theorems, whatever their seed
+PROOFS_SEED = 500  # theorems for on-policy proofs; the streams of training count from the run's seed
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class RecipeContext:
         return self.folder / "steps" / step
 
     def model(self, step: str) -> Path:
-        """The model that a step made."""
+        """The folder of the model that a step writes."""
         return self.at(step) / "model"
 
     def table(self, step: str) -> Path:
-        """The table that a step made."""
+        """The file of the table that a step writes."""
         return self.at(step) / TABLE
 
     def training(self, step: Train) -> TrainConfig:
-        """The settings of a step of training. Raises LemmataError where they are wrong."""
+        """The settings of a training step. Raises LemmataError where they are invalid."""
         data = {name: str(self.table(table)) for name, table in step.tables.items()} | dict(step.data)
         judges = {role: str(self.model(model)) for role, model in step.judges.items()}
         named: dict[str, Any] = {
@@ -58,56 +58,57 @@ class RecipeContext:
             named["model"] = str(self.model(step.start))
         if step.teachers:
             named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
-        shared = {"model": None, **self.config.train}
-        values = merge_settings(merge_settings(shared, step.changes, replaced=("mixture",)), named)
+        values = merge_settings(
+            merge_settings({"model": None, **self.config.train}, step.changes, replaced=("mixture",)), named
+        )
         return read_config(TrainConfig, values, "")
 
     def merging(self, step: Merge) -> MergeConfig:
-        """The settings of a merge. Raises LemmataError where they are wrong."""
+        """The settings of a merge. Raises LemmataError where they are invalid."""
         models, out = [str(self.model(name)) for name in step.models], str(self.model(step.name))
         values = {**step.settings, "models": models, "base": str(self.model(step.base)), "out": out}
         return read_config(MergeConfig, values, "")
 
-    @property
-    def threads(self) -> int:
-        """Of torch, in all steps."""
-        return int(self.config.train["threads"])
+    @cached_property
+    def shared(self) -> TrainConfig:
+        """The settings that all training steps share. Raises LemmataError where they are invalid."""
+        own = {"role": "generator", "stage": "sft", "run": None, "seed": self.config.seed, "model": None}
+        return read_config(TrainConfig, {**own, **self.config.train}, "train")
 
     @cached_property
     def data(self) -> DataConfig:
-        """Families and levels, as all steps have them."""
-        return read_config(DataConfig, self.config.train["data"], "train.data")
+        """Families and levels of all steps."""
+        return read_config(DataConfig, self.shared.data, "train.data")
 
     @cached_property
     def templates(self) -> Templates:
         """The prompts of all steps."""
-        folder = self.config.train.get("prompts")
-        return Templates.load(folder) if folder else lab_templates()
+        return Templates.load(self.shared.prompts) if self.shared.prompts else lab_templates()
 
     def judge(self, step: str, purpose: str, temperature: float | None = None) -> TrainedJudge:
-        """The model of a step, sampling by seeds that differ between purposes. ``temperature`` None: as measured."""
+        """The model of a step as a judge whose seeds depend on ``purpose``; ``temperature`` None: that of measuring."""
         measure = self.config.measure
         chosen = measure.temperature if temperature is None else temperature
         seed = derive_seed(self.config.seed, purpose)
-        return TrainedJudge(self.model(step), chosen, measure.max_tokens, seed, str(self.config.train["device"]))
+        return TrainedJudge(self.model(step), chosen, measure.max_tokens, seed, self.shared.device)
 
     def stream(
         self, role: str, split: str, iteration: int = 0, turn: int = 1, levels: tuple[int, ...] | None = None
     ) -> Stream:
-        """Theorems of a split: for the models' own proofs where it is the training's, else to measure on."""
-        seed = FRESH_SEED + 1000 * self.config.seed + 20 * iteration + turn if split == "train" else TEST_SEED
+        """Theorems of a split: of ``train`` for on-policy proofs, of the others for measuring."""
+        seed = PROOFS_SEED + 1000 * self.config.seed + 20 * iteration + turn if split == "train" else TEST_SEED
         try:
             return Stream(role, self.data.families, levels or self.data.levels, split, seed)
         except ValueError as error:
             raise LemmataError(f"{'measure.hard' if levels else 'train.data'}: {error}") from error
 
     def theorems(self, split: str, per_level: int, levels: tuple[int, ...] | None = None) -> list[Theorem]:
-        """``per_level`` theorems of each level of a split, each statement once, as far as there are so many."""
+        """At most ``per_level`` theorems of each level of a split, each statement once."""
         stream = self.stream("prove", split, levels=levels)
         items = (item for level in stream.levels for item in replace(stream, levels=(level,)).distinct(per_level))
         return list({item.theorem.statement: item.theorem for item in items}.values())
 
     def cases(self, role: str, split: str, per_level: int) -> list[Case]:
-        """The lab's own proofs ("verify") or analyses ("review") of a split, planted defects among them."""
+        """The lab's own proofs ("verify") or analyses ("review") of a split, some with planted defects."""
         stream = self.stream(role, split)
         return [case_of(stream.item(number)) for number in range(per_level * len(stream.levels))]

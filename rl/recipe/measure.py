@@ -1,6 +1,6 @@
-"""A model measured against the truth: one record for every answer, from which `rl.report.metrics` makes figures.
+"""Measurement of a model against the truth: one record for every answer, which `rl.report` turns into estimates.
 
-Nothing here is learnt from. Theorems are of a split that no training sees.
+Nothing is trained on these records, and no training sees their theorems.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,12 +22,12 @@ Record = dict[str, Any]
 
 
 def coordinates(theorem: Theorem | None) -> Record:
-    """What names a theorem of the lab in a record."""
+    """Fields that identify a theorem of the lab in a record."""
     return {} if theorem is None else {name: getattr(theorem, name) for name in COORDINATES}
 
 
 def measure_prover(prover: Judge, templates: Templates, wanted: Sequence[Theorem], samples: int) -> Iterator[Record]:
-    """``samples`` proofs of each theorem: the checker's score, its own score, whether it has the format."""
+    """Records of ``samples`` proofs of each theorem: exact score, self-score, and format."""
     groups = _ask(prover, [templates.proof(theorem.statement) for theorem in wanted], samples)
     for theorem, group in zip(wanted, groups, strict=True):
         for answer in group:
@@ -35,7 +35,7 @@ def measure_prover(prover: Judge, templates: Templates, wanted: Sequence[Theorem
 
 
 def measure_verifier(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> Iterator[Record]:
-    """``count`` analyses of each labeled proof: label, score, and the analysis' exact quality."""
+    """Records of ``count`` analyses of each labeled proof: label, score, and exact quality of the analysis."""
     questions = [about_proof(templates, case.statement, case.proof) for case in cases]
     groups = _ask(verifier, [question.prompt for question in questions], count)
     for place, (case, question, group) in enumerate(zip(cases, questions, groups, strict=True)):
@@ -52,7 +52,7 @@ def measure_verifier(verifier: Judge, templates: Templates, cases: Sequence[Case
 
 
 def measure_meta_verifier(meta: Judge, templates: Templates, cases: Sequence[Case]) -> Iterator[Record]:
-    """One review of each analysis: its exact quality, and the rating."""
+    """Records of one review of each analysis: exact quality, and rating."""
     questions = [about_analysis(templates, case.statement, case.proof, case.analysis) for case in cases]
     groups = _ask(meta, [question.prompt for question in questions], 1)
     for case, question, (answer, *_) in zip(cases, questions, groups, strict=True):
@@ -63,9 +63,9 @@ def measure_meta_verifier(meta: Judge, templates: Templates, cases: Sequence[Cas
 def measure_refinement(
     model: Judge, templates: Templates, wanted: Sequence[Theorem], chains: int, rounds: int
 ) -> Iterator[Record]:
-    """Self-refinement as `refine.sequential` does it: ``chains`` of each theorem until content, ``rounds`` at most.
+    """Records of self-refinement as in `refine.sequential`: ``chains`` of each theorem, of at most ``rounds`` each.
 
-    One record a chain; of each of its rounds the checker's score, its own, and the tokens written.
+    One record for each chain; of each round the exact score, the self-score, the format and the tokens written.
     """
     wanted = [theorem for theorem in wanted for _ in range(chains)]
     found = refine_chains(model, templates, [theorem.statement for theorem in wanted], rounds)
@@ -78,7 +78,7 @@ def measure_refinement(
 
 
 def _ask(judge: Judge, prompts: Sequence[str], count: int) -> list[list[Answer]]:
-    """As Judge.ask; where a prompt leaves no room, the answers that there could be none of count as cut off."""
+    """The answers to each prompt; `NO_ROOM` in place of those to a prompt that leaves no room."""
     return [group or [NO_ROOM] * count for group in judge.ask(prompts, count)]
 
 

@@ -1,8 +1,8 @@
-"""The recipe as a list of steps, each of which knows the folders it reads and the one it makes. Pure.
+"""Plan of the recipe: a list of steps, each with the steps whose folders it reads. Pure.
 
 DeepSeekMath-V2, section 2: a cold start; the verifier by format and score; the meta-verifier on labeled analyses; the
-verifier again with R_meta; the prover by the trained verifier; then all over again from the consolidated model, with
-labels that the models make themselves. All specialists of an iteration start from one model, so that their weights can
+verifier again with R_meta; the prover by the trained verifier; then the same from the consolidated model, with labels
+by the models themselves. All specialists of an iteration start from one model, so that their weights can
 be merged.
 """
 
@@ -13,14 +13,15 @@ from typing import Any
 from core.errors import LemmataError
 from rl.recipe.config import Changes, CotrainConfig
 
-Models = Mapping[str, str]  # role: the step whose model plays it
+Models = Mapping[str, str]  # role: name of the step whose model plays it
 
 
 @dataclass(frozen=True)
 class Train:
-    """Training as `lemmata train` does it: from the model of step ``start`` (None: a new one).
+    """Training as by `lemmata train`, from the model of step ``start`` (None: the settings name it, or a new one).
 
-    ``tables``: settings of the data that name the table of a step; ``judges``: those that name its model.
+    ``tables``: by name of a data setting, the step whose table it is; ``judges`` and ``teachers``: by role, the step
+    whose model it is; ``data``: further data settings.
     """
 
     name: str
@@ -42,8 +43,8 @@ class Sparsify:
 
 
 @dataclass(frozen=True)
-class Correct:
-    """A table of worked examples on the own proofs and analyses of the model of ``start``, and as many on others."""
+class Dagger:
+    """A table of SFT examples (DAgger) on proofs and analyses by ``start``'s model, and as many of the lab's own."""
 
     name: str
     start: str
@@ -51,9 +52,9 @@ class Correct:
 
 @dataclass(frozen=True)
 class Prove:
-    """A table of ``prover``'s own proofs on a ``split``, labeled by the truth, or not at all (``exact`` False).
+    """A table of ``prover``'s proofs on a ``split``, with exact labels, or without any (``exact`` False).
 
-    Each ``iteration`` has theorems of its own, and each ``turn`` of it.
+    Each ``turn`` of each ``iteration`` has its own theorems.
     """
 
     name: str
@@ -98,8 +99,8 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class Reject:
-    """A table of the specialists' best answers: by labels and by judges, as in their own training."""
+class RejectionSampling:
+    """A table of the specialists' best answers, by the same labels and judges as their training."""
 
     name: str
     specialists: Models
@@ -111,7 +112,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class Select:
-    """The best of the candidates by validation, as a model of its own."""
+    """A copy of the candidate that is best on the validation stream."""
 
     name: str
     candidates: tuple[str, ...]
@@ -119,9 +120,9 @@ class Select:
 
 @dataclass(frozen=True)
 class Measure:
-    """Records of a model on the test stream, on the real ``proofs`` and ``analyses`` of two steps beside planted ones.
+    """Records of a model on the test stream, and on the real ``proofs`` and ``analyses`` of two steps.
 
-    ``refine``: self-refinement too.
+    ``refine``: with self-refinement.
     """
 
     name: str
@@ -132,11 +133,11 @@ class Measure:
 
 
 TEST_PROOFS, TEST_ANALYZES = "test-proofs", "test-analyses"
-Step = Train | Sparsify | Correct | Prove | Analyze | Label | Merge | Reject | Select | Measure
+Step = Train | Sparsify | Dagger | Prove | Analyze | Label | Merge | RejectionSampling | Select | Measure
 
 
 def plan(config: CotrainConfig) -> list[Step]:
-    """All steps in their order. Raises LemmataError where a merge names a role that there is not."""
+    """All steps in order. Raises LemmataError where a merge names an unknown role."""
     steps = list(_start(config))
     start = "base"
     for number in range(1, config.iterations + 1):
@@ -146,17 +147,17 @@ def plan(config: CotrainConfig) -> list[Step]:
 
 
 def _start(config: CotrainConfig) -> Iterator[Step]:
-    """The cold start, whose last model is the base of all others."""
-    imitator = "base" if config.own is None else "imitator"
+    """The cold start, which ends with the model ``base``, from which all others are trained."""
+    imitator = "base" if config.dagger is None else "imitator"
     if config.indexer is None:
         yield Train(imitator, config.cold_start)
     else:
         yield Train("cold-start", config.cold_start)
         yield Sparsify("sparse-start", "cold-start", config.indexer.index_topk)
         yield Train(imitator, config.indexer.train, start="sparse-start")
-    if config.own is not None:
-        yield Correct("own-examples", imitator)
-        yield Train("base", config.own.train, imitator, tables={"examples": "own-examples"})
+    if config.dagger is not None:
+        yield Dagger("own-examples", imitator)
+        yield Train("base", config.dagger.train, imitator, tables={"examples": "own-examples"})
     yield Prove(TEST_PROOFS, "base", split="test")
     yield Measure("measure-base", "base", TEST_PROOFS, refine=True)
 
@@ -164,8 +165,8 @@ def _start(config: CotrainConfig) -> Iterator[Step]:
 def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]:
     """One iteration: verifier, meta-verifier where labels are exact, prover, generator.
 
-    Verifier and prover take ``config.turns``: a verifier that never sees what the prover has learnt is deceived by it.
-    The last turn's have the names of the roles, and are measured; how the others did, their trainings' logs tell.
+    Verifier and prover take ``config.turns``: a prover learns to deceive a verifier that is not trained on its newer
+    proofs. Models of the last turn have the names of the roles, and are measured; earlier ones have training logs.
     """
     n = f"{number}-"
     exact = number == 1
@@ -186,7 +187,7 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
         if turn > 1 and not exact:
             labels = f"{n}labels-turn-{turn}"
             yield Label(labels, verifier, meta, proofs)
-        # Later labels come from the models alone: no planted proofs, whose labels are exact, stand beside them.
+        # Later labels are by the models alone: planted proofs, whose labels are exact, are left out.
         data, tables = {} if exact else {"planted": False}, {"proofs": labels}
         before, verifier = verifier, n + "verifier" + mark
         yield Train(verifier, config.verifier_meta, before, tables=tables, judges={"meta_verifier": meta}, data=data)
@@ -198,13 +199,13 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
     yield _measure(verifier)
     yield _measure(prover)
     specialists = {"prover": prover, "verifier": verifier, "meta_verifier": meta}
-    # Labels of analyses are those of the first iteration, then too.
+    # Labels of analyses are those of the first iteration in later ones too.
     tables = {"proofs": labels, "analyses": "1-analyses", "critiques": n + "critiques"}
     yield from _generator(config, n, start, specialists, tables)
 
 
 def _first_judges(config: CotrainConfig, n: str, start: str, labels: str) -> Iterator[Step]:
-    """The verifier without R_meta, and the meta-verifier that its analyses teach."""
+    """The verifier without R_meta, and the meta-verifier that is trained on its analyses."""
     alone, meta = n + "verifier-alone", n + "meta-verifier"
     yield Train(alone, config.verifier, start, tables={"proofs": labels})
     yield Analyze(TEST_ANALYZES, alone, TEST_PROOFS)
@@ -219,7 +220,7 @@ def _measure(model: str, *, refine: bool = False) -> Measure:
 
 
 def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, tables: Models) -> Iterator[Step]:
-    """Every way to one model, each measured; the best goes on, where none is as good, the one that was there."""
+    """Every way to one model, each measured; the best goes on, or ``start`` where none is as good."""
     planted = n == "1-"
     wanted, candidates = config.generator, []
     for name, settings in wanted.merges.items():
@@ -227,20 +228,20 @@ def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, t
         roles = changes.pop("models", specialists)
         if unknown := [role for role in roles if role not in specialists]:
             raise LemmataError(
-                f"generator.merges.{name}.models: no role {unknown[0]!r}; there are {', '.join(specialists)}"
+                f"generator.merges.{name}.models: no role {unknown[0]!r}; roles: {', '.join(specialists)}"
             )
         models = tuple(dict.fromkeys(specialists[role] for role in roles if specialists[role] != start))
         candidates.append(f"{n}merge-{name}")
         yield Merge(candidates[-1], start, models, changes)
     if wanted.rejection is not None:
-        yield Reject(n + "examples", specialists, **tables, planted=planted)
+        yield RejectionSampling(n + "examples", specialists, **tables, planted=planted)
         candidates.append(n + "rejection")
         yield Train(candidates[-1], wanted.rejection, start, tables={"examples": n + "examples"})
     if wanted.distill is not None:
         candidates.append(n + "distill")
         teachers = {**specialists, "refiner": specialists["prover"]}
         yield Train(candidates[-1], wanted.distill, start, tables={"critiques": n + "critiques"}, teachers=teachers)
-    if start == "base":  # one table of all ways; later iterations choose by validation alone
+    if start == "base":  # later iterations choose by the validation stream alone
         yield from map(_measure, candidates)
     chosen = n + ("selected" if wanted.mixed is not None else "generator")
     yield Select(chosen, (*candidates, start))

@@ -1,7 +1,7 @@
-"""Carries out the recipe's steps in order, each in a folder of its own under RUN/steps, and none twice.
+"""Run of the recipe: every step in order, each once, in a folder under RUN/steps.
 
-A step that ended holds the file ``done``. Training stops and resumes as `lemmata train` does; other steps are short and
-begin anew.
+The file ``done`` marks a finished step. Training stops and resumes as by `lemmata train`; other steps are short and
+start again.
 """
 
 import json
@@ -30,53 +30,53 @@ def cotrain(
     config: CotrainConfig,
     folder: Path,
     parallel: Parallel,
-    say: Callable[[str], None],
+    print_line: Callable[[str], None],
     report: Report,
     stopping: Callable[[], bool],
 ) -> bool:
-    """Go through the recipe in ``folder``; False where it was told to stop before the end.
+    """Runs the recipe in ``folder``; False where ``stopping`` asked to stop before the end.
 
-    ``say`` is told of every step of the recipe, ``report`` of every step of training. Raises LemmataError, before any
-    work, where the settings of a step are wrong, and where something cannot be written.
+    ``print_line`` gets a line for every step of the recipe, ``report`` the metrics of every training step. Raises
+    LemmataError, before any work, where the settings of a step are invalid, and where a file cannot be written.
     """
-    shop, steps = RecipeContext(config, folder), plan(config)
-    check_settings(shop, steps)
-    # Before any step: a resumed run may begin with one that is no training, and must sum as training does.
-    torch.set_num_threads(shop.threads)
+    context, steps = RecipeContext(config, folder), plan(config)
+    check_settings(context, steps)
+    # Set before any step: a resumed run may begin with one that is no training, and its sums depend on the threads.
+    torch.set_num_threads(context.shared.threads)
     for number, step in enumerate(steps, 1):
-        done = shop.at(step.name) / DONE
+        done = context.at(step.name) / DONE
         if done.exists():
             continue
         if stopping():
             return False
-        say(f"step {number} of {len(steps)}: {step.name}")
+        print_line(f"step {number} of {len(steps)}: {step.name}")
         started = time.monotonic()
-        with _naming(step.name):
-            if not run_step(shop, step, parallel, report, stopping):
+        with _named(step.name):
+            if not run_step(context, step, parallel, report, stopping):
                 return False
             done.parent.mkdir(parents=True, exist_ok=True)
             done.write_text(json.dumps({"seconds": round(time.monotonic() - started, 1)}) + "\n", encoding="utf-8")
     return True
 
 
-def check_settings(shop: RecipeContext, steps: Iterable[Step]) -> None:
-    """Raises LemmataError, which names the step, where one of ``steps`` could not begin by its settings."""
+def check_settings(context: RecipeContext, steps: Iterable[Step]) -> None:
+    """Raises LemmataError, which names the step, where the settings of one of ``steps`` are invalid."""
     for step in steps:
-        with _naming(step.name):
+        with _named(step.name):
             if isinstance(step, Train):
-                settings = shop.training(step)
+                settings = context.training(step)
                 no_judges = {**settings.data["judges"], "verifier": None, "meta_verifier": None}
-                bare = {**settings.data, **dict.fromkeys(TABLES), "judges": no_judges}  # these are not made yet
+                bare = {**settings.data, **dict.fromkeys(TABLES), "judges": no_judges}  # not written yet
                 task_of(replace(settings, data=bare), settings.role, "train")
             elif isinstance(step, Merge):
-                shop.merging(step).resolved()
+                context.merging(step).resolved()
     for split in ("validation", "test"):
-        shop.stream("prove", split)
-    shop.stream("prove", "test", levels=shop.config.measure.hard)
+        context.stream("prove", split)
+    context.stream("prove", "test", levels=context.config.measure.hard)
 
 
 @contextmanager
-def _naming(step: str) -> Iterator[None]:
+def _named(step: str) -> Iterator[None]:
     try:
         yield
     except LemmataError as error:

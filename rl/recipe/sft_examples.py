@@ -1,7 +1,7 @@
-"""Worked examples that the roles' own streams do not have: what to do about what a model itself writes.
+"""SFT examples on a model's own proofs and analyses: the right judgment of them, and the refinement of faulty ones.
 
-Worked examples of right proofs show a model none of the mistakes that it goes on to make. It is shown what to do in the
-places that it comes to: dataset aggregation (DAgger; Ross, Gordon and Bagnell, 2011, arXiv 1011.0686).
+Examples of right proofs show a model none of its own mistakes. Here the prompts hold its own outputs, and the answers
+are right: dataset aggregation (DAgger; Ross, Gordon and Bagnell, 2011, arXiv 1011.0686).
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,8 @@ from rl.tasks.tables import Case
 
 
 def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
-    """For each labeled proof its score and its honest self-evaluation; for an incomplete one what to do with it, too.
-
-    That is a complete proof, and the evaluation of what refinement may have made of it.
+    """For each labeled proof its analysis and its right self-evaluation; for an incomplete one also its refinement:
+    a complete proof, and the right self-evaluation of a proof that refinement may have led to.
     """
     for number, case in enumerate(cases):
         theorem = case.theorem
@@ -33,7 +32,7 @@ def on_proofs(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
 
 
 def on_analyses(cases: Sequence[Case], templates: Templates) -> Iterator[Example]:
-    """For each analysis its rating."""
+    """For each analysis its right review."""
     for number, case in enumerate(cases):
         assert case.theorem is not None
         prompt = templates.meta_verification(case.statement, case.proof, case.analysis)

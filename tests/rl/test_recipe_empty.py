@@ -29,22 +29,22 @@ class Endless:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecipeContext:
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecipeContext:
     """A run of the smallest recipe by that model."""
     monkeypatch.setattr(RecipeContext, "judge", lambda *_: Endless())
     return RecipeContext(settings("smoke"), tmp_path)
 
 
-def measured(shop: RecipeContext) -> Summary:
-    for step in plan(shop.config):
+def measured(context: RecipeContext) -> Summary:
+    for step in plan(context.config):
         if step.name in STEPS:
             assert isinstance(step, Prove | Analyze | Measure)
-            assert run_step(shop, step, Parallel(), lambda *_: None, lambda: False)
-    return summarize(shop.config, shop.folder)
+            assert run_step(context, step, Parallel(), lambda *_: None, lambda: False)
+    return summarize(context.config, context.folder)
 
 
-def test_nothing_ended_is_a_result(shop: RecipeContext) -> None:
-    summary = measured(shop)
+def test_nothing_ended_is_a_result(context: RecipeContext) -> None:
+    summary = measured(context)
     passed = summary.models["base"]["prover.jsonl"]["pass@1"]
     assert (passed.value, passed.low) == (0.0, 0.0)
     assert summary.models["1-verifier-alone"]["verifier.jsonl"]["accuracy"].value == 0.0  # of planted proofs
@@ -52,7 +52,7 @@ def test_nothing_ended_is_a_result(shop: RecipeContext) -> None:
     assert "steps/measure-1-verifier-alone/meta-verifier-real.jsonl" in summary.empty
 
 
-def test_nothing_to_learn_from_is_an_error_that_names_the_limit(shop: RecipeContext) -> None:
-    step = next(step for step in plan(shop.config) if step.name == "1-proofs")
+def test_nothing_to_learn_from_is_an_error_that_names_the_limit(context: RecipeContext) -> None:
+    step = next(step for step in plan(context.config) if step.name == "1-proofs")
     with pytest.raises(LemmataError, match=r"base.*measure\.max_tokens"):
-        run_step(shop, step, Parallel(), lambda *_: None, lambda: False)
+        run_step(context, step, Parallel(), lambda *_: None, lambda: False)

@@ -22,7 +22,7 @@ from lab.prompts import templates
 from rl.judge import Judges
 from rl.parallel import Parallel
 from rl.recipe.context import RecipeContext
-from rl.recipe.plan import Label, Reject, Step, Train, plan
+from rl.recipe.plan import Label, RejectionSampling, Step, Train, plan
 from rl.recipe.steps import run_step
 from rl.setup import task_of
 from rl.task import Answer, Task
@@ -60,19 +60,20 @@ class Model:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecipeContext:
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecipeContext:
     """A run whose models are scripted, and whose settings are small."""
-    monkeypatch.setattr(RecipeContext, "judge", lambda shop, step, purpose, temperature=None: Model(step))
+    monkeypatch.setattr(RecipeContext, "judge", lambda context, step, purpose, temperature=None: Model(step))
     return RecipeContext(
-        settings("smoke", "turns=2", "fresh.samples=4", "labels.analyses=4", "generator.examples=8"), tmp_path
+        settings("smoke", "turns=2", "on_policy_proofs.samples=4", "labels.analyses=4", "generator.examples=8"),
+        tmp_path,
     )
 
 
-def gather(shop: RecipeContext) -> None:
+def gather(context: RecipeContext) -> None:
     """All tables of the run, in order."""
-    for step in plan(shop.config):
-        if type(step).__name__ in ("Prove", "Analyze", "Label", "Reject"):
-            assert run_step(shop, step, Parallel(), lambda *_: None, lambda: False)
+    for step in plan(context.config):
+        if type(step).__name__ in ("Prove", "Analyze", "Label", "RejectionSampling"):
+            assert run_step(context, step, Parallel(), lambda *_: None, lambda: False)
 
 
 def another_truth(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +93,10 @@ def another_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "case_of", planted)
 
 
-def learnt_from(shop: RecipeContext, step: Step) -> list[tuple[str, float | None]]:
+def learnt_from(context: RecipeContext, step: Step) -> list[tuple[str, float | None]]:
     """Prompts and rewards of a step of reinforcement learning, for answers of many kinds."""
     assert isinstance(step, Train)
-    config = shop.training(step)
+    config = context.training(step)
     data = DataConfig(**{**config.data, "judges": judges_config(analyses=2, reviews=2)})
     judges = Judges(data.judges, *(Model(step.judges[role]) if role in step.judges else None for role in ROLES))
     task = task_of(config, config.role, "train", judges if step.judges else None)
@@ -111,37 +112,41 @@ def _tries(task: Task, number: int) -> list[tuple[str, float | None]]:
     return [(prompt, reward.total) for reward in task.rewards([(number, [answer]) for answer in answers])]
 
 
-def reinforced(shop: RecipeContext, number: int) -> list[Train]:
-    steps = [step for step in plan(shop.config) if isinstance(step, Train) and step.changes["stage"] == "rl"]
+def reinforced(context: RecipeContext, number: int) -> list[Train]:
+    steps = [step for step in plan(context.config) if isinstance(step, Train) and step.changes["stage"] == "rl"]
     return [step for step in steps if step.name.startswith(f"{number}-")]
 
 
 def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
-    shop: RecipeContext, monkeypatch: pytest.MonkeyPatch
+    context: RecipeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gather(shop)
-    later = [step for step in plan(shop.config) if step.name.startswith("2-") and isinstance(step, Label | Reject)]
-    tables = {step.name: shop.table(step.name).read_text() for step in later}
-    rewards = {step.name: learnt_from(shop, step) for step in reinforced(shop, 2)}
+    gather(context)
+    later = [
+        step
+        for step in plan(context.config)
+        if step.name.startswith("2-") and isinstance(step, Label | RejectionSampling)
+    ]
+    tables = {step.name: context.table(step.name).read_text() for step in later}
+    rewards = {step.name: learnt_from(context, step) for step in reinforced(context, 2)}
     assert all(tables.values())
     turns = {f"2-{role}{mark}" for role in ("verifier", "prover") for mark in ("-turn-1", "")}
     assert rewards.keys() == {*turns, "2-generator"}
     # Something is at stake: rewards differ within each step.
     assert all(len({total for _, total in found}) > 2 for found in rewards.values())
     another_truth(monkeypatch)
-    for step in plan(shop.config):
-        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyze", "Label", "Reject"):
-            run_step(shop, step, Parallel(), lambda *_: None, lambda: False)
-    assert {name: shop.table(name).read_text() for name in tables} == tables
-    for step in reinforced(shop, 2):
-        assert learnt_from(shop, step) == rewards[step.name], step.name
+    for step in plan(context.config):
+        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyze", "Label", "RejectionSampling"):
+            run_step(context, step, Parallel(), lambda *_: None, lambda: False)
+    assert {name: context.table(name).read_text() for name in tables} == tables
+    for step in reinforced(context, 2):
+        assert learnt_from(context, step) == rewards[step.name], step.name
 
 
-def test_the_first_iteration_does_rest_on_the_truth(shop: RecipeContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    gather(shop)
-    before = {step.name: learnt_from(shop, step) for step in reinforced(shop, 1)}
+def test_the_first_iteration_does_rest_on_the_truth(context: RecipeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    gather(context)
+    before = {step.name: learnt_from(context, step) for step in reinforced(context, 1)}
     another_truth(monkeypatch)
-    after = {step.name: learnt_from(shop, step) for step in reinforced(shop, 1)}
+    after = {step.name: learnt_from(context, step) for step in reinforced(context, 1)}
     assert {name for name in before if before[name] != after[name]} == before.keys() - {"1-prover-turn-1", "1-prover"}
 
 

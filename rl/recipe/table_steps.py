@@ -1,0 +1,124 @@
+"""Steps that write a table to train on: proofs, analyses, labels, and SFT examples."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+from core.errors import LemmataError
+from core.ids import derive_seed
+from core.json_lines import write_json_lines
+from core.labeled_cases import write_cases
+from rl.judge import Judges
+from rl.recipe import collect, sft_examples
+from rl.recipe.context import RecipeContext
+from rl.recipe.labeling import automatic_label
+from rl.recipe.measure import coordinates
+from rl.recipe.plan import TEST_ANALYZES, Analyze, Dagger, Label, Prove, RejectionSampling
+from rl.tasks.build import make_task
+from rl.tasks.examples import write_examples
+from rl.tasks.tables import Case, read_case_rows, read_cases
+
+ANSWERS = 4  # of each prompt, from which rejection sampling takes the best
+KINDS = ("prover", "refiner", "verifier", "meta_verifier")
+
+
+def dagger(context: RecipeContext, step: Dagger) -> None:
+    """SFT examples on the model's own outputs, shuffled with as many of the lab's, so that these are not forgotten."""
+    config, templates = context.config.dagger, context.templates
+    assert config is not None
+    model = context.judge(step.start, step.name, config.temperature)
+    theorems = collect.theorems(context.stream("prove", "train"), config.problems)
+    proofs = collect.prove(model, templates, theorems, config.samples)
+    labeled = _balanced(context, step.name, list(collect.label_exactly(proofs)), "label")
+    analyses = collect.with_analyses(labeled, collect.analyze(model, templates, labeled, 1))
+    rated = _balanced(context, step.name, list(analyses), "quality")
+    examples = [*sft_examples.on_proofs(labeled, templates), *sft_examples.on_analyses(rated, templates)]
+    lab = make_task("generator", context.data, templates, "train", derive_seed(context.config.seed, step.name))
+    examples += [lab.example(number) for number in range(len(examples))]
+    Random(f"{context.config.seed} {step.name}").shuffle(examples)
+    written = write_examples(context.table(step.name), examples)
+    require_rows(written, f"no proof by {step.start} ended within measure.max_tokens")
+
+
+def prove(context: RecipeContext, step: Prove) -> None:
+    """Proofs to train on, or to measure verifiers on; the latter may be none, which is a result too."""
+    training, measuring = context.config.on_policy_proofs, context.config.measure
+    if step.split == "train":
+        theorems = collect.theorems(context.stream("prove", "train", step.iteration, step.turn), training.problems)
+        samples, temperature = training.samples, training.temperature
+    else:
+        theorems = context.theorems(step.split, measuring.problems)
+        samples, temperature = measuring.samples, measuring.temperature
+    cases = collect.prove(context.judge(step.prover, step.name, temperature), context.templates, theorems, samples)
+    if step.exact:
+        cases = list(collect.label_exactly(cases))
+        cases = _balanced(context, step.name, cases, "label") if step.split == "train" else cases
+    written = write_cases(context.table(step.name), cases)
+    if step.split == "train":
+        require_rows(written, f"no proof by {step.prover} ended within measure.max_tokens")
+
+
+def analyze(context: RecipeContext, step: Analyze) -> None:
+    """Analyses to train on, or to measure meta-verifiers on; the latter may be none."""
+    cases = read_case_rows(str(context.table(step.proofs)), ())
+    config = context.config.on_policy_proofs
+    verifier = context.judge(step.verifier, step.name, config.temperature)
+    found = list(collect.with_analyses(cases, collect.analyze(verifier, context.templates, cases, config.analyses)))
+    rows = _balanced(context, step.name, found, "quality") if step.balance else found
+    written = write_cases(context.table(step.name), rows)
+    if step.name != TEST_ANALYZES:
+        require_rows(written, f"no analysis by {step.verifier} has a score")
+
+
+def label(context: RecipeContext, step: Label) -> None:
+    """Automatic labels; the analyses and reviews behind them are kept in examined.jsonl for the report."""
+    config, templates = context.config.labels, context.templates
+    cases = read_cases(str(context.table(step.proofs)), ()).rows
+    found = collect.analyze(context.judge(step.verifier, step.name), templates, cases, config.analyses)
+    meta = context.judge(step.meta_verifier, step.name)
+    examined = collect.review(meta, templates, cases, found, config.reviews)
+    exact = collect.label_exactly(cases)
+    write_json_lines(
+        context.at(step.name) / "examined.jsonl",
+        (
+            {
+                **coordinates(case.theorem),
+                "truth": case.label,
+                "analyses": [{"score": one.score, "reviews": one.reviews} for one in group],
+            }
+            for case, group in zip(exact, examined, strict=True)
+        ),
+    )
+    labels = [automatic_label(((one.score, one.reviews) for one in group), config) for group in examined]
+    labeled = [replace(case, label=label) for case, label in zip(cases, labels, strict=True)]
+    decided = [case for case in labeled if case.label is not None]
+    written = write_cases(context.table(step.name), _balanced(context, step.name, decided, "label"))
+    require_rows(written, f"no proof got a label by labels.rule (see {step.name}/examined.jsonl)")
+
+
+def rejection_sampling(context: RecipeContext, step: RejectionSampling) -> None:
+    """The best answers of the specialists by the judges, or by the labels; the truth is used in the labels alone."""
+    config, judged = context.config.generator, context.data.judges
+    verifier, meta = (context.judge(step.specialists[role], step.name) for role in ("verifier", "meta_verifier"))
+    tables = {name: str(context.table(getattr(step, name))) for name in ("proofs", "analyses", "critiques")}
+    data = replace(context.data, **tables, planted=step.planted)
+    examples = []
+    for kind in KINDS:
+        writer = context.judge(step.specialists.get(kind, step.specialists["prover"]), f"{step.name} {kind}")
+        judges = Judges(judged, verifier, meta) if kind in ("prover", "refiner") else Judges(judged, None, meta)
+        seed = context.config.seed + 77
+        task = make_task("generator", replace(data, mixture={kind: 1}), context.templates, "train", seed, judges)
+        examples += collect.best_answers(writer, task, range(config.examples), ANSWERS, config.min_reward)
+    Random(f"{context.config.seed} {step.name}").shuffle(examples)
+    written = write_examples(context.table(step.name), examples)
+    require_rows(written, f"no answer has a reward of generator.min_reward={config.min_reward:g} or more")
+
+
+def require_rows(written: int, problem: str) -> None:
+    """Raises LemmataError where a table has no rows: a later step could not be trained on it."""
+    if not written:
+        raise LemmataError(f"{problem}: train longer before this step, or gather more, in another run=FOLDER")
+
+
+def _balanced(context: RecipeContext, step: str, cases: Sequence[Case], column: str) -> list[Case]:
+    return collect.balanced(cases, lambda case: getattr(case, column), f"{context.config.seed} {step}")
