@@ -48,6 +48,7 @@ _ACTIVE = re.compile(rf"(?:(?<=:)(?=[^\s{JOINER}])|(?<=<)(?=[A-Za-z/!?])|(?<=&)(
                      r"|(?<=\[)(?=[\^ xX]\]?)|(?<=@)(?=[-\w])|(?<=(?i:www))(?=\.))")  # fmt: skip
 # A sentence that ends with its line: the line break is kept.
 _LINE_END = re.compile(r"([.:;!?])\n(?=[^\s|#>*+\-=\d`~_:]|\Z)")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # that of ASCII, which a backslash makes plain in Markdown
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _MAX_LENGTH = 400_000  # characters that are shown of one text
 
@@ -56,6 +57,12 @@ def normalize(text: str) -> str:
     """Converts untrusted text to safe Markdown with mathematics."""
     text = _CONTROL.sub("", text[:_MAX_LENGTH].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    "))
     return "".join(part for part in _parts(_without_stray_indents(text)))
+
+
+def plain_text(text: str) -> str:
+    """Converts an untrusted name to Markdown that shows it on one line, letter by letter."""
+    words = " ".join(_CONTROL.sub("", text[:_MAX_LENGTH]).split())
+    return _PUNCTUATION.sub(r"\\\g<0>", _ACTIVE.sub(JOINER, words))
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from explorer.runs import RunInfo
 from explorer.ui.context import chosen_log, chosen_run, query
 from explorer.ui.problem import crumbs_below, problem_of, title_of
 from explorer.ui.style import score_color
-from explorer.ui.widgets import badge, href, link, note, notes, number, table
+from explorer.ui.widgets import badge, href, link, note, notes, number, page_title, table
 
 
 def show() -> None:
@@ -21,7 +21,7 @@ def show() -> None:
     problem = problem_of(log)
     name = title_of(problem, log)
     crumbs_below(run, log, name, "lineage")
-    st.title(f"{name}: lineage of proofs")
+    page_title(f"{name}: lineage of proofs")
     notes(log.messages)
     proofs = proof_metrics(log)
     if not proofs:
@@ -64,7 +64,7 @@ def _steps(run: RunInfo, log: LogIndex, proofs: dict[str, ProofMetrics], target:
         rows.append([
             f"round {proofs[edge.new].row.round}",
             f"{badge(proofs[edge.old].judged)} → {badge(proofs[edge.new].judged)}",
-            escape(f"critiques with score {scores}" if critiques else scores),
+            escape(f"critique, score {scores}" if critiques else scores),
             link("changes", "diff", run=run.name, problem=log.problem_id, proof=edge.new),
         ])  # fmt: skip
     table(["", "judges' mean", "refined by", ""], rows)

@@ -21,6 +21,7 @@ from explorer.ui.widgets import (
     note,
     notes,
     number,
+    page_title,
     paged,
     plain_badge,
     table,
@@ -38,7 +39,7 @@ def show() -> None:
     problem = problem_of(log)
     title = title_of(problem, log)
     crumbs(link("Runs", ""), link(run.name, "run", run=run.name), escape(title))
-    st.title(title)
+    page_title(title)
     notes(log.messages)
     if problem:
         _statement(problem)

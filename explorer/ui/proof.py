@@ -25,6 +25,7 @@ from explorer.ui.widgets import (
     note,
     notes,
     number,
+    page_title,
     paged,
     plain_badge,
     raw,
@@ -44,7 +45,7 @@ def show() -> None:
     problem = problem_of(log)
     name = title_of(problem, log)
     crumbs_below(run, log, name, f"proof {escape(row.id[:10])}")
-    st.title(f"{name}: proof of round {row.round}" if row.round or row.parents else f"{name}: proof")
+    page_title(f"{name}: proof of round {row.round}" if row.round or row.parents else f"{name}: proof")
     notes(log.messages)
     _facts(metrics)
     _links(run, log, row)
@@ -73,7 +74,7 @@ def _facts(metrics: ProofMetrics) -> None:
     if metrics.over_accepted:
         note(f"Over-accepted: the judges give 1, people give {metrics.points or number(metrics.human)}.")
     elif metrics.disagreement >= DISAGREEMENT:
-        note("The scores of this proof by prover, judges and people disagree.")
+        note("The scores of this proof disagree.")
 
 
 def _links(run: RunInfo, log: LogIndex, row: RecordRow) -> None:

@@ -9,7 +9,7 @@ from core.errors import LemmataError
 from core.records import to_json
 from explorer.index import LogIndex, RecordRow
 from explorer.ui.context import chosen_run, index_of, query
-from explorer.ui.widgets import crumbs, link, raw
+from explorer.ui.widgets import crumbs, link, page_title, raw
 
 
 def show() -> None:
@@ -17,7 +17,7 @@ def show() -> None:
     run = chosen_run()
     log, row = _find()
     crumbs(link("Runs", ""), link(run.name, "run", run=run.name), f"{row.kind} {escape(row.id[:10])}")
-    st.title(f"{row.kind.capitalize()} {row.id[:10]}")
+    page_title(f"{row.kind.capitalize()} {row.id[:10]}")
     st.html(_page_of(run.name, log, row))
     raw(json.dumps(to_json(log.read(row)), ensure_ascii=False, indent=2))
 

@@ -9,7 +9,21 @@ from explorer.metrics import ProblemMetrics, ProofMetrics, problem_metrics, proo
 from explorer.runs import RunInfo, is_running
 from explorer.ui.context import chosen_run, indexed, query
 from explorer.ui.runs import progress_words, settings_text
-from explorer.ui.widgets import badge, crumbs, dot, facts, folded, href, link, notes, number, paged, plain_badge, table
+from explorer.ui.widgets import (
+    badge,
+    crumbs,
+    dot,
+    facts,
+    folded,
+    href,
+    link,
+    notes,
+    number,
+    page_title,
+    paged,
+    plain_badge,
+    table,
+)
 
 SHOWN = {
     "all": "All",
@@ -25,7 +39,7 @@ def show() -> None:
     """Page of the problems of a run."""
     run = chosen_run()
     crumbs(link("Runs", ""), escape(run.name))
-    st.title(run.name)
+    page_title(run.name)
     logs = list(indexed(run).logs.values())
     problems = sorted(((log, problem_metrics(log)) for log in logs), key=lambda pair: (pair[1].source, pair[1].name))
     _totals(run, [metrics for _, metrics in problems])

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.document import counted
 from core.errors import LemmataError
+from explorer.math_markdown import plain_text
 from explorer.plots import line_plot
 from explorer.runs import RunInfo
 from explorer.training_log import (
@@ -22,7 +23,7 @@ from explorer.training_log import (
 )
 from explorer.ui.context import query, run_named, runs
 from explorer.ui.runs import progress_words, settings_text
-from explorer.ui.widgets import badge, crumbs, facts, folded, link, model_text, note, number, table
+from explorer.ui.widgets import badge, crumbs, facts, folded, link, model_text, note, number, page_title, table
 
 # Plots by title: names of metrics (a final * matches any rest), and the ends of the axis where they are fixed.
 PLOTS: dict[str, tuple[tuple[str, ...], float | None, float | None]] = {
@@ -43,7 +44,7 @@ def show() -> None:
     """Page of one training."""
     run = _chosen()
     crumbs(link("Runs", ""), escape(run.name))
-    st.title(run.name)
+    page_title(run.name)
     inner = [other for other in runs() if other.is_training and other.name.startswith(f"{run.name}/")]
     if inner:
         table(
@@ -62,7 +63,7 @@ def show() -> None:
         note("This run has no metrics of a training.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        stage = st.segmented_control("Stage", found, default=found[-1], required=True)
+        stage = st.segmented_control("Stage", found, default=found[-1], required=True, format_func=plain_text)
         window = st.slider("Mean over steps", 1, 50, min(10, max(1, len(lines) // 20)), width=220)
     known = curves(lines, stage or found[-1])
     _facts(known)

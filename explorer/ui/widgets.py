@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.document import counted
-from explorer.math_markdown import normalize
+from explorer.math_markdown import normalize, plain_text
 from explorer.ui.style import score_class
 
 PER_PAGE = 50
@@ -25,6 +25,11 @@ def href(page: str, **query: object) -> str:
 def link(words: str, page: str, **query: object) -> str:
     """Link as HTML."""
     return f'<a href="{escape(href(page, **query))}">{escape(words)}</a>'
+
+
+def page_title(text: str) -> None:
+    """Shows a title that may contain names from a run: as text, not as Markdown."""
+    st.title(plain_text(text), anchor=False)
 
 
 def links(*html: str) -> None:

@@ -26,6 +26,7 @@ It costs $5 and $6.
 1. In a list
    \[ \href{javascript:alert(3)}{x} + \sum_{i=1}^n i \]
 """
+NAME = "<b>trap</b> *a* $x$ :smile: [b](http://example.org)"
 HOSTILE = replace(PROOF, id="hostile", text=f"## Solution\n{TRAPS}\n## Self Evaluation\n{TRAPS}", reasoning=TRAPS)
 
 
@@ -34,7 +35,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explorer") / "runs"
     write_run(folder / "search", 3)
     statement = "<script>alert(4)</script> Prove \\(1+1=2\\)."
-    problem = replace(PROBLEM, name="<b>trap</b>", statement=statement, reference=TRAPS, guidelines=TRAPS)
+    problem = replace(PROBLEM, name=NAME, statement=statement, reference=TRAPS, guidelines=TRAPS)
     bad = replace(analysis("a", 0.0, "hostile"), text=TRAPS)
     graded = replace(label("l", "human", 6 / 7, 6, 7), proof_id="hostile", author="<i>Eve</i>", reason=TRAPS)
     run_of(folder / "small", [problem, HOSTILE, bad, replace(review("r", 1.0, "a"), text=TRAPS), graded])
@@ -169,6 +170,7 @@ def test_texts_by_models_are_only_text_and_mathematics(browser: BrowserSession, 
             assert main.locator(active).count() == 0, (page, active)
         assert main.locator(".katex-error").count() == 0
     browser.go("proof", **where, proof="hostile", id="hostile")
+    assert browser.page.locator("h1").inner_text().replace("\u2060", "") == f"{NAME}: proof"
     text = browser.text().replace("\u2060", "")
     for words in ("<script>alert(\"script\")</script>", "[a link](javascript:alert(2))", ":red[colored]", ":smile:",
                   ":material/bolt:", "&lt;i&gt;", "It costs $5 and $6.", "me@example.org", "<i>Eve</i>"):  # fmt: skip

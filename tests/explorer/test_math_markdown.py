@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from explorer.math_markdown import JOINER, normalize
+from explorer.math_markdown import JOINER, normalize, plain_text
 from tests.shared import shared
 
 MATH = re.compile(r"\$\$\n(.*?)\n *\$\$|(?<![\\$])\$(?!\$)((?:[^$])+?)\$", re.DOTALL)
@@ -23,6 +23,9 @@ SNIPPETS = (
     r"\href{javascript:a}{b}", "\t",
     "\u202e",
 )  # fmt: skip
+
+
+PRINTABLE = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs")), max_size=4)
 
 
 def visible(text: str) -> str:
@@ -109,6 +112,15 @@ def test_whatever_is_written_is_inert_and_a_second_pass_changes_nothing(text: st
 )
 def test_plain_words_are_left_alone(text: str) -> None:
     assert normalize(text) == text
+
+
+@given(st.lists(st.sampled_from(SNIPPETS) | PRINTABLE, max_size=14).map("".join))
+def test_a_name_is_shown_letter_by_letter(name: str) -> None:
+    markdown = plain_text(name)
+    assert_inert(markdown)
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown)
+    shown = "".join(child.content for token in tokens for child in token.children or ())
+    assert shown.replace(JOINER, "") == " ".join(name.replace("\u202e", "").split())
 
 
 def test_the_released_proofs_keep_all_their_displays() -> None:
