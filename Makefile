@@ -8,7 +8,7 @@ run: $(VENV)/model.installed  ## prove, check and refine a problem of the lab wi
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/lemmata refine
 
 run-smollm2: $(VENV)/smollm2.installed  ## the same with a small pretrained model, served on this machine
-	PATH="$(abspath $(BIN)):$$PATH" scripts/run_smollm2.sh
+	PATH="$(abspath $(BIN)):$$PATH" examples/smollm2/run.sh
 
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

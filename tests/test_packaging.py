@@ -27,7 +27,7 @@ def test_the_wheel_holds_configs_and_prompts_and_no_tests(wheel: Path) -> None:
     assert "lab/prompts/proof_verification.txt" in names
     assert "model/chat_template.jinja" in names
     assert "model/shipped/domain.json" in names
-    assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "scripts/"))]
+    assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "examples/"))]
 
 
 def test_the_installed_command_prints_its_config(wheel: Path, tmp_path: Path) -> None:

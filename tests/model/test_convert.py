@@ -200,7 +200,9 @@ def test_no_model_there(tmp_path: Path) -> None:
         convert_gqa(tmp_path, **INDEX)
 
 
-@pytest.mark.skipif(not SMOLLM2.is_dir(), reason="no converted SmolLM2: python scripts/serve_smollm2.py --convert-only")
+@pytest.mark.skipif(
+    not SMOLLM2.is_dir(), reason="no converted SmolLM2: python examples/smollm2/serve.py --convert-only"
+)
 def test_a_real_model() -> None:
     reference: Any = AutoModelForCausalLM.from_pretrained(SMOLLM2, dtype=torch.float32)
     model = convert_gqa(SMOLLM2, index_n_heads=4, index_head_dim=64, index_topk=64, seed=0)

@@ -2,10 +2,10 @@
 # Serves SmolLM2-135M-Instruct on this machine and runs the main job against it. Arguments go to `lemmata refine`.
 # The server batches all requests with the sampling of the first: leave temperature and top_p the same for all roles.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 port=${PORT:-8017}
 mkdir -p runs
-python scripts/serve_smollm2.py --port "$port" --continuous-batching > runs/smollm2-server.log 2>&1 &
+python examples/smollm2/serve.py --port "$port" --continuous-batching > runs/smollm2-server.log 2>&1 &
 server=$!
 trap 'kill -9 "$server" 2>/dev/null || true' EXIT
 echo "starting the model server (log: runs/smollm2-server.log)"

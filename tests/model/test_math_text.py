@@ -1,27 +1,15 @@
-"""scripts/math_text.py: all texts about one problem fall on one side."""
+"""Split of mathematical texts: all texts about one problem fall on one side."""
 
 import csv
-import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "math_text.py"
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("math_text", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from model.convert import math_text
 
 
 def data(folder: Path, problems: list[str]) -> Path:
@@ -40,10 +28,10 @@ def data(folder: Path, problems: list[str]) -> Path:
     return folder
 
 
-def test_a_problem_is_on_one_side(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_problem_is_on_one_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problems = [f"Show that $x_{{{number}}}$ is even." for number in range(60)]
     monkeypatch.setattr(sys, "argv", ["math_text.py", str(data(tmp_path / "data", problems)), str(tmp_path / "text")])
-    script.main()
+    math_text.main()
     sides = {
         name: [json.loads(line)["text"] for line in (tmp_path / "text" / f"{name}.jsonl").read_text().splitlines()]
         for name in ("train", "held_out")
