@@ -88,15 +88,15 @@ def test_every_step_is_done_and_leaves_what_it_makes(undisturbed: Path) -> None:
 
 def test_a_run_that_ended_does_nothing_again(undisturbed: Path, lemmata: CommandLine) -> None:
     before = {path: path.stat().st_mtime_ns for path in (undisturbed / "steps").rglob("*")}
-    said = lemmata.ok("cotrain", f"run={undisturbed}", *SMALL)
-    assert "step " not in said.everything.replace("steps", "")
+    message = lemmata.ok("cotrain", f"run={undisturbed}", *SMALL)
+    assert "step " not in message.everything.replace("steps", "")
     assert {path: path.stat().st_mtime_ns for path in (undisturbed / "steps").rglob("*")} == before
 
 
 def test_other_settings_are_refused(undisturbed: Path, lemmata: CommandLine) -> None:
     for change in ("prover.stages.rl.steps=7", "seed=1", "labels.rule.k=2"):
-        said = lemmata.fails("cotrain", f"run={undisturbed}", *SMALL, change)
-        assert change.partition("=")[0] in said
+        message = lemmata.fails("cotrain", f"run={undisturbed}", *SMALL, change)
+        assert change.partition("=")[0] in message
     lemmata.ok("cotrain", f"run={undisturbed}", *SMALL, "train.checkpoint.every=3")
 
 
@@ -134,13 +134,13 @@ def kill_at(run: Path, steps: int, wait: float) -> None:
 
 
 def test_wrong_settings_of_a_late_step_are_named_before_any_work(lemmata: CommandLine) -> None:
-    for change, said in {
+    for change, message in {
         "generator.mixed.stages.rl.steps=0": "step 1-generator: stages.rl.steps=0",
         "generator.merges.linear.method=mean": "step 1-merge-linear: method='mean'",
         "measure.hard=[9]": "measure.hard: no level 9",
     }.items():
         plus = "+" if "method" in change else ""
-        assert said in lemmata.fails("cotrain", "run=refused", "recipe=smoke", f"{plus}{change}")
+        assert message in lemmata.fails("cotrain", "run=refused", "recipe=smoke", f"{plus}{change}")
     assert not (lemmata.folder / "refused" / "steps").exists()
 
 

@@ -39,8 +39,8 @@ def summary(folder: Path) -> Summary:
 
 
 def test_the_report_of_a_run(run: Path, lemmata: CommandLine) -> None:
-    said = lemmata.ok("report", "run")
-    passed = next(line for line in said.out.splitlines() if line.startswith("Prover: pass@1"))
+    message = lemmata.ok("report", "run")
+    passed = next(line for line in message.out.splitlines() if line.startswith("Prover: pass@1"))
     records = [json.loads(line) for line in (run / "steps/measure-base/prover.jsonl").read_text().splitlines()]
     right = sum(record["truth"] == 1 for record in records)
     assert f"{100 * right / len(records):.1f} [" in passed
@@ -56,7 +56,7 @@ def test_the_report_of_a_run(run: Path, lemmata: CommandLine) -> None:
     plots = {path.name for path in (run / "report").glob("*.png")}
     assert {"refinement.png", "generators-2.png", "labels-2-labels.png", "training-1-prover.png"} <= plots
     assert all(f"]({name})" in text and f'src="{name}"' in page for name in plots)
-    assert "missing" not in said.out
+    assert "missing" not in message.out
 
 
 def test_nothing_is_loaded_that_trains(lemmata: CommandLine) -> None:
@@ -97,7 +97,7 @@ def test_a_measurement_without_records_is_named_and_has_no_number(run: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("measure-base/prover.jsonl", '{"truth": 1.0', "line 1 is damaged"),
         ("measure-base/prover.jsonl", "{\n", "line 1 is damaged"),
@@ -110,13 +110,13 @@ def test_a_measurement_without_records_is_named_and_has_no_number(run: Path) -> 
         ("base/done", "", "is damaged"),
     ],
 )
-def test_damage_is_one_message(run: Path, lemmata: CommandLine, name: str, text: str, said: str) -> None:
+def test_damage_is_one_message(run: Path, lemmata: CommandLine, name: str, text: str, message: str) -> None:
     (run / "steps" / name).write_text(text)
     found = lemmata("report", "run")
     assert found.code == 1
     assert found.err.startswith("lemmata: ")
     assert name.rpartition("/")[2] in found.err
-    assert said in found.err
+    assert message in found.err
     assert "Traceback" not in found.everything
     assert not (run / "report").exists()
 
@@ -135,8 +135,8 @@ def test_runs_that_cannot_stand_side_by_side(run: Path, lemmata: CommandLine) ->
     assert "seeds 0, 0" in lemmata("report", "run", "run", "out=both").err
     with Run.start(lemmata.folder / "longer", "cotrain", smoke_config("seed=1", "iterations=3", *FEWER[2:])):
         pass
-    said = lemmata("report", "run", "longer", "out=both")
-    assert "not runs of one recipe: iterations: 2 and 3" in said.err
+    message = lemmata("report", "run", "longer", "out=both")
+    assert "not runs of one recipe: iterations: 2 and 3" in message.err
 
 
 def test_other_runs_are_refused(lemmata: CommandLine) -> None:
@@ -149,9 +149,9 @@ def test_matplotlib_missing_is_a_plain_message(
     run: Path, lemmata: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    said = lemmata("report", "run")
-    assert said.code == 1
-    assert "pip install '.[report]'" in said.err
+    message = lemmata("report", "run")
+    assert message.code == 1
+    assert "pip install '.[report]'" in message.err
 
 
 def test_names_are_never_markup(run: Path) -> None:

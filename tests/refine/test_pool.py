@@ -29,9 +29,9 @@ def test_the_mean_comes_first_then_the_self_score_then_the_number_of_verdicts() 
         entry("surer", "d", 1, [1, 1, 1]),
         entry("silent", "e", None, [1, 1]),
         entry("unjudged", "f", 1, []),
-        entry("unread", "g", 1, [None]),
+        entry("unparseable", "g", 1, [None]),
     ]
-    assert names(ranked(pool)) == ["surer", "sure", "unsure", "silent", "low", "unjudged", "unread"]
+    assert names(ranked(pool)) == ["surer", "sure", "unsure", "silent", "low", "unjudged", "unparseable"]
 
 
 def test_the_earlier_of_equals_comes_first_and_no_proof_has_no_rank() -> None:
@@ -88,7 +88,7 @@ MIXED = Assessed(
     faults=(),
     judged=(
         Judged("perfect", 1.0),
-        Judged("unreadable", None),
+        Judged("unparseable", None),
         Judged("refuted", 0.0, (0.0, 0.0)),
         Judged("minor", 0.5),
         Judged("fatal", 0.0, (1.0,)),

@@ -84,7 +84,7 @@ def slow(turns: int = 3) -> Answer:
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 2, 7])
 @pytest.mark.parametrize("calls", [0, 1, 5])
-def test_every_problem_is_worked_on_once(concurrency: int, calls: int, at_once: bool) -> None:
+def test_every_problem_is_run_once(concurrency: int, calls: int, at_once: bool) -> None:
     bench = Bench(slow(), concurrency, calls, at_once)
     assert bench.run(many_problems(20)) == []
     assert sorted(bench.done) == sorted(problem.name for problem in many_problems(20))
@@ -133,7 +133,7 @@ def open_files() -> int:
 
 
 def test_logs_of_finished_problems_are_closed(tmp_path: Path) -> None:
-    """What a command does with each problem, on 300 problems, with the open files of this process counted."""
+    """The work of a command on 300 problems, with a count of the open files of this process."""
     bench = Bench(drawn, 8)
     config = replace(LIGHT, proofs=1, rounds=1)
     before, most = open_files(), 0
@@ -214,7 +214,7 @@ def test_no_problems() -> None:
     assert bench.meters.problems == 0
 
 
-@pytest.mark.parametrize("first", [LemmataError("no such model"), RuntimeError("a fault of ours")])
+@pytest.mark.parametrize("first", [LemmataError("no such model"), RuntimeError("our own fault")])
 def test_calls_in_flight_are_written_down_when_the_run_ends(tmp_path: Path, first: Exception) -> None:
     """The error comes while other calls are under way; their answers come later, and are kept."""
     full, failed = asyncio.Event(), asyncio.Event()

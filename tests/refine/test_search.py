@@ -157,7 +157,7 @@ def test_no_proof_reaches_the_judge_without_a_body(tmp_path: Path) -> None:
     policy = Scripted(by_role("## Solution\n\n## Self Evaluation\n", analysis_text(1)))
     selection, records = run_loop(policy, LIGHT, tmp_path)
     assert policy.count("verifier") == 0
-    assert by_round(records, Proof) == {0: 4, 1: 4, 2: 4}  # fresh ones, since nothing can be refined
+    assert by_round(records, Proof) == {0: 4, 1: 4, 2: 4}  # new ones, since nothing can be refined
     assert not any(asked.refines for asked in policy.asked)
     assert (selection.proof_id, selection.accepted, selection.rounds) == (None, False, 3)
     assert selection.reason.startswith("no proof in 12 answers: ")

@@ -69,7 +69,7 @@ def test_the_round_comes_first_in_last_then_the_mean() -> None:
     assert chosen.proof_id == "c"
 
 
-def test_the_earliest_of_equals_is_chosen_and_this_is_said() -> None:
+def test_the_earliest_wins_a_tie_and_the_reason_names_the_tie() -> None:
     choice = select([entry(name, name, 1, [1, 1, 1]) for name in "abc"], "mean", CONFIG)
     assert choice.chosen is not None
     assert choice.chosen.proof_id == "a"
@@ -109,7 +109,7 @@ def test_reasons(scores: list[float | None], verdict: str) -> None:
     assert select([entry("a", "t", 1, scores)], "mean", CONFIG).reason.endswith(verdict)
 
 
-def test_what_was_left_out_is_said() -> None:
+def test_the_reason_counts_unparseable_and_refuted_analyses() -> None:
     judged = (Judged("a", 1.0), Judged("b", 0.0, (0.0,)), Judged("c", None), Judged("d", None))
     one = replace(entry("y", "t", None, round=2), judged=judged, tally=tally(judged, CONFIG))
     assert describe(one) == "mean 1 of 1 verdict, std 0, 2 unparseable, 1 refuted, no self-score, round 2"

@@ -1,4 +1,4 @@
-"""Sequential refinement: chains that go on until their prover is content."""
+"""Sequential refinement: chains that go on until the prover scores its own proof 1."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ def rounds(records: list) -> list[int]:
     return [proof.round for proof in generated(records, Proof)]
 
 
-def test_it_stops_when_the_prover_is_content(tmp_path: Path) -> None:
+def test_it_stops_when_the_prover_scores_its_proof_1(tmp_path: Path) -> None:
     policy = chain(
         proof_text("First.", 0), proof_text("Second.", 0.5), proof_text("Third.", 1), proof_text("Fourth.", 1)
     )
@@ -46,7 +46,7 @@ def test_the_feedback_is_the_proofs_own_evaluation(tmp_path: Path) -> None:
     assert "I checked it." in policy.asked[1].text
 
 
-def test_never_content(tmp_path: Path) -> None:
+def test_a_prover_that_is_never_satisfied(tmp_path: Path) -> None:
     policy = chain(proof_text("No.", 0))
     _, records = run_loop(policy, SEQUENTIAL, tmp_path)
     assert rounds(records) == list(range(8))
@@ -69,7 +69,7 @@ def test_an_answer_without_a_proof_is_tried_anew(tmp_path: Path) -> None:
     assert not any(asked.refines for asked in policy.asked)
 
 
-def test_a_self_score_that_cannot_be_read_is_not_content(tmp_path: Path) -> None:
+def test_a_self_score_that_cannot_be_read_does_not_end_the_chain(tmp_path: Path) -> None:
     policy = chain(proof_text("First.", "perfect"), "## Solution\nSecond.", proof_text("Third.", 1))
     _, records = run_loop(policy, SEQUENTIAL, tmp_path)
     assert [proof.body for proof in generated(records, Proof)] == ["First.", "Second.", "Third."]

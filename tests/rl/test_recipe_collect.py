@@ -1,4 +1,4 @@
-"""What the recipe gathers and measures, with judges whose answers are known: exact tables."""
+"""Collecting and measuring of the recipe, with judges whose answers are known: exact tables."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -88,7 +88,7 @@ def test_exact_labels_are_the_checkers() -> None:
     assert [replace(case, label=None) for case in labeled] == CASES
 
 
-def test_analyses_that_cannot_be_read_have_no_score() -> None:
+def test_unparseable_analyses_have_no_score() -> None:
     cut = Answer(SAYS % ("Fine.", "1"), truncated=True)
     texts = [SAYS % ("Fine.", "0.5"), "I do not know.", SAYS % ("Fine.", "0.7")]
     found = collect.analyze(in_order(texts[0], cut, *texts[1:]), templates(), CASES[:1], 4)
@@ -161,8 +161,8 @@ def test_labels_follow_n_m_and_k(examined: list[Examined], n: int, m: int, k: in
 def test_analyses_carry_their_exact_quality_once_each() -> None:
     planted = [case_of(REVIEW.item(number)) for number in range(8)]
     assert {case.quality for case in planted} == {0.0, 0.5, 1.0}
-    unread = Examined("Nothing.", None)
-    read = [[Examined(case.analysis, 0.0), unread, Examined(case.analysis, 0.0)] for case in planted]
+    unparseable = Examined("Nothing.", None)
+    read = [[Examined(case.analysis, 0.0), unparseable, Examined(case.analysis, 0.0)] for case in planted]
     bare = [replace(case, analysis="", quality=None) for case in planted]
     assert list(collect.with_analyses(bare, read)) == planted
 
@@ -183,7 +183,7 @@ class Lengths:
         return [Reward(None if text == "?" else float(Fraction(text.split()[0])), {}) for text in texts]
 
     def example(self, number: int) -> Example:
-        raise AssertionError("no worked example is asked for")
+        raise AssertionError("no example is asked for")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def chains(model: Scripted, count: int, rounds: int, theorems: list[Theorem]) ->
     return [[(one["truth"], one["self_score"]) for one in record["rounds"]] for record in records]
 
 
-def test_a_chain_ends_when_it_is_content() -> None:
+def test_a_chain_ends_with_a_self_score_of_1() -> None:
     (theorem,) = collect.theorems(PROVE, 1)
     right, first = PROVE.item(0).answer, templates().proof(theorem.statement)
     weak = solution("Clear.", "0")
@@ -243,7 +243,7 @@ def test_a_chain_ends_when_it_is_content() -> None:
     assert model.asked == [(first, 1, 0), (refine, 1, 1)]
 
 
-def test_what_was_cut_off_is_tried_anew_and_not_content() -> None:
+def test_a_truncated_answer_is_followed_by_a_new_proof() -> None:
     (theorem,) = collect.theorems(PROVE, 1)
     right, first = PROVE.item(0).answer, templates().proof(theorem.statement)
     model = Scripted(lambda prompt, number, draw: Answer(right, truncated=draw < 2))

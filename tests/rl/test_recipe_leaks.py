@@ -1,4 +1,4 @@
-"""After the first iteration nothing that is learnt from depends on the truth: with another truth it is the same.
+"""After the first iteration no training data depends on the truth: with another truth it is the same.
 
 Models are scripted, so that proofs, analyses and reviews of every kind occur; the steps are the recipe's own.
 """
@@ -93,7 +93,7 @@ def another_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "case_of", planted)
 
 
-def learnt_from(context: RecipeContext, step: Step) -> list[tuple[str, float | None]]:
+def trained_on(context: RecipeContext, step: Step) -> list[tuple[str, float | None]]:
     """Prompts and rewards of a step of reinforcement learning, for answers of many kinds."""
     assert isinstance(step, Train)
     config = context.training(step)
@@ -127,7 +127,7 @@ def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
         if step.name.startswith("2-") and isinstance(step, Label | RejectionSampling)
     ]
     tables = {step.name: context.table(step.name).read_text() for step in later}
-    rewards = {step.name: learnt_from(context, step) for step in reinforced(context, 2)}
+    rewards = {step.name: trained_on(context, step) for step in reinforced(context, 2)}
     assert all(tables.values())
     turns = {f"2-{role}{mark}" for role in ("verifier", "prover") for mark in ("-turn-1", "")}
     assert rewards.keys() == {*turns, "2-generator"}
@@ -139,14 +139,14 @@ def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
             run_step(context, step, Parallel(), lambda *_: None, lambda: False)
     assert {name: context.table(name).read_text() for name in tables} == tables
     for step in reinforced(context, 2):
-        assert learnt_from(context, step) == rewards[step.name], step.name
+        assert trained_on(context, step) == rewards[step.name], step.name
 
 
 def test_the_first_iteration_does_rest_on_the_truth(context: RecipeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     gather(context)
-    before = {step.name: learnt_from(context, step) for step in reinforced(context, 1)}
+    before = {step.name: trained_on(context, step) for step in reinforced(context, 1)}
     another_truth(monkeypatch)
-    after = {step.name: learnt_from(context, step) for step in reinforced(context, 1)}
+    after = {step.name: trained_on(context, step) for step in reinforced(context, 1)}
     assert {name for name in before if before[name] != after[name]} == before.keys() - {"1-prover-turn-1", "1-prover"}
 
 

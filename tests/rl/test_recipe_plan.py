@@ -139,7 +139,7 @@ def test_the_first_iteration_learns_from_exact_labels_beside_planted_ones() -> N
     assert "planted" not in verifier.data
 
 
-def test_the_base_has_learnt_from_its_own_mistakes() -> None:
+def test_the_base_has_trained_on_its_own_mistakes() -> None:
     steps = [step for step in plan(settings("laptop")) if not isinstance(step, Prove | Measure)]
     names = ["cold-start", "sparse-start", "imitator", "own-examples", "base"]
     assert [step.name for step in steps[:5]] == names
@@ -171,7 +171,7 @@ def test_steps_can_be_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"),
+    ("overrides", "message"),
     [
         (["+prover.data.sharse.x=1"], "step 1-prover: data.sharse: there is no such setting"),
         (["+prover.data.mixture.poet=1"], "step 1-prover: data: no kind of task 'poet'"),
@@ -186,9 +186,9 @@ def test_steps_can_be_left_out() -> None:
         (["+generator.merges.ram.models=[meta_verifier]"], "step 2-merge-ram: models"),
     ],
 )
-def test_wrong_settings_of_a_step_are_named(overrides: list[str], said: str, tmp_path: Path) -> None:
+def test_wrong_settings_of_a_step_are_named(overrides: list[str], message: str, tmp_path: Path) -> None:
     config = settings("smoke", *overrides)
-    with pytest.raises(LemmataError, match=said):
+    with pytest.raises(LemmataError, match=message):
         check_settings(RecipeContext(config, tmp_path), plan(config))
 
 

@@ -1,4 +1,4 @@
-"""Metrics of co-training against numbers worked out by hand."""
+"""Metrics of co-training against numbers computed by hand."""
 
 from itertools import combinations
 from typing import Any
@@ -35,11 +35,11 @@ def test_the_prover() -> None:
             at(1, **proof(1.0, 1.0)),
             at(1, **proof(0.5, 1.0)),  # dishonest
             at(2, **proof(0.0, 0.0)),
-            at(2, **proof(0.0, None)),  # unreadable: wrong, and claims nothing
+            at(2, **proof(0.0, None)),  # unparseable: wrong, and claims nothing
             at(3, **proof(0.5, 0.0)) | {"level": 2},
         ),
     )
-    value = {name: figure.value for name, figure in found.items()}
+    value = {name: estimate.value for name, estimate in found.items()}
     assert value["pass@1"] == 1 / 5
     assert (value["pass@1 level 1"], value["pass@1 level 2"]) == (1 / 4, 0.0)
     assert value["format"] == 4 / 5
@@ -58,11 +58,11 @@ def test_the_verifier() -> None:
         rows(
             *(analysis(0, 1.0, 1.0), analysis(0, 1.0, 1.0)),  # accepted by both
             *(analysis(1, 0.0, 1.0, 0.0), analysis(1, 0.0, 0.5, 0.5)),  # accepted by one
-            *(analysis(2, 1.0, None, 0.0), analysis(2, 1.0, 1.0)),  # an unreadable analysis accepts nothing
+            *(analysis(2, 1.0, None, 0.0), analysis(2, 1.0, 1.0)),  # an unparseable analysis accepts nothing
             *(analysis(3, 0.0, 0.0), analysis(3, 0.0, 0.0)),
         ),
     )
-    value = {name: figure.value for name, figure in found.items()}
+    value = {name: estimate.value for name, estimate in found.items()}
     assert value["accuracy"] == 5 / 8
     assert (value["precision"], value["recall"]) == (3 / 4, 3 / 4)
     assert (value["precision_all"], found["precision_all"].n) == (1.0, 1)

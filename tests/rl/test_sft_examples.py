@@ -34,12 +34,12 @@ def test_examples_on_proofs_are_right_answers() -> None:
         parts = prover_reward(written, case.label).parts
         assert (parts["format"], parts["self_score"]) == (1.0, 1.0)
         if case.label < 1:
-            mended = next(examples)
-            assert case.proof in mended.prompt
-            assert scored.answer in mended.prompt
-            assert exact_score(case, split_proof(mended.answer).body) == 1.0
+            refinement = next(examples)
+            assert case.proof in refinement.prompt
+            assert scored.answer in refinement.prompt
+            assert exact_score(case, split_proof(refinement.answer).body) == 1.0
             refined = next(examples)
-            assert refined.prompt == mended.prompt
+            assert refined.prompt == refinement.prompt
             truth = exact_score(case, split_proof(refined.given + refined.answer).body)
             assert truth is not None
             assert prover_reward(refined.given + refined.answer, truth).parts["self_score"] == 1.0
