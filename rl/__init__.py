@@ -1,1 +1,1 @@
-"""Reinforcement learning of the three roles: advantages, loss, rewards."""
+"""Training of the roles: supervised and sparse stages, reinforcement learning, distillation, merging, the recipe."""

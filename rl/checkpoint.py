@@ -1,11 +1,11 @@
-"""Checkpoints that a training run resumes from exactly: each a folder that appears whole or not at all.
+"""Checkpoints: folders, written whole or not at all, from which a training run resumes exactly.
 
 RUN/checkpoints/step-00000120/model/       the model as a Hugging Face folder
 RUN/checkpoints/step-00000120/state.pt     step, stage, optimizer
-RUN/checkpoints/step-00000120/stage-0.pt   of each process: data position, what is left of its rollout, reference
+RUN/checkpoints/step-00000120/stage-0.pt   of each process: data position, rest of its rollout, reference model
 
-There is no generator whose state must be kept: every random number follows from the run's seed and from where it is
-used (problem, try, turn, epoch).
+No state of a random generator is saved: every seed is derived from the run's seed and its use (problem, sample, turn,
+epoch).
 """
 
 import os
@@ -29,7 +29,7 @@ from rl.parallel import Parallel, whole
 
 
 class Checkpoints:
-    """The checkpoints of the run in ``folder``, of which the ``keep`` latest stay."""
+    """The checkpoints of the run in ``folder``; the ``keep`` latest are kept."""
 
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = folder / "checkpoints", keep
@@ -40,13 +40,14 @@ class Checkpoints:
         return latest and latest / "model"
 
     def latest(self, parallel: Parallel, module: DsaModel) -> dict[str, Any] | None:
-        """Copy the latest checkpoint's weights into ``module``, which is whole; its state, with ``stage`` of this
-        process. None: there is no checkpoint. Raises LemmataError where it cannot be read.
+        """Loads the weights of the latest checkpoint into the unsharded ``module``; returns its state.
+
+        The state has ``stage`` of this process. None: there is no checkpoint. Raises LemmataError where it is damaged.
         """
         folder = max(self.folder.glob("step-*"), default=None)
         if folder is None:
             return None
-        own = folder / f"stage-{parallel.rank}.pt"
+        stage = folder / f"stage-{parallel.rank}.pt"
         saved = len(list(folder.glob("stage-*.pt")))
         if saved != parallel.world_size:
             raise LemmataError(
@@ -54,10 +55,10 @@ class Checkpoints:
             )
         with torch.no_grad():
             fill(folder / "model", checkpoint_tensors(module), copies(module))
-        return {**_read(folder / "state.pt"), "stage": _read(own)}
+        return {**_read(folder / "state.pt"), "stage": _read(stage)}
 
     def publish(self, folder: Path) -> None:
-        """Copy the latest model to ``folder``, which appears whole."""
+        """Copies the latest model to ``folder``, whole or not at all."""
         latest, partial = max(self.folder.glob("step-*")), self.folder / "partial"
         shutil.copytree(latest / "model", partial, dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -71,12 +72,12 @@ class Checkpoints:
         shared: Mapping[str, Any],
         stage: Mapping[str, Any],
     ) -> None:
-        """Write the checkpoint of ``shared["step"]``; every process calls it, with a ``stage`` of its own.
+        """Writes the checkpoint of step ``shared["step"]``; every process calls it, with its own ``stage``.
 
-        Raises LemmataError where it cannot be written; those before stay as they are.
+        Raises LemmataError where it cannot be written; earlier checkpoints are unchanged.
         """
         target, partial = self.folder / f"step-{shared['step']:08d}", self.folder / "partial"
-        module = _whole(parallel, module)
+        module = _unsharded(parallel, module)
         try:
             if parallel.is_main:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -92,14 +93,14 @@ class Checkpoints:
             shutil.rmtree(partial, ignore_errors=True)
             raise LemmataError(
                 f"the checkpoint of step {shared['step']} cannot be written to {self.folder}: {error}. "
-                "Make room; the same command goes on from the checkpoint before"
+                "Free disk space; the same command resumes from the checkpoint before"
             ) from error
         for old in sorted(self.folder.glob("step-*"))[: -self.keep] if parallel.is_main else ():
             shutil.rmtree(old, ignore_errors=True)
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
-    """The optimizer's state with every tensor whole; all processes must ask for it together."""
+    """Returns the optimizer's state with unsharded tensors; all processes must call it together."""
     state = optimizer.state_dict()
     of_weights = {
         number: {name: whole(value) if isinstance(value, Tensor) else value for name, value in own.items()}
@@ -109,23 +110,23 @@ def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
 
 
 def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
-    """Set what ``optimizer_state`` gave."""
+    """Restores a state of `optimizer_state`."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     of_weights = {
-        number: {name: _spread(value, weights[number]) for name, value in own.items()}
+        number: {name: _shard_like(value, weights[number]) for name, value in own.items()}
         for number, own in state["state"].items()
     }
     optimizer.load_state_dict({**state, "state": of_weights})
 
 
-def _spread(value: Any, like: Tensor) -> Any:
-    """A whole tensor as this process's part of it, where the weight ``like`` is shared out."""
+def _shard_like(value: Any, like: Tensor) -> Any:
+    """Shards a tensor like the weight ``like``, where that is sharded."""
     if isinstance(value, Tensor) and isinstance(like, DTensor) and value.shape == like.shape:
         return distribute_tensor(value, like.device_mesh, like.placements)
     return value
 
 
-def _whole(parallel: Parallel, module: DsaModel) -> DsaModel:
+def _unsharded(parallel: Parallel, module: DsaModel) -> DsaModel:
     if parallel.world_size == 1:
         return module
     weights = parallel.whole_weights(module)
@@ -135,7 +136,7 @@ def _whole(parallel: Parallel, module: DsaModel) -> DsaModel:
 
 
 def _put_in_place(partial: Path, target: Path) -> None:
-    """Give a folder its name once all of it is on the disk."""
+    """Renames a folder once all of it is on the disk."""
     for path in (*partial.rglob("*"), partial):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -151,5 +152,5 @@ def _read(path: Path) -> dict[str, Any]:
         return torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # the unpickler raises all kinds
         raise LemmataError(
-            f"the checkpoint {path.parent} is damaged ({error}); delete it to go on from the one before"
+            f"the checkpoint {path.parent} is damaged ({error}); delete it to resume from the one before"
         ) from error

@@ -1,6 +1,6 @@
 """Settings of a training run. Imports no torch.
 
-Defaults stand in lemmata/conf/training.yaml alone; these classes check the values.
+Defaults are in lemmata/conf/training.yaml only; these classes check the values.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""The stage of on-policy distillation: the student answers, and a teacher of each kind of problem corrects every token.
+"""Stage of on-policy distillation: the student answers, and the teacher of the problem's kind scores every token.
 
 Agarwal et al. 2024 (GKD, arXiv 2306.13649) with answers of the student alone; Thinking Machines Lab 2025, On-Policy
-Distillation. Where those estimate the reverse KL at the sampled tokens, here it is taken over the whole vocabulary.
+Distillation. They estimate the reverse KL at the sampled tokens; here it is computed over the whole vocabulary.
 
 Shape suffixes: P predicted tokens, V vocabulary.
 """
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from rl.config import DistillConfig
 from rl.divergence import divergence
@@ -17,17 +18,17 @@ from rl.learner import Learner
 from rl.reward_shaping import NO_SHAPING
 from rl.rollout import Trajectory
 from rl.rollout_log import rollout_metrics
-from rl.rollout_stage import RolloutStage, WriteRollout
+from rl.rollout_stage import RolloutStage, WriteRollout, no_log
 from rl.samples import Keep, Sample, answer_logits, by_prompt
 from rl.teachers import check_teachers, kind_of, kinds_of, load_teachers
 
-NOTHING = Keep()  # no ratio of policies is formed, so that student and teacher choose experts and tokens anew
+NOTHING = Keep()  # without ratios of policies, student and teacher choose experts and tokens themselves
 
 
 class DistillStage(RolloutStage):
-    """Learns what the teacher of each problem's kind would have said after every token of the student's answers.
+    """Learns the next-token distribution of the teacher of each problem's kind, on the student's answers.
 
-    ``role``: the one kind of problems, where the task is not mixed. Rewards are logged, and not learnt from.
+    ``role``: the kind of all problems, where the task is not mixed. Rewards are only logged.
     """
 
     name = "distill"
@@ -37,7 +38,7 @@ class DistillStage(RolloutStage):
         learner: Learner,
         config: DistillConfig,
         role: str,
-        write_rollout: WriteRollout = lambda rollout, trajectories: None,
+        write_rollout: WriteRollout = no_log,
     ) -> None:
         """Raises LemmataError where a kind has no teacher, or one that does not fit the student."""
         self.config, self.role = config, role
@@ -45,17 +46,18 @@ class DistillStage(RolloutStage):
         self.teachers = load_teachers(check_teachers(config.teachers, learner, role), learner)
         super().__init__(learner, config, NOTHING, NO_SHAPING, write_rollout)
 
+    @override
     def _collect(self) -> dict[str, float]:
         trajectories = self._sample(self._own_groups)
         self.rollout += 1
         self.write_rollout(self.rollout, trajectories)
-        self.buffer = [sample for one in trajectories for sample in self._samples(one)]
+        self.buffer = [sample for trajectory in trajectories for sample in self._samples(trajectory)]
         self.pending = self._minibatches()
         return rollout_metrics(trajectories, self.learner.parallel)
 
-    def _samples(self, one: Trajectory) -> list[Sample]:
-        """Of all turns of a try; later turns have the teacher of the first."""
-        kind = kind_of(self.learner.training, self.role, one.number)
+    def _samples(self, trajectory: Trajectory) -> list[Sample]:
+        """The samples of all turns; later turns have the teacher of the first."""
+        kind = kind_of(self.learner.training, self.role, trajectory.number)
         return [
             Sample(
                 prompt_ids=turn.prompt_ids,
@@ -64,14 +66,16 @@ class DistillStage(RolloutStage):
                 temperature=self.config.sampling.temperature,
                 kind=kind,
             )
-            for turn in one.turns
+            for turn in trajectory.turns
         ]
 
+    @override
     def _counts(self) -> dict[str, float]:
         own = {kind: [sample for sample in self.latest if sample.kind == kind] for kind in self.kinds}
         tokens = {f"tokens/{kind}": sum(len(one.token_ids) for one in samples) for kind, samples in own.items()}
         return super()._counts() | tokens
 
+    @override
     def _loss(self, batch: Sequence[Sample], counts: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
         weight = self.config.indexer_weight
         ordered = [batch[number] for group in by_prompt(batch) for number in group]
@@ -86,14 +90,14 @@ class DistillStage(RolloutStage):
             **self._by_kind(ordered, found.divergence.detach(), counts),
         }
         if weight:
-            # Each micro-batch's mean counts by its share of the sequences.
+            # A micro-batch's mean is weighted by its fraction of the sequences.
             indexer_kl = indexer_kl * (len(batch) / counts["sequences"])
             loss, logged["indexer_kl"] = loss + weight * indexer_kl, indexer_kl.item()
         return loss, {**logged, "loss": loss.item()}
 
     @torch.no_grad()
     def _teacher_logits(self, ordered: Sequence[Sample]) -> Tensor:
-        """[P, V] as `answer_logits` has them, each answer's by the teacher of its kind."""
+        """Logits [P, V], in the order of `answer_logits`; those of an answer are by the teacher of its kind."""
         rows: dict[int, Tensor] = {}
         for teacher in dict.fromkeys(self.teachers.values()):
             numbers = [place for place, sample in enumerate(ordered) if self.teachers[sample.kind] is teacher]
@@ -104,7 +108,7 @@ class DistillStage(RolloutStage):
         return torch.cat([rows[place] for place in range(len(ordered))])
 
     def _by_kind(self, ordered: Sequence[Sample], values_P: Tensor, counts: Mapping[str, float]) -> dict[str, float]:
-        """Each kind's part of its mean; kinds that the minibatch lacks have none."""
+        """Each kind's part of its mean KL; kinds without tokens in the minibatch are left out."""
         sums = {kind: 0.0 for kind in self.kinds if counts[f"tokens/{kind}"]}
         for sample, value in zip(ordered, values_P.split([len(one.token_ids) for one in ordered]), strict=True):
             sums[sample.kind] += value.sum().item()

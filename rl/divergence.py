@@ -1,7 +1,7 @@
-"""How far a student's next token is from its teacher's, with the exact gradient over the whole vocabulary.
+"""Divergence of a student's next-token distribution from its teacher's, with exact gradients over the vocabulary.
 
-On-policy distillation takes it on answers of the student: Agarwal et al. 2024, On-Policy Distillation of Language
-Models (GKD, arXiv 2306.13649), equation 4. The student's own mistakes are then where the teacher corrects it.
+Used by on-policy distillation, on answers of the student: Agarwal et al. 2024, On-Policy Distillation of Language
+Models (GKD, arXiv 2306.13649), equation 4. So the teacher corrects the student's own mistakes.
 
 Shape suffixes: P predicted tokens, n of them, V vocabulary.
 """
@@ -19,8 +19,9 @@ from rl.logprobs import CHUNK
 
 
 class Divergence(NamedTuple):
-    """In nats per token. ``entropy`` of the student and ``agreement`` (1.0 where both have the same likeliest token)
-    are without gradient."""
+    """``divergence`` in nats per token. Without gradient: the student's ``entropy``, and ``agreement``, which is 1.0
+    where both have the same most likely token.
+    """
 
     divergence: Tensor
     entropy: Tensor
@@ -28,29 +29,28 @@ class Divergence(NamedTuple):
 
 
 def divergence(student: Tensor, teacher: Tensor, name: DivergenceName = "reverse", chunk: int = CHUNK) -> Divergence:
-    """The divergence of p = softmax(student) and q = softmax(teacher), [P] each; in fp32 at least, fp64 stays.
+    """Computes the divergence of p = softmax(student) and q = softmax(teacher), [P] each, in fp32 or fp64.
 
     ``reverse``: KL(p || q); ``forward``: KL(q || p); ``js``: (KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2. The
-    gradient goes to the student's logits alone, and is exactly 0 where the logits are equal: rounding would otherwise
-    be learnt from, as an optimizer scales small gradients up. Of the vocabulary one [P, V] is kept for the backward
-    pass. No second derivatives.
+    gradient is of the student's logits only, and exactly 0 where the logits are equal: an optimizer would scale up the
+    gradients of rounding errors. One tensor [P, V] is kept for the backward pass. No second derivatives.
 
     Args:
         student: logits [P, V], of any floating type.
         teacher: logits [P, V].
-        name: which divergence.
-        chunk: tokens that are worked on at a time.
+        name: the divergence.
+        chunk: tokens computed at a time.
 
     Raises:
         ValueError: the shapes differ.
     """
     if student.shape != teacher.shape or student.dim() != 2:
-        raise ValueError(f"logits of student and teacher must be [P, V] both: {student.shape}, {teacher.shape}")
+        raise ValueError(f"logits of student and teacher must both be [P, V]: {student.shape}, {teacher.shape}")
     return Divergence(*cast(Any, _Divergence.apply(student, teacher.detach(), name, chunk)))
 
 
 class _Divergence(torch.autograd.Function):
-    """Autograd would save several [P, V]; this saves the gradient itself."""
+    """Saves the gradient, one [P, V], where autograd would save several."""
 
     @staticmethod
     def forward(ctx: Any, student_PV: Tensor, teacher_PV: Tensor, name: str, chunk: int) -> tuple[Tensor, ...]:
@@ -75,8 +75,8 @@ class _Divergence(torch.autograd.Function):
         return grad_PV * grad_outputs[0].unsqueeze(1).to(grad_PV.dtype), None, None, None
 
 
-# Each gives the divergence of the rows, [n], and its gradient by the student's logits, [n, V]: with f_j the derivative
-# by p_j it is p_j (f_j - sum_k p_k f_k).
+# Each returns the divergence of the rows, [n], and its gradient by the student's logits, [n, V]. The gradient is
+# p_j (f_j - sum_k p_k f_k), with f_j the derivative of the divergence by p_j.
 def _reverse(log_p_nV: Tensor, log_q_nV: Tensor) -> tuple[Tensor, Tensor]:
     """f_j = log p_j - log q_j, up to a constant."""
     p_nV, ratio_nV = log_p_nV.exp(), log_p_nV - log_q_nV

@@ -1,4 +1,4 @@
-"""What every stage of training works with: the model, its tokenizer, the tasks, and gradients over micro-batches."""
+"""Learner: the model in training with its tokenizer and tasks; accumulates gradients over micro-batches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ B = TypeVar("B")
 
 @dataclass
 class Learner:
-    """``module`` learns from ``training`` and is measured on ``validation``; ``seed`` orders what chance orders."""
+    """``module`` is trained on ``training`` and measured on ``validation``; all sampling derives from ``seed``."""
 
     module: DsaModel
     tokenizer: PreTrainedTokenizerFast
@@ -34,20 +34,20 @@ class Learner:
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """The device of the model."""
         return self.module.model.norm.weight.device
 
     def render(self, text: str) -> list[int]:
-        """A user's message as a prompt, without reasoning: the roles' answers are what is trained."""
+        """Renders a user's message as a prompt without reasoning, as the roles' answers are trained."""
         return list(self._chat.render([{"role": "user", "content": text}], thinking=False))
 
     def encode(self, text: str) -> list[int]:
-        """A text as the model writes it."""
+        """Encodes a text without special tokens."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     @property
     def end(self) -> int:
-        """The token that ends an answer."""
+        """The end-of-text token."""
         end = self.tokenizer.eos_token_id
         assert isinstance(end, int)
         return end
@@ -55,10 +55,10 @@ class Learner:
     def accumulate(
         self, batches: Sequence[B], loss_of: Callable[[B], tuple[Tensor, dict[str, float]]]
     ) -> dict[str, float]:
-        """Add the gradients of every micro-batch's loss, and the logged parts of all over all processes.
+        """Accumulates the gradients of every micro-batch's loss; returns the sums of their metrics over all processes.
 
-        ``loads`` are then the tokens of each expert in these micro-batches, by gate (`model.balance`).
-        Processes must call collectives equally often: one with fewer micro-batches repeats its last without effect.
+        Sets ``loads`` to the number of tokens per expert in these micro-batches, by gate (`model.balance`). Processes
+        must call collectives equally often: one with fewer micro-batches repeats its last one with weight 0.
         """
         total: dict[str, float] = {}
         self.loads = {}
@@ -66,7 +66,7 @@ class Learner:
             counts = place < len(batches)
             with count_load(self.module.model) as loads:
                 loss, parts = loss_of(batches[min(place, len(batches) - 1)])
-            # FSDP takes the mean over processes of what is a sum.
+            # FSDP averages gradients over processes; here they are summed.
             (loss * (self.parallel.world_size if counts else 0.0)).backward()
             if counts:
                 add(total, parts)
@@ -74,7 +74,7 @@ class Learner:
         return self.parallel.sum(total)
 
     def measure(self, batches: Sequence[B], parts_of: Callable[[B], dict[str, float]]) -> dict[str, float]:
-        """The parts of all micro-batches over all processes."""
+        """Returns the sums of the micro-batches' metrics over all processes."""
         total: dict[str, float] = {}
         for place in range(self.parallel.max(len(batches))):
             parts = parts_of(batches[min(place, len(batches) - 1)])

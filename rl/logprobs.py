@@ -1,4 +1,4 @@
-"""Log-probabilities of given tokens under the distribution that they were sampled from, with little memory.
+"""Log-probabilities of tokens under the distribution that they were sampled from, with little memory.
 
 Shape suffixes: N tokens, n of them, V vocabulary, K kept tokens, C candidates (the vocabulary or the kept tokens).
 """
@@ -14,7 +14,7 @@ CHUNK = 1024  # tokens whose logits are held in fp32 at a time
 
 
 class TokenLogprobs(NamedTuple):
-    """In nats, of the shape of the tokens. ``entropy`` is of the whole distribution, without gradient."""
+    """In nats, in the shape of the tokens. ``entropy`` is of the whole distribution, without gradient."""
 
     logprobs: Tensor
     entropy: Tensor
@@ -23,18 +23,18 @@ class TokenLogprobs(NamedTuple):
 def token_logprobs(
     logits: Tensor, tokens: Tensor, temperature: float = 1.0, kept: Tensor | None = None, chunk: int = CHUNK
 ) -> TokenLogprobs:
-    """log softmax(logits / temperature) over the kept tokens, at ``tokens``; in fp32 at least, fp64 stays.
+    """Computes log softmax(logits / temperature) over the kept tokens, at ``tokens``, in fp32 or fp64.
 
     DeepSeek-V3.2 report, section 3.1, keep sampling mask: the support is the one that top-k and top-p left when the
-    token was drawn, the same for the new, the old and the reference policy. Beside ``logits`` and, in the backward
-    pass, their gradient, no more than ``chunk`` rows over the vocabulary are held. No second derivatives.
+    token was drawn, for the new, the old and the reference policy. Besides ``logits`` and their gradient, at most
+    ``chunk`` rows over the vocabulary are in memory. No second derivatives.
 
     Args:
         logits: [..., V], of any floating type.
-        tokens: [...], ids; each counts as kept whether or not its row says so.
+        tokens: [...], ids; each is kept, whether or not it is in its row of ``kept``.
         temperature: above 0, as in sampling.
-        kept: [..., K] distinct ids, padded with -1; a row of nothing but -1 keeps all. None: every row keeps all.
-        chunk: tokens that are worked on at a time.
+        kept: [..., K] distinct ids, padded with -1; a row of only -1 keeps all. None: every row keeps all.
+        chunk: tokens computed at a time.
 
     Raises:
         ValueError: shapes do not fit, or the temperature is not above 0.
@@ -43,7 +43,9 @@ def token_logprobs(
         shapes = [list(tensor.shape) for tensor in (logits, tokens, kept) if tensor is not None]
         raise ValueError(f"logits, tokens and kept tokens differ in their leading dimensions: {shapes}")
     if not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature={temperature}: greedy tokens have no log-probability to learn from")
+        raise ValueError(
+            f"temperature={temperature}: must be above 0 and finite; greedy samples have no log-probability"
+        )
     kept_NK = None if kept is None else kept.flatten(0, -2).long()
     rows_NV, tokens_N = logits.flatten(0, -2), tokens.flatten().long()
     logprobs_N, entropy_N = cast(Any, _TokenLogprobs.apply(rows_NV, tokens_N, kept_NK, temperature, chunk))
@@ -51,7 +53,7 @@ def token_logprobs(
 
 
 def pad_kept(masks: Sequence[Tensor | None]) -> Tensor:
-    """kept_NK (int32, padded with -1) of the ``masks`` of a completion (`model.engine`), whose None keeps all."""
+    """Stacks the ``masks`` of a completion (`model.engine`; None keeps all) to kept_NK: int32, padded with -1."""
     width = max((len(mask) for mask in masks if mask is not None), default=0)
     kept_NK = torch.full((len(masks), width), -1, dtype=torch.int32)
     for row_K, mask in zip(kept_NK, masks, strict=True):
@@ -61,7 +63,7 @@ def pad_kept(masks: Sequence[Tensor | None]) -> Tensor:
 
 
 class _Rows(NamedTuple):
-    """Some rows: their numbers, tokens, candidates (None: the vocabulary) and those candidates' scaled logits."""
+    """Some rows: their numbers, tokens, candidates (None: the vocabulary) and the scaled logits of those."""
 
     rows_n: Tensor
     tokens_n1: Tensor
@@ -70,7 +72,7 @@ class _Rows(NamedTuple):
 
 
 class _TokenLogprobs(torch.autograd.Function):
-    """Autograd would save a softmax of each chunk, a second [N, V] in all; this saves one number per token."""
+    """Saves one number per token, where autograd would save a softmax, a second [N, V]."""
 
     @staticmethod
     def forward(
@@ -91,7 +93,7 @@ class _TokenLogprobs(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """d log p(token) / d logit_j = (1[j = token] - p(j)) / temperature, and 0 for what is not kept."""
+        """d log p(token) / d logit_j = (1[j = token] - p(j)) / temperature, and 0 for tokens that are not kept."""
         grad_N = grad_outputs[0]
         logits_NV, tokens_N, kept_NK, norms_N = ctx.saved_tensors
         grad_NV = torch.zeros_like(logits_NV)
@@ -110,7 +112,7 @@ class _TokenLogprobs(torch.autograd.Function):
 def _chunks(
     logits_NV: Tensor, tokens_N: Tensor, kept_NK: Tensor | None, temperature: float, chunk: int
 ) -> Iterator[_Rows]:
-    """All rows, a chunk at a time: first those that keep all, then the others, which never touch the vocabulary."""
+    """Yields all rows in chunks: first those that keep all tokens, then the others, which need no vocabulary."""
     dtype = torch.promote_types(logits_NV.dtype, torch.float32)
     cuts_N = torch.zeros_like(tokens_N, dtype=torch.bool) if kept_NK is None else (kept_NK >= 0).any(1)
     for rows_n in (~cuts_N).nonzero()[:, 0].split(chunk):

@@ -1,6 +1,6 @@
-"""The policy loss of GRPO as DeepSeek-V3.2 runs it, with its neighbors' options. Tensors in, loss and parts out.
+"""Policy loss of GRPO as in DeepSeek-V3.2, with the options of related algorithms. Tensors in, loss and parts out.
 
-Shape suffixes: S sequences, T tokens (padded; a mask says which count).
+Shape suffixes: S sequences, T tokens (padded, with a mask).
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,13 @@ from rl.algorithm import LossConfig
 
 @dataclass(frozen=True, slots=True)
 class LossInputs:
-    """What the loss is made of. All log-probabilities are of the sampled tokens, in nats, [S, T]; gradients flow
-    through ``new_ST`` alone.
+    """Inputs of the loss. Log-probabilities are of the sampled tokens, in nats, [S, T]; only ``new_ST`` has a gradient.
 
-    ``new_ST``: of the policy that learns. ``old_ST``: of the policy at the start of the update, by the trainer.
-    ``sampler_ST``: as the rollout engine recorded them, of the distribution that was sampled from.
-    ``mask_ST``: which tokens count; what stands elsewhere is never looked at. ``advantages_S``: see `rl.advantage`.
+    ``new_ST``: of the current policy. ``old_ST``: of the policy at the start of the update, by the trainer.
+    ``sampler_ST``: of the distribution that was sampled from, as the rollout engine recorded them.
+    ``mask_ST``: true for tokens of the answers; values elsewhere are ignored. ``advantages_S``: see `rl.advantage`.
     ``reference_ST``: of the reference policy, which a KL needs. ``beta_S``: KL coefficient of each sequence, in place
-    of the configured one. ``entropy_ST``: in nats, only to be logged.
+    of the configured one. ``entropy_ST``: in nats, only logged.
     """
 
     new_ST: Tensor
@@ -36,9 +35,9 @@ class LossInputs:
 
 @dataclass(frozen=True, slots=True)
 class Denominator:
-    """What sums are divided by: counts over all micro-batches and processes of an update, so that their losses add up.
+    """Counts that sums are divided by, over all micro-batches and processes of an update, so that their losses add up.
 
-    ``sequences`` counts masked ones too.
+    ``sequences`` includes masked ones.
     """
 
     sequences: float
@@ -47,30 +46,30 @@ class Denominator:
 
 @dataclass(frozen=True, slots=True)
 class PolicyLoss:
-    """``loss``: a scalar to call backward on. ``parts``: detached scalars by name; `policy_loss` says what they are."""
+    """``loss``: a scalar with gradient. ``parts``: detached scalars by name, explained at `policy_loss`."""
 
     loss: Tensor
     parts: dict[str, Tensor]
 
 
 def count(mask_ST: Tensor) -> Denominator:
-    """The denominator of a batch that is alone in its update."""
+    """Returns the denominator of a batch that is a whole update."""
     return Denominator(sequences=len(mask_ST), tokens=float(mask_ST.sum()))
 
 
 def policy_loss(inputs: LossInputs, config: LossConfig, denominator: Denominator | None = None) -> PolicyLoss:
-    """-sum_it w_it [ min(r_t A_i, clip(r_t, 1 - low, 1 + high) A_i) M_i - beta KL_t ], to be minimized.
+    """Computes -sum_it w_it [ min(r_t A_i, clip(r_t, 1 - low, 1 + high) A_i) M_i - beta KL_t ], to be minimized.
 
     DeepSeek-V3.2 report, section 3.1: r_t = new/old, M_i = 0 where A_i < 0 and mean_t log(sampler/new) > delta, and
-    KL_t = r_t (reference/new - log(reference/new) - 1) with gradient through r_t. M_i masks the surrogate alone.
-    w_it is by ``config.aggregation``. In fp32 at least; fp64 stays. Never clamped, never made finite: a NaN is the
-    trainer's to notice.
+    KL_t = r_t (reference/new - log(reference/new) - 1) with gradient through r_t. M_i masks only the
+    surrogate. w_it depends on ``config.aggregation``. In fp32 or fp64. Values are never clamped or made finite: the
+    trainer stops at a NaN.
 
     The parts add up over micro-batches as the loss does, those named ``*_max`` by their maximum (`combine_parts`):
-    ``surrogate_loss`` and ``kl_loss`` (sum: the loss); means over tokens ``kl``, ``clip_low``, ``clip_high`` (share of
-    tokens that the clip holds), ``ratio_mean``, ``mismatch_mean`` (|sampler - old|), ``mismatch_kl`` (k3 estimate of
+    ``surrogate_loss`` and ``kl_loss`` (sum: the loss); means over tokens ``kl``, ``clip_low``, ``clip_high`` (fraction
+    of clipped tokens), ``ratio_mean``, ``mismatch_mean`` (|sampler - old|), ``mismatch_kl`` (k3 estimate of
     KL(sampler || old)), ``drift`` (sampler - new, the k1 estimate of KL(sampler || new)), ``importance_mean`` and
-    ``importance_capped``, ``entropy``; the share of sequences ``off_policy_masked``; ``ratio_max``, ``mismatch_max``.
+    ``importance_capped``, ``entropy``; fraction of sequences ``off_policy_masked``; ``ratio_max``, ``mismatch_max``.
 
     Raises:
         ValueError: a tensor has the wrong shape, or there is a KL coefficient but no reference.
@@ -99,7 +98,7 @@ def policy_loss(inputs: LossInputs, config: LossConfig, denominator: Denominator
 
 
 def combine_parts(parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The parts of a whole update from those of its micro-batches, which shared one denominator."""
+    """Combines the parts of micro-batches with one denominator into those of the whole update."""
     whole: dict[str, Tensor] = {}
     for some in parts:
         for name, part in some.items():
@@ -113,7 +112,6 @@ def _check(inputs: LossInputs, config: LossConfig) -> None:
         tensor = getattr(inputs, field.name)
         expected = inputs.new_ST.shape if field.name.endswith("_ST") else inputs.new_ST.shape[:1]
         if tensor is not None and tensor.shape != expected:
-            # Broadcasting would hide it.
             raise ValueError(f"{field.name} has shape {list(tensor.shape)}, not {list(expected)}")
     weighs = bool(config.beta) if inputs.beta_S is None else bool(inputs.beta_S.any())
     if weighs and (config.kl == "none" or inputs.reference_ST is None):
@@ -121,7 +119,7 @@ def _check(inputs: LossInputs, config: LossConfig) -> None:
 
 
 def _prepared(inputs: LossInputs) -> LossInputs:
-    """In one floating type of at least fp32, without gradient but for ``new_ST``, and 0 outside the mask."""
+    """Converts tensors to one dtype (fp32 or fp64), detaches all but ``new_ST``, and sets 0 outside the mask."""
     dtype = torch.promote_types(inputs.new_ST.dtype, torch.float32)
     outside_ST = ~inputs.mask_ST.bool()
     ready: dict[str, Tensor] = {}
@@ -135,7 +133,7 @@ def _prepared(inputs: LossInputs) -> LossInputs:
 
 
 def _weights(mask_ST: Tensor, config: LossConfig, total: Denominator) -> Tensor:
-    """w_it: what a token counts in the loss."""
+    """w_it: the weight of each token in the loss."""
     if config.aggregation == "token":
         return mask_ST / max(total.tokens, 1)
     if config.aggregation == "sequence":
@@ -162,7 +160,7 @@ def _surrogate(ratio_ST: Tensor, advantages_S1: Tensor, config: LossConfig) -> T
     surrogate_ST = torch.minimum(ratio_ST * advantages_S1, clipped_ST * advantages_S1)
     if config.dual_clip is None:
         return surrogate_ST
-    # Dual-clip PPO (arXiv 1912.09729, equation 5): a bad token that became likely again pulls no harder than c times.
+    # Dual-clip PPO (arXiv 1912.09729, equation 5): bounds the loss of tokens of negative advantage and large ratio.
     bounded_ST = torch.maximum(surrogate_ST, config.dual_clip * advantages_S1)
     return torch.where(advantages_S1 < 0, bounded_ST, surrogate_ST)
 
@@ -176,16 +174,16 @@ def _on_policy(x: LossInputs, config: LossConfig) -> Tensor:
 
 
 def _importance(x: LossInputs) -> Tensor:
-    """old/sampler of each token: what makes an average over the sampler's tokens one over the old policy's."""
+    """old/sampler of each token: the importance weight from the sampler to the old policy."""
     return (x.old_ST - x.sampler_ST).exp()
 
 
 def _kl(x: LossInputs, reference_ST: Tensor, config: LossConfig) -> Tensor:
     """KL_t(new || reference) by the configured estimator (k1, k3: Schulman, Approximating KL divergence, 2020).
 
-    Only ``unbiased`` has the gradient of the true KL: the token was drawn by the old policy, and it weighs by new/old.
-    With ``importance_cap`` it was drawn by the sampler, and the truncated weight corrects for that as it does for the
-    surrogate. The ratio is each token's, whatever the surrogate's is.
+    Only ``unbiased`` has the gradient of the true KL: a token of the old policy is weighted by new/old. With
+    ``importance_cap`` it is a token of the sampler, weighted by the truncated importance weight too, as in the
+    surrogate. The ratio is each token's, also where the surrogate has that of the sequence.
     """
     log_ratio_ST = reference_ST - x.new_ST
     if config.kl == "k1":

@@ -1,4 +1,4 @@
-"""Metrics of training: always as JSONL, one line a step, and to the trackers that are asked for."""
+"""Training metrics: JSON Lines, one per step, and optional experiment trackers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,22 +6,28 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from typing_extensions import override
+
 from core.errors import LemmataError
 from core.json_lines import write_json_lines
 
 
 class Tracker(Protocol):
-    """Something that draws metrics."""
+    """An experiment tracker."""
 
-    def log(self, values: Mapping[str, float], step: int) -> None: ...
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Logs the metrics of a step."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends the tracker."""
+        ...
 
 
 class Metrics:
-    """RUN/metrics.jsonl. Lines after ``step`` were written by work that was lost, and are taken out.
+    """Writer of RUN/metrics.jsonl. Removes lines after ``step``, as resuming repeats these steps.
 
-    All of a line but ``time`` is the same however often the run was interrupted.
+    Apart from ``time``, lines do not depend on interruptions of the run.
     """
 
     def __init__(self, folder: Path, step: int, trackers: Sequence[Tracker] = ()) -> None:
@@ -30,26 +36,26 @@ class Metrics:
         write_json_lines(self.path, kept)
 
     def write(self, step: int, stage: str, values: Mapping[str, float], seconds: Mapping[str, float]) -> None:
-        """Add a line. Raises LemmataError where it cannot be written."""
+        """Appends a line. Raises LemmataError where it cannot be written."""
         line = {"step": step, "stage": stage, **values, "time": dict(seconds)}
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             raise LemmataError(
-                f"{self.path} cannot be written: {error}. Make room; the same command resumes"
+                f"{self.path} cannot be written: {error}. Free disk space; the same command resumes"
             ) from error
         for tracker in self.trackers:
             tracker.log({f"{stage}/{name}": value for name, value in {**values, **seconds}.items()}, step)
 
     def close(self) -> None:
-        """End the trackers."""
+        """Ends the trackers."""
         for tracker in self.trackers:
             tracker.close()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run; a last one that is torn was never written."""
+    """Reads the lines of a run, without an incomplete last one."""
     path = folder / "metrics.jsonl"
     if not path.exists():
         return []
@@ -58,34 +64,38 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def make_trackers(names: Sequence[str], folder: Path, config: Mapping[str, Any]) -> list[Tracker]:
-    """The trackers by name. Raises LemmataError where a library is not installed."""
+    """Starts trackers by name. Raises LemmataError where a library is not installed."""
     return [_MAKERS[name](folder, config) for name in names]
 
 
-class _TensorBoard:
+class _TensorBoard(Tracker):
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
         writer = _library("tensorboard", "torch.utils.tensorboard").SummaryWriter
         self._writer = writer(str(folder / "tensorboard"))
         self._writer.add_text("config", json.dumps(config, default=str))
 
+    @override
     def log(self, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
+    @override
     def close(self) -> None:
         self._writer.close()
 
 
-class _Wandb:
-    """Weights & Biases, and trackio, which has the same interface."""
+class _Wandb(Tracker):
+    """Tracker of Weights & Biases, and of trackio, which has the same interface."""
 
     def __init__(self, library: str, folder: Path, config: Mapping[str, Any]) -> None:
         self._library = _library(library, library)
         self._library.init(project="lemmata", name=folder.name, config=dict(config), resume="allow")
 
+    @override
     def log(self, values: Mapping[str, float], step: int) -> None:
         self._library.log(dict(values), step=step)
 
+    @override
     def close(self) -> None:
         self._library.finish()
 
@@ -94,7 +104,7 @@ def _library(name: str, module: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        raise LemmataError(f"loggers={name} needs {error.name}: pip install {name}, or leave it out") from error
+        raise LemmataError(f"loggers={name} needs {error.name}: pip install {name}, or remove it") from error
 
 
 _MAKERS = {

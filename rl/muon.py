@@ -1,4 +1,4 @@
-"""Muon for matrices, AdamW for the rest, as one optimizer.
+"""Muon optimizer: Muon for matrices, AdamW for the rest.
 
 Muon moves a matrix along its momentum made orthogonal, U V^T of its singular value decomposition, by five steps of a
 Newton-Schulz iteration (Jordan et al., 2024, kellerjordan.github.io/posts/muon). The step is scaled to the size of
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
+from typing_extensions import override
 
 from rl.parallel import whole
 
@@ -21,21 +22,22 @@ MOMENTUM = 0.95
 
 
 class Muon(Optimizer):
-    """Groups with ``orthogonal`` hold matrices, or stacks of them, which move by Muon; the others move by AdamW."""
+    """Updates groups with ``orthogonal`` (matrices, or stacks of them) by Muon, and the others by AdamW."""
 
     def __init__(self, groups: Iterable[dict[str, Any]], betas: tuple[float, float], eps: float) -> None:
         super().__init__(groups, {"betas": betas, "eps": eps, "weight_decay": 0.0, "orthogonal": False})
 
     @torch.no_grad()
+    @override
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Move every weight that has a gradient."""
+        """Updates every weight that has a gradient."""
         assert closure is None
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
                     weight.mul_(1 - group["lr"] * group["weight_decay"])
-                    change = self._muon(weight) if group["orthogonal"] else self._adam(weight, group)
-                    weight.add_(change, alpha=-group["lr"])
+                    update = self._muon(weight) if group["orthogonal"] else self._adamw(weight, group)
+                    weight.add_(update, alpha=-group["lr"])
 
     def _muon(self, weight: nn.Parameter) -> Tensor:
         state, gradient = self.state[weight], weight.grad
@@ -43,14 +45,14 @@ class Muon(Optimizer):
         if not state:
             state["momentum"] = torch.zeros_like(weight)
         state["momentum"].mul_(MOMENTUM).add_(gradient)
-        # Nesterov's momentum; a sharded one is made whole, since a part of a matrix has no singular values of its own.
+        # Nesterov momentum. A sharded one is gathered: the singular values are those of the whole matrix.
         ahead = orthogonal(whole(gradient + MOMENTUM * state["momentum"]))
         change = 0.2 * max(weight.shape[-2:]) ** 0.5 * ahead
         if isinstance(weight, DTensor):
             return distribute_tensor(change, weight.device_mesh, weight.placements)
         return change
 
-    def _adam(self, weight: nn.Parameter, group: dict[str, Any]) -> Tensor:
+    def _adamw(self, weight: nn.Parameter, group: dict[str, Any]) -> Tensor:
         """Kingma and Ba, algorithm 1, with the bias corrections on the sums."""
         state, gradient = self.state[weight], weight.grad
         assert gradient is not None
@@ -66,7 +68,7 @@ class Muon(Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """U V^T of each matrix [..., rows, columns], nearly: its singular values come close to 1."""
+    """Approximates U V^T of each matrix [..., rows, columns]: singular values become close to 1."""
     a, b, c = COEFFICIENTS
     wide = matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT
     wide = wide / (wide.norm(dim=(-2, -1), keepdim=True) + 1e-7)

@@ -1,4 +1,4 @@
-"""The optimizer of a stage with the schedule of its rate, and the norm of gradients."""
+"""Optimizer of a stage: weight groups, learning-rate schedule, gradient clipping."""
 
 import math
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from torch.optim import AdamW, Optimizer
 from rl.config import OptimizerConfig
 from rl.muon import Muon
 
-# By AdamW where the rest goes by Muon: what looks tokens or experts up, and the indexers, whose rows are scores.
+# Weights that AdamW updates where Muon updates the others: lookups of tokens and experts, and the indexers' scores.
 ADAMW_WEIGHTS = ("embed_tokens", "lm_head", "mlp.gate.", ".indexer.")
 
 
 def make_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
-    """Over the weights that may learn; the indexers' in a group of their own, without weight decay on vectors."""
+    """Makes the optimizer of all trainable weights; the indexers are a group, and vectors have no weight decay."""
     groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, weight in module.named_parameters():
         if weight.requires_grad:
@@ -35,26 +35,26 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
 
 
 def lr_multiplier(config: OptimizerConfig, step: int, steps: int) -> float:
-    """Share of the full rate in step ``step`` (from 0) of a stage of ``steps``."""
+    """Returns the learning rate of step ``step`` (from 0) of ``steps``, as a fraction of ``lr``."""
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
     if config.decay == "constant":
         return 1.0
-    done = (step - config.warmup_steps) / max(1, steps - config.warmup_steps)
-    left = 1 - done if config.decay == "linear" else (1 + math.cos(math.pi * done)) / 2
-    return config.min_lr_ratio + (1 - config.min_lr_ratio) * left
+    progress = (step - config.warmup_steps) / max(1, steps - config.warmup_steps)
+    decayed = 1 - progress if config.decay == "linear" else (1 + math.cos(math.pi * progress)) / 2
+    return config.min_lr_ratio + (1 - config.min_lr_ratio) * decayed
 
 
-def set_learning_rate(optimizer: Optimizer, share: float) -> float:
-    """Set every group's rate to ``share`` of its full one; the first group's."""
+def set_learning_rate(optimizer: Optimizer, multiplier: float) -> float:
+    """Sets every group's learning rate to ``multiplier`` times its initial one; returns that of the first group."""
     for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * share
+        group["lr"] = group["initial_lr"] * multiplier
     return float(optimizer.param_groups[0]["lr"])
 
 
-def clip_gradients(weights: Iterable[nn.Parameter], largest: float) -> float:
-    """Scale all gradients down to a norm of at most ``largest``; the norm before. Of sharded weights too."""
-    norm = torch.nn.utils.clip_grad_norm_(list(weights), largest, foreach=True)
+def clip_gradients(weights: Iterable[nn.Parameter], max_norm: float) -> float:
+    """Scales all gradients down to a norm of at most ``max_norm``; returns the norm before. Weights may be sharded."""
+    norm = torch.nn.utils.clip_grad_norm_(list(weights), max_norm, foreach=True)
     whole = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(whole, Tensor)
     return whole.item()

@@ -1,7 +1,7 @@
-"""Several processes behind one trainer: torch's FSDP2 over whatever ``torchrun`` started.
+"""Data parallelism: torch's FSDP2 over the processes that ``torchrun`` started.
 
-Each process works on its share of a batch. Losses are divided by what all processes hold together, so that gradients
-are summed, not averaged.
+Each process has a part of a batch. Losses are divided by counts over all processes, so that gradients are summed, not
+averaged.
 """
 
 import os
@@ -17,7 +17,7 @@ from model.transformer import DecoderLayer, DsaModel
 
 
 class Parallel:
-    """This process's place among ``world`` ones; alone, every method is free."""
+    """This process, of rank ``rank`` among ``world_size``; with one process, every method is trivial."""
 
     def __init__(self) -> None:
         alone = not dist.is_initialized()
@@ -25,11 +25,11 @@ class Parallel:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process is the one that writes."""
+        """True for the process that writes files."""
         return self.rank == 0
 
     def shard(self, module: DsaModel) -> None:
-        """Spread the weights of ``module`` over the processes, layer by layer, in place."""
+        """Shards the weights of ``module`` over the processes, layer by layer, in place."""
         if self.world_size == 1:
             return
         for weight in module.parameters():
@@ -42,7 +42,7 @@ class Parallel:
         register_fsdp_forward_method(module, "packed")
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Each value summed over the processes that have it; names that end in ``_max``: the largest."""
+        """Sums each value over the processes that have it; of names that end in ``_max`` it takes the maximum."""
         if self.world_size == 1:
             return dict(values)
         gathered: list[Mapping[str, float]] = [{}] * self.world_size
@@ -53,40 +53,40 @@ class Parallel:
         return result
 
     def max(self, value: int) -> int:
-        """The largest of all processes' values."""
+        """Returns the maximum over all processes."""
         return int(self.sum({"value_max": value})["value_max"])
 
     def sum_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Sum each tensor over the processes, in place."""
+        """Sums each tensor over the processes, in place."""
         if self.world_size > 1:
             for tensor in tensors.values():
                 dist.all_reduce(tensor)
 
     def barrier(self) -> None:
-        """Until every process is here."""
+        """Waits until every process is here."""
         if self.world_size > 1:
             dist.barrier()
 
     def whole_weights(self, module: DsaModel) -> dict[str, Tensor]:
-        """The state dict of ``module`` with every weight whole, on every process."""
+        """Returns the state dict of ``module`` with unsharded weights, on every process."""
         return {name: whole(weight) for name, weight in module.state_dict().items()}
 
 
 def add(total: dict[str, float], parts: Mapping[str, float]) -> None:
-    """Add ``parts`` to ``total`` by name; of names that end in ``_max`` the larger stays."""
+    """Adds ``parts`` to ``total`` by name; of names that end in ``_max`` it takes the maximum."""
     for name, value in parts.items():
         larger = max(total.get(name, value), value)
         total[name] = larger if name.endswith("_max") else total.get(name, 0.0) + value
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """A tensor gathered from the processes that hold it."""
+    """Gathers a sharded tensor; other tensors are returned unchanged."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 @contextmanager
 def processes(device: str) -> Iterator[Parallel]:
-    """Join the other processes where ``torchrun`` started several."""
+    """Joins the process group where ``torchrun`` started several processes, and leaves it at the end."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Parallel()
         return

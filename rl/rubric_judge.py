@@ -1,4 +1,4 @@
-"""A generative reward model: a policy grades an answer by the rubric of its prompt (DeepSeek-V3.2, section 3.1)."""
+"""Generative reward model: a policy grades an answer by the rubric of its prompt (DeepSeek-V3.2, section 3.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from policy.verdict import read_judge_verdict
 
 @dataclass(frozen=True, slots=True)
 class RubricScore:
-    """``score``: the mean of the gradings that could be read, in [0, 1]; None without any, which is no 0.
+    """``score``: the mean of the parseable gradings, in [0, 1]; None without any.
 
-    ``faults`` say why the others could not; ``template`` is the prompt text's name, for the record.
+    ``faults``: the reasons of the unparseable ones. ``template``: name and digest of the prompt text.
     """
 
     score: float | None
@@ -27,32 +27,32 @@ class RubricScore:
 
 @dataclass(frozen=True)
 class RubricJudge:
-    """Grades answers with one policy; ``sampling.n`` gradings of each."""
+    """Grades answers by a policy, ``sampling.n`` times each."""
 
     policy: Policy
     sampling: Sampling
 
     async def grade(self, task: str, answer: str, rubric: str) -> RubricScore:
-        """Grade the part of ``answer`` after its thoughts; an answer that is nothing but thoughts has score 0.
+        """Grades the part of ``answer`` after its reasoning; an answer of only reasoning has score 0.
 
-        Raises PromptRefused, PolicyUnavailable and LemmataError as the policy does: such an answer has no score.
+        Raises PromptRefused, PolicyUnavailable and LemmataError as the policy does: then there is no score.
         """
         judged = answer_part(answer)
         if not (judged or "").strip():
-            return RubricScore(0.0, (), ("the answer is empty, or never ends its thoughts",), _identity())
+            return RubricScore(0.0, (), ("the answer is empty, or its reasoning never ends",), _identity())
         prompt = rubric_prompt(task, judged or "", rubric)
         (gradings,) = await self.policy.sample([prompt], self.sampling)
         return read_gradings(gradings, quoted=judged or "")
 
 
 def rubric_prompt(task: str, answer: str, rubric: str) -> Prompt:
-    """The prompt for a grading; nothing in the three texts can act on it."""
+    """Returns the prompt of a grading; the three texts are fenced, so that none can change the instructions."""
     values = {"task": task, "rubric": rubric, "answer": answer}
     return user_prompt(fill(_template(), values | {"fence": make_fence(*values.values())}))
 
 
 def read_gradings(gradings: Sequence[Completion], quoted: str) -> RubricScore:
-    """The score of several gradings of the answer ``quoted``; those that cannot be read are left out, and said."""
+    """Combines several gradings of the answer ``quoted``; unparseable ones are left out, with their reasons."""
     judgments = [read_judge_verdict(grading, quoted) for grading in gradings]
     scores = [judgment["score"] for judgment in judgments if judgment["score"] is not None]
     faults = tuple(judgment["fault"] for judgment in judgments if judgment["fault"] is not None)

@@ -1,4 +1,4 @@
-"""Sampled answers as the trainer computes them again: packed by shared prompt, with all that the rollout chose.
+"""Samples of a rollout, and their log-probabilities by the trainer: packed by shared prompt, with recorded choices.
 
 Shape suffixes: S samples, T tokens of the longest answer, N packed tokens, P predicted tokens, V vocabulary,
 K kept tokens.
@@ -18,12 +18,12 @@ from rl.logprobs import pad_kept, token_logprobs
 
 @dataclass(slots=True)
 class Sample:
-    """One answer to one prompt: a turn of a try.
+    """One answer to one prompt: a turn of a trajectory.
 
-    ``logprobs`` are the sampler's. ``masks``, ``routing`` and ``selection`` as in `model.engine`'s Completion; None
-    where they are not kept. ``beta``: its KL coefficient. ``old`` and ``reference`` [tokens]: log-probabilities under
-    the policy at the start of the update and under the reference, once they are computed. ``kind`` of its problem,
-    which chooses a teacher. Advantage and beta are of learning from rewards, the kind of learning from teachers.
+    ``logprobs``: the sampler's. ``masks``, ``routing`` and ``selection``: as in `model.engine`'s Completion; None where
+    they are not recorded. ``old`` and ``reference`` [tokens]: log-probabilities under the policy at the start of the
+    update and under the reference, once they are computed. Reinforcement learning uses ``advantage`` and the KL
+    coefficient ``beta``, distillation the ``kind`` of problem, which has a teacher.
     """
 
     prompt_ids: list[int]
@@ -41,13 +41,13 @@ class Sample:
 
     @property
     def tokens(self) -> int:
-        """Of prompt and answer."""
+        """The number of tokens of prompt and answer."""
         return len(self.prompt_ids) + len(self.token_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Which choices of the rollout the trainer repeats."""
+    """Choices of the rollout that the trainer repeats."""
 
     routing: bool = False
     sampling_mask: bool = False
@@ -56,7 +56,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Log-probabilities and entropies of the answers' tokens [S, T] (0 is padding), and the indexers' mean KL."""
+    """Log-probabilities and entropies of the answers' tokens, [S, T] padded with 0, and the indexers' mean KL."""
 
     logprobs_ST: Tensor
     entropy_ST: Tensor
@@ -64,7 +64,7 @@ class Scored:
 
 
 def by_prompt(samples: Sequence[Sample]) -> list[list[int]]:
-    """The numbers of the samples of each prompt."""
+    """Groups the numbers of the samples by prompt."""
     found: dict[tuple[int, ...], list[int]] = {}
     for number, sample in enumerate(samples):
         found.setdefault(tuple(sample.prompt_ids), []).append(number)
@@ -72,9 +72,9 @@ def by_prompt(samples: Sequence[Sample]) -> list[list[int]]:
 
 
 def micro_batches(samples: Sequence[Sample], tokens: int) -> Iterator[list[int]]:
-    """The samples' numbers in batches of at most ``tokens`` computed tokens; a prompt's samples stay together.
+    """Batches the samples' numbers, at most ``tokens`` computed tokens each; a prompt's samples stay together.
 
-    Long answers come first, so that neighbors are of similar length. A single prompt with its samples may exceed it.
+    Long answers are first, so that neighbors have similar lengths. One prompt with its samples may exceed the limit.
     """
     batch: list[int] = []
     total = 0
@@ -92,21 +92,21 @@ def micro_batches(samples: Sequence[Sample], tokens: int) -> Iterator[list[int]]
 
 
 def mask_of(samples: Sequence[Sample], device: torch.device | str = "cpu") -> Tensor:
-    """Which of [S, T] are tokens of the answers."""
+    """Returns a mask [S, T], true for tokens of the answers."""
     lengths_S1 = torch.tensor([[len(sample.token_ids)] for sample in samples], device=device)
     return torch.arange(int(lengths_S1.max()), device=device) < lengths_S1
 
 
 def padded(rows: Sequence[Sequence[float] | Tensor], device: torch.device | str = "cpu") -> Tensor:
-    """Rows of numbers as [S, T], zeros behind the shorter ones; fp32 unless the rows are wider tensors."""
+    """Stacks rows of numbers to [S, T], padded with 0; fp32, or the dtype of the rows."""
     tensors = [row if isinstance(row, Tensor) else torch.tensor(row, dtype=torch.float32) for row in rows]
     return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).to(device)
 
 
 def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: IndexerStage = "off") -> Scored:
-    """The answers' log-probabilities under ``module``, choices of the rollout repeated as ``keep`` says.
+    """Computes the answers' log-probabilities under ``module``, with the choices of the rollout that ``keep`` names.
 
-    Raises ModelError where the rollout recorded no such choices, or choices that the model has no use for.
+    Raises ValueError where the rollout recorded no such choices, ModelError where the model cannot use them.
     """
     device = module.model.embed_tokens.weight.device
     numbers = [number for group in by_prompt(samples) for number in group]
@@ -127,9 +127,9 @@ def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: Indexe
 def answer_logits(
     module: DsaModel, ordered: Sequence[Sample], keep: Keep, stage: IndexerStage = "off"
 ) -> tuple[Tensor, Tensor]:
-    """The logits [P, V] that predict the answers' tokens, one answer after the other, and the indexers' mean KL.
+    """Computes the logits [P, V] that predict the answers' tokens, answer by answer, and the indexers' mean KL.
 
-    Samples of the same prompt are neighbors in ``ordered`` (`by_prompt`). Raises as `score`.
+    Samples of the same prompt must be neighbors in ``ordered`` (`by_prompt`). Raises as `score`.
     """
     device = module.model.embed_tokens.weight.device
     packed, groups = _packed(ordered, device)
@@ -139,13 +139,13 @@ def answer_logits(
 
 def _packed(ordered: Sequence[Sample], device: torch.device) -> tuple[Packed, list[list[Sample]]]:
     groups = [[ordered[number] for number in numbers] for numbers in by_prompt(ordered)]
-    # The last token of an answer predicts nothing, and is not fed.
+    # The last token of an answer predicts nothing, so it is no input.
     parts = [(group[0].prompt_ids, [sample.token_ids[:-1] for sample in group]) for group in groups]
     return pack_groups(parts, device), groups
 
 
 def _predicting(packed: Packed, ordered: Sequence[Sample]) -> Tensor:
-    """For every answer's token the place of the one before it."""
+    """The position before each token of the answers."""
     answers = [branch for branch in packed.branches if branch.prompt.length]
     places = [
         place
@@ -168,7 +168,7 @@ def _replay(groups: Sequence[Sequence[Sample]], keep: Keep, device: torch.device
 
 
 def _joined(groups: Sequence[Sequence[Sample]], name: str, device: torch.device) -> Tensor:
-    """Choices of all packed tokens: of a shared prompt once, then of each answer's own tokens."""
+    """Concatenates the recorded choices of all packed tokens: a shared prompt once, then each answer."""
     parts = []
     for group in groups:
         prompt = len(group[0].prompt_ids)

@@ -1,4 +1,4 @@
-"""A training run put together from its settings: model, tokenizer, tasks, trainer."""
+"""Setup of a training run from its settings: model, tokenizer, tasks, judges, trainer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ from rl.trainer import Report, Trainer
 def make_trainer(
     config: TrainConfig, folder: Path, parallel: Parallel, report: Report, stopping: Callable[[], bool]
 ) -> Trainer:
-    """The trainer of a run in ``folder``. Raises LemmataError where the settings do not fit together."""
+    """Makes the trainer of a run in ``folder``. Raises LemmataError where the settings do not fit together."""
     torch.set_num_threads(config.threads)
     started = Checkpoints(folder, config.checkpoint.keep).latest_model()
     module, tokenizer = _load(started, config) if started else _model(config)
@@ -51,7 +51,7 @@ def make_trainer(
 
 
 def task_of(config: TrainConfig, role: RoleName, split: str, judges: Judges | None = None) -> Task:
-    """A role on one stream of the lab's theorems."""
+    """Makes the task of a role on one split. Raises LemmataError where the data settings are wrong."""
     data = read_config(DataConfig, config.data, "data")
     templates = Templates.load(config.prompts) if config.prompts else lab_templates()
     try:
@@ -61,7 +61,7 @@ def task_of(config: TrainConfig, role: RoleName, split: str, judges: Judges | No
 
 
 def make_judges(config: TrainConfig) -> Judges | None:
-    """The trained judges that the settings name; None where there are none, and the truth rewards."""
+    """Loads the trained judges that the settings name; None without any: rewards are by the exact truth."""
     wanted = read_config(DataConfig, config.data, "data").judges
     folders = (wanted.verifier, wanted.meta_verifier)
     if "rl" not in config.schedule or folders == (None, None):
@@ -81,7 +81,7 @@ def _load(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokeni
 
 
 def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
-    """What a run starts from. A tokenizer of its own depends on the lab's texts, so it is made once."""
+    """Loads the model that the run starts from, or makes a new one with its own tokenizer."""
     if config.model is not None:
         return _load(model_folder(config.model), config)
     try:
@@ -91,11 +91,11 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
         shape = ModelConfig(vocab_size=new.vocab_size, **new.shape, **ids)  # pyright: ignore[reportArgumentType]
         return new_model(shape, config.seed, device=config.device), tokenizer
     except (ModelError, TypeError) as error:  # the latter for a name that is no field
-        raise LemmataError(f"there is no model to train: {error}") from error
+        raise LemmataError(f"new_model: {error}") from error
 
 
 def _texts(config: TrainConfig) -> Iterator[str]:
-    """What the tokenizer is trained on: the lab's worked examples of all kinds, whatever the training begins with."""
+    """Texts that the tokenizer is trained on: the lab's SFT examples of all kinds, in every run."""
     task = task_of(replace(config, data={**config.data, "examples": None}), "generator", "train")
     for number in range(config.new_model.tokenizer_examples):
         example = task.example(number)

@@ -1,4 +1,4 @@
-"""Stages on worked examples: supervised training on the answers, the indexers' warm-up, and the sparse stage.
+"""Stages on SFT examples: supervised fine-tuning, the indexers' warm-up, and the sparse stage.
 
 Shape suffixes: N packed tokens, P predicted tokens, M model width, V vocabulary, L layers.
 """
@@ -21,23 +21,23 @@ INDEXER: dict[str, IndexerStage] = {"sft": "off", "warmup": "dense", "sparse": "
 
 
 class Encoded(NamedTuple):
-    """An example as tokens: those in ``learnt`` places are predicted, none of them the first."""
+    """An example as tokens. ``targets``: positions of the tokens to predict, never the first."""
 
     ids: list[int]
-    learnt: list[int]
+    targets: list[int]
 
 
 class Supervised:
-    """One stage: ``step`` computes the gradients of ``config.tokens`` tokens of examples, whole ones.
+    """A stage: ``step`` computes the gradients of whole examples with at least ``config.tokens`` tokens.
 
-    Nothing is padded: examples lie side by side, and none sees another.
+    Examples are packed without padding, and do not attend to each other.
     """
 
     def __init__(self, name: str, learner: Learner, config: SupervisedConfig) -> None:
         self.name, self.learner, self.config = name, learner, config
         self.indexer: IndexerStage = INDEXER[name]
         self.train_on_prompts = isinstance(config, NextTokenConfig) and config.train_on_prompts
-        self.cursor = 0  # examples used so far, of all processes
+        self.cursor = 0  # examples used so far by all processes
         self.batch: list[Encoded] = []
         if name == "warmup":
             train_indexers_only(learner.module)
@@ -45,45 +45,45 @@ class Supervised:
             learner.module.requires_grad_(True)
 
     def step(self) -> dict[str, float]:
-        """Gradients of the next batch, and what to log."""
+        """Computes the gradients of the next batch; returns its metrics."""
         parallel = self.learner.parallel
-        everything = self._next_batch()
-        self.batch = everything[parallel.rank :: parallel.world_size]
-        tokens = sum(len(one.learnt) for one in everything)
-        fed = sum(len(one.ids) - 1 for one in everything)
+        examples = self._next_batch()
+        self.batch = examples[parallel.rank :: parallel.world_size]
+        tokens = sum(len(one.targets) for one in examples)
+        fed = sum(len(one.ids) - 1 for one in examples)
         parts = self.learner.accumulate(
             list(micro_batches(self.batch, self.config.micro_batch_tokens)),
             lambda batch: self._loss(batch, tokens, fed),
         )
-        return {**parts, "target_tokens": tokens, "tokens": fed, "examples": len(everything)}
+        return {**parts, "target_tokens": tokens, "tokens": fed, "examples": len(examples)}
 
     @torch.no_grad()
     def validate(self, items: int) -> dict[str, float]:
-        """Loss on the first ``items`` examples of the validation stream."""
+        """Returns the loss on the first ``items`` examples of the validation stream."""
         parallel = self.learner.parallel
-        everything = [encode(self.learner, self.learner.validation.example(number)) for number in range(items)]
-        tokens = sum(len(one.learnt) for one in everything)
-        fed = sum(len(one.ids) - 1 for one in everything)
-        own = list(micro_batches(everything[parallel.rank :: parallel.world_size], self.config.micro_batch_tokens))
+        examples = [encode(self.learner, self.learner.validation.example(number)) for number in range(items)]
+        tokens = sum(len(one.targets) for one in examples)
+        fed = sum(len(one.ids) - 1 for one in examples)
+        own = list(micro_batches(examples[parallel.rank :: parallel.world_size], self.config.micro_batch_tokens))
         return self.learner.measure(own, lambda batch: self._loss(batch, tokens, fed)[1])
 
     def failed_batch(self) -> dict[str, Any]:
-        """What the latest step learnt from, for whoever looks into a failure."""
+        """The batch of the latest step, saved where its loss or gradient is not finite."""
         return {"examples": [one._asdict() for one in self.batch]}
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed stage needs."""
+        """The state that resuming needs."""
         return {"cursor": self.cursor}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
+        """Restores ``state``."""
         self.cursor = state["cursor"]
 
     def weights_changed(self) -> None:
-        """Nothing here depends on the weights."""
+        """Does nothing: no state depends on the weights."""
 
     def close(self) -> None:
-        """Let every weight learn again."""
+        """Makes every weight trainable again."""
         self.learner.module.requires_grad_(True)
 
     def _next_batch(self) -> list[Encoded]:
@@ -96,7 +96,7 @@ class Supervised:
         return batch
 
     def _loss(self, batch: Sequence[Encoded], tokens: int, fed: int) -> tuple[Tensor, dict[str, float]]:
-        """This micro-batch's part of the loss of ``tokens`` learnt tokens and ``fed`` ones in all."""
+        """This micro-batch's part of the loss; the whole batch has ``tokens`` targets and ``fed`` input tokens."""
         module = self.learner.module
         packed = pack([one.ids[:-1] for one in batch], self.learner.device)
         hidden_NM, kl_L = module.packed(packed, self.indexer)
@@ -105,31 +105,31 @@ class Supervised:
         if self.indexer == "dense":
             return kl, {**parts, "loss": kl.item()}
         places = [
-            branch.own.places[learnt - 1]
+            branch.own.places[target - 1]
             for one, branch in zip(batch, packed.branches, strict=True)
-            for learnt in one.learnt
+            for target in one.targets
         ]
         places_P = torch.tensor(places, device=self.learner.device)
-        targets_P = torch.tensor([one.ids[place] for one in batch for place in one.learnt], device=places_P.device)
+        targets_P = torch.tensor([one.ids[place] for one in batch for place in one.targets], device=places_P.device)
         logits_PV = module.logits(hidden_NM.index_select(0, places_P))
         cross_entropy = functional.cross_entropy(logits_PV, targets_P, reduction="sum") / tokens
-        right = (logits_PV.detach().argmax(-1) == targets_P).sum().item() / tokens
+        correct = (logits_PV.detach().argmax(-1) == targets_P).sum().item() / tokens
         loss = cross_entropy + kl if self.indexer == "sparse" else cross_entropy
-        return loss, {**parts, "loss": loss.item(), "cross_entropy": cross_entropy.item(), "token_accuracy": right}
+        return loss, {**parts, "loss": loss.item(), "cross_entropy": cross_entropy.item(), "token_accuracy": correct}
 
 
-def encode(learner: Learner, example: Example, learn_prompt: bool = False) -> Encoded:
-    """Token ids of an example as far as it is learnt; a whole answer ends with the end-of-text token."""
+def encode(learner: Learner, example: Example, train_on_prompt: bool = False) -> Encoded:
+    """Encodes an example without its ``rest``; an answer without ``rest`` ends with the end-of-text token."""
     prompt = learner.render(example.prompt)
     given = learner.encode(example.given)
     answer = [*learner.encode(example.answer), *([] if example.rest else [learner.end])]
     ids = [*prompt, *given, *answer]
-    learnt = [*(range(1, len(prompt)) if learn_prompt else ()), *range(len(ids) - len(answer), len(ids))]
-    return Encoded(ids, learnt)
+    targets = [*(range(1, len(prompt)) if train_on_prompt else ()), *range(len(ids) - len(answer), len(ids))]
+    return Encoded(ids, targets)
 
 
 def micro_batches(batch: Sequence[Encoded], tokens: int) -> Iterator[list[Encoded]]:
-    """The examples in parts of at most ``tokens``, neighbors of similar length; a longer one stands alone."""
+    """Batches examples of similar length, at most ``tokens`` tokens each; a longer one is alone in its batch."""
     part: list[Encoded] = []
     total = 0
     for one in sorted(batch, key=lambda one: -len(one.ids)):

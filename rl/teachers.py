@@ -1,4 +1,4 @@
-"""The models that a student learns from: one folder for each kind of problem, each loaded once."""
+"""Teachers of on-policy distillation: a model folder for each kind of problem, each loaded once."""
 
 import json
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from rl.tasks.mixed import MixedTask
 
 
 def kinds_of(task: Task, role: str) -> tuple[str, ...]:
-    """The kinds of problems in a role's task; one that is not mixed is of the role's kind."""
+    """Returns the kinds of problems of a task; one that is not mixed has the kind of its role."""
     return tuple(task.parts) if isinstance(task, MixedTask) else (role,)
 
 
 def kind_of(task: Task, role: str, number: int) -> str:
-    """The kind of problem ``number``."""
+    """Returns the kind of problem ``number``."""
     return task.locate(number)[0] if isinstance(task, MixedTask) else role
 
 
 def check_teachers(teachers: Mapping[str, str | None], learner: Learner, role: str) -> dict[str, Path]:
-    """The folder of each kind's teacher, before any weights are loaded.
+    """Returns the folder of each kind's teacher, without loading weights.
 
-    Raises LemmataError where kinds and teachers do not match, and where a teacher has another vocabulary.
+    Raises LemmataError where a kind has no teacher or a teacher no kind, and where a tokenizer is not the student's.
     """
     kinds = kinds_of(learner.training, role)
     folders = {kind: Path(folder) for kind, folder in teachers.items() if folder is not None}
@@ -41,8 +41,8 @@ def check_teachers(teachers: Mapping[str, str | None], learner: Learner, role: s
         )
     if unused := [kind for kind in folders if kind not in kinds]:
         raise LemmataError(
-            f"stages.distill.teachers names a teacher for {', '.join(unused)}, of which this task has no problems; it "
-            f"has {', '.join(kinds)}. Set what is not needed to null"
+            f"stages.distill.teachers names a teacher for {', '.join(unused)}, but the kinds of this task are "
+            f"{', '.join(kinds)}: set stages.distill.teachers.{unused[0]}=null"
         )
     for kind, folder in folders.items():
         _check_tokenizer(kind, folder, learner.tokenizer)
@@ -50,15 +50,15 @@ def check_teachers(teachers: Mapping[str, str | None], learner: Learner, role: s
 
 
 def load_teachers(folders: Mapping[str, Path], learner: Learner) -> dict[str, DsaModel]:
-    """The teacher of each kind, not learning, in the student's type and place; kinds of one folder share a module.
+    """Loads the teacher of each kind, frozen, in the student's dtype and device; kinds of one folder share a module.
 
-    Raises LemmataError where one cannot be loaded, or predicts another vocabulary than the student.
+    Raises LemmataError where one cannot be loaded, or its vocabulary has another size than the student's.
     """
     loaded: dict[Path, DsaModel] = {}
     for kind, folder in folders.items():
-        place = folder.resolve()
-        if place not in loaded:
-            loaded[place] = _load(kind, folder, learner)
+        resolved = folder.resolve()
+        if resolved not in loaded:
+            loaded[resolved] = _load(kind, folder, learner)
     return {kind: loaded[folder.resolve()] for kind, folder in folders.items()}
 
 
@@ -70,7 +70,7 @@ def _check_tokenizer(kind: str, folder: Path, tokenizer: PreTrainedTokenizerFast
     if not same:
         raise LemmataError(
             f"the teacher for {kind}, {folder}, has another tokenizer.json than the student. Distillation compares "
-            "next tokens, so both need the same one: train teachers and student from one start"
+            "next tokens, so both need the same one: train teachers and student from the same model"
         )
 
 
@@ -80,13 +80,15 @@ def _load(kind: str, folder: Path, learner: Learner) -> DsaModel:
         module, _ = load_model(folder, dtype, str(learner.device))
     except ModelError as error:
         raise LemmataError(f"the teacher for {kind}: {error}") from error
-    ours, theirs = learner.module.config.vocab_size, module.config.vocab_size
-    if ours != theirs:
-        raise LemmataError(f"the teacher for {kind}, {folder}, predicts {theirs} tokens, and the student {ours}")
+    student, teacher = learner.module.config.vocab_size, module.config.vocab_size
+    if student != teacher:
+        raise LemmataError(
+            f"the teacher for {kind}, {folder}, has a vocabulary of {teacher} tokens, and the student one of {student}"
+        )
     return module.eval().requires_grad_(False)
 
 
 def _content(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
-    """What tokenizer.json says, but for padding and truncation, which a call may set."""
+    """The content of tokenizer.json without padding and truncation, which a call may set."""
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     return {name: value for name, value in content.items() if name not in ("padding", "truncation")}

@@ -1,7 +1,7 @@
-"""The training loop, one for all roles and stages: gradients, a step, metrics, validation, a checkpoint.
+"""Training loop of all roles and stages: gradients, optimizer step, metrics, validation, checkpoint.
 
-Stopped at any moment, the same command goes on from the latest checkpoint, and its metrics are those of a run that
-was never stopped, bit for bit on a CPU.
+A run that was stopped, at any moment, resumes from its latest checkpoint. Its metrics are those of an uninterrupted
+run, bit for bit on a CPU.
 """
 
 import math
@@ -35,10 +35,10 @@ Stage = Supervised | RolloutStage
 
 @dataclass
 class Trainer:
-    """Trains ``learner`` through the stages of ``config``; all that it writes is in ``folder``, ``model`` at the end.
+    """Trains ``learner`` through the stages of ``config``, and writes to ``folder``, at the end to ``folder/model``.
 
-    ``report`` is told of every step: its number, its stage, its metrics. ``stopping`` says whether to end after the
-    step at work.
+    ``report`` is called after every step with its number, stage and metrics; then ``stopping``, which returns whether
+    to stop.
     """
 
     learner: Learner
@@ -49,15 +49,15 @@ class Trainer:
     stopping: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
-        """Raises LemmataError where a later stage could not begin."""
+        """Raises LemmataError where a later stage could not start."""
         self.checkpoints = Checkpoints(self.folder, self.config.checkpoint.keep)
         if "distill" in self.config.schedule:
             check_teachers(self.config.stages.distill.teachers, self.learner, self.config.role)
 
     def run(self) -> bool:
-        """Train to the end; False where it was told to stop before.
+        """Trains to the end; returns False where ``stopping`` ended it before.
 
-        Raises LemmataError where loss or gradients are not finite, and where something cannot be written.
+        Raises LemmataError where loss or gradients are not finite, and where a file cannot be written.
         """
         parallel = self.learner.parallel
         saved = self.checkpoints.latest(parallel, self.learner.module)
@@ -83,7 +83,7 @@ class Trainer:
         return True
 
     def _run_stage(self, place: int, first: int, last: int, state: Mapping[str, Any] | None) -> bool:
-        """Steps ``first`` to ``last`` of the run, from the one that is due."""
+        """Trains through one stage, steps ``first`` to ``last`` of the run; returns False where it was stopped."""
         stage = self._make_stage(self.config.schedule[place])
         settings = getattr(self.config.stages, stage.name).optimizer
         optimizer = make_optimizer(self.learner.module, settings)
@@ -144,14 +144,14 @@ class Trainer:
         return stage.validate(settings.items)
 
     def _check(self, stage: Stage, values: Mapping[str, float]) -> None:
-        """Raise LemmataError where a number is NaN or infinite, the batch being saved first."""
+        """Raises LemmataError where a value is NaN or infinite, after saving the batch."""
         bad = [name for name, value in values.items() if not math.isfinite(value)]
         if bad:
             path = self.folder / f"failed-step-{self.step + 1}-rank-{self.learner.parallel.rank}.pt"
             torch.save(stage.failed_batch(), path)
             raise LemmataError(
-                f"step {self.step + 1} of stage {stage.name}: {', '.join(bad)} not finite. Its batch is in {path}; the "
-                "weights are those of the step before. Lower the learning rate, or go on from another checkpoint"
+                f"step {self.step + 1} of stage {stage.name}: {', '.join(bad)} not finite. The batch is in {path}; the "
+                "weights are those of the step before. Lower the learning rate, or resume from another checkpoint"
             )
 
     def _save(self, place: int, stage: Stage, optimizer: Optimizer) -> None:

@@ -1,1 +1,1 @@
-"""Models of one base merged by their weights."""
+"""Merging of models with a common base by their weights."""

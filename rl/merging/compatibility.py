@@ -1,4 +1,4 @@
-"""Whether models may be merged: all but their weights must be the same, tokenizers too."""
+"""Compatibility of models to merge: configurations and tokenizers must be the same."""
 
 import json
 from collections.abc import Mapping
@@ -10,26 +10,26 @@ from model.config import ModelConfig
 from model.errors import ModelError
 from model.tokenizer import load_tokenizer
 
-WITHOUT_EFFECT = frozenset({"initializer_range"})  # only what begins from nothing uses it
+WITHOUT_EFFECT = frozenset({"initializer_range"})  # used by new models only
 SPECIAL = ("bos_token", "eos_token", "pad_token")
 
 
 def config_differences(first: ModelConfig, other: ModelConfig) -> list[str]:
-    """Settings that differ and change what a model computes or where its texts end."""
-    ours, theirs = asdict(first), asdict(other)
-    names = sorted(name for name in ours if name not in WITHOUT_EFFECT and ours[name] != theirs[name])
-    return [f"config.json: {name} is {theirs[name]!r} instead of {ours[name]!r}" for name in names]
+    """Lists the settings that differ, except those without effect on a trained model."""
+    expected, found = asdict(first), asdict(other)
+    names = sorted(name for name in expected if name not in WITHOUT_EFFECT and expected[name] != found[name])
+    return [f"config.json: {name} is {found[name]!r} instead of {expected[name]!r}" for name in names]
 
 
 def tokenizer_differences(first: Path, other: Path) -> list[str]:
-    """Parts of the tokenizers in two model folders that differ. Raises ModelError where one cannot be read."""
-    ours, theirs = _tokenizer(first), _tokenizer(other)
-    names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    return [f"another {name}" for name in names]
+    """Lists the parts of two folders' tokenizers that differ. Raises ModelError where one cannot be read."""
+    expected, found = _tokenizer(first), _tokenizer(other)
+    names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    return [f"{name} differs" for name in names]
 
 
 def _tokenizer(folder: Path) -> Mapping[str, Any]:
-    """A tokenizer by its parts, named as a user finds them."""
+    """Returns the parts of a tokenizer, by names for messages."""
     loaded = load_tokenizer(folder)
     try:
         parts = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))

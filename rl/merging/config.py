@@ -14,7 +14,7 @@ DType = Literal["float32", "bfloat16", "float16", "float64"]
 Density = Annotated[float, Field(gt=0, le=1)]
 
 TASK: Mapping[str, Any] = {"weight": 1.0, "normalize": False, "lambda": 1.0}
-# Of each method: the parameters it has, with mergekit's defaults; ... must be given.
+# The parameters of each method with mergekit's defaults; ... marks required ones.
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "linear": {"weight": 1.0, "normalize": True},
     "task_arithmetic": TASK,
@@ -29,11 +29,11 @@ WITHOUT_BASE = ("linear", "slerp")
 
 @settings(frozen=True, config=STRICT)
 class ParametersConfig:
-    """mergekit's parameters, by their names there; None: the method's default.
+    """Parameters by mergekit's names; None: the method's default.
 
     ``weight`` and ``density``: one number for all models, or one for each. ``normalize``: divide by the weights' sum.
-    ``lambda_`` (written lambda) multiplies the merged task vector. ``t``: the place between two models. ``epsilon``: a
-    change up to it is none.
+    ``lambda_`` (lambda in yaml): factor of the merged task vector. ``t``: from the first model (0) to the second (1).
+    ``epsilon``: changes up to it count as none.
     """
 
     weight: FiniteFloat | tuple[FiniteFloat, ...] | None = None
@@ -44,14 +44,14 @@ class ParametersConfig:
     epsilon: Annotated[FiniteFloat, Field(ge=0)] | None = None
 
     def given(self) -> dict[str, Any]:
-        """Those that are not None, by their names in the yaml."""
+        """Returns those that are not None, by their names in yaml."""
         values = {"lambda" if name == "lambda_" else name: value for name, value in vars(self).items()}
         return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A method's parameters for so many models. What the method does not have is neutral."""
+    """A method's parameters for all models; parameters that the method does not have are neutral."""
 
     weight: tuple[float, ...]
     density: tuple[float, ...]
@@ -63,10 +63,11 @@ class Parameters:
 
 @settings(frozen=True, config=STRICT)
 class MergeConfig:
-    """The folders ``models``, which come of ``base``, merged by ``method`` into the folder ``out``.
+    """Settings of a merge of ``models``, trained from ``base``, by ``method`` into the folder ``out``.
 
-    ``seed``: of DARE's drops. ``dtype``: of the result; None: that of ``base``, or of the first model without one.
-    ``shard_bytes``: of a file of the result, which is also what is held in memory besides the tensors being merged.
+    ``seed``: of DARE. ``dtype``: of the result; None: that of ``base``, or of the first model without one.
+    ``shard_bytes``: size of a file of the result, which is in memory besides the tensors being merged. The defaults are
+    those of lemmata/conf/merge.yaml; recipes leave them out.
     """
 
     models: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -79,7 +80,7 @@ class MergeConfig:
     shard_bytes: Positive = 5 * 10**9
 
     def resolved(self) -> Parameters:
-        """The method's parameters, defaults filled in.
+        """Returns the method's parameters with defaults filled in.
 
         Raises:
             LemmataError: the method has no such parameter, needs one that is not given, or cannot take these models.
@@ -92,14 +93,14 @@ class MergeConfig:
         if missing := [name for name, value in known.items() if value is ... and name not in given]:
             raise LemmataError(f"method={self.method} needs parameters.{missing[0]}=VALUE")
         if self.base is None and self.method not in WITHOUT_BASE:
-            raise LemmataError(f"method={self.method} merges what models changed of a base: give it as base=FOLDER")
+            raise LemmataError(f"method={self.method} merges differences from a base: give it as base=FOLDER")
         if self.method == "slerp" and len(self.models) != 2:
             raise LemmataError(f"method=slerp takes two models, not {len(self.models)}")
         values = {**known, **given}
         weight, density = (self._each(name, values.get(name, 1.0)) for name in ("weight", "density"))
         normalize = values.get("normalize", False)
         if normalize and self.method == "linear" and abs(sum(weight)) < 1e-8:
-            raise LemmataError("parameters.weight: the weights add up to 0, by which normalize=true would divide")
+            raise LemmataError("parameters.weight: the weights add up to 0, so normalize=true would divide by 0")
         return Parameters(
             weight, density, normalize, values.get("lambda", 1.0), values.get("t", 0.0), values.get("epsilon", 0.0)
         )

@@ -206,8 +206,8 @@ def test_a_teacher_of_another_vocabulary_or_without_weights_is_told(folders: lis
     shutil.copytree(folders[0], empty)
     (empty / "model.safetensors").unlink()
     size = len(TOKENIZER)
-    for folder, said in ((wide, f"predicts {size + 8} tokens, and the student {size}"), (empty, "teacher for prover")):
-        with pytest.raises(LemmataError, match=said):
+    for folder, match in ((wide, rf"{size + 8} tokens.*\b{size}\b"), (empty, "teacher for prover")):
+        with pytest.raises(LemmataError, match=match):
             stage({"prover": str(folder)})
 
 

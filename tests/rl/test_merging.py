@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.config import read_config
 from rl.merging.config import PARAMETERS, MergeConfig, MethodName, Parameters
-from rl.merging.methods import consensus, dropped, linear, merged, reinforced, slerp, trimmed
+from rl.merging.methods import drop, linear, merge_tensors, ram, sign_consensus, slerp, trim
 
 Rows = list[list[float]]  # [model][position]
 TASK_METHODS: list[MethodName] = ["task_arithmetic", "ties", "dare_linear", "dare_ties"]
@@ -89,9 +89,9 @@ def naive_slerp(first: list[float], second: list[float], t: float) -> list[float
     return [by * a + and_by * b for a, b in zip(first, second, strict=True)]
 
 
-def close(ours: Tensor, naive: list[float]) -> bool:
-    return ours.dtype == torch.float64 and torch.allclose(
-        ours, torch.tensor(naive, dtype=torch.float64), rtol=1e-12, atol=1e-12
+def close(result: Tensor, naive: list[float]) -> bool:
+    return result.dtype == torch.float64 and torch.allclose(
+        result, torch.tensor(naive, dtype=torch.float64), rtol=1e-12, atol=1e-12
     )
 
 
@@ -99,14 +99,16 @@ def close(ours: Tensor, naive: list[float]) -> bool:
 def test_weighted_sums_against_loops(values: Rows, data: st.DataObject, normalize: bool) -> None:
     weight = data.draw(st.lists(WEIGHTS, min_size=len(values), max_size=len(values)))
     assert close(linear(tensors(values), weight, normalize=normalize), naive_linear(values, weight, normalize))
-    assert close(consensus(tensors(values), weight, normalize=normalize), naive_consensus(values, weight, normalize))
+    assert close(
+        sign_consensus(tensors(values), weight, normalize=normalize), naive_consensus(values, weight, normalize)
+    )
 
 
 @given(rows(), st.floats(0.01, 1), st.sampled_from([0.0, 1e-5, 0.25]))
 def test_trimming_and_ram_against_loops(values: Rows, density: float, epsilon: float) -> None:
     for row, vector in zip(values, tensors(values), strict=True):
-        assert trimmed(vector, density).tolist() == naive_trim(row, density)
-    assert close(reinforced(tensors(values), epsilon), naive_ram(values, epsilon))
+        assert trim(vector, density).tolist() == naive_trim(row, density)
+    assert close(ram(tensors(values), epsilon), naive_ram(values, epsilon))
 
 
 @given(rows(least=2, most=2), st.floats(0, 1))
@@ -133,8 +135,8 @@ def test_whole_methods_against_loops(values: Rows, data: st.DataObject, method: 
         ]
     combine = naive_consensus if method.endswith("ties") else naive_linear
     change = combine(vectors, weight, normalize)
-    ours = merged(method, tensors(models), tensors([base])[0], given_, draws(5))
-    assert close(ours, [b + 0.5 * x for b, x in zip(base, change, strict=True)])
+    result = merge_tensors(method, tensors(models), tensors([base])[0], given_, draws(5))
+    assert close(result, [b + 0.5 * x for b, x in zip(base, change, strict=True)])
 
 
 @given(rows(most=1), st.integers(2, 4), st.data(), st.sampled_from(METHODS))
@@ -146,7 +148,7 @@ def test_models_that_changed_nothing_give_the_base_to_the_bit(
     density = tuple(data.draw(st.lists(st.floats(0.1, 1), **some)))
     values_ = parameters(models, weight=weight, density=density, normalize=method in ("linear", "ties"), t=0.3)
     (base,) = tensors(values)
-    result = merged(method, [base] * (2 if method == "slerp" else models), base, values_, draws(1))
+    result = merge_tensors(method, [base] * (2 if method == "slerp" else models), base, values_, draws(1))
     assert torch.equal(result.float(), base.float())
 
 
@@ -158,14 +160,14 @@ def test_weights_of_one_and_zero_give_a_specialist_to_the_bit(values: Rows, chos
         models[1 - chosen] = base
     for normalize in (True, False):
         settings_ = parameters(2, weight=weight, normalize=normalize, t=float(chosen))
-        result = merged(method, models, base, settings_, draws(1))
+        result = merge_tensors(method, models, base, settings_, draws(1))
         assert torch.equal(result.float(), models[chosen].float())
 
 
 @given(rows(least=2, most=2), st.sampled_from(["task_arithmetic", "ties", "dare_linear", "dare_ties", "ram"]))
 def test_specialists_that_agree_are_their_own_merge(values: Rows, method: MethodName) -> None:
     base, model = tensors(values)
-    result = merged(method, [model] * 3, base, parameters(3, normalize=True), draws(1))
+    result = merge_tensors(method, [model] * 3, base, parameters(3, normalize=True), draws(1))
     assert torch.allclose(result, model, rtol=0, atol=1e-7)
 
 
@@ -173,14 +175,12 @@ def test_specialists_that_agree_are_their_own_merge(values: Rows, method: Method
 def test_the_order_of_models_does_not_matter(values: Rows, order: list[int], method: MethodName) -> None:
     base, *models = tensors(values)
     weight, density = (0.5, 1.0, 0.25), (0.5, 0.3, 0.9)
-    one = merged(method, models, base, parameters(3, weight=weight, density=density), draws(1))
+    one = merge_tensors(method, models, base, parameters(3, weight=weight, density=density), draws(1))
     moved = parameters(3, weight=[weight[i] for i in order], density=[density[i] for i in order])
-    other = merged(method, [models[i] for i in order], base, moved, draws(1))
+    other = merge_tensors(method, [models[i] for i in order], base, moved, draws(1))
     if method == "ties":  # a sum that rounds to another side of 0 would elect another sign
         near = (
-            torch.stack([w * trimmed(m - base, d) for m, w, d in zip(models, weight, density, strict=True)])
-            .sum(0)
-            .abs()
+            torch.stack([w * trim(m - base, d) for m, w, d in zip(models, weight, density, strict=True)]).sum(0).abs()
             < 1e-9
         )
         one, other = one[~near], other[~near]
@@ -199,21 +199,21 @@ def test_slerp_keeps_lengths_and_has_no_direction(values: Rows, t: float) -> Non
 
 def test_ram_keeps_in_full_what_one_model_changed() -> None:
     changes = [[0.0, 1.0, 3.0, 1e-6], [2.0, 0.0, -1.0, 0.0], [0.0, 0.0, 4.0, 0.0]]
-    assert reinforced(tensors(changes), 1e-5).tolist() == [2.0, 1.0, 2.0, 0.0]
+    assert ram(tensors(changes), 1e-5).tolist() == [2.0, 1.0, 2.0, 0.0]
     assert linear(tensors(changes), [1.0] * 3, normalize=True)[0] == pytest.approx(2 / 3)
 
 
 def test_ties_elects_by_weight_and_averages_those_that_agree() -> None:
     changes = tensors([[4.0, 1.0, 0.0, 2.0], [-1.0, 3.0, 0.0, -2.0], [-1.0, 5.0, 6.0, 0.0]])
-    assert consensus(changes, [1.0, 1.0, 1.0], normalize=True).tolist() == [4.0, 3.0, 6.0, 2.0]
-    assert consensus(changes, [1.0, 4.0, 1.0], normalize=True).tolist() == [-1.0, 3.0, 6.0, -2.0]
-    assert consensus(changes, [1.0, 1.0, 1.0], normalize=False).tolist() == [4.0, 9.0, 6.0, 2.0]
+    assert sign_consensus(changes, [1.0, 1.0, 1.0], normalize=True).tolist() == [4.0, 3.0, 6.0, 2.0]
+    assert sign_consensus(changes, [1.0, 4.0, 1.0], normalize=True).tolist() == [-1.0, 3.0, 6.0, -2.0]
+    assert sign_consensus(changes, [1.0, 1.0, 1.0], normalize=False).tolist() == [4.0, 9.0, 6.0, 2.0]
 
 
 @given(rows(most=1), st.floats(0.01, 1))
 def test_trimming_keeps_the_largest(values: Rows, density: float) -> None:
     (vector,) = tensors(values)
-    result = trimmed(vector, density)
+    result = trim(vector, density)
     assert result.count_nonzero() <= max(1, int(density * vector.numel()))
     kept = result != 0
     assert torch.equal(result[kept], vector[kept])
@@ -224,7 +224,7 @@ def test_trimming_keeps_the_largest(values: Rows, density: float) -> None:
 @pytest.mark.parametrize("density", [0.1, 0.5, 0.9])
 def test_dare_keeps_the_expectation(density: float) -> None:
     vector = torch.randn(100, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    results = [dropped(vector, density, torch.Generator().manual_seed(seed)) for seed in range(64)]
+    results = [drop(vector, density, torch.Generator().manual_seed(seed)) for seed in range(64)]
     kept = torch.stack([result != 0 for result in results]).double()
     # 64 x 20,000 Bernoulli draws: four deviations of their mean.
     assert abs(kept.mean() - density) < 4 * math.sqrt(density * (1 - density) / kept.numel())
@@ -237,7 +237,7 @@ def test_dare_keeps_the_expectation(density: float) -> None:
 
 def test_dare_repeats_itself() -> None:
     vector = torch.ones(1000, dtype=torch.float64)
-    one, two, other = (dropped(vector, 0.5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    one, two, other = (drop(vector, 0.5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, two)
     assert not torch.equal(one, other)
 
@@ -251,7 +251,7 @@ def test_every_parameter_of_a_method_matters(method: MethodName) -> None:
     def result(changes: dict[str, Any]) -> list[float]:
         needed = {"t": 0.25} if method == "slerp" else {"density": 1.0} if "density" in PARAMETERS[method] else {}
         value = {"models": ["a", "b"], "out": "c", "base": "d", "method": method, "parameters": {**needed, **changes}}
-        return merged(method, models, base, read_config(MergeConfig, value, "").resolved(), draws(1)).tolist()
+        return merge_tensors(method, models, base, read_config(MergeConfig, value, "").resolved(), draws(1)).tolist()
 
     before = result({})
     for name, default in PARAMETERS[method].items():

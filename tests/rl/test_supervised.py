@@ -1,4 +1,4 @@
-"""Worked examples: only answers are learnt, packing changes nothing, and each stage moves what it should."""
+"""Worked examples: only answers are targets, packing changes nothing, and each stage moves what it should."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,10 +30,10 @@ def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 def test_an_example_is_a_chat_with_the_answer_and_its_end() -> None:
     taught = learner(small_module())
     example = Letters().example(3)
-    ids, learnt = encode(taught, example)
-    answer = learnt[0]
+    ids, targets = encode(taught, example)
+    answer = targets[0]
     assert ids[:answer] == taught.render(example.prompt)
-    assert learnt == list(range(answer, len(ids)))
+    assert targets == list(range(answer, len(ids)))
     assert TOKENIZER.decode(ids[answer:-1]) == example.answer
     assert ids[-1] == TOKENIZER.eos_token_id
 
@@ -42,10 +42,10 @@ def test_what_is_given_of_an_answer_is_never_learnt() -> None:
     taught = learner(small_module())
     example = Letters().example(3)
     whole, prompt = encode(taught, example), len(taught.render(example.prompt))
-    ids, learnt = encode(taught, replace(example, given=example.answer[:2], answer=example.answer[2:]), True)
+    ids, targets = encode(taught, replace(example, given=example.answer[:2], answer=example.answer[2:]), True)
     assert TOKENIZER.decode(ids) == TOKENIZER.decode(whole.ids)
-    assert learnt[: prompt - 1] == list(range(1, prompt))
-    assert TOKENIZER.decode([ids[place] for place in learnt[prompt - 1 : -1]]) == example.answer[2:]
+    assert targets[: prompt - 1] == list(range(1, prompt))
+    assert TOKENIZER.decode([ids[place] for place in targets[prompt - 1 : -1]]) == example.answer[2:]
 
 
 def test_an_answer_with_a_rest_does_not_end() -> None:
@@ -53,7 +53,7 @@ def test_an_answer_with_a_rest_does_not_end() -> None:
     example = Letters().example(3)
     whole, cut = encode(taught, example), encode(taught, replace(example, rest="and more"))
     assert cut.ids == whole.ids[:-1]
-    assert cut.learnt == whole.learnt[:-1]
+    assert cut.targets == whole.targets[:-1]
 
 
 @pytest.mark.parametrize("micro_batch_tokens", [10, 50, 1000])
@@ -65,10 +65,10 @@ def test_loss_and_gradients_are_those_of_answers_alone(micro_batch_tokens: int) 
     module.zero_grad()
     used = examples(int(values["examples"]))
     losses = []
-    for ids, learnt in used:
-        logits_PV = module(torch.tensor([ids]))[0, learnt[0] - 1 : -1]
-        losses.append(cross_entropy(logits_PV, torch.tensor(ids[learnt[0] :]), reduction="sum"))
-    loss = torch.stack(losses).sum() / sum(len(learnt) for _, learnt in used)
+    for ids, targets in used:
+        logits_PV = module(torch.tensor([ids]))[0, targets[0] - 1 : -1]
+        losses.append(cross_entropy(logits_PV, torch.tensor(ids[targets[0] :]), reduction="sum"))
+    loss = torch.stack(losses).sum() / sum(len(targets) for _, targets in used)
     loss.backward()
     assert values["loss"] == pytest.approx(loss.item())
     for name, theirs in gradients(module).items():

@@ -42,7 +42,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_its_batch(
         return {**values, "loss": float("nan")} if training.step == 2 else values
 
     monkeypatch.setattr(training.learner, "accumulate", poisoned)
-    with pytest.raises(LemmataError, match=r"step 3 of stage .*: loss not finite\. Its batch is in .*failed-step-3"):
+    with pytest.raises(LemmataError, match=r"step 3 of stage .*loss.*failed-step-3"):
         training.run()
     assert len(read_metrics(tmp_path)) == 2
     (saved,) = tmp_path.glob("failed-step-3-*.pt")
@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: p
         real(*arguments, **options)
 
     monkeypatch.setattr(checkpoint.torch, "save", full)
-    with pytest.raises(LemmataError, match=r"step 2 cannot be written .*No space left.*Make room"):
+    with pytest.raises(LemmataError, match=r"step 2 cannot be written .*No space left"):
         training.run()
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
     monkeypatch.undo()
