@@ -1,7 +1,7 @@
-"""A simulated contest of very many calls on this machine: peak memory, disk, calls per second, then the report.
+"""Scale of an evaluation on this machine: peak memory, disk and calls per second of up to a million simulated calls.
 
-The loop, the store, the schedule and the report are the real ones; only the policy is scripted, and answers at once
-with texts of a realistic length. One sample a call, as servers without n > 1 give.
+The proof loop, the store, the schedule and the report are the real ones. Only the policy is scripted: it answers at
+once with texts of realistic length, one sample per call, like servers without n > 1.
 
     python -m benchmarks.evaluation_scale --problems 12                  # 49,920 calls
     python -m benchmarks.evaluation_scale --problems 241 --out scale     # 1,002,560 calls
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 from core.problems import single_problem
@@ -44,7 +45,7 @@ VERDICT = "Based on my evaluation, the final overall score should be:\n\\boxed{{
 
 
 class Scripted:
-    """Answers in the required form; the text follows from prompt and seed."""
+    """Policy whose answers have the required form; the text follows from prompt and seed."""
 
     name = "scripted"
     samples_per_request = 1
@@ -54,7 +55,7 @@ class Scripted:
         self._words = {True: proof_words, False: analysis_words}
 
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
-        """As Policy.sample."""
+        """Returns one answer per prompt."""
         await asyncio.sleep(0)
         return [[self._answer(prompt, sampling.seed)] for prompt in prompts]
 
@@ -67,7 +68,7 @@ class Scripted:
         return Completion(answer, "stop", "scripted", 0.0, Usage(1000, 900, self._words[proves]))
 
     async def close(self) -> None:
-        """As Policy.close."""
+        """Does nothing: there is no connection."""
 
 
 def problems(count: int) -> Iterator[Problem]:
@@ -75,8 +76,8 @@ def problems(count: int) -> Iterator[Problem]:
     return (single_problem(f"Prove that {number} + {number} = {2 * number}.") for number in range(count))
 
 
-async def contest(run: Run, config: RefineConfig, options: argparse.Namespace, meters: Meters) -> None:
-    """All problems through the loop."""
+async def evaluate(run: Run, config: RefineConfig, options: argparse.Namespace, meters: Meters) -> None:
+    """Runs all problems through the proof loop."""
     guard, sampling, templates = Guard(BudgetConfig()), Sampling(), Templates.load()
     scripted = Scripted(options.proof_words, options.analysis_words)
     policy = Throttle(scripted, options.concurrency, guard, meters)
@@ -97,7 +98,7 @@ def peak_mib() -> float:
 
 
 def main() -> None:
-    """Run the contest and its report, and print the figures."""
+    """Runs the evaluation and its report, and prints the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=12)
     parser.add_argument("--proofs", type=int, default=64)
@@ -108,19 +109,21 @@ def main() -> None:
     parser.add_argument("--analysis-words", type=int, default=200)
     parser.add_argument("--out", type=Path, help="keep the run here")
     options = parser.parse_args()
-    folder = options.out or Path(tempfile.mkdtemp(prefix="contest-scale-"))
+    folder = options.out or Path(tempfile.mkdtemp(prefix="evaluation-scale-"))
     aggregate = AggregateConfig(use_reviews="ignore", confirm_at=1.0, min_verdicts=options.analyses)
     judge = AssessorConfig(analyses=options.analyses, reviews=0, review="issues", aggregate=aggregate)
     config = RefineConfig("search", options.proofs, 64, 8, options.rounds, "mean", judge)
     print(f"before: {peak_mib():.0f} MiB", flush=True)
     meters, started = Meters(), time.perf_counter()
     try:
-        with Run.start(folder / "run", "attempt", {"refine": {"judge": {"aggregate": {"min_verdicts": 64}}}}) as run:
-            asyncio.run(contest(run, config, options, meters))
+        with Run.start(folder / "run", "attempt", {"refine": {"judge": {"aggregate": asdict(aggregate)}}}) as run:
+            asyncio.run(evaluate(run, config, options, meters))
         seconds = time.perf_counter() - started
         size = sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file())
         print(f"{meters.calls:,} calls in {seconds:.0f} s: {meters.calls / seconds:.0f} calls/s")
-        print(f"peak memory {peak_mib():.0f} MiB, disk {size / 2**20:.0f} MiB ({size / meters.calls:.0f} bytes a call)")
+        print(
+            f"peak memory {peak_mib():.0f} MiB, disk {size / 2**20:.0f} MiB ({size / meters.calls:.0f} bytes per call)"
+        )
         started = time.perf_counter()
         out = str(folder / "report")
         write_report(

@@ -1,13 +1,13 @@
-"""Seconds until every page of the explorer stands in a browser, for a run: what a reader waits.
+"""Seconds until each page of the explorer is complete in a browser.
 
     python -m benchmarks.explorer_run runs/large
     python -m benchmarks.explorer_browser runs/large
 
-The app runs in a process of its own. A page stands when the app says that its script has ended and its text has not
-changed for 0.4 seconds, which are left out. Each page is opened by its address in a new tab: first with nothing
-indexed, where it shows what it has and goes on by itself, so its first text counts; then, when all is indexed, the
-median and the longest of five times. The last two are those of a click on a link to it, on another page of the app.
-The browser has a profile of its own, made for this; so it keeps Streamlit's scripts compiled, as a reader's does.
+The app runs in its own process. A page is complete when its script has ended and its text has not changed for 0.4
+seconds, which are subtracted. Each page is opened by its address in a new tab: first with nothing indexed (time of the
+first text, since the page updates by itself), then with the whole run indexed (median and maximum of five). The last
+two columns are for a click on a link to the page. The browser has a profile of its own and keeps Streamlit's scripts
+compiled, as the browser of a user does.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 
 from benchmarks.explorer_pages import queries
 
-# Since when the text has been the same, in milliseconds of the page's own clock, which starts with its loading.
+# Time of the last change of the text, in milliseconds of the page's clock, which starts when it is loaded.
 SAME_SINCE = """() => {
   if (!document.querySelector('[data-testid=stApp][data-test-script-state=notRunning]')) return 0;
   const text = document.querySelector('[data-testid=stMain]')?.innerText ?? '';
@@ -35,7 +35,7 @@ SAME_SINCE = """() => {
   if (window.benchmarkText !== text) { window.benchmarkText = text; window.benchmarkSince = now; }
   return text && now - window.benchmarkSince > 400 ? window.benchmarkSince : 0;
 }"""
-# Follows a link to an address, the first of the menu turned there; gives the time.
+# Clicks the first link of the menu after changing its address; returns the time.
 CLICK = """query => {
   window.benchmarkText = document.querySelector('[data-testid=stMain]').innerText;
   window.benchmarkSince = Infinity;
@@ -46,11 +46,11 @@ CLICK = """query => {
 }"""
 HAS_TEXT = "() => document.querySelector('[data-testid=stMain]')?.innerText.trim()"
 TIMES = 5
-LONGEST = 60_000  # milliseconds
+MAX_WAIT = 60_000  # milliseconds
 
 
 def main() -> None:
-    """Print a table."""
+    """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     run = parser.parse_args().run.resolve()
@@ -60,26 +60,26 @@ def main() -> None:
             profile, executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         print("             opened                        by a click")
-        print("page         cold     median   longest     median   longest   (seconds; all but cold indexed)")
+        print("page         cold     median   max         median   max       (seconds; all but cold indexed)")
         cold = {name: _cold(browser, run, query) for name, query in pages.items()}
         with _explored(run) as address:
             _seconds(browser, address, pages["label"])  # indexes all of the run
             for name, query in pages.items():
                 warm = [_seconds(browser, address, query) for _ in range(TIMES)]
                 elsewhere = pages["lab" if name != "lab" else ""]
-                turned = [_clicked(browser, address, elsewhere, query) for _ in range(TIMES)]
-                found = cold[name], statistics.median(warm), max(warm), statistics.median(turned), max(turned)
+                clicked = [_clicked(browser, address, elsewhere, query) for _ in range(TIMES)]
+                found = cold[name], statistics.median(warm), max(warm), statistics.median(clicked), max(clicked)
                 print(f"{name or 'runs':12} {'     '.join(f'{seconds:.2f}' for seconds in found)}", flush=True)
         browser.close()
 
 
 def _cold(browser: BrowserContext, run: Path, query: Mapping[str, str]) -> float:
-    """Seconds until the first text of a page that an app just started shows."""
+    """Seconds until the first text of a page of an app that was just started."""
     with _explored(run) as address:
         page = browser.new_page()
         start = time.monotonic()
         page.goto(f"{address}/?{urlencode(query)}")
-        page.wait_for_function(HAS_TEXT, polling=50, timeout=LONGEST)
+        page.wait_for_function(HAS_TEXT, polling=50, timeout=MAX_WAIT)
         spent = time.monotonic() - start
         page.close()
         return spent
@@ -89,7 +89,7 @@ def _seconds(browser: BrowserContext, address: str, query: Mapping[str, str]) ->
     """Seconds from opening a page to the last change of its text."""
     page = browser.new_page()
     page.goto(f"{address}/?{urlencode(query)}")
-    since = page.wait_for_function(SAME_SINCE, polling=50, timeout=LONGEST).json_value()
+    since = page.wait_for_function(SAME_SINCE, polling=50, timeout=MAX_WAIT).json_value()
     page.close()
     return since / 1000
 
@@ -98,16 +98,16 @@ def _clicked(browser: BrowserContext, address: str, start: Mapping[str, str], qu
     """Seconds from a click on page ``start`` on a link to another to the last change of the text."""
     page = browser.new_page()
     page.goto(f"{address}/?{urlencode(start)}")
-    page.wait_for_function(SAME_SINCE, polling=50, timeout=LONGEST)
+    page.wait_for_function(SAME_SINCE, polling=50, timeout=MAX_WAIT)
     clicked = page.evaluate(CLICK, urlencode(query))
-    since = page.wait_for_function(SAME_SINCE, polling=50, timeout=LONGEST).json_value()
+    since = page.wait_for_function(SAME_SINCE, polling=50, timeout=MAX_WAIT).json_value()
     page.close()
     return (since - clicked) / 1000
 
 
 @contextmanager
 def _explored(run: Path) -> Iterator[str]:
-    """`lemmata explore` while the block runs; its address."""
+    """Runs `lemmata explore` during the block; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

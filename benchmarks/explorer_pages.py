@@ -1,10 +1,10 @@
-"""CPU seconds of every page of the explorer for a run, without a browser.
+"""CPU seconds per page of the explorer, without a browser.
 
     python -m benchmarks.explorer_run runs/large
     python -m benchmarks.explorer_pages runs/large
 
-Each page is drawn three times: first with nothing indexed, where it shows what it has indexed within its time and
-comes back by itself; then with the whole run indexed; then again. CPU seconds are of this process alone.
+Each page is drawn three times: with nothing indexed, where it shows what it can index within its time limit; with the
+whole run indexed; and once more. CPU seconds are those of this process.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from explorer.config import ExplorerConfig, to_argument
 from explorer.ui.context import index_of, runs
 
 SCRIPT = Path(__file__).parent.parent / "app.py"
-LONGEST = 120
+MAX_SECONDS = 120
 
 
 def main() -> None:
-    """Print a table."""
+    """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     run = parser.parse_args().run.resolve()
@@ -45,8 +45,8 @@ def main() -> None:
 
 
 def draw(query: Mapping[str, str]) -> float:
-    """CPU seconds of one page, which must not fail."""
-    app = AppTest.from_file(str(SCRIPT), default_timeout=LONGEST)
+    """CPU seconds of drawing one page. Raises RuntimeError where the page fails."""
+    app = AppTest.from_file(str(SCRIPT), default_timeout=MAX_SECONDS)
     for key, value in query.items():
         app.query_params[key] = value
     start = time.process_time()
@@ -58,7 +58,7 @@ def draw(query: Mapping[str, str]) -> float:
 
 
 def queries(run: Path) -> dict[str, dict[str, str]]:
-    """The address of every page for a run."""
+    """Query parameters of every page for a run."""
     records = list(read_log(min((run / "problems").glob("*.jsonl"))))
     proof = next(record for record in records if isinstance(record, Proof) and record.parents)
     review = next(record for record in records if isinstance(record, Review))

@@ -1,10 +1,10 @@
-"""A large run for the explorer, of the lab's theorems, planted proofs, analyses and reviews, with scores that follow.
+"""Large run for the explorer: lab theorems with planted proofs, analyses and reviews, and the scores in these texts.
 
     python -m benchmarks.explorer_run runs/large                    # 200 problems, 100,000 records
     python -m benchmarks.explorer_run runs/small --problems 12
 
 A problem has 4 rounds of 5 proofs, each with 12 analyses and a review of each. Proofs of later rounds refine the best
-of those before by its lowest analysis. The texts are the lab's; no model is asked.
+earlier one by its lowest analysis. The lab writes the texts; no model is called.
 """
 
 import argparse
@@ -28,25 +28,25 @@ from lab.planter import labeled_proof
 from lab.reviews import write_review
 from lab.theorem import Theorem
 
-ROUNDS, PROOFS, ANALYZES = 4, 5, 12
+ROUNDS, PROOFS, ANALYSES = 4, 5, 12
 DRAWS = 8  # different proofs of a theorem
 LEVELS = (1, 2, 3)
 
 
 def main() -> None:
-    """Write the run."""
+    """Writes the run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--problems", type=int, default=200)
     options = parser.parse_args()
     if options.run.exists():
-        parser.error(f"{options.run} is there already: give another folder, or remove it")
+        parser.error(f"{options.run} exists already: give another folder, or remove it")
     total = write_run(options.run, options.problems)
     print(f"{options.run}: {options.problems} problems, {total} records")
 
 
 def write_run(folder: Path, problems: int) -> int:
-    """Write a run of so many problems; the number of records."""
+    """Writes a run and returns its number of records."""
     total = 0
     with Run.start(folder, "refine", {"policy": {"model": "lab"}, "prompts": "lab", "seed": 0}) as run:
         for number, theorem in islice(theorems(), problems):
@@ -58,7 +58,7 @@ def write_run(folder: Path, problems: int) -> int:
 
 
 def theorems() -> Iterator[tuple[int, Theorem]]:
-    """Theorems of all families and levels in turn with their numbers, every statement once."""
+    """Yields numbered theorems with distinct statements, families and levels in turn."""
     seen = set()
     for number in count():
         theorem = generate(families()[number % len(families())], LEVELS[number % len(LEVELS)], number, "train")
@@ -76,7 +76,7 @@ def problem_of(theorem: Theorem, number: int) -> Problem:
 
 
 def searched(theorem: Theorem, number: int) -> Iterator[Record]:
-    """The records of a search: rounds of proofs, their analyses and reviews, and the choice."""
+    """Yields the records of a search: rounds of proofs, their analyses and reviews, and the selection."""
     rng = Random(f"explorer run {number}")
     name = problem_id(theorem.statement)
     best: tuple[float, Proof, Analysis] | None = None
@@ -93,13 +93,13 @@ def searched(theorem: Theorem, number: int) -> Iterator[Record]:
     assert best is not None
     yield Selection(
         id=digest("selection", name), problem_id=name, proof_id=best[1].id, rule="mean", accepted=best[0] == 1.0,
-        mean_score=best[0], verdicts=ANALYZES, self_score=best[1].self_score, rounds=ROUNDS,
+        mean_score=best[0], verdicts=ANALYSES, self_score=best[1].self_score, rounds=ROUNDS,
         reason=f"best of {ROUNDS * PROOFS} proofs by mean", created=now(),
     )  # fmt: skip
 
 
 def mean(analyses: Sequence[Analysis]) -> float:
-    """The mean verdict."""
+    """Mean verdict; 0 without any."""
     scores = [analysis.score for analysis in analyses if analysis.score is not None]
     return sum(scores) / len(scores) if scores else 0.0
 
@@ -117,19 +117,21 @@ def judged(
         self_score=score.score if isinstance(score, Verdict) else None,
     )
     analyses, reviews = [], []
-    for place in range(ANALYZES):
-        text = labeled_analysis(theorem, body, place % 4).text
+    for number in range(ANALYSES):
+        text = labeled_analysis(theorem, body, number % 4).text
         verdict = parse_verdict(text, quoted=body)
-        said = verdict.score if isinstance(verdict, Verdict) else None
+        verdict_score = verdict.score if isinstance(verdict, Verdict) else None
         analysis = Analysis(
-            **common(name, "analysis", rng, round_number, place, (proof.id,), text), proof_id=proof.id, score=said,
+            **common(name, "analysis", rng, round_number, number, (proof.id,), text),
+            proof_id=proof.id,
+            score=verdict_score,
             fault=None if isinstance(verdict, Verdict) else verdict.reason,
-        )  # fmt: skip
+        )
         analyses.append(analysis)
         reviews.append(
             Review(
                 **common(
-                    name, "review", rng, round_number, 0, (analysis.id,), write_review(theorem, body, text, place)
+                    name, "review", rng, round_number, 0, (analysis.id,), write_review(theorem, body, text, number)
                 ),
                 analysis_id=analysis.id,
                 score=analysis_quality(theorem, body, text),
@@ -141,7 +143,7 @@ def judged(
 def common(
     name: str, kind: str, rng: Random, round_number: int, index: int, parents: tuple[str, ...], text: str
 ) -> dict[str, Any]:
-    """What every generated record has."""
+    """Fields of every generated record."""
     identity = digest(kind, name, parents, round_number, index, rng.random())
     return {
         "id": identity, "problem_id": name, "parents": parents, "round": round_number, "index": index, "policy": "lab",

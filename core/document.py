@@ -33,7 +33,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Image:
     """An image file beside the document."""
 
     file: str
@@ -47,7 +47,7 @@ class Verbatim:
     text: str
 
 
-Block = Heading | Text | Table | Figure | Verbatim
+Block = Heading | Text | Table | Image | Verbatim
 
 STYLE = """
 :root { color-scheme: light dark }
@@ -97,7 +97,7 @@ def _markdown(block: Block) -> str:
         return f"{'#' * block.level} {_plain(block.text)}"
     if isinstance(block, Text):
         return _plain(block.text)
-    if isinstance(block, Figure):
+    if isinstance(block, Image):
         return f"![{_plain(block.caption)}]({block.file})"
     if isinstance(block, Verbatim):
         return "\n".join(f"    {line}" for line in _visible(block.text).splitlines())
@@ -128,7 +128,7 @@ def _html(block: Block) -> str:
         return f"<h{block.level}>{_escape(block.text)}</h{block.level}>"
     if isinstance(block, Text):
         return f"<p>{_escape(block.text)}</p>"
-    if isinstance(block, Figure):
+    if isinstance(block, Image):
         caption = _escape(block.caption)
         image = f'<img src="{_escape(block.file)}" alt="{caption}">'
         return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"

@@ -15,6 +15,8 @@ from evaluation.folders import Part
 from verifier.aggregate import AggregateConfig, Judged, is_accepted, tally
 
 VERIFIER, JUDGE = "verifier", "judge"
+# Of runs whose command judges nothing, such as an import: they contain no analyses, and nothing is accepted.
+WITHOUT_JUDGE = AggregateConfig(use_reviews="filter", confirm_at=1.0, min_verdicts=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ def read_part(part: Part) -> Iterator[tuple[Outcome, list[Entry]]]:
 def aggregate_config(part: Part) -> AggregateConfig:
     """Settings by which the run of ``part`` aggregates verdicts and accepts proofs."""
     config: Mapping[str, Any] = part.run.manifest["config"]
-    judge = config.get("judge") or (config.get("refine") or {}).get("judge") or {}
-    return read_config(AggregateConfig, judge.get("aggregate") or {}, "aggregate")
+    judge = config.get("judge") or (config.get("refine") or {}).get("judge")
+    return read_config(AggregateConfig, judge.get("aggregate"), "aggregate") if judge else WITHOUT_JUDGE
 
 
 @dataclass

@@ -14,13 +14,16 @@ from core.statistics import Estimate, IntervalConfig, Observation, mean, share
 from evaluation.entries import Entry
 from evaluation.folders import Part
 
-SHORTEST, LONGEST = 8, 600  # characters of a quotation
+MIN_QUOTATION, MAX_QUOTATION = 8, 600  # characters
 _BETWEEN = (('"', '"'), ("“", "”"), ("«", "»"), ("`", "`"), (r"\$", "$"))
 _QUOTED = [
-    *(re.compile(f"{left}([^{right}]{{{SHORTEST},{LONGEST}}}){re.escape(right)}") for left, right in _BETWEEN),
-    *(re.compile(rf"\\\{a}(.{{{SHORTEST},{LONGEST}}}?)\\\{b}", re.DOTALL) for a, b in ("()", "[]")),
+    *(
+        re.compile(f"{left}([^{right}]{{{MIN_QUOTATION},{MAX_QUOTATION}}}){re.escape(right)}")
+        for left, right in _BETWEEN
+    ),
+    *(re.compile(rf"\\\{a}(.{{{MIN_QUOTATION},{MAX_QUOTATION}}}?)\\\{b}", re.DOTALL) for a, b in ("()", "[]")),
 ]
-_BLOCK = re.compile(rf"^>\s*(.{{{SHORTEST},{LONGEST}}})$", re.MULTILINE)
+_BLOCK = re.compile(rf"^>\s*(.{{{MIN_QUOTATION},{MAX_QUOTATION}}})$", re.MULTILINE)
 Span = tuple[int, int]
 
 
@@ -47,7 +50,7 @@ def quoted_spans(analysis: str, proof: str) -> list[Span]:
     for pattern in (*_QUOTED, _BLOCK):
         for match in pattern.finditer(analysis):
             words = _fold(match[1])[0].strip(" .,;:")
-            start = folded.find(words) if len(words) >= SHORTEST else -1
+            start = folded.find(words) if len(words) >= MIN_QUOTATION else -1
             if start >= 0:
                 spans.append((positions[start], positions[start + len(words) - 1] + 1))
     return spans

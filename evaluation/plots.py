@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from core.document import Figure
+from core.document import Image
 from core.errors import LemmataError
 from evaluation.agreement import Agreement
 from evaluation.calibration import bins_of
@@ -25,7 +25,7 @@ CAPTIONS = {
 }
 
 
-def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) -> list[Figure]:
+def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) -> list[Image]:
     """Writes every plot for which there is data; returns them as blocks of the report.
 
     Raises:
@@ -45,7 +45,7 @@ def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) ->
     return [_draw(figures, folder / name, CAPTIONS[name], draw) for name, has_data, draw in wanted if has_data]
 
 
-def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Figure:
+def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Image:
     figure = figures.Figure(figsize=(7.5, 4.5), layout="constrained")
     axes = figure.add_subplot()
     for side in ("top", "right"):
@@ -55,7 +55,7 @@ def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Figure:
         for text in figure.legend(loc="outside right upper", frameon=False, fontsize=8).get_texts():
             text.set_parse_math(False)
     figure.savefig(path, dpi=150, metadata={"Software": None})
-    return Figure(path.name, caption)
+    return Image(path.name, caption)
 
 
 def _rounds(axes: Any, data: ReportData) -> None:

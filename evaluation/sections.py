@@ -113,7 +113,7 @@ def attempt_section(data: ReportData) -> list[Block]:
     for entrant in data.entrants:
         outcomes = [outcome for outcome in data.attempts if outcome.entrant == entrant]
         if not any(outcome.finished for outcome in outcomes):
-            continue  # proofs from elsewhere
+            continue  # an import: its proofs come from no attempt
         junk = [entry for entry in data.junk if entry.entrant == entrant and entry.grades.get(VERIFIER)]
         finished = sum(outcome.finished for outcome in outcomes)
         rows.append(

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from core.document import Figure
+from core.document import Image
 from core.errors import LemmataError
 from core.statistics import Estimate
 from rl.report.metrics import MAIN
@@ -35,18 +35,18 @@ AGAINST_TRUTH = "validation, against truth"
 WINDOWS = 25  # a curve is smoothed over 1/WINDOWS of its steps
 
 
-def draw(run: Summary, out: Path, prefix: str = "") -> list[Figure]:
+def draw(run: Summary, out: Path, prefix: str = "") -> list[Image]:
     """Draws every plot that the run has estimates for into folder ``out``.
 
     Raises LemmataError where matplotlib is not installed, OSError where a file cannot be written.
     """
     matplotlib = _library("matplotlib")
-    drawn: list[Figure] = []
+    drawn: list[Image] = []
     with matplotlib.rc_context(STYLE):
         for name, plot in _plots(run):
             file = f"{prefix}{name}.png"
             plot().savefig(out / file, metadata={"Software": None})
-            drawn.append(Figure(file, name))
+            drawn.append(Image(file, name))
     return drawn
 
 

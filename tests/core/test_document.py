@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.document import Figure, Heading, Table, Text, Verbatim, html, markdown
+from core.document import Heading, Image, Table, Text, Verbatim, html, markdown
 
 TRAP = "</pre><script>alert(1)</script> [x](javascript:y) ![i](z) | `c` **b** $\\frac12$ \n# no &amp; <!-- -->"
 
@@ -42,7 +42,7 @@ def test_no_text_becomes_html(text: str) -> None:
 
 
 def test_the_page_shows_the_text_and_runs_nothing() -> None:
-    page = html("t", [Text(TRAP), Figure("a.png", TRAP)])
+    page = html("t", [Text(TRAP), Image("a.png", TRAP)])
     assert TRAP.splitlines()[0] in parsed(page).text
     assert "script" not in parsed(page).tags
     assert "default-src 'none'" in page

@@ -1,4 +1,4 @@
-"""Agreement figures against plain recomputation, and intervals that resample whole problems."""
+"""Agreement measures against their definitions, and whole problems as clusters."""
 
 from statistics import fmean
 
@@ -12,7 +12,7 @@ from evaluation.measures import Pair, constant_baseline, estimates, rubric_class
 from evaluation.scores import compared
 
 QUICK = IntervalConfig(resamples=300)
-marks = st.sampled_from([0.0, 1 / 7, 0.25, 0.5, 6 / 7, 1.0])
+scores = st.sampled_from([0.0, 1 / 7, 0.25, 0.5, 6 / 7, 1.0])
 
 
 def width(estimate: Estimate) -> float:
@@ -25,11 +25,11 @@ def pair(problem: str, predicted: float, gold: float) -> Pair:
     return Pair(problem, problem, "s", f"{problem}-proof", predicted, predicted == 1.0, gold)
 
 
-pairs = st.lists(st.builds(pair, st.sampled_from("abcdef"), marks, marks), min_size=1, max_size=30)
+pairs = st.lists(st.builds(pair, st.sampled_from("abcdef"), scores, scores), min_size=1, max_size=30)
 
 
 @given(pairs)
-def test_figures_are_those_of_their_definitions(found: list[Pair]) -> None:
+def test_measures_follow_their_definitions(found: list[Pair]) -> None:
     measured = estimates(found, 0.5, QUICK)
     accepted = [each.gold == 1.0 for each in found if each.accepted]
     right = [each.accepted for each in found if each.gold == 1.0]
