@@ -1,4 +1,4 @@
-"""Runner of the tutorials: every ``sh`` and ``python`` block of docs/tutorials, in order, one folder per tutorial.
+"""Runner of the tutorials, the README and the guide to Python: every ``sh`` and ``python`` block, a folder per page.
 
 ``python -m docs.scripts.tutorials [NAME ...]`` runs them as a reader would, with two differences: an endpoint at
 http://localhost:8000/v1 is the tests' fake server, and a block may be made smaller by a comment above it:
@@ -25,6 +25,10 @@ from tests.command import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIALS = ROOT / "docs" / "tutorials"
+PAGES = {path.stem: path for path in sorted(TUTORIALS.glob("*.md"))} | {
+    "README": ROOT / "README.md",
+    "python": ROOT / "docs" / "guides" / "python.md",
+}
 SHOWN_SERVER = "http://localhost:8000/v1"
 LINKED = ("examples", "model")  # of the repository, in whose folder a reader works
 BLOCK = re.compile(r"((?:^<!-- check: [^\n]* -->\n)*)^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -34,7 +38,7 @@ COMMENT = re.compile(r"<!-- check: (\w+),? (.*) -->")
 
 @dataclass
 class Block:
-    """One block of a tutorial: its line, language and code, and what the comments above it say."""
+    """One block of a page: its line, language and code, and what the comments above it say."""
 
     line: int
     language: str
@@ -106,8 +110,8 @@ def run_block(block: Block, server: str, folder: Path, variables: dict[str, str]
             raise TutorialError(f"line {block.line}: the output lacks {text!r}\n{output[-4000:]}")
 
 
-def run_tutorial(path: Path) -> None:
-    """Runs a tutorial from its first block to its last in a new folder. Raises TutorialError where one fails."""
+def run_page(path: Path) -> None:
+    """Runs a page from its first block to its last in a new folder. Raises TutorialError where one fails."""
     with tempfile.TemporaryDirectory() as name, serving() as served:
         folder = Path(name)
         variables = environment(folder)
@@ -124,17 +128,17 @@ def run_tutorial(path: Path) -> None:
 
 
 def main() -> int:
-    """Runs all tutorials, or those named. Returns the exit code."""
+    """Runs all pages, or those named. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="tutorials by file name without .md; none: all")
-    names = parser.parse_args().names or sorted(path.stem for path in TUTORIALS.glob("*.md"))
+    parser.add_argument("names", nargs="*", choices=[*PAGES, []], help="pages by file name without .md; none: all")
+    names = parser.parse_args().names or list(PAGES)
     failed = 0
     for name in names:
         try:
-            run_tutorial(TUTORIALS / f"{name}.md")
+            run_page(PAGES[name])
         except TutorialError as error:
             failed += 1
-            print(f"docs/tutorials/{name}.md: {error}")
+            print(f"{PAGES[name].relative_to(ROOT)}: {error}")
     return 1 if failed else 0
 
 

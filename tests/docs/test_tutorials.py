@@ -1,19 +1,19 @@
-"""The tutorials, block by block as a reader runs them, and the README's output."""
+"""The tutorials and other pages with commands, block by block as a reader runs them, and the README's output."""
 
 from pathlib import Path
 
 import pytest
 
 from docs.scripts import readme
-from docs.scripts.tutorials import TUTORIALS, Block, TutorialError, blocks, environment, run_block, run_tutorial, script
+from docs.scripts.tutorials import PAGES, Block, TutorialError, blocks, environment, run_block, run_page, script
 
 pytest.importorskip("torch")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.stem for path in TUTORIALS.glob("*.md")))
+@pytest.mark.parametrize("name", list(PAGES))
 def test_every_block_runs(name: str) -> None:
-    run_tutorial(TUTORIALS / f"{name}.md")
+    run_page(PAGES[name])
 
 
 @pytest.mark.slow
