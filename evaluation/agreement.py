@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.statistics import Estimate, IntervalConfig
-from evaluation.entries import JUDGE, VERIFIER, Entry
+from evaluation.graded_proofs import JUDGE, VERIFIER, GradedProof
 from evaluation.measures import Pair, constant_baseline, estimates
 from evaluation.scores import ALL_SOURCES
 
@@ -48,7 +48,7 @@ class Agreement:
         return [pair for pair in self.pairs if pair.accepted and not pair.correct]
 
 
-def agreements(entries: Sequence[Entry], half_at: float, config: IntervalConfig) -> list[Agreement]:
+def agreements(entries: Sequence[GradedProof], half_at: float, config: IntervalConfig) -> list[Agreement]:
     """Compares every grader with every better grader that scored the same proofs."""
     found: list[Agreement] = []
     for grader in JUDGED:
@@ -64,7 +64,7 @@ def agreements(entries: Sequence[Entry], half_at: float, config: IntervalConfig)
     return found
 
 
-def pair_of(entry: Entry, grader: str, gold: str) -> Pair | None:
+def pair_of(entry: GradedProof, grader: str, gold: str) -> Pair | None:
     """The scores of one proof by two graders; None unless both gave one.
 
     The verifier accepts by the rule of its run; any other grader accepts the proofs that it gives the full score.
@@ -76,5 +76,5 @@ def pair_of(entry: Entry, grader: str, gold: str) -> Pair | None:
     return Pair(entry.problem_id, entry.problem, entry.source, entry.proof_id, judged.score, accepted, truth.score)
 
 
-def _authors(part: Sequence[tuple[Entry, Pair]], grader: str) -> tuple[str, ...]:
+def _authors(part: Sequence[tuple[GradedProof, Pair]], grader: str) -> tuple[str, ...]:
     return tuple(sorted({entry.grades[grader].author for entry, _ in part if entry.grades[grader].author}))

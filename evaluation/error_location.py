@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from core.log import read_log
 from core.records import Analysis, Proof
 from core.statistics import Estimate, IntervalConfig, Observation, mean, share
-from evaluation.entries import Entry
 from evaluation.folders import Part
+from evaluation.graded_proofs import GradedProof
 
 MIN_QUOTATION, MAX_QUOTATION = 8, 600  # characters
 _BETWEEN = (('"', '"'), ("“", "”"), ("«", "»"), ("`", "`"), (r"\$", "$"))
@@ -71,7 +71,7 @@ def chance_of(spans: Sequence[Span], step: Span, length: int) -> float:
     return sum(covered) / len(covered)
 
 
-def locations(parts: Sequence[Part], entries: Sequence[Entry], config: IntervalConfig) -> list[Location]:
+def locations(parts: Sequence[Part], entries: Sequence[GradedProof], config: IntervalConfig) -> list[Location]:
     """Error locations of every entrant that has complaints about proofs with an annotated wrong step."""
     annotated = {
         (entry.entrant, entry.proof_id): (entry.error_start, entry.error_end or 0)

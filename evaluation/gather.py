@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from core.parquet import write_parquet
-from evaluation.entries import VERIFIER, Entry, Grade, Outcome, read_part
 from evaluation.folders import Part
+from evaluation.graded_proofs import VERIFIER, Grade, GradedProof, ProblemOutcome, read_part
 
 # Never mixed, in the table and in every estimate; a later label of a grader replaces its earlier one.
 GRADERS = (VERIFIER, "judge", "automatic", "auto", "exact", "answer", "human")
@@ -26,8 +26,8 @@ class ReportData:
     """
 
     parts: Sequence[Part]
-    outcomes: list[Outcome] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    outcomes: list[ProblemOutcome] = field(default_factory=list)
+    entries: list[GradedProof] = field(default_factory=list)
     rounds: defaultdict[tuple[str, str, int], list[float]] = field(
         default_factory=lambda: defaultdict(lambda: [0.0, 0.0])
     )
@@ -39,17 +39,17 @@ class ReportData:
         return list(dict.fromkeys(part.entrant for part in self.parts))
 
     @property
-    def attempts(self) -> list[Outcome]:
+    def attempts(self) -> list[ProblemOutcome]:
         """Problems of all attempts, without the control."""
         return [outcome for outcome in self.outcomes if outcome.attempt is not None]
 
     @property
-    def candidates(self) -> list[Entry]:
+    def candidates(self) -> list[GradedProof]:
         """Proofs of all attempts, without the junk proofs."""
         return [entry for entry in self.entries if entry.attempt is not None]
 
     @property
-    def junk(self) -> list[Entry]:
+    def junk(self) -> list[GradedProof]:
         """Junk proofs of the control."""
         return [entry for entry in self.entries if entry.attempt is None]
 
@@ -74,7 +74,7 @@ def _rows(data: ReportData) -> Iterator[dict[str, Any]]:
                 yield _row(entry)
 
 
-def _keep(data: ReportData, entry: Entry) -> None:
+def _keep(data: ReportData, entry: GradedProof) -> None:
     data.proofs += 1
     verdict = entry.grades.get(VERIFIER)
     if verdict is not None and verdict.score is not None and entry.attempt is not None:
@@ -86,12 +86,12 @@ def _keep(data: ReportData, entry: Entry) -> None:
 
 
 def _schema() -> pa.Schema:
-    own = [(each.name, _TYPES[each.type]) for each in fields(Entry) if each.name != "grades"]
+    own = [(each.name, _TYPES[each.type]) for each in fields(GradedProof) if each.name != "grades"]
     grades = [(f"{grader}_{each.name}", _TYPES[each.type]) for grader in GRADERS for each in fields(Grade)]
     return pa.schema(own + grades)
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: GradedProof) -> dict[str, Any]:
     row = {each.name: getattr(entry, each.name) for each in fields(entry) if each.name != "grades"}
     for grader, grade in entry.grades.items():
         row |= {f"{grader}_{each.name}": getattr(grade, each.name) for each in fields(grade)}

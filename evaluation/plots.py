@@ -9,8 +9,8 @@ from core.document import Image
 from core.errors import LemmataError
 from evaluation.agreement import Agreement
 from evaluation.calibration import bins_of
-from evaluation.entries import VERIFIER
 from evaluation.gather import ReportData
+from evaluation.graded_proofs import VERIFIER
 from evaluation.scores import ALL_SOURCES
 
 MAX_PROBLEMS = 30

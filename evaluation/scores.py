@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.statistics import Estimate, IntervalConfig, Observation, difference, share
-from evaluation.entries import Entry, Grade, Outcome
 from evaluation.gather import GRADERS, ReportData
+from evaluation.graded_proofs import Grade, GradedProof, ProblemOutcome
 
 ALL_SOURCES = "all"
 
@@ -48,12 +48,14 @@ def scores(data: ReportData, config: IntervalConfig) -> list[Score]:
     return found
 
 
-def final_entries(outcomes: Sequence[Outcome], entries: Sequence[Entry]) -> list[tuple[Outcome, Entry | None]]:
+def final_entries(
+    outcomes: Sequence[ProblemOutcome], entries: Sequence[GradedProof]
+) -> list[tuple[ProblemOutcome, GradedProof | None]]:
     """The proof that counts for each outcome: the chosen one, or every proof of a run that chooses none."""
     by_problem = defaultdict(list)
     for entry in entries:
         by_problem[entry.attempt, entry.problem_id].append(entry)
-    pairs: list[tuple[Outcome, Entry | None]] = []
+    pairs: list[tuple[ProblemOutcome, GradedProof | None]] = []
     for outcome in outcomes:
         if outcome.finished:
             pairs.append((outcome, outcome.chosen))
@@ -85,7 +87,11 @@ def _score_of(grade: Grade | None) -> float | None:
 
 
 def _score(
-    entrant: str, grader: str, source: str, chosen: Sequence[tuple[Outcome, Entry | None]], config: IntervalConfig
+    entrant: str,
+    grader: str,
+    source: str,
+    chosen: Sequence[tuple[ProblemOutcome, GradedProof | None]],
+    config: IntervalConfig,
 ) -> Score:
     grades = [(outcome, None if entry is None else entry.grades.get(grader)) for outcome, entry in chosen]
     without = sum(entry is None for _, entry in chosen)

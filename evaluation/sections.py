@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from core.document import Block, Heading, Table, Text
 from core.records import Usage
 from core.statistics import Estimate, IntervalConfig
-from evaluation.entries import VERIFIER, Outcome
 from evaluation.error_location import Location
 from evaluation.gather import GRADERS, ReportData
+from evaluation.graded_proofs import VERIFIER, ProblemOutcome
 from evaluation.junk_control import MODEL_PREFIX
 from evaluation.scores import Score, compared, problem_means
 
@@ -202,15 +202,15 @@ def _is_graded(data: ReportData, entrant: str, grader: str) -> bool:
     return any(entry.entrant == entrant and grader in entry.grades for entry in data.candidates)
 
 
-def patch_section(outcomes: Sequence[Outcome]) -> list[Block]:
+def patch_section(outcomes: Sequence[ProblemOutcome]) -> list[Block]:
     """Section of the problem rows that were fixed."""
     rows = sorted({(outcome.problem, outcome.patched) for outcome in outcomes if outcome.patched})
     return [Heading("Fixed rows"), Table(("problem", "fix"), rows)] if rows else []
 
 
-def problem_section(outcomes: Sequence[Outcome]) -> list[Block]:
+def problem_section(outcomes: Sequence[ProblemOutcome]) -> list[Block]:
     """Section of problems: attempts, acceptance and mean final score by each grader."""
-    grouped: dict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
+    grouped: dict[tuple[str, str, str], list[ProblemOutcome]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.finished:
             grouped[outcome.entrant, outcome.source, outcome.problem].append(outcome)
@@ -229,7 +229,7 @@ def problem_section(outcomes: Sequence[Outcome]) -> list[Block]:
     return [Heading("Problems"), Table(columns, rows, caption)]
 
 
-def _mean_score(outcomes: Sequence[Outcome], grader: str) -> float | None:
+def _mean_score(outcomes: Sequence[ProblemOutcome], grader: str) -> float | None:
     grades = [outcome.chosen.grades.get(grader) for outcome in outcomes if outcome.chosen]
     known = [grade.score for grade in grades if grade and grade.score is not None]
     return sum(known) / len(known) if known else None

@@ -1,4 +1,4 @@
-"""Entries of an evaluation: the proofs of a run without their texts, with the grades of every grader side by side."""
+"""Graded proofs: the proofs of a run without their texts, with the grades of every grader side by side."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class GradedProof:
     """One proof with its ``grades`` by grader (the verifier's own, labels, judges).
 
     ``accepted``: by the rule of its run. ``text_length``: characters, None where the answer contains no proof.
@@ -59,7 +59,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ProblemOutcome:
     """One problem of one attempt: the chosen proof (None: there is none, or unfinished) and the tokens used."""
 
     entrant: str
@@ -70,14 +70,14 @@ class Outcome:
     finished: bool
     accepted: bool
     rounds: int | None
-    chosen: Entry | None
+    chosen: GradedProof | None
     patched: str
     proving: Usage
     judging: Usage
     grading: Usage
 
 
-def read_part(part: Part) -> Iterator[tuple[Outcome, list[Entry]]]:
+def read_part(part: Part) -> Iterator[tuple[ProblemOutcome, list[GradedProof]]]:
     """Yields every problem of a run with its proofs, one problem in memory at a time."""
     aggregate = aggregate_config(part)
     for path in part.run.log_paths():
@@ -132,13 +132,13 @@ class _Collected:
                 record.score, record.author, record.points, record.max_points
             )
 
-    def entries(self, part: Part, aggregate: AggregateConfig) -> list[Entry]:
+    def entries(self, part: Part, aggregate: AggregateConfig) -> list[GradedProof]:
         assert self.problem is not None
         return [self._entry(part, aggregate, self.problem, *proof) for proof in self.proofs]
 
     def _entry(
         self, part: Part, aggregate: AggregateConfig, problem: Problem, proof: Proof, length: int | None
-    ) -> Entry:
+    ) -> GradedProof:
         analyses, step = self.analyses[proof.id], self.wrong_steps.get(proof.id)
         result = tally([Judged(name, score, tuple(self.reviews[name])) for name, score in analyses], aggregate)
         grades = dict(self.grades[proof.id])
@@ -146,7 +146,7 @@ class _Collected:
             grades[VERIFIER] = Grade(result.mean, self.models[proof.id])
         if gradings := self.gradings[proof.id]:
             grades[JUDGE] = judge_grade(gradings)
-        return Entry(
+        return GradedProof(
             entrant=part.entrant,
             attempt=part.attempt,
             problem_id=problem.id,
@@ -183,10 +183,10 @@ def _collect(path: Path) -> _Collected:
     return collected
 
 
-def _outcome(part: Part, collected: _Collected, entries: list[Entry]) -> tuple[Outcome, list[Entry]]:
+def _outcome(part: Part, collected: _Collected, entries: list[GradedProof]) -> tuple[ProblemOutcome, list[GradedProof]]:
     problem, selection = collected.problem, collected.selection
     assert problem is not None
-    outcome = Outcome(
+    outcome = ProblemOutcome(
         entrant=part.entrant,
         attempt=part.attempt,
         problem_id=problem.id,
