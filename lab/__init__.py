@@ -5,7 +5,7 @@ this package is shown to a policy.
 """
 
 from lab.checker import check
-from lab.defects import Defect, Kind, Place, Verdict
+from lab.defects import CheckResult, Defect, Kind, Place
 from lab.generator import HELD_OUT_LEVEL, LEVELS, SPLITS, families, generate
 from lab.theorem import Theorem
 
@@ -13,11 +13,11 @@ __all__ = [
     "HELD_OUT_LEVEL",
     "LEVELS",
     "SPLITS",
+    "CheckResult",
     "Defect",
     "Kind",
     "Place",
     "Theorem",
-    "Verdict",
     "check",
     "families",
     "generate",

@@ -14,7 +14,7 @@ Three layers, from the writing to the value:
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from lab.expressions import Expr, Number, add, call, power, scaled, substitute, var
+from lab.expressions import Expr, Number, add, call, mul, neg, num, power, scaled, substitute, var
 from lab.limits import MAX_BITS, MAX_DEGREE, MAX_EXPONENT, MAX_NAMES, MAX_OPERATIONS, Refused
 
 SLOT = 8
@@ -250,6 +250,26 @@ class Algebra:
         for mono, value in pairs:
             values[mono] = values.get(mono, 0) + value
         return values
+
+    def written(self, terms: Terms) -> Expr:
+        """A sum of terms as an expression; nothing is worked out."""
+        return add(*(self._written_term(sign, factors) for sign, factors in terms))
+
+    def _written_term(self, sign: int, factors: tuple) -> Expr:
+        above = [self._written_atom(atom, times) for atom, times in factors if times > 0]
+        below = [self._written_atom(atom, -times) for atom, times in factors if times < 0]
+        term = mul(*above) if above else num(1)
+        for divisor in below:
+            term = Expr("div", (term, divisor))
+        return neg(term) if sign < 0 else term
+
+    def _written_atom(self, atom: Atom, times: int) -> Expr:
+        if atom[0] == "e":
+            return Expr("pow", (num(atom[1]), mul(num(times), var(atom[2]))))
+        if atom[0] == "c":
+            return power(call(atom[1], self.calls[atom]), times)
+        base = num(atom[1]) if atom[0] == "n" else var(atom[1]) if atom[0] == "v" else self.written(atom[1])
+        return power(base, times)
 
     def expression(self, values: Mapping[int, Number]) -> Expr:
         """A normal form written out, the highest degree first."""

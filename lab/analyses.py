@@ -38,7 +38,7 @@ from core.rubric import Verdict as Score
 from core.rubric import answer_part, parse_verdict, phrase_pattern
 from lab.checker import check
 from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, line_of, read_complaint, write_complaint
-from lab.defects import MAX_MINOR, Verdict
+from lab.defects import MAX_MINOR, CheckResult
 from lab.theorem import Proposition
 from lab.walkthrough import Item, items
 
@@ -85,14 +85,14 @@ def score_text(score: float) -> str:
     return f"\\boxed{{{score:g}}}"
 
 
-def write_analysis(theorem: Proposition, proof: str, verdict: Verdict | None = None, seed: int = 0) -> str:
+def write_analysis(theorem: Proposition, proof: str, verdict: CheckResult | None = None, seed: int = 0) -> str:
     """A correct analysis of a proof, by the checker's verdict of it, in wording that varies with the seed."""
     verdict = verdict or check(theorem, proof)
     rng = Random(f"analysis {seed}")
     return compose(rng, items(theorem, proof), right_complaints(proof, verdict), verdict.score)
 
 
-def right_complaints(proof: str, verdict: Verdict) -> tuple[Complaint, ...]:
+def right_complaints(proof: str, verdict: CheckResult) -> tuple[Complaint, ...]:
     """What there is to report: the defects up to the first grave one, which decides the score; at most
     ``MAX_COMPLAINTS``."""
     found = []
@@ -174,7 +174,7 @@ def _read(lines: tuple[str, ...], score: float) -> Parsed:
     return Parsed(tuple(dict.fromkeys(complaints)), score, tuple(strange))
 
 
-def judge(complaint: Complaint, proof: str, verdict: Verdict) -> Judgment:
+def judge(complaint: Complaint, proof: str, verdict: CheckResult) -> Judgment:
     """A complaint about a proof, by the checker's verdict of it."""
     there = [defect for defect in verdict.defects if line_of(proof, defect) == complaint.line]
     if not there:
@@ -197,7 +197,7 @@ def analysis_quality(theorem: Proposition, proof: str, analysis: str) -> float:
     return quality(parse_analysis(analysis), proof, check(theorem, proof))
 
 
-def quality(parsed: Parsed, proof: str, verdict: Verdict) -> float:
+def quality(parsed: Parsed, proof: str, verdict: CheckResult) -> float:
     """As `analysis_quality`, where analysis and verdict are known."""
     if parsed.score is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""The checker: exact verdicts of proofs of the lab's theorems.
+"""Checker: exact scores of proofs of the lab's theorems, each above 0 with a certificate that the kernel accepts.
 
 | score | when |
 |---|---|
@@ -16,73 +16,122 @@
 | missing conclusion | reached, but "The claim is true" (or false) is not said | not reached |
 | circular | | the claim in one step, or assumed |
 | not addressing | | no relation at all |
+| not understood | | words that the grammar does not account for |
 | unreadable | | outside the language or its limits |
 
-Sound whatever the text: relations are judged by their truth for all values, and a verdict against the theorem's truth
-is a wrong conclusion. ``check`` raises nothing, for any string.
+Sound whatever the text: relations are judged by their truth for all values, a verdict against the theorem's truth is a
+wrong conclusion, and a score above 0 needs a certificate that the kernel (``lab.kernel``) accepts from the claim alone.
+Where it does not, that is a fault of the checker: the proof counts as unreadable with "internal error" in the message,
+and the disagreement is logged and counted in ``internal_errors``. ``check`` raises nothing, for any string.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Callable
 
-from lab.claims import Solutions
-from lab.defects import Defect, Kind, Place, Verdict, verdict
+from lab.certificate import Certificate
+from lab.claims import Claim, Solutions
+from lab.defects import CheckResult, Defect, Kind, Place, result_of
+from lab.kernel import verify
+from lab.kernel_terms import Rejected
 from lab.language import read
 from lab.ledger import Ledger
 from lab.limits import Refused
 from lab.rules.equations import solve
-from lab.rules.goals import WHOLE, missing
+from lab.rules.goals import WHOLE, Outcome, outcome
 from lab.rules.reader import Record, walk
 from lab.sentences import Sentence
+from lab.steps import LEAP, STEP
 from lab.theorem import Proposition
 
+logger = logging.getLogger(__name__)
+internal_errors: Counter[str] = Counter()  # of this process, by message
 
-def check(theorem: Proposition, proof_text: str) -> Verdict:
-    """The verdict of a text as a proof or refutation of what the theorem claims; it needs no derivation of its own."""
+
+def check(theorem: Proposition, proof_text: str) -> CheckResult:
+    """The score and the defects of a text as a proof or refutation of what the theorem claims."""
     try:
-        return verdict(_defects(theorem, read(proof_text), len(proof_text)))
+        return result_of(defects_and_certificate(theorem, proof_text)[0])
     except Refused as refusal:
         place = Place(0, refusal.start, max(refusal.start, min(len(proof_text), refusal.start + 1)))
-        return Verdict(0.0, (Defect(Kind.UNREADABLE, place, str(refusal)),))
+        return CheckResult(0.0, (Defect(Kind.UNREADABLE, place, str(refusal)),))
 
 
-def _defects(theorem: Proposition, sentences: tuple[Sentence, ...], length: int) -> list[Defect]:
-    end = Place(len(sentences), length, length)
+def certificate_of(theorem: Proposition, proof_text: str) -> Certificate | None:
+    """The certificate of a proof that the kernel accepts; None where there is none."""
+    try:
+        return defects_and_certificate(theorem, proof_text)[1]
+    except Refused:
+        return None
+
+
+def defects_and_certificate(theorem: Proposition, proof_text: str) -> tuple[list[Defect], Certificate | None]:
+    """The defects of a text, and what it shows where none of them is grave. Raises Refused for what cannot be read."""
+    sentences = read(proof_text)
+    end = Place(len(sentences), len(proof_text), len(proof_text))
     claim, truth = theorem.claim, theorem.truth
     if isinstance(claim, Solutions):
         solver = solve(claim, sentences)
-        return _all(solver.ledger, solver.record, sentences, truth, lambda: solver.missing(truth), end)
-    ledger = Ledger(claim)
-    record = walk(ledger, sentences)
-    return _all(ledger, record, sentences, truth, lambda: missing(ledger, record, truth), end)
+        ledger, record = solver.ledger, solver.record
+        found = _defects(ledger, record, sentences, truth, lambda: solver.outcome(truth), end)
+    else:
+        ledger = Ledger(claim)
+        record = walk(ledger, sentences)
+        found = _defects(ledger, record, sentences, truth, lambda: outcome(ledger, record, truth), end)
+    defects, shown = found
+    if shown.conclusion is None:
+        return defects, None
+    certificate = Certificate(truth, tuple(ledger.nodes), shown.conclusion)
+    return _agreed(claim, certificate, defects, end)
 
 
-def _all(
+def _agreed(
+    claim: Claim | Solutions, certificate: Certificate, defects: list[Defect], end: Place
+) -> tuple[list[Defect], Certificate | None]:
+    """The same, if the kernel accepts the certificate; minor gaps are steps of up to ``LEAP`` operations."""
+    try:
+        verify(claim, certificate, LEAP if defects else STEP)
+    except Rejected as disagreement:
+        internal_errors[str(disagreement)] += 1
+        logger.error("the kernel does not accept a certificate of the checker: %s", disagreement)
+        message = (
+            f"internal error: the kernel does not accept what the rules found ({disagreement}); please report this"
+        )
+        return [*defects, Defect(Kind.UNREADABLE, end, message)], None
+    return defects, certificate
+
+
+def _defects(
     ledger: Ledger,
     record: Record,
     sentences: tuple[Sentence, ...],
     truth: bool,
-    gap: Callable[[], str],
+    shown: Callable[[], Outcome],
     end: Place,
-) -> list[Defect]:
+) -> tuple[list[Defect], Outcome]:
     """The defects of the steps and of the end: a verdict against the truth, or one that is not reached.
 
-    ``gap`` tells what is missing for the verdict; what a false step fails to reach is no second defect.
+    ``shown`` tells what follows; what a false step fails to reach is no second defect.
     """
-    wrong = [sentence for said, sentence in record.verdicts if said != truth]
+    wrong = [sentence for holds, sentence in record.verdicts if holds != truth]
+    if not wrong and not truth:
+        wrong = [sentence for sentence in record.asserted if record.verdicts]
     if wrong:
         place = Place(sentences.index(wrong[0]), *wrong[0].span)
         wrong_end = Defect(Kind.WRONG_CONCLUSION, place, f"the claim is {'true' if truth else 'false'}")
-        return [*ledger.defects, wrong_end]
+        return [*ledger.defects, wrong_end], Outcome()
     if any(not defect.minor for defect in ledger.defects):
-        return ledger.defects
-    return [*ledger.defects, *_unreached(ledger, record, gap, end)]
-
-
-def _unreached(ledger: Ledger, record: Record, gap: Callable[[], str], end: Place) -> list[Defect]:
-    """What the end lacks when all steps hold."""
+        return ledger.defects, Outcome()
     if not ledger.steps:
-        return [Defect(Kind.NOT_ADDRESSING, end, "nothing is shown")]
-    lacking = gap()
+        return [*ledger.defects, Defect(Kind.NOT_ADDRESSING, end, "nothing is shown")], Outcome()
+    found = shown()
+    return [*ledger.defects, *_unreached(ledger, record, found.lacking, end)], found
+
+
+def _unreached(ledger: Ledger, record: Record, lacking: str, end: Place) -> list[Defect]:
+    """What the end lacks when all steps hold."""
+    if lacking and (circles := [*record.circles(), *(defect for _, defect in ledger.stated)]):
+        return circles
     if lacking == WHOLE:
         return [Defect(Kind.MISSING_CONCLUSION, end, "what is shown does not lead to the claim or its contrary")]
     if lacking:

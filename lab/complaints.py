@@ -67,11 +67,16 @@ def line_of(proof: str, defect: Defect) -> int:
 
 def complaint_of(proof: str, defect: Defect) -> Complaint:
     """The complaint that reports a defect of the checker, quote and all."""
-    line = line_of(proof, defect)
+    line, kind = line_of(proof, defect), complained_kind(defect.kind)
     if line == END:
-        missing = defect.message.removesuffix(_MISSING) if defect.kind is Kind.MISSING_CASE else ""
-        return Complaint(END, defect.kind, defect.minor, missing)
-    return Complaint(line, defect.kind, defect.minor, quote_at(proof, defect.place.start, defect.place.end))
+        missing = defect.message.removesuffix(_MISSING) if kind is Kind.MISSING_CASE else ""
+        return Complaint(END, kind, defect.minor, missing)
+    return Complaint(line, kind, defect.minor, quote_at(proof, defect.place.start, defect.place.end))
+
+
+def complained_kind(kind: Kind) -> Kind:
+    """The kind that an analysis reports: words outside the grammar are unreadable to it, as a character is."""
+    return Kind.UNREADABLE if kind is Kind.NOT_UNDERSTOOD else kind
 
 
 def quote_at(proof: str, start: int, end: int) -> str:

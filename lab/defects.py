@@ -1,4 +1,4 @@
-"""What can be wrong with a proof, where, and the score that follows."""
+"""Defects of a proof: their kinds, their places, and the score that follows from them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ class Kind(StrEnum):
     CIRCULAR = "circular"
     NOT_ADDRESSING = "not addressing"
     UNREADABLE = "unreadable"
+    NOT_UNDERSTOOD = "not understood"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,16 @@ class Defect:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The checker's verdict of a proof: its score, 0, 0.5 or 1, and all defects in the order of the text."""
+class CheckResult:
+    """The checker's result for a proof: its score, 0, 0.5 or 1, and all defects in the order of the text."""
 
     score: float
     defects: tuple[Defect, ...]
 
 
-def verdict(defects: Iterable[Defect]) -> Verdict:
+def result_of(defects: Iterable[Defect]) -> CheckResult:
     """1 without defects, 0.5 with at most ``MAX_MINOR`` minor ones and no other, else 0."""
     found = tuple(sorted(defects, key=lambda defect: (defect.place.start, defect.place.end)))
     if not found:
-        return Verdict(1.0, ())
-    return Verdict(0.5 if len(found) <= MAX_MINOR and all(defect.minor for defect in found) else 0.0, found)
+        return CheckResult(1.0, ())
+    return CheckResult(0.5 if len(found) <= MAX_MINOR and all(defect.minor for defect in found) else 0.0, found)

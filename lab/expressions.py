@@ -86,6 +86,18 @@ def holds_variable(expr: Expr) -> bool:
     return expr.op == "var" or any(holds_variable(part) for part in expr.args if isinstance(part, Expr))
 
 
+def variables(expr: Expr) -> set[str]:
+    """The names of the variables that occur."""
+    if expr.op == "var":
+        return {expr.args[0]}
+    return {name for part in expr.args if isinstance(part, Expr) for name in variables(part)}
+
+
+def shifted(name: str, shift: int) -> Expr:
+    """k + 1, k or k - 1."""
+    return add(var(name), num(shift)) if shift else var(name)
+
+
 def holds_call(expr: Expr) -> bool:
     """Whether the value of a sequence occurs."""
     return expr.op == "call" or any(holds_call(part) for part in expr.args if isinstance(part, Expr))

@@ -19,7 +19,7 @@ from random import Random
 from lab.analyses import compose, following, parse_analysis, quality, right_complaints, write_analysis
 from lab.checker import check
 from lab.complaints import END, Complaint
-from lab.defects import Kind, Verdict
+from lab.defects import CheckResult, Kind
 from lab.theorem import Theorem
 from lab.walkthrough import Item, items
 
@@ -51,7 +51,7 @@ class Subject:
     """A proof as a referee sees it: the complaints that are right, and all that is to be judged."""
 
     proof: str
-    verdict: Verdict
+    verdict: CheckResult
     right: tuple[Complaint, ...]
     items: tuple[Item, ...]
 

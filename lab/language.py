@@ -13,16 +13,17 @@ Side by side is a product, but not after a division: 1/2x has two readings, so i
 
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import NoReturn
 
-from lab.expressions import Expr
+from lab.expressions import Expr, num
 from lab.limits import MAX_DEPTH, MAX_DIGITS, MAX_SENTENCES, MAX_TEXT, Refused
 from lab.sentences import RELATIONS, Chain, Part, Sentence
 
 VARIABLES = frozenset("xyznkmjt")
 SEQUENCES = frozenset("Su")
 JOINED = frozenset("xyz")
-_TOKEN = re.compile(r"[ \t\r]*(<=|>=|!=|[0-9]+|[A-Za-z]+|[^ \t\r])")
+_TOKEN = re.compile(r"[ \t\r]*(<=|>=|!=|[0-9]+(?:\.[0-9]+)?|[A-Za-z]+|[^ \t\r])")
 _KINDS = (
     {sign: sign for sign in (*RELATIONS, *"+-*/^():,.")}
     | {";": ".", "\n": "."}
@@ -88,9 +89,9 @@ def _tokens(text: str) -> Tokens:
 
 def _put_long(tokens: Tokens, token: str, start: int) -> None:
     """A number, a word or a product of variables; anything else is refused."""
-    if not token.isascii() or not token.isalnum():
+    if not token.isascii() or not token.replace(".", "").isalnum():
         raise Refused(f"the character {token!a} is not in the language", start)
-    if token.isdigit():
+    if token[0].isdigit():
         if len(token) > MAX_DIGITS:
             raise Refused(f"a number has more than {MAX_DIGITS} digits", start)
         tokens.put("num", token, start)
@@ -154,7 +155,7 @@ class _Parser:
         if texts[at] != "mod":
             return 0
         closed = not bracket or self.kinds[at + 2 : at + 3] == [")"]
-        if self.kinds[at + 1] != "num" or not int(texts[at + 1]) or not closed:
+        if not texts[at + 1].isdigit() or not int(texts[at + 1]) or not closed:
             raise Refused("mod needs a positive number", self.tokens.starts[at])
         self.at = at + 2 + bracket
         return int(texts[at + 1])
@@ -205,7 +206,8 @@ class _Parser:
         return self.tokens.texts[self.at + 1] == "mod"
 
     def divisor(self) -> Expr:
-        if self.kinds[self.at] != "num" or not int(self.tokens.texts[self.at]):
+        text = self.tokens.texts[self.at]
+        if not text.isdigit() or not int(text):
             self.refuse("only a positive number may be a divisor")
         self.at += 1
         return Expr("num", (int(self.tokens.texts[self.at - 1]),))
@@ -228,7 +230,9 @@ class _Parser:
         self.at += 1
         if kind == "name":
             return Expr("call", (text, self.bracket()))
-        return Expr(kind, (int(text) if kind == "num" else text,))
+        if kind == "num":
+            return Expr("num", (int(text),)) if text.isdigit() else num(Fraction(text))
+        return Expr(kind, (text,))
 
     def bracket(self) -> Expr:
         if self.kinds[self.at] != "(":

@@ -1,32 +1,53 @@
-"""What a proof has shown so far: equal expressions, orderings, facts that may be put in, and the defects found.
+"""Ledger: the facts that a proof has shown so far, as nodes of its certificate, and the defects found.
 
-Every relation is judged by its truth for all values, never by what the text assumed; the facts only make steps smaller.
+Every relation is judged by its truth for all values, never by what the text assumed; facts put in only make steps
+smaller, and what depends on a hypothesis is marked.
 """
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
+from lab.certificate import Definition, Differ, Hypothesis, Joined, Node, Order, Path, Scope, Step, Use
 from lab.claims import Claim
 from lab.congruence import vanishes
 from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, Number, sub, substitute
+from lab.expressions import Expr, shifted, sub, substitute, variables
 from lab.ordering import holds_everywhere, plainly_at_least
 from lab.sentences import Chain, Span
-from lab.sequences import close, definitions
-from lab.steps import LEAP, STEP, Rewriting, work, work_with
+from lab.sequences import close, definitions, lowest_index
+from lab.steps import LEAP, STEP, Change, Rule, minus, multiple, work, work_with
 
-Node = tuple[int, Terms]  # a modulus (0 for none) and sorted terms
 MAX_FACTS = 12
+MAX_ORDERS = 12
+EVERYWHERE = Scope()
+
+Need = tuple
+Needs = frozenset[Need]
+NOTHING: Needs = frozenset()
 
 
 @dataclass(slots=True)
 class Last:
-    """Where the chain before ended, for one that goes on from it."""
+    """Where the chain before ended, for one that goes on from it; ``run`` are its equations up to there."""
 
     expr: Expr
-    first: Terms
     modulus: int
-    values: Values
+    scope: Scope
+    run: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A fact from one written side to another; ``relation`` is =, or > or >= from the larger side down."""
+
+    to: Terms
+    node: int
+    turned: bool
+    relation: str
+    modulus: int
 
 
 @dataclass(slots=True)
@@ -36,9 +57,15 @@ class Ledger:
     claim: Claim
     algebra: Algebra = field(default_factory=Algebra)
     defects: list[Defect] = field(default_factory=list)
-    facts: list[tuple[int, Rewriting]] = field(default_factory=list)
-    parents: dict[Node, Node] = field(default_factory=dict)
-    above: list[tuple[Node, Node, bool]] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    needs: list[Needs] = field(default_factory=list)
+    edges: dict[Terms, list[Edge]] = field(default_factory=dict)
+    facts: list[tuple[int, Rule]] = field(default_factory=list)
+    stated: list[tuple[int, Defect]] = field(default_factory=list)
+    moduli: dict[Any, int] = field(default_factory=dict)
+    lowest: dict[str, int] = field(default_factory=dict)
+    known: dict[Definition, int] = field(default_factory=dict)
+    scopes: dict[tuple, Values] = field(default_factory=lambda: {(): NO_VALUES})
     last: Last | None = None
     sentence: int = 0
     cited: bool = False
@@ -48,69 +75,171 @@ class Ledger:
         """Notes a defect of the sentence being read."""
         self.defects.append(Defect(kind, Place(self.sentence, *span), message, minor))
 
-    def node(self, expr: Expr, values: Values = NO_VALUES, modulus: int = 0) -> Node:
-        """An expression as the ledger knows it."""
-        return modulus, tuple(sorted(self.algebra.terms(expr, values)))
+    def values(self, scope: Scope) -> Values:
+        """The values of a scope; the same object each time, as the algebra's memory needs it."""
+        known = self.scopes.get(scope.values)
+        if known is None:
+            known = self.scopes[scope.values] = dict(scope.values)
+        return known
 
-    def read_chain(self, chain: Chain, values: Values = NO_VALUES) -> None:
+    def key(self, expr: Expr, scope: Scope = EVERYWHERE) -> Terms:
+        """An expression at the values of a scope, up to the order of its terms."""
+        return tuple(sorted(self.algebra.terms(expr, self.values(scope))))
+
+    def add(self, node: Node, needs: Needs) -> int:
+        """Enters a node; gives its place."""
+        self.nodes.append(node)
+        self.needs.append(needs)
+        return len(self.nodes) - 1
+
+    def read_chain(self, chain: Chain, scope: Scope = EVERYWHERE) -> None:
         """Judges each relation of a chain and enters what holds."""
         terms, relations, spans, modulus = list(chain.terms), list(chain.relations), list(chain.spans), chain.modulus
-        last = self.last
+        run: list[int] = []
         if chain.lead:
+            last = self.last
             if last is None:
                 return self.defect(Kind.UNREADABLE, spans[0], "there is nothing that this relation goes on from")
             terms.insert(0, last.expr)
             relations.insert(0, chain.lead)
             spans.insert(0, spans[0])
-            values, modulus = last.values, modulus or last.modulus
+            scope, modulus = last.scope, modulus or last.modulus
+            run = last.run
+            if last.modulus not in {0, modulus}:
+                return self.defect(Kind.UNREADABLE, spans[0], "this goes on with another modulus: write both sides")
+        if modulus and not set(relations) <= {"=", "!="}:
+            return self.defect(Kind.UNREADABLE, (spans[0][0], spans[-1][1]), "an inequality has no modulus")
+        if modulus == 1 != self.claim.modulus:
+            return self.defect(Kind.UNREADABLE, (spans[0][0], spans[-1][1]), "modulo 1 everything is equal")
         for index, relation in enumerate(relations):
             span = (spans[index][0], spans[index + 1][1])
-            self._relate(terms[index], relation, terms[index + 1], span, values, modulus)
-        first = last.first if chain.lead and last else self.algebra.terms(terms[0], values)
-        if relations and set(relations) == {"="}:
-            self.add_fact(first, self.algebra.terms(terms[-1], values), modulus)
-        self.last = Last(terms[-1], first, modulus, values)
+            node = self._relate(terms[index], relation, terms[index + 1], span, scope, modulus)
+            if relation != "=" or node is None:
+                self._note(run)
+                run = []
+            else:
+                run = [*run, node]
+        self._note(run)
+        self.last = Last(terms[-1], modulus, scope, run)
         return None
 
-    def add_fact(self, left: Terms, right: Terms, modulus: int = 0) -> None:
-        """An equation that later steps may put in; the newest for a left side counts, and comes first."""
-        rest = [fact for fact in self.facts if fact[0] != modulus or fact[1][0] != left]
-        self.facts = [(modulus, (left, right)), *rest[: MAX_FACTS - 1]]
-
-    def _relate(self, left: Expr, relation: str, right: Expr, span: Span, values: Values, modulus: int) -> None:
-        self.steps += 1
-        if relation == "=":
-            self._equate(left, right, span, values, modulus)
-        elif relation == "!=":
-            self._separate(left, right, span, values, modulus)
-        elif relation in {"<=", "<"}:
-            self._order(right, left, relation == "<", span, values)
-        else:
-            self._order(left, right, relation == ">", span, values)
-
-    def _equate(self, left: Expr, right: Expr, span: Span, values: Values, modulus: int) -> None:
-        one, other = self.algebra.terms(left, values), self.algebra.terms(right, values)
-        size = self.size(one, other, modulus)
-        if size is None and not self._equal_everywhere(left, right, values, modulus):
-            self.defect(Kind.INVALID_STEP, span, "the two sides are not equal")
+    def _note(self, run: list[int]) -> None:
+        """Enters what a run of equations gives from its first side to its last, for later steps to put in."""
+        if not run:
             return
-        if size is None or size > STEP or self.cited:
-            self._too_large(left, right, size, span, values, modulus)
-        self.unite((modulus, tuple(sorted(one))), (modulus, tuple(sorted(other))))
+        first, last = self.nodes[run[0]], self.nodes[run[-1]]
+        assert isinstance(first, Step)
+        assert isinstance(last, Step)
+        needs = NOTHING.union(*(self.needs[node] for node in run))
+        place = run[0] if len(run) == 1 else self.add(Joined(tuple((node, False) for node in run)), needs)
+        sides = (
+            self.algebra.terms(first.left, self.values(first.scope)),
+            self.algebra.terms(last.right, self.values(last.scope)),
+        )
+        self.add_fact(*sides, last.modulus, place)
 
-    def size(self, one: Terms, other: Terms, modulus: int) -> int | None:
-        """The work between two sums with all that may be put in; None where no work makes them equal."""
+    def add_fact(self, left: Terms, right: Terms, modulus: int, source: int) -> None:
+        """An equation that later steps may put in; the newest for a left side counts, and comes first."""
+        rest = [fact for fact in self.facts if fact[0] != modulus or fact[1].left != left]
+        self.facts = [(modulus, Rule(left, right, source)), *rest[: MAX_FACTS - 1]]
+        self.moduli[source] = modulus
+
+    def suppose(self, name: str, shift: int, left: Expr, right: Expr) -> None:
+        """Enters the claim at ``name + shift`` as a hypothesis."""
+        node = self.add(Hypothesis(name, shift), frozenset({(name, shift)}))
+        self.lowest[name] = min(shift, self.lowest.get(name, 0))
+        self.add_fact(self.algebra.terms(left), self.algebra.terms(right), self.claim.modulus, node)
+        self._connect(node, self.key(left), self.key(right), "=", self.claim.modulus)
+
+    def _relate(self, left: Expr, relation: str, right: Expr, span: Span, scope: Scope, modulus: int) -> int | None:
+        """Judges one relation; the node that it is entered as, None where it does not hold."""
+        self.steps += 1
+        if scope.modulus and not _fits_case(left, right, scope, modulus):
+            message = "in a case of residues, relations of the variable hold only modulo a number dividing the case's"
+            self.defect(Kind.INVALID_STEP, span, message)
+            return None
+        if relation == "=":
+            return self._equate(left, right, span, scope, modulus)
+        if relation == "!=":
+            return self._separate(left, right, span, scope, modulus)
+        if relation in {"<=", "<"}:
+            left, right = right, left
+        return self._order(left, right, relation in {"<", ">"}, span, scope)
+
+    def _equate(self, left: Expr, right: Expr, span: Span, scope: Scope, modulus: int) -> int | None:
+        values = self.values(scope)
+        one, other = self.algebra.terms(left, values), self.algebra.terms(right, values)
+        found = self.change(one, other, modulus)
+        if found.size is None and not self._equal_everywhere(left, right, values, modulus):
+            self.defect(Kind.INVALID_STEP, span, "the two sides are not equal")
+            return None
+        itself = self.claim.modulus and self.is_claim(left, "=", right, EVERYWHERE, modulus) and not scope.values
+        if found.size is None or found.size > STEP or self.cited or itself:
+            self._too_large(left, right, found.size, span, scope, modulus, itself=bool(itself))
+        node = self._enter_step(left, right, found, scope, modulus)
+        if self.needs[node] and _is_hypothetical(self.needs[node]):
+            self._note_restated(node, left, right, span, scope, modulus)
+        self._connect(node, tuple(sorted(one)), tuple(sorted(other)), "=", modulus)
+        return node
+
+    def _note_restated(self, node: int, left: Expr, right: Expr, span: Span, scope: Scope, modulus: int) -> None:
+        """Notes where what was supposed is only said again: a circle, should nothing else come of it."""
+        pair = {self.key(left, scope), self.key(right, scope)}
+        supposed = [place for place in self.nodes[:node] if isinstance(place, Hypothesis)]
+        again = any(
+            pair == {self.key(side) for side in self.claim.at(shifted(one.name, one.shift))} for one in supposed
+        )
+        if again or self.is_claim(left, "=", right, EVERYWHERE, modulus):
+            place = Place(self.sentence, *span)
+            self.stated.append((node, Defect(Kind.CIRCULAR, place, "this takes what is to be shown as given")))
+
+    def _enter_step(self, left: Expr, right: Expr, found: Change, scope: Scope, modulus: int) -> int:
+        needs = NOTHING
+        uses: list[Use] = []
+        for applied, on_right in ((found.on_left, False), (found.on_right, True)):
+            for source, factor in applied:
+                place = source if isinstance(source, int) else self._define(source)
+                needs |= self.needs[place]
+                uses.append(Use(self.algebra.written(factor), place, on_right))
+        start, end = (
+            self.algebra.written(terms) if applied else None
+            for terms, applied in ((found.start, found.on_left), (found.end, found.on_right))
+        )
+        return self.add(Step(left, right, modulus, scope, start, end, tuple(uses)), needs)
+
+    def _define(self, definition: Definition) -> int:
+        """The node of a definition that was put in."""
+        known = self.known.get(definition)
+        if known is None:
+            assert self.claim.sequence is not None
+            bound = lowest_index(self.algebra, self.claim.sequence, definition.argument)
+            known = self.known[definition] = self.add(definition, NOTHING if bound is None else frozenset({bound}))
+        return known
+
+    def _connect(self, node: int, left: Terms, right: Terms, relation: str, modulus: int) -> None:
+        """Enters a fact between two written sides, to be found on the way to the conclusion."""
+        self.edges.setdefault(left, []).append(Edge(right, node, False, relation, modulus))
+        if relation == "=":
+            self.edges.setdefault(right, []).append(Edge(left, node, True, relation, modulus))
+
+    def change(self, one: Terms, other: Terms, modulus: int) -> Change:
+        """The work between two sums with all that may be put in."""
         direct = work(self.algebra, one, other, modulus)
         if direct is not None and direct <= STEP:
-            return direct
+            return Change(direct, one, other)
         facts = [rule for under, rule in self.facts if under in {0, modulus}]
-        known = definitions(self.algebra, self.claim.sequence, one + other)
-        return work_with(self.algebra, one, other, facts, known, modulus)
+        known = definitions(self.algebra, self.claim.sequence, one + other, self.lowest)
+        found = work_with(self.algebra, one, other, facts, known, modulus)
+        applied = (*found.on_left, *found.on_right)
+        split = any(self.moduli.get(source) and _has_divisor(factor) for source, factor in applied)
+        return Change(direct, one, other) if split else found
 
-    def _too_large(self, left: Expr, right: Expr, size: int | None, span: Span, values: Values, modulus: int) -> None:
+    def _too_large(
+        self, left: Expr, right: Expr, size: int | None, span: Span, scope: Scope, modulus: int, *, itself: bool
+    ) -> None:
         """A true step that is not small: the claim itself, a citation, or a gap."""
         large = size is None or size > STEP
-        if large and self.is_claim(left, "=", right, values, modulus):
+        if itself or (large and self.is_claim(left, "=", right, scope, modulus)):
             self.defect(Kind.CIRCULAR, span, "this is the claim itself, in one step")
             return
         minor = size is not None and size <= LEAP
@@ -120,14 +249,15 @@ class Ledger:
             much = "no permitted work" if size is None else f"{size} operations"
             self.defect(Kind.GAP, span, f"{much} in one step, where {STEP} are permitted", minor=minor)
 
-    def is_claim(self, left: Expr, relation: str, right: Expr, values: Values, modulus: int) -> bool:
-        """Whether a relation is the claim or an instance of it, as it stands or turned around."""
+    def is_claim(self, left: Expr, relation: str, right: Expr, scope: Scope, modulus: int) -> bool:
+        """Whether a relation is the claim or an instance of it, as it is written or turned around."""
         claim = self.claim
         if (relation, modulus) != (claim.relation, claim.modulus):
             return False
-        pair = {self.node(left, values), self.node(right, values)}
-        instances = [{}, values] + [{claim.variables[0]: argument} for argument in self.algebra.calls.values()]
-        return any(pair == {self.node(claim.left, at), self.node(claim.right, at)} for at in instances)
+        pair = {self.key(left, scope), self.key(right, scope)}
+        called = [Scope(((claim.variables[0], argument),)) for argument in self.algebra.calls.values()]
+        instances = [EVERYWHERE, scope, *called]
+        return any(pair == {self.key(claim.left, at), self.key(claim.right, at)} for at in instances)
 
     def _equal_everywhere(self, left: Expr, right: Expr, values: Values, modulus: int) -> bool:
         """The truth of an equation, whatever may be put in: sequences by their closed form, residues one by one."""
@@ -137,67 +267,94 @@ class Ledger:
             return not found
         return vanishes(self.algebra, found, modulus)
 
-    def _separate(self, left: Expr, right: Expr, span: Span, values: Values, modulus: int) -> None:
+    def _separate(self, left: Expr, right: Expr, span: Span, scope: Scope, modulus: int) -> int | None:
         """``!=`` is for numbers."""
-        difference = self.algebra.value(self.algebra.terms(sub(left, right), values))
+        difference = self.algebra.value(self.algebra.terms(sub(left, right), self.values(scope)))
         if set(difference) - {0}:
             self.defect(Kind.GAP, span, "a difference between expressions needs an argument")
         elif not (difference.get(0, 0) % modulus if modulus else difference):
             self.defect(Kind.INVALID_STEP, span, "the two sides are equal")
+        else:
+            self.add(Differ(left, right, modulus, scope), NOTHING)
+        return None
 
-    def _order(self, large: Expr, small: Expr, strict: bool, span: Span, values: Values) -> None:
+    def _order(self, large: Expr, small: Expr, strict: bool, span: Span, scope: Scope) -> int | None:
+        values = self.values(scope)
         one, other = self.algebra.terms(large, values), self.algebra.terms(small, values)
-        if not plainly_at_least(self.algebra, one, other, strict):
-            if not holds_everywhere(self.algebra, sub(large, small), values, strict):
-                self.defect(Kind.INVALID_STEP, span, "this inequality is false for some values")
-                return
-            circular = self.is_claim(large, ">" if strict else ">=", small, values, 0)
+        node: Node | None = None
+        if plainly_at_least(self.algebra, one, other, strict):
+            node = Order(large, small, strict, scope)
+        elif not holds_everywhere(self.algebra, sub(large, small), values, strict):
+            self.defect(Kind.INVALID_STEP, span, "this inequality is false for some values")
+            return None
+        else:
+            node = self._moved(large, small, one, other, strict, scope)
+        if node is None:
+            circular = self.is_claim(large, ">" if strict else ">=", small, EVERYWHERE, 0)
             kind = Kind.CIRCULAR if circular else Kind.GAP
             self.defect(kind, span, "no sum of squares shows this inequality")
-        self.above.append(((0, tuple(sorted(one))), (0, tuple(sorted(other))), strict))
+            return None
+        place = self.add(node, NOTHING)
+        self._connect(place, tuple(sorted(one)), tuple(sorted(other)), ">" if strict else ">=", 0)
+        return place
 
-    def find(self, node: Node) -> Node:
-        """The representative of all that is known to equal ``node``."""
-        while (parent := self.parents.setdefault(node, node)) != node:
-            self.parents[node] = self.parents[parent]
-            node = parent
-        return node
+    def _moved(self, large: Expr, small: Expr, one: Terms, other: Terms, strict: bool, scope: Scope) -> Order | None:
+        """An inequality that is a multiple of an earlier one, its terms moved from side to side."""
+        orders = [place for place, node in enumerate(self.nodes) if isinstance(node, Order)]
+        for place in reversed(orders[-MAX_ORDERS:]):
+            before = self.nodes[place]
+            assert isinstance(before, Order)
+            if strict and not before.strict:
+                continue
+            sides = (self.algebra.terms(side, self.values(before.scope)) for side in (before.large, before.small))
+            found = multiple(self.algebra, minus(*sides), minus(one, other))
+            if found is not None and found.ratio > 0 and found.size <= STEP:
+                return Order(large, small, strict, scope, place, found.ratio)
+        return None
 
-    def unite(self, one: Node, other: Node) -> None:
-        """Enters that two nodes are equal."""
-        self.parents[self.find(one)] = self.find(other)
+    def fact(self, path: Path) -> int:
+        """The node of what a path gives."""
+        if len(path) == 1 and not path[0][1]:
+            return path[0][0]
+        return self.add(Joined(path), NOTHING.union(*(self.needs[node] for node, _ in path)))
 
-    def anchor(self, node: Node) -> Node:
-        """The class of a node; one that the text does not hold joins an expression that a permitted step away is."""
-        if node not in self.parents:
-            for known in list(self.parents):
-                if known[0] != node[0] or not self.algebra.same_value(node[1], known[1], node[0]):
-                    continue
-                size = work(self.algebra, node[1], known[1], node[0])
-                if size is not None and size <= STEP:
-                    self.unite(node, known)
-                    break
-        return self.find(node)
-
-    def shown_equal(self, left: Expr, right: Expr, values: Values = NO_VALUES, modulus: int = 0) -> bool:
-        """Whether the text connects two expressions, or their difference and 0, by equations."""
-        if self.anchor(self.node(left, values, modulus)) == self.anchor(self.node(right, values, modulus)):
-            return True
-        return self.anchor(self.node(sub(left, right), values, modulus)) == self.find((modulus, ()))
-
-    def number(self, expr: Expr, values: Values, modulus: int = 0) -> Number | None:
-        """The number that the text shows an expression to be, at the given values."""
-        home = self.anchor(self.node(expr, values, modulus))
-        for node in list(self.parents):
-            if node[0] == modulus and self.find(node) == home and _is_number(node[1]):
-                return self.algebra.value(node[1]).get(0, 0)
+    def path(
+        self, start: Terms, wanted: Callable[[Terms], bool], usable: Callable[[Edge], bool]
+    ) -> tuple[Path, Terms] | None:
+        """The shortest walk of one fact at least from a written side to one that is ``wanted``, and where it ends."""
+        waiting: deque[tuple[Terms, Path]] = deque([(start, ())])
+        seen = {start}
+        while waiting:
+            at, path = waiting.popleft()
+            if path and wanted(at):
+                return path, at
+            for edge in self.edges.get(at, ()):
+                if usable(edge) and (edge.to not in seen or (not path and edge.to == start and wanted(start))):
+                    seen.add(edge.to)
+                    waiting.append((edge.to, (*path, (edge.node, edge.turned))))
         return None
 
 
-def _is_number(terms: Terms) -> bool:
-    """Whether this is one number as it is written at the end: 0, 7, -7 or 7/2."""
-    if not terms:
+def _has_divisor(factor: Terms) -> bool:
+    """Whether a number divides, so that a multiple by it of a congruence is none."""
+    return any(times < 0 for _, factors in factor for _, times in factors)
+
+
+def _is_hypothetical(needs: Needs) -> bool:
+    """Whether something depends on a hypothesis."""
+    return any(len(need) == 2 for need in needs)
+
+
+def _fits_case(left: Expr, right: Expr, scope: Scope, modulus: int) -> bool:
+    """Whether the residue of a case may be put in: modulo the same number, and not into an exponent or a quotient."""
+    names = {name for name, _ in scope.values}
+    if not names & (variables(left) | variables(right)):
         return True
-    factors = terms[0][1]
-    atoms = all(atom[0] == "n" and abs(times) == 1 for atom, times in factors)
-    return len(terms) == 1 and atoms and len(factors) <= 2 and sum(times > 0 for _, times in factors) <= 1
+    return bool(modulus) and scope.modulus % modulus == 0 and not any(map(_spoils_residues, (left, right)))
+
+
+def _spoils_residues(expr: Expr) -> bool:
+    """Whether a variable stands in an exponent or in the argument of a sequence, or something is divided."""
+    if expr.op in {"div", "call"} or (expr.op == "pow" and expr.args[1].op != "num"):
+        return True
+    return any(_spoils_residues(part) for part in expr.args if isinstance(part, Expr))

@@ -1,32 +1,32 @@
-"""What a sentence does in a proof, decided by its shape: the words that bear on the logic, and # for each chain.
+"""Moves: what a sentence does in a proof, decided by a grammar that accounts for every word.
 
-Words of ``FILLERS`` carry no claim and are dropped, so wording and order may vary; any other word must fit one of the
-shapes below, or the sentence is unreadable. None of the fillers negates, weakens or cites.
+A sentence is its words and a symbol for each chain: @ for a value such as x = 2, % for n >= 1, # for other relations,
+$ for an expression alone. Phrases that say nothing of their own (``lab.phrases``: "so", "expand both sides:", "by the
+induction hypothesis") become ~, the longest first. What then stands there must fit one of the shapes below as a whole.
+No word is skipped: what fits no shape is not understood.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from lab.expressions import is_numeral
+from lab.phrases import (
+    AGREES,
+    ALL,
+    CITATION,
+    CLAIM,
+    COMMENT,
+    DIFFERS,
+    DONE,
+    IS_FALSE,
+    IS_TRUE,
+    NO_SOLUTION,
+    PHRASES,
+)
 from lab.sentences import Chain, Sentence
-
-_WORDS = """
-a an the this that these it its we us our you hence so thus therefore then now next first second third finally
-also indeed since because here again still is are be becomes become gives give giving get have has had find
-obtain obtains see note observe yields yield means namely i e from with in on of to by into compute computing
-calculate evaluate evaluating expand expanding multiply multiplying out collect collecting gather combine
-combining like terms term simplify simplifying simplifies factor factors factoring product products rewrite
-write written rearrange substitute substituting put insert inserting use using definition recurrence hypothesis
-induction step left right hand side sides subtract subtracting add adding divide dividing everything one move
-bring together complete completing square squares value values sum equation result direct calculation claimed
-formula work working remains must respectively follows desired whole expression leaves remainder each separately
-start starting nonnegative never negative any proof prove check checking clearly where begin shift zero only
-solution solutions roots exactly equivalently real variable some
-"""
-FILLERS = frozenset(_WORDS.split())
-
-Range = tuple[int, int]
 
 
 class Move(StrEnum):
@@ -42,85 +42,185 @@ class Move(StrEnum):
     CLAIM_FALSE = "claim false"
     AGREE = "agree"
     DIFFER = "differ"
+    DONE = "done"
     NO_SOLUTION = "no solution"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A sentence as a move: ``heads`` are its assignments (For x = 2), ``body`` its other chains."""
+    """A sentence as a move: ``heads`` are its values (For x = 2), ``body`` its other relations, ``scope`` the variables
+    of "for all x", ``bound`` that of "for some k", ``passed`` other chains, ``words`` its words and symbols of chains.
+    """
 
     move: Move
     heads: tuple[Chain, ...] = ()
     body: tuple[Chain, ...] = ()
+    scope: tuple[Chain, ...] = ()
+    bound: tuple[Chain, ...] = ()
+    passed: tuple[Chain, ...] = ()
+    words: str = ""
+
+    @property
+    def bounds(self) -> frozenset[str]:
+        """The words "integers", "positive" and the like of "for all positive integers n"."""
+        return frozenset(_BOUNDS.findall(self.words)) if self.scope else frozenset()
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is said of all values."""
+        return bool(self.scope)
+
+    @property
+    def asserts_claim(self) -> bool:
+        """Whether it says in passing that the claim holds."""
+        return self.move is Move.COMMENT and self.everywhere and "claim" in self.words
 
 
-_LIST = r"#(?: (?:, )?(?:and|but|while|whereas) (?:, )?#| , #)*"
-_ALL = r"for (?:all|every|each)(?: real| integers?| whole| numbers?| positive| natural)* (?:#(?: (?:and|,) #)*)?"
+_NEXT = r"(?: (?:,|:|~|and|but|while|whereas|where))+ "
+_LIST = rf"[#@](?:{_NEXT}[#@])*(?: ~)*"
+_HEADS = r"@(?:(?: and| ,| , and) @)*"
+_IN = (
+    r"(?:(?:in|in the|the|this|a|now|and|~|,) )*"
+    r"(?:(?:for|at|if|when|take|let|choose|try|put|set|with|base cases?|case|cases)(?: (?:is|of|where|that|"
+    r"\$))?(?: [,:])? )+"
+)
+_ASSUME = r"(?:(?:let us|we|now|~) )*(?:assume|suppose)(?: (?:now|next|for induction|that|~))*"
 _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
     (move, re.compile(pattern))
     for move, pattern in (
-        (Move.COMMENT, r"(?:[,:] ?)*|by induction|(?:claim )?(?:holds )?" + _ALL),
-        (Move.CLAIM_TRUE, rf"claim (?:true|holds|proved|proven|correct)(?: ,? ?{_ALL})?"),
-        (Move.CLAIM_FALSE, rf"claim (?:false|fails|refuted|wrong|not true)(?: (?:for|at) (?P<body>{_LIST}))?"),
-        (Move.AGREE, rf"(?:both )?(?:agree|equal|same)(?: {_ALL})?"),
-        (Move.DIFFER, r"(?:both )?(?:not equal|differ|different|not same|disagree|not agree)"),
-        (Move.NO_SOLUTION, r"(?:there )?no"),
-        (Move.RELATE, rf"(?P<body>{_LIST})"),
-        (Move.ALTERNATIVES, r"(?:either )?(?P<body>#(?: (?:, )?or #| , #)+)"),
+        (Move.COMMENT, rf"|(?:{COMMENT})|(?:~ (?:, )?)*(?:the )?claim holds ALLOF(?: ~)?"),
+        (Move.CLAIM_TRUE, rf"(?:~ (?:[,:] )?)*(?:{IS_TRUE})(?: ,)?(?: ALLOF)?(?: ,? ?(?:~|{DONE}))?"),
+        (
+            Move.CLAIM_FALSE,
+            rf"(?:~ (?:[,:] )?)*(?:{IS_FALSE})(?: (?:for|at|when|if) (?P<heads>{_HEADS}))?(?: ,? ?{DONE})?",
+        ),
+        (Move.AGREE, rf"(?:~ (?:[,:] )?)*(?:{AGREES})(?: ,)?(?: ALLOF)?"),
+        (Move.DIFFER, rf"(?:~ (?:[,:] )?)*(?:{DIFFERS})"),
+        (Move.DONE, rf"(?:~ (?:[,:] )?)*(?:{DONE})"),
+        (Move.NO_SOLUTION, rf"(?:~ (?:[,:] )?)*(?:{NO_SOLUTION})"),
+        (
+            Move.ALTERNATIVES,
+            r"(?:~ (?:[,:] )?)*(?:either )?(?P<body>[#@](?: (?:, )?(?:or|or else)(?: ~)* [#@]|"
+            r" , [#@])*(?: (?:, )?(?:or|or else)(?: ~)* [#@]))",
+        ),
+        (Move.ALTERNATIVES, r"(?:~ (?:[,:] )?)*=(?: :)? (?P<body>[#@](?: (?:, )?(?:or|and) [#@]| , [#@])+)"),
         (
             Move.EVALUATE,
-            r"(?:(?:for|at|if|when|take|let|choose|try|base cases?|case|cases?) ,? ?)+(?P<heads>#(?: (?:and|,) #)*?)"
-            rf"(?: [,:])?(?: (?P<body>{_LIST}))?",
+            rf"{_IN}(?P<heads>{_HEADS})(?: (?:[,:~]|then))*(?: (?P<body>{_LIST.replace('[#@]', '[#@$]')}))?",
         ),
         (
             Move.ASSUME,
-            r"(?:assume|suppose)(?: claim)?(?: (?:for|at) (?P<heads>#(?: (?:and|,) #)*))?(?: ,| :)?"
-            rf"(?P<body>(?: {_LIST})?)(?: for (?:some )?#)?",
+            rf"{_ASSUME}(?: {CLAIM}(?: (?:holds|is true|is correct))?)?(?: (?:for|"
+            rf"at)(?: some)? (?P<heads>[$#@](?:(?: and| ,) [$#@])*))?"
+            rf"(?: (?:[,:~]|that is))*(?: (?P<body>{_LIST}))?(?: (?:, )?(?:ALLOF|for (?:some|a|this|a fixed|a given)"
+            r"(?: (?:integer|natural number|number))? (?P<bound>[$%])))?",
         ),
-        (
-            Move.CITE,
-            r"(?:(?:well|known|theorem|identity|lemma|fermat|euler|binomial|vieta|am|gm|cauchy|schwarz|wilson|"
-            rf"book|tables?|little|inequality|literature|s|as|,|:)(?: |$))+(?P<body>(?:{_LIST})?)",
-        ),
+        (Move.CITE, rf"(?:{CITATION})(?:(?: [,:~])* (?P<body>{_LIST}))?"),
+        (Move.RELATE, rf"(?:[~,:=] )*(?P<body>{_LIST})(?: ,? ?ALLOF)?(?: ,? ?(?:{DONE}))?"),
     )
 )
-_PREFIX = re.compile(rf"{_ALL} ?[,:]? ?(?=#|claim)")
-_SUFFIX = re.compile(rf"(?: ,)? {_ALL}$")
+_ALL = re.compile(ALL)
+_BOUNDS = re.compile(r"\b(?:integers?|whole|positive|natural)\b")
+_PREFIX = re.compile(r"^(?:~ (?:, )?)*ALLOF ?[,:]? ?(?=[~#@]|the claim|claim)")
+_SOLUTIONS = re.compile(
+    r"(?:the )?(?:only )?(?:real )?(?:solutions?|roots?|zeros?)(?: of the equation)? (?:is|"
+    r"are)(?: exactly)?(?= (?:: )?[#@])"
+)
 
 
 def interpret(sentence: Sentence) -> Reading | None:
-    """The move of a sentence; None where its words fit no shape."""
-    words = ["#" if isinstance(part, Chain) else part for part in sentence.parts]
-    found = _match(" ".join(word for word in words if word not in FILLERS))
+    """The move of a sentence; None where its words fit no shape. Only at values may an expression stand alone."""
+    shape = shape_of(sentence)
+    found = _match(shape)
     if found is None:
         return None
-    move, heads, body = found
+    move, places = found
     chains = sentence.chains
-    return Reading(move, chains[heads[0] : heads[1]], chains[body[0] : body[1]])
+    heads, body, scope, bound, passed = (tuple(chains[place] for place in some) for some in places)
+    return Reading(move, heads, body, scope, bound, passed, shape)
+
+
+def shape_of(sentence: Sentence) -> str:
+    """The words of a sentence, and the symbols of its chains."""
+    words = (_symbol(part) if isinstance(part, Chain) else part for part in sentence.parts)
+    return re.sub(r"^[,: ]+|[,: ]+$", "", re.sub(r"[,:](?: [,:])+", ":", " ".join(words)))
+
+
+def _symbol(chain: Chain) -> str:
+    if chain.lead:
+        return "#"
+    if not chain.relations:
+        return "$"
+    if chain.terms[0].op == "var" and len(chain.terms) == 2 and is_numeral(chain.terms[1]):
+        return "@" if chain.relations == ("=",) else "%" if chain.relations == (">=",) and not chain.modulus else "#"
+    return "#"
+
+
+def why_not_understood(sentence: Sentence) -> str:
+    """What a sentence that fits no shape may be written as instead."""
+    words = [word for word in _compressed(shape_of(sentence))[0].split() if word not in {*"~#@$%=", ",", ":"}]
+    if not words:
+        return "an expression stands alone here: write what it is equal to, such as (x + 1)^2 = x^2 + 2x + 1"
+    forms = 'write relations after "then", "For x = 2:", "Suppose S(k) = ..." or nothing, and "The claim is true."'
+    return f'the words "{" ".join(words[:8])}" are not understood here: {forms}'
+
+
+def _compressed(shape: str) -> tuple[str, list[int], list[int]]:
+    """A shape with ~ for each phrase that says nothing and = for "the solutions are"; the numbers of the chains that
+    its symbols stand for, and of those within phrases."""
+    found: list[str] = []
+    order: list[int] = []
+    within: list[int] = []
+    at = chain = 0
+    while at < len(shape):
+        solutions = _SOLUTIONS.match(shape, at)
+        end = max((match.end() for phrase in PHRASES if (match := phrase.match(shape, at))), default=at)
+        if solutions:
+            found.append("=")
+            end = solutions.end()
+        elif end > at:
+            found.append("~")
+            inside = shape.count("$", at, end)
+            within += range(chain, chain + inside)
+            chain += inside
+        else:
+            end = shape.find(" ", at) if " " in shape[at:] else len(shape)
+            word = shape[at:end]
+            found.append(word)
+            if word in {*"#@$%"}:
+                order.append(chain)
+                chain += 1
+        at = end + 1
+    return " ".join(found), order, within
 
 
 @lru_cache(maxsize=4096)
-def _match(shape: str) -> tuple[Move, Range, Range] | None:
-    """The move of a shape, and which of its chains are heads and body."""
-    shape = re.sub(r"^(?:[,:] )+|(?: [,:])+$", "", re.sub(r"[,:](?: [,:])+", ":", shape))
-    skipped = 0
-    prefix = _PREFIX.match(shape)
-    if prefix:
-        skipped, shape = prefix[0].count("#"), shape[prefix.end() :]
-    suffix = _SUFFIX.search(shape)
-    if suffix and suffix.start() > 0:
-        shape = shape[: suffix.start()]
-    shape = shape.replace("# : #", "# , #") if shape.startswith("#") else shape
+def _match(shape: str) -> tuple[Move, tuple[tuple[int, ...], ...]] | None:
+    """The move of a shape, and which of its chains are heads, body, variables of "for all", bounds, and passed over."""
+    text, order, within = _compressed(shape)
+    scope: list[int] = []
+    every = _ALL.search(text)
+    if every:
+        first = sum(map(text[: every.start()].count, "#@$%"))
+        scope = order[first : first + sum(map(every[0].count, "#@$%"))]
+        text = re.sub(
+            r"^(?:~ (?:, )?)*ALLOF ?[,:]? ?(?=[~#@]|the claim|claim)",
+            "~ ",
+            text[: every.start()] + "ALLOF" + text[every.end() :],
+        )
+        del order[first : first + len(scope)]
     for move, pattern in _SHAPES:
-        match = pattern.fullmatch(shape)
+        match = pattern.fullmatch(text)
         if match:
-            return move, _range(match, "heads", skipped), _range(match, "body", skipped)
+            places = tuple(tuple(_places(match, name, order)) for name in ("heads", "body"))
+            bound = tuple(_places(match, "bound", order))
+            used = {*places[0], *places[1], *bound}
+            return move, (*places, tuple(scope), bound, (*within, *(place for place in order if place not in used)))
     return None
 
 
-def _range(match: re.Match[str], name: str, skipped: int) -> Range:
-    """The numbers of the chains that stand in a named group of the shape."""
-    if name not in match.re.groupindex or match[name] is None:
-        return 0, 0
-    first = skipped + match.string[: match.start(name)].count("#")
-    return first, first + match[name].count("#")
+def _places(match: re.Match[str], name: str, order: list[int]) -> Iterator[int]:
+    """The chains that stand in a named group of the shape."""
+    if name in match.re.groupindex and match[name] is not None:
+        first = sum(map(match.string[: match.start(name)].count, "#@$%"))
+        yield from order[first : first + sum(map(match[name].count, "#@$%"))]

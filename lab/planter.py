@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from random import Random
 
 from lab.checker import check
-from lab.complaints import END, line_of
-from lab.defects import Kind, Verdict
+from lab.complaints import END, complained_kind, line_of
+from lab.defects import CheckResult, Kind
 from lab.generator import generate
 from lab.limits import Refused
 from lab.planting import citations, contrary, division, endings, omissions, slips
@@ -42,7 +42,7 @@ class LabeledProof:
     """
 
     text: str
-    verdict: Verdict
+    verdict: CheckResult
     planted: Kind | None
     source: str
     how: str = ""
@@ -72,6 +72,7 @@ OPS: dict[Kind, tuple[Op, ...]] = {
     Kind.CIRCULAR: (endings.circular,),
     Kind.NOT_ADDRESSING: (endings.nothing,),
     Kind.UNREADABLE: (endings.foreign_words, endings.cut_off, division.zero_division),
+    Kind.NOT_UNDERSTOOD: (endings.foreign_words,),
 }
 # How often each kind is drawn for a label: what provers do, not all kinds alike.
 WEIGHTS: dict[float, dict[Kind, int]] = {
@@ -93,8 +94,12 @@ WEIGHTS: dict[float, dict[Kind, int]] = {
 def plant(theorem: Theorem, seed: int, kind: Kind | None = None) -> LabeledProof | None:
     """A proof of the theorem with a planted defect; None where no place for one of this kind was found."""
     rng = Random(f"plant {theorem.id} {seed} {kind}")
-    kinds = [kind] if kind else list(Kind)
-    return _planted(rng, theorem, kinds, [1] * len(kinds), LABELS[:2])
+    kinds = [kind] if kind else [other for other in OPS if other is not Kind.NOT_UNDERSTOOD]
+    for _ in range(MAX_TRIES):
+        found = _planted(rng, theorem, kinds, [1] * len(kinds), LABELS[:2])
+        if found is None or any(defect.kind is found.planted for defect in found.verdict.defects):
+            return found
+    return None
 
 
 def labeled_proof(theorem: Theorem, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabeledProof:
@@ -150,7 +155,10 @@ def _tried(rng: Random, theorem: Theorem, kind: Kind) -> LabeledProof | None:
     return LabeledProof(edit.text, verdict, kind, source, op.__name__.replace("_", " "))
 
 
-def _found(edit: Edit, verdict: Verdict, kind: Kind) -> bool:
+def _found(edit: Edit, verdict: CheckResult, kind: Kind) -> bool:
     """Whether the checker faults the planted place for this kind; a text cut off may be faulted at its end."""
-    places = {edit.line, END} if kind is Kind.UNREADABLE else {edit.line}
-    return any(defect.kind is kind and line_of(edit.text, defect) in places for defect in verdict.defects)
+    wanted = complained_kind(kind)
+    places = {edit.line, END} if wanted is Kind.UNREADABLE else {edit.line}
+    return any(
+        complained_kind(defect.kind) is wanted and line_of(edit.text, defect) in places for defect in verdict.defects
+    )

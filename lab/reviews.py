@@ -9,7 +9,7 @@ from random import Random
 from lab.analyses import Judgment, Parsed, following, judge, parse_analysis, quality, score_text
 from lab.checker import check
 from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, write_complaint
-from lab.defects import Verdict
+from lab.defects import CheckResult
 from lab.theorem import Proposition
 from lab.walkthrough import items
 
@@ -37,7 +37,9 @@ def write_review(theorem: Proposition, proof: str, analysis: str, seed: int = 0)
     return "\n".join([OPENING, *_body(rng, parsed, proof, verdict, workings), CLOSING, score])
 
 
-def _body(rng: Random, parsed: Parsed, proof: str, verdict: Verdict, workings: Mapping[Place, str]) -> Iterator[str]:
+def _body(
+    rng: Random, parsed: Parsed, proof: str, verdict: CheckResult, workings: Mapping[Place, str]
+) -> Iterator[str]:
     if parsed.score is None:
         yield "This is no evaluation: its form is wrong."
         return

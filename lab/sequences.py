@@ -1,13 +1,15 @@
 """What a theorem's sequence allows: putting in its definition, and its closed form as the truth."""
 
-from collections.abc import Sequence as Sequenced
+from collections.abc import Iterator, Mapping
 
 from lab.algebra import Algebra, Terms
+from lab.certificate import Definition
 from lab.claims import Sequence
-from lab.expressions import Expr, add, num, substitute
-from lab.steps import Rewriting
+from lab.expressions import Expr, Number, add, num, substitute
+from lab.steps import Rule
 
 MAX_SUMMANDS = 8
+MAX_INDEX = 1000
 
 
 def close(expr: Expr, sequence: Sequence | None) -> Expr:
@@ -19,33 +21,56 @@ def close(expr: Expr, sequence: Sequence | None) -> Expr:
     return Expr(expr.op, tuple(close(part, sequence) for part in expr.args))
 
 
-def definitions(algebra: Algebra, sequence: Sequence | None, terms: Terms) -> list[list[Rewriting]]:
-    """The definition at every value of the sequence in ``terms``: by the rule, and for a sum as the whole list."""
+def definitions(
+    algebra: Algebra, sequence: Sequence | None, terms: Terms, lowest: Mapping[str, int]
+) -> list[list[Rule]]:
+    """The definition at every value of the sequence in ``terms``: by the rule, and for a sum as the whole list.
+
+    ``lowest``: for a variable k the shift s of the lowest k + s that a hypothesis speaks of, if that is not 0.
+    """
     if sequence is None:
         return []
     calls = [atom for _, factors in terms for atom, _ in factors if atom[0] == "c" and atom[1] == sequence.name]
-    rules: list[list[Rewriting]] = [[], []]
+    rules: list[list[Rule]] = [[], []]
     for atom in dict.fromkeys(calls):
-        for found, meaning in zip(rules, _meanings(algebra, sequence, algebra.calls[atom]), strict=False):
-            found.append((((1, ((atom, 1),)),), algebra.terms(meaning)))
+        argument = algebra.calls[atom]
+        for whole, meaning in _meanings(algebra, sequence, argument, lowest):
+            rules[whole].append(Rule(((1, ((atom, 1),)),), algebra.terms(meaning), Definition(argument, whole)))
     return [found for found in rules if found]
 
 
-def _meanings(algebra: Algebra, sequence: Sequence, argument: Expr) -> Sequenced[Expr]:
-    """What a value means by definition."""
+def _meanings(
+    algebra: Algebra, sequence: Sequence, argument: Expr, lowest: Mapping[str, int]
+) -> Iterator[tuple[bool, Expr]]:
+    """What a value is by definition, and whether that is the whole sum."""
     value = algebra.value(algebra.terms(argument))
     shift = value.pop(0, 0)
-    if not isinstance(shift, int) or shift - sequence.first > 1000:
-        return []
+    if not isinstance(shift, int) or abs(shift) > MAX_INDEX:
+        return
     if value:
-        return [_by_rule(sequence, _shifted(algebra, value, shift - sequence.order))] if shift >= sequence.order else []
+        name = _variable(algebra, value)
+        if name and shift - sequence.order >= lowest.get(name, 0):
+            yield False, _by_rule(sequence, _shifted(algebra, value, shift - sequence.order))
+        return
     offset = shift - sequence.first
-    if offset < 0:
-        return []
-    found = [sequence.initial[offset]] if offset < sequence.order else [_by_rule(sequence, num(shift - sequence.order))]
-    if sequence.summand is not None and offset < MAX_SUMMANDS:
-        found.append(add(*(substitute(sequence.summand, {"n": num(sequence.first + i)}) for i in range(offset + 1))))
-    return found
+    if offset >= 0:
+        by_rule = offset >= sequence.order
+        yield False, _by_rule(sequence, num(shift - sequence.order)) if by_rule else sequence.initial[offset]
+        if sequence.summand is not None and offset < MAX_SUMMANDS:
+            yield True, add(*(substitute(sequence.summand, {"n": num(sequence.first + i)}) for i in range(offset + 1)))
+
+
+def _variable(algebra: Algebra, value: Mapping[int, Number]) -> str:
+    """The name of the variable that a normal form without its number is, such as k; empty where it is none."""
+    atoms = list(algebra.exponents(next(iter(value)))) if list(value.values()) == [1] else []
+    return atoms[0][1] if len(atoms) == 1 and atoms[0][0] == "v" else ""
+
+
+def lowest_index(algebra: Algebra, sequence: Sequence, argument: Expr) -> tuple[str, int, str] | None:
+    """The variable k and the shift s of the lowest index k + s that the rule uses at ``argument``; None at a number."""
+    value = algebra.value(algebra.terms(argument))
+    shift = value.pop(0, 0)
+    return (_variable(algebra, value), int(shift) - sequence.order, "from") if value else None
 
 
 def _shifted(algebra: Algebra, value: dict, shift: int) -> Expr:

@@ -11,15 +11,16 @@ An equation proved before may be put in, whole: for a term, for a factor, or for
 """
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import product
+from typing import Any, NamedTuple
 
-from lab.algebra import Algebra, Atom, Number, Terms
+from lab.algebra import Algebra, Atom, Terms
+from lab.expressions import Number, num
 
 STEP = 6
 LEAP = 2 * STEP  # above this, a true step is a critical gap
 MAX_FOLDS = 3
-
-Rewriting = tuple[Terms, Terms]  # what an equation allows: its left side, its right side
 
 
 def work(algebra: Algebra, left: Terms, right: Terms, modulus: int = 0) -> int | None:
@@ -74,30 +75,54 @@ def _changed_inside(left: Terms, right: Terms) -> tuple[Terms, Terms] | None:
     return one[0][0][1], other[0][0][1]
 
 
+class Rule(NamedTuple):
+    """An equation that may be put in: its left side, its right side, and where it comes from."""
+
+    left: Terms
+    right: Terms
+    source: Any
+
+
+Applied = tuple[tuple[Any, Terms], ...]  # sources of what was put in, and the factors that they were put in with
+
+
+class Change(NamedTuple):
+    """The least work between two sums: its size (None: they are not equal), and what was put in on either side."""
+
+    size: int | None
+    start: Terms
+    end: Terms
+    on_left: Applied = ()
+    on_right: Applied = ()
+
+
 def work_with(
     algebra: Algebra,
     left: Terms,
     right: Terms,
-    facts: Sequence[Rewriting],
-    known: Sequence[Sequence[Rewriting]],
+    facts: Sequence[Rule],
+    known: Sequence[Sequence[Rule]],
     modulus: int = 0,
-) -> int | None:
+) -> Change:
     """The least work when facts may be put in: ``facts`` were proved in the text, ``known`` come by definition."""
-    least = work(algebra, left, right, modulus)
-    if least is not None and least <= STEP:
+    least = Change(work(algebra, left, right, modulus), left, right)
+    if least.size is not None and least.size <= STEP:
         return least
-    for one, other in _pairs(algebra, left, right, facts, known):
-        found = work(algebra, one, other, modulus) if algebra.same_value(one, other, modulus) else None
-        if found is not None and (least is None or found < least):
-            least = found
-            if least <= STEP:
+    for one, other in _pairs(algebra, (left, ()), (right, ()), facts, known):
+        found = work(algebra, one[0], other[0], modulus) if algebra.same_value(one[0], other[0], modulus) else None
+        if found is not None and (least.size is None or found < least.size):
+            least = Change(found, one[0], other[0], one[1], other[1])
+            if found <= STEP:
                 break
     return least
 
 
+Variant = tuple[Terms, Applied]
+
+
 def _pairs(
-    algebra: Algebra, left: Terms, right: Terms, facts: Sequence[Rewriting], known: Sequence[Sequence[Rewriting]]
-) -> Iterator[tuple[Terms, Terms]]:
+    algebra: Algebra, left: Variant, right: Variant, facts: Sequence[Rule], known: Sequence[Sequence[Rule]]
+) -> Iterator[tuple[Variant, Variant]]:
     """Both sides with something put in, on one side first."""
     lefts, rights = [], []
     for one in _variants(algebra, left, facts, known):
@@ -107,6 +132,39 @@ def _pairs(
         rights.append(other)
         yield left, other
     yield from product(lefts, rights)
+
+
+class Multiple(NamedTuple):
+    """One sum as a number times another, and the work to see that."""
+
+    ratio: Number
+    size: int
+
+
+def minus(left: Terms, right: Terms) -> Terms:
+    """The terms of left - right."""
+    return (*left, *((-sign, factors) for sign, factors in right))
+
+
+def multiple(algebra: Algebra, old: Terms, new: Terms) -> Multiple | None:
+    """How ``new`` is a number other than 0 times ``old``; None where it is not."""
+    before, after = algebra.value(old), algebra.value(new)
+    top = max(before, default=0)
+    if not before or before.keys() != after.keys():
+        return None
+    ratio = Fraction(after[top]) / before[top]
+    factor = algebra.terms(num(abs(ratio)))[0][1]
+    scaled = tuple((sign if ratio > 0 else -sign, times(factors, factor)) for sign, factors in old)
+    size = work(algebra, scaled, new)
+    return None if size is None else Multiple(ratio, size)
+
+
+def times(factors: tuple, more: tuple) -> tuple:
+    """A product of two products of atoms."""
+    merged = dict(factors)
+    for atom, exponent in more:
+        merged[atom] = merged.get(atom, 0) + exponent
+    return tuple(sorted((atom, exponent) for atom, exponent in merged.items() if exponent))
 
 
 def canceled(left: Terms, right: Terms) -> tuple[Terms, Terms]:
@@ -186,15 +244,15 @@ def _divided(terms: Terms, shared: dict[Atom, int]) -> Terms:
 
 
 def _variants(
-    algebra: Algebra, terms: Terms, facts: Sequence[Rewriting], known: Sequence[Sequence[Rewriting]]
-) -> Iterator[Terms]:
+    algebra: Algebra, written: Variant, facts: Sequence[Rule], known: Sequence[Sequence[Rule]]
+) -> Iterator[Variant]:
     """The terms with facts put in, with definitions put in, and with facts put into those."""
-    changed = rewritten(algebra, terms, facts)
-    if changed != terms:
+    changed = rewritten(algebra, written, facts)
+    if changed != written:
         yield changed
     for rules in known:
-        defined = rewritten(algebra, terms, rules)
-        if defined == terms:
+        defined = rewritten(algebra, written, rules)
+        if defined == written:
             continue
         yield defined
         changed = rewritten(algebra, defined, facts)
@@ -202,38 +260,42 @@ def _variants(
             yield changed
 
 
-def rewritten(algebra: Algebra, terms: Terms, rules: Sequence[Rewriting]) -> Terms:
+def rewritten(algebra: Algebra, written: Variant, rules: Sequence[Rule]) -> Variant:
     """The terms with every rule applied once, in order, wherever its left side stands."""
+    terms, applied = written
     present = {atom for _, factors in terms for atom, _ in factors}
-    for left, right in rules:
+    for left, right, source in rules:
         if not left or not left[0][1]:
             continue
         pattern = left[0] if len(left) == 1 else (1, ((("s", tuple(sorted(left))), 1),))
-        changed = terms
+        changed, times = terms, ()
         if all(atom in present for atom, _ in pattern[1]):
-            changed = _replace_product(changed, pattern, right)
+            changed, times = _replace_product(changed, pattern, right)
         if len(left) > 1 and left[0] in changed:
             kept, missing = canceled(changed, left)
-            changed = changed if missing else kept + right
-        if changed is not terms:
+            if not missing:
+                changed, times = kept + right, (*times, (1, ()))
+        if times:
             algebra.spend(len(changed))
             terms, present = changed, {atom for _, factors in changed for atom, _ in factors}
-    return terms
+            applied = (*applied, (source, times))
+    return terms, applied
 
 
-def _replace_product(terms: Terms, left: tuple[int, tuple], right: Terms) -> Terms:
-    """Replaces the product ``left`` in every term that it divides."""
+def _replace_product(terms: Terms, left: tuple[int, tuple], right: Terms) -> tuple[Terms, Terms]:
+    """Replaces the product ``left`` in every term that it divides; also gives the sum of what it was multiplied by."""
     sign, pattern = left
-    found = []
+    found, times = [], []
     for term in terms:
         factors = dict(term[1])
-        if not all(factors.get(atom, 0) >= times > 0 for atom, times in pattern):
+        if not all(factors.get(atom, 0) >= exponent > 0 for atom, exponent in pattern):
             found.append(term)
             continue
-        rest = {atom: times - dict(pattern).get(atom, 0) for atom, times in factors.items()}
-        rest = {atom: times for atom, times in rest.items() if times}
+        rest = {atom: exponent - dict(pattern).get(atom, 0) for atom, exponent in factors.items()}
+        rest = {atom: exponent for atom, exponent in rest.items() if exponent}
         found.extend(_product(term[0] * sign, rest, right))
-    return tuple(found)
+        times.append((term[0] * sign, tuple(rest.items())))
+    return tuple(found), tuple(times)
 
 
 def _product(sign: int, rest: dict[Atom, int], right: Terms) -> Terms:

@@ -2,25 +2,37 @@
 
 A new list of alternatives may follow from the one before if, after products that are 0 are split into their factors and
 what stands in both is dropped, each new equation is a multiple of an old one, or their products are multiples of each
-other, within the permitted work. A factor may be dropped once it is shown to be positive for all x.
+other, within the permitted work. A factor may be dropped once it is shown to be positive for all x. What x is may be
+read off linear factors, and off a square that is a number.
 """
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 from lab.algebra import MASK, Terms
-from lab.claims import Claim, Solutions
+from lab.certificate import Instance, Refutation, Scope, Solved, State
+from lab.claims import Solutions
 from lab.defects import Kind
 from lab.expressions import Expr, Number, holds_variable, num, sub
 from lab.ledger import Ledger
-from lab.moves import Move, Reading, interpret
-from lab.rules.goals import WHOLE
-from lab.rules.reader import Record, enter
+from lab.moves import Move, Reading, interpret, why_not_understood
+from lab.rules.goals import Outcome, positive_fact, to_number
+from lab.rules.reader import Record, enter, fits_claim, proposition_of
 from lab.rules.roots import has_real_root
 from lab.sentences import Chain, Sentence
-from lab.steps import LEAP, STEP, work
+from lab.steps import LEAP, STEP, multiple, times
 
 Equation = tuple[Expr, Expr]
+
+
+class Factor(NamedTuple):
+    """A factor that may be 0: whether x may be read off it, and whether it says itself what x is."""
+
+    terms: Terms
+    ready: bool
+    says: bool
+    square: bool = False
 
 
 @dataclass(slots=True)
@@ -30,7 +42,8 @@ class Solver:
     claim: Solutions
     ledger: Ledger
     record: Record = field(default_factory=Record)
-    factors: list[Terms] = field(default_factory=list)
+    factors: list[Factor] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
     solved: frozenset[Number] | None = None
 
     def __post_init__(self) -> None:
@@ -42,38 +55,41 @@ class Solver:
             self.ledger.sentence = index
             reading = interpret(sentence)
             if reading is None:
-                self.ledger.defect(Kind.UNREADABLE, sentence.span, "the words of this sentence are not in the language")
-            else:
+                self.ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(sentence))
+            elif fits_claim(self.ledger, reading, sentence):
                 self._enter(reading, sentence)
 
     def _enter(self, reading: Reading, sentence: Sentence) -> None:
         if reading.move is Move.NO_SOLUTION:
             self._advance([], sentence)
-        elif reading.move in {Move.RELATE, Move.ALTERNATIVES}:
-            equations = [found for chain in reading.body if (found := self._equation(chain)) is not None]
-            if equations:
-                self._advance(equations, sentence)
+        elif reading.move is Move.ALTERNATIVES or (reading.move is Move.RELATE and not self.record.scope.values):
+            stages = [found for chain in reading.body if (found := self._equations(chain))]
+            if stages:
+                self._advance([first for first, _ in stages], sentence)
+                self._advance([last for _, last in stages], sentence)
         else:
             enter(self.ledger, self.record, reading, sentence)
 
-    def _equation(self, chain: Chain) -> Equation | None:
-        """The equation of a chain; its links of numbers or that hold for all x, and inequalities, go to the ledger."""
+    def _equations(self, chain: Chain) -> tuple[Equation, Equation] | None:
+        """The equation of a chain, with its first and with its last sides; links of numbers or that hold for all x, and
+        inequalities, go to the ledger."""
         ledger = self.ledger
         if chain.lead or set(chain.relations) != {"="} or chain.modulus:
             ledger.read_chain(chain)
             return None
         links = list(zip(chain.terms, chain.terms[1:], strict=False))
-        open_links = [link for link in links if not self._of_numbers(link) and not self._identity(link)]
-        if not open_links:
+        places = [place for place, link in enumerate(links) if not self._of_numbers(link) and not self._identity(link)]
+        if not places:
             ledger.read_chain(chain)
             return None
-        if len(open_links) > 1:
+        if len(places) > 1:
             ledger.defect(Kind.UNREADABLE, (chain.spans[0][0], chain.spans[-1][1]), "two equations in one")
             return None
-        for index, link in enumerate(links):
-            if link not in open_links:
-                ledger.read_chain(Chain(link, ("=",), spans=chain.spans[index : index + 2]))
-        return chain.terms[0], chain.terms[-1]
+        for place, link in enumerate(links):
+            if place not in places:
+                ledger.read_chain(Chain(link, ("=",), spans=chain.spans[place : place + 2]))
+        place = places[0]
+        return (chain.terms[0], chain.terms[place + 1]), (chain.terms[place], chain.terms[-1])
 
     def _identity(self, link: Equation) -> bool:
         return not self.ledger.algebra.value(self.ledger.algebra.terms(sub(*link)))
@@ -82,28 +98,29 @@ class Solver:
         """Whether a link relates numbers, which says something about x only where there is no solution."""
         return bool(self.claim.actual) and not any(map(holds_variable, link))
 
-    def _split(self, equations: list[Equation]) -> list[Terms]:
+    def _split(self, equations: list[Equation]) -> list[Factor]:
         """The factors one of which is 0."""
-        found: dict[Terms, Terms] = {}
+        algebra = self.ledger.algebra
+        found: dict[Terms, Factor] = {}
         for left, right in equations:
-            terms = self.ledger.algebra.terms(sub(left, right))
-            for factor in self._factors(terms):
-                found.setdefault(_unsigned(factor), factor)
+            sides = algebra.terms(left), algebra.terms(right)
+            terms = algebra.terms(sub(left, right))
+            gathered = _gathered(*sides) or _gathered(*reversed(sides))
+            says = _is_value(left, right) or _is_value(right, left)
+            factors = _factors(terms)
+            for factor in factors:
+                ready = len(factor) <= 2 or (gathered and len(factors) == 1)
+                square = gathered and len(factor) == 2 and len(factors) == 1
+                found.setdefault(_unsigned(factor), Factor(factor, ready, says, square))
         return list(found.values())
-
-    def _factors(self, terms: Terms) -> list[Terms]:
-        if len(terms) != 1:
-            return [terms]
-        atoms = [atom for atom, times in terms[0][1] if atom[0] != "n" and times > 0]
-        return [atom[1] if atom[0] == "s" else ((1, ((atom, 1),)),) for atom in atoms] or [terms]
 
     def _advance(self, equations: list[Equation], sentence: Sentence) -> None:
         """Goes on to new alternatives, if they have the same solutions."""
         self.ledger.steps += 1
         new = self._split(equations)
-        if not self._same_solutions(new, sentence):
+        if not self._same_solutions([factor.terms for factor in new], sentence):
             return
-        size = self._size(self.factors, new)
+        size = self._follow(new)
         solved = frozenset(found for left, right in equations if (found := _solution(left, right)) is not None)
         if size is None or size > STEP:
             minor = size is not None and size <= LEAP
@@ -147,77 +164,96 @@ class Solver:
             return None
         return {mono >> slot: value for mono, value in values.items()}
 
-    def _size(self, old: list[Terms], new: list[Terms]) -> int | None:
-        """The work from one list of factors to another."""
-        kept = {_unsigned(factor) for factor in old} & {_unsigned(factor) for factor in new}
-        before = [factor for factor in old if _unsigned(factor) not in kept and not self._positive(factor)]
-        after = [factor for factor in new if _unsigned(factor) not in kept and not self._positive(factor)]
+    def _follow(self, new: list[Factor]) -> int | None:
+        """The work from the factors before to new ones, which are entered as states, one change after the other."""
+        positive: list[int] = []
+        now = [factor.terms for factor in self.factors]
+        kept = {_unsigned(factor) for factor in now} & {_unsigned(factor.terms) for factor in new}
+        before = [factor for factor in self.factors if self._counts(factor, kept, positive)]
+        after = [factor for factor in new if self._counts(factor, kept, positive)]
         total = 0
         for factor in list(after):
             for other in before:
-                size = self._multiple(other, factor)
-                if size is not None:
-                    total += size
+                found = multiple(self.ledger.algebra, other.terms, factor.terms)
+                if found is not None and (other.ready or not factor.says):
+                    total += found.size
                     before.remove(other)
                     after.remove(factor)
+                    now = [factor.terms if terms is other.terms else terms for terms in now]
+                    self._note(now, positive)
                     break
-        if not before and not after:
-            return total
-        size = self._multiple(_product(before), _product(after)) if before and after else None
-        return None if size is None else total + size
+        if before or after:
+            square = len(before) == 1 and before[0].square
+            if not before or not after or (any(factor.says for factor in after) and not square):
+                return None
+            found = multiple(self.ledger.algebra, *(_product([one.terms for one in some]) for some in (before, after)))
+            if found is None:
+                return None
+            total += found.size
+        self._note([factor.terms for factor in new], positive)
+        return total
 
-    def _multiple(self, old: Terms, new: Terms) -> int | None:
-        """The work to see that ``new`` is a number times ``old``."""
-        algebra = self.ledger.algebra
-        before, after = algebra.value(old), algebra.value(new)
-        top = max(before, default=-1)
-        if top != max(after, default=-1) or top < 0:
-            return None
-        ratio = Fraction(after[top]) / before[top]
-        if abs(ratio) != 1:
-            factor = dict(algebra.terms(num(abs(ratio)))[0][1])
-            old = tuple((sign, _times(parts, factor)) for sign, parts in old)
-        if ratio < 0:
-            old = tuple((-sign, parts) for sign, parts in old)
-        return work(algebra, old, new)
+    def _note(self, factors: list[Terms], positive: list[int]) -> None:
+        written = tuple(self.ledger.algebra.written(terms) for terms in factors)
+        self.states.append(State(written, tuple(positive)))
 
-    def _positive(self, factor: Terms) -> bool:
-        """Whether the proof shows that a factor is above 0 for all x."""
-        ledger = self.ledger
-        if not ledger.above:
+    def _counts(self, factor: Factor, kept: set[Terms], positive: list[int]) -> bool:
+        """Whether a factor is to be accounted for: it does not stand in both, and is not never 0 by what is shown."""
+        if _unsigned(factor.terms) in kept or self.ledger.algebra.value(factor.terms).keys() == {0}:
             return False
-        opposite = tuple((-sign, parts) for sign, parts in factor)
-        zero = ledger.find((0, ()))
-        for terms in (factor, opposite):
-            node = ledger.anchor((0, tuple(sorted(terms))))
-            if any(
-                strict and ledger.find(high) == node and ledger.find(low) == zero for high, low, strict in ledger.above
-            ):
-                return True
-        return False
+        fact = positive_fact(self.ledger, factor.terms)
+        if fact is not None:
+            positive.append(fact)
+        return fact is None
 
-    def missing(self, truth: bool) -> str:
-        """What the proof lacks: nothing, or the whole, for a claim shown by all solutions or refuted by one number."""
+    def outcome(self, truth: bool) -> Outcome:
+        """How the claim, or its contrary, follows: from all solutions, or against it from one number."""
         if self.solved is not None and (self.solved == self.claim.claimed) == truth:
-            return ""
-        points = [point for point in self.record.points if not point.modulus]
-        return "" if not truth and any(self._refutes(point.values) for point in points) else WHOLE
+            return Outcome(Solved(tuple(self.states), tuple(map(num, sorted(self.solved)))), "")
+        found = None if truth else next(filter(None, map(self._refuted, self.record.points)), None)
+        return Outcome(found, "") if found else Outcome()
 
-    def _refutes(self, values: dict[str, Expr]) -> bool:
-        if set(values) != {"x"}:
-            return False
-        left = self.ledger.number(self.claim.left, values)
-        right = self.ledger.number(self.claim.right, values)
-        number = self.ledger.algebra.value(self.ledger.algebra.terms(values["x"])).get(0, 0)
-        return left is not None and right is not None and (left == right) != (number in self.claim.claimed)
+    def _refuted(self, point: Scope) -> Refutation | None:
+        if point.modulus or [name for name, _ in point.values] != ["x"]:
+            return None
+        ledger = self.ledger
+        sides = [to_number(ledger, side, point, 0) for side in (self.claim.left, self.claim.right)]
+        if None in sides:
+            return None
+        (one, left), (other, right) = (side for side in sides if side is not None)
+        number = ledger.algebra.value(ledger.key(point.values[0][1])).get(0, 0)
+        if not (left or right) or (one == other) == (number in self.claim.claimed):
+            return None
+        return Refutation(Instance(point.values, *(ledger.fact(path) if path else None for path in (left, right))))
 
 
 def solve(claim: Solutions, sentences: tuple[Sentence, ...]) -> Solver:
     """Reads a proof about the solutions of an equation."""
-    ledger = Ledger(Claim(claim.left, "=", claim.right, claim.variables))
-    solver = Solver(claim, ledger)
+    solver = Solver(claim, Ledger(proposition_of(claim)))
     solver.walk(sentences)
     return solver
+
+
+def _factors(terms: Terms) -> list[Terms]:
+    """The factors of a product; of any other sum, itself."""
+    if len(terms) != 1:
+        return [terms]
+    atoms = [atom for atom, exponent in terms[0][1] if atom[0] != "n" and exponent > 0]
+    return [atom[1] if atom[0] == "s" else ((1, ((atom, 1),)),) for atom in atoms] or [terms]
+
+
+def _gathered(left: Terms, right: Terms) -> bool:
+    """Whether all terms with a variable stand on the left and all numbers on the right."""
+    return bool(left) and not any(map(_is_numeric, left)) and all(map(_is_numeric, right))
+
+
+def _is_numeric(term: tuple) -> bool:
+    return all(atom[0] == "n" for atom, _ in term[1])
+
+
+def _is_value(left: Expr, right: Expr) -> bool:
+    """Whether an equation says what x is."""
+    return left.op == "var" and not holds_variable(right)
 
 
 def _unsigned(terms: Terms) -> Terms:
@@ -227,26 +263,14 @@ def _unsigned(terms: Terms) -> Terms:
 
 def _product(factors: list[Terms]) -> Terms:
     """The factors as one product that is not multiplied out."""
-    parts: dict = {}
-    sign = 1
-    for factor in factors:
-        if len(factor) == 1:
-            sign *= factor[0][0]
-            for atom, times in factor[0][1]:
-                parts[atom] = parts.get(atom, 0) + times
-        else:
-            atom = ("s", tuple(sorted(factor)))
-            parts[atom] = parts.get(atom, 0) + 1
     if len(factors) == 1:
         return factors[0]
-    return ((sign, tuple(sorted(parts.items()))),)
-
-
-def _times(parts: tuple, factor: dict) -> tuple:
-    merged = dict(parts)
-    for atom, times in factor.items():
-        merged[atom] = merged.get(atom, 0) + times
-    return tuple(sorted((atom, times) for atom, times in merged.items() if times))
+    sign, parts = 1, ()
+    for terms in factors:
+        single = len(terms) == 1
+        sign *= terms[0][0] if single else 1
+        parts = times(parts, terms[0][1] if single else ((("s", tuple(sorted(terms))), 1),))
+    return ((sign, parts),)
 
 
 def _solution(left: Expr, right: Expr) -> Number | None:

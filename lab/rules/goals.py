@@ -1,136 +1,257 @@
-"""When a universal claim is proved, and when it is refuted, by what the ledger holds."""
+"""Conclusions of universal claims: how they follow from the facts of the ledger, or what is missing."""
 
-from lab.claims import Claim
-from lab.expressions import Expr, Number, add, num, sub, var
-from lab.ledger import Ledger, Node
-from lab.rules.reader import Point, Record
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import gcd, lcm
+
+from lab.algebra import Terms
+from lab.certificate import (
+    Cases,
+    Conclusion,
+    Direct,
+    Induction,
+    Instance,
+    Path,
+    Refutation,
+    Scope,
+    Step,
+    Values,
+)
+from lab.expressions import Expr, Number, num, shifted, sub
+from lab.ledger import EVERYWHERE, NOTHING, Edge, Ledger, Needs
+from lab.rules.reader import Record, holds_between
+from lab.steps import minus
 
 WHOLE = "-"
+Allowed = frozenset
 
 
-def missing(ledger: Ledger, record: Record, truth: bool) -> str:
-    """What the proof lacks to show the claim, or its contrary: nothing, a case in words, or ``WHOLE``."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the claim (or its contrary) follows, or what the proof lacks: a case in words, or ``WHOLE``."""
+
+    conclusion: Conclusion | None = None
+    lacking: str = WHOLE
+
+
+def outcome(ledger: Ledger, record: Record, truth: bool) -> Outcome:
+    """What a proof shows of a claim, or against it."""
     if truth:
         return _proved(ledger, record)
-    return "" if any(_fails_at(ledger, point) for point in record.points) else WHOLE
+    found = next(filter(None, (_refuted(ledger, point) for point in record.points)), None)
+    return Outcome(found, "" if found else WHOLE)
 
 
-def _proved(ledger: Ledger, record: Record) -> str:
+def _proved(ledger: Ledger, record: Record) -> Outcome:
     claim = ledger.claim
-    if claim.relation in {">=", ">"}:
-        return "" if _ordered(ledger, claim) else WHOLE
-    if claim.relation == "=" and ledger.shown_equal(claim.left, claim.right, modulus=claim.modulus):
-        return ""
-    if claim.domain.first is not None:
+    if claim.relation != "!=":
+        found = _everywhere(ledger)
+        if found is not None:
+            return Outcome(Direct(found), "")
+    if claim.domain.first is not None and claim.relation == "=":
         return _by_induction(ledger, record)
-    return _by_residues(ledger, record) if claim.modulus else WHOLE
+    return _by_residues(ledger, record) if claim.modulus else Outcome()
 
 
-def _ordered(ledger: Ledger, claim: Claim) -> bool:
-    """Whether equations and inequalities lead from the left side down to the right, or from the difference to 0."""
-    pairs = ((claim.left, claim.right), (sub(claim.left, claim.right), num(0)))
+def _everywhere(ledger: Ledger) -> Instance | None:
+    """The claim without values: facts that lead from the left side to the right, or from the difference to 0."""
+    claim = ledger.claim
+    down = claim.relation in {">=", ">"}
+    return _between(ledger, (), down=down) or _between(ledger, (), down=down, difference=True)
+
+
+def _between(
+    ledger: Ledger, values: Values, *, down: bool = False, difference: bool = False, allowed: Needs = NOTHING
+) -> Instance | None:
+    """One side of the claim led to the other at some values."""
+    claim, scope = ledger.claim, Scope(values)
+    start, goal = ledger.key(claim.left, scope), ledger.key(claim.right, scope)
+    if difference:
+        start, goal = ledger.key(sub(claim.left, claim.right), scope), ()
     strict = claim.relation == ">"
-    return any(
-        _path(ledger, ledger.anchor(ledger.node(large)), ledger.anchor(ledger.node(small)), strict)
-        for large, small in pairs
+    found = _strict_path(ledger, start, goal) if strict else _path_to(ledger, start, goal, allowed, down=down)
+    return None if found is None else Instance(values, ledger.fact(found), difference=difference)
+
+
+def _path_to(ledger: Ledger, start: Terms, goal: Terms, allowed: Needs, *, down: bool) -> Path | None:
+    found = ledger.path(start, goal.__eq__, _usable(ledger, ledger.claim.modulus, allowed, down=down))
+    return None if found is None else found[0]
+
+
+def _strict_path(ledger: Ledger, start: Terms, goal: Terms) -> Path | None:
+    """A walk down that falls strictly once: to some strict inequality, over it, and on."""
+    usable = _usable(ledger, 0, NOTHING, down=True)
+    for high, edges in list(ledger.edges.items()):
+        for edge in edges:
+            if edge.relation != ">" or not usable(edge):
+                continue
+            before = ((), start) if high == start else ledger.path(start, high.__eq__, usable)
+            after = ((), goal) if edge.to == goal else ledger.path(edge.to, goal.__eq__, usable)
+            if before is not None and after is not None:
+                return (*before[0], (edge.node, False), *after[0])
+    return None
+
+
+def _usable(ledger: Ledger, modulus: int, allowed: Needs, *, down: bool = False):
+    """The facts that may be walked along: equations (modulo a multiple of ``modulus``), and inequalities ``down``."""
+
+    def usable(edge: Edge) -> bool:
+        if edge.relation != "=":
+            return down
+        fits = edge.modulus == 0 or (modulus != 0 and edge.modulus % modulus == 0)
+        needs = ledger.needs[edge.node]
+        return fits and (not needs or _within(needs, allowed))
+
+    return usable
+
+
+def _within(needs: Needs, allowed: Needs) -> bool:
+    """Whether hypotheses are among the allowed ones; indices from one of those on may be used."""
+    lowest = {name: min(shift for other, shift in allowed if other == name) for name, _ in allowed}
+    return all(
+        need in allowed if len(need) == 2 else need[0] in lowest and need[1] >= lowest[need[0]] for need in needs
     )
 
 
-def _path(ledger: Ledger, start: Node, goal: Node, strict: bool) -> bool:
-    """A walk down ``ledger.above`` between classes of equals; with a strict step, if one is asked for."""
-    seen, waiting = set(), [(start, False)]
-    while waiting:
-        state = waiting.pop()
-        if state in seen:
-            continue
-        seen.add(state)
-        at, fell = state
-        if at == ledger.find(goal) and (fell or not strict):
-            return True
-        waiting += [(ledger.find(low), fell or more) for high, low, more in ledger.above if ledger.find(high) == at]
-    return False
+def positive_fact(ledger: Ledger, factor: Terms) -> int | None:
+    """The fact that a factor, in either sign, is above 0."""
+    for terms in (factor, minus((), factor)):
+        found = _strict_path(ledger, tuple(sorted(terms)), ())
+        if found is not None:
+            return ledger.fact(found)
+    return None
 
 
-def _by_induction(ledger: Ledger, record: Record) -> str:
+def _by_induction(ledger: Ledger, record: Record) -> Outcome:
     claim = ledger.claim
     order = claim.sequence.order if claim.sequence else 1
     first = claim.domain.first or 0
-    steps = [name for name, shifts in record.assumed.items() if shifts == set(range(order)) and _step(ledger, name)]
-    bases = [index for index in range(first, first + order) if not _equal_at(ledger, index)]
-    if not steps:
-        return WHOLE if bases or not record.assumed else "the step of the induction"
-    return f"the base case n = {bases[0]}" if bases else ""
+    step = next(filter(None, (_step(ledger, record, name, order) for name in record.assumed)), None)
+    bases = [_holding(ledger, ((claim.variables[0], num(index)),)) for index in range(first, first + order)]
+    missing = [index for index, base in zip(range(first, first + order), bases, strict=True) if base is None]
+    if step is None:
+        return Outcome(lacking=WHOLE if missing or not record.assumed else "the step of the induction")
+    if missing:
+        return Outcome(lacking=f"the base case n = {missing[0]}")
+    name, shift, instance = step
+    return Outcome(Induction(name, shift, tuple(base for base in bases if base), instance), "")
 
 
-def _step(ledger: Ledger, name: str) -> bool:
-    """Whether the claim at k + order is shown."""
-    order = ledger.claim.sequence.order if ledger.claim.sequence else 1
-    left, right = ledger.claim.at(add(var(name), num(order)))
-    return ledger.shown_equal(left, right, modulus=ledger.claim.modulus)
+def _step(ledger: Ledger, record: Record, name: str, order: int) -> tuple[str, int, Instance] | None:
+    """The claim at k + shift + order, from those at k + shift and after it."""
+    shifts = record.assumed[name]
+    for shift in sorted(shifts):
+        allowed = frozenset((name, shift + index) for index in range(order))
+        if not {one for _, one in allowed} <= shifts:
+            continue
+        values = ((ledger.claim.variables[0], shifted(name, shift + order)),)
+        for difference in (False, True):
+            found = _between(ledger, values, difference=difference, allowed=allowed)
+            if found is not None:
+                return name, shift, found
+    return None
 
 
-def _equal_at(ledger: Ledger, index: int) -> bool:
+def _by_residues(ledger: Ledger, record: Record) -> Outcome:
+    """Every residue of the modulus needs its case; or those of several moduli that make it up."""
     claim = ledger.claim
-    values = {claim.variables[0]: num(index)}
-    if ledger.shown_equal(claim.left, claim.right, values, claim.modulus):
+    blocks, together, lacking = [], 1, ""
+    for residues in sorted({point.modulus for point in record.points} - {0}, key=claim.modulus.__ne__):
+        modulus = gcd(residues, claim.modulus)
+        cases = dict(_cases(ledger, record, residues, modulus))
+        missing = [residue for residue in range(residues) if residue not in cases]
+        if not missing and modulus > 1:
+            blocks.append((residues, modulus, tuple(cases[residue] for residue in range(residues))))
+            together = lcm(together, modulus)
+        elif cases and not lacking:
+            lacking = f"the case {claim.variables[0]} = {missing[0]} mod {residues}"
+        if blocks and (claim.relation == "!=" or together == claim.modulus):
+            return Outcome(Cases(tuple(blocks)), "")
+    return Outcome(lacking=lacking or WHOLE)
+
+
+def _cases(ledger: Ledger, record: Record, residues: int, modulus: int) -> Iterator[tuple[int, Instance]]:
+    """The residues for which the claim is shown."""
+    for point in record.points:
+        if point.modulus == residues and [name for name, _ in point.values] == list(ledger.claim.variables):
+            found = _holding(ledger, point.values, modulus)
+            if found is not None:
+                yield int(_number(ledger, point.values[0][1])) % residues, found
+
+
+def _holding(ledger: Ledger, values: Values, modulus: int | None = None) -> Instance | None:
+    """The claim shown at some values: both sides as numbers that it holds for, or one side led to the other."""
+    claim = ledger.claim
+    modulus = claim.modulus if modulus is None else modulus
+    found = _compared(ledger, values, modulus, holds=True)
+    if found is None and claim.relation == "=":
+        found = _between(ledger, values)
+    return found
+
+
+def _refuted(ledger: Ledger, point: Scope) -> Refutation | None:
+    """The claim shown to fail at a point of its domain."""
+    claim = ledger.claim
+    if {name for name, _ in point.values} != set(claim.variables) or (point.modulus and point.modulus != claim.modulus):
+        return None
+    if claim.domain.integer and not all(_in_domain(ledger, value) for _, value in point.values):
+        return None
+    found = _compared(ledger, point.values, claim.modulus, holds=False)
+    return None if found is None else Refutation(found)
+
+
+def _compared(ledger: Ledger, values: Values, modulus: int, *, holds: bool) -> Instance | None:
+    """Both sides of the claim led to numbers for which it holds, or fails."""
+    claim, scope = ledger.claim, Scope(values)
+    sides = [to_number(ledger, side, scope, modulus) for side in (claim.left, claim.right)]
+    if None in sides:
+        return None
+    (one, left), (other, right) = (side for side in sides if side is not None)
+    spoken = any(path and not is_number(ledger.key(side)) for side, path in ((claim.left, left), (claim.right, right)))
+    if not spoken or holds_between(claim, one, other, modulus) != holds:
+        return None
+    return Instance(values, *(ledger.fact(path) if path else None for path in (left, right)))
+
+
+def to_number(ledger: Ledger, side: Expr, scope: Scope, modulus: int) -> tuple[Number, Path] | None:
+    """The number that facts lead a side of the claim to, and the walk.
+
+    A side that is a number as it is written takes no walk, or one that begins with what is said about that side, not
+    about a number that happens to be its.
+    """
+    start, usable = ledger.key(side, scope), _usable(ledger, modulus, NOTHING)
+    found: tuple[Path, Terms] | None = ((), start)
+    if not is_number(start):
+        found = ledger.path(start, is_number, usable)
+    else:
+        about = (edge for edge in ledger.edges.get(start, ()) if usable(edge) and _speaks_of(ledger, edge, side))
+        first = next(about, None)
+        if first is not None:
+            rest = ((), first.to) if is_number(first.to) else ledger.path(first.to, is_number, usable)
+            found = None if rest is None else (((first.node, first.turned), *rest[0]), rest[1])
+    return None if found is None else (ledger.algebra.value(found[1]).get(0, 0), found[0])
+
+
+def _speaks_of(ledger: Ledger, edge: Edge, side: Expr) -> bool:
+    """Whether a fact has a side of the claim as one of its own, before values are put in."""
+    node = ledger.nodes[edge.node]
+    return isinstance(node, Step) and ledger.key(side) in {ledger.key(node.left), ledger.key(node.right)}
+
+
+def is_number(terms: Terms) -> bool:
+    """Whether this is one number as it is written at the end: 0, 7, -7 or 7/2."""
+    if not terms:
         return True
-    left, right = _numbers(ledger, Point(values), 0)
-    return left is not None and right is not None and _relation(claim, left, right)
-
-
-def _by_residues(ledger: Ledger, record: Record) -> str:
-    """Every residue of the modulus needs its case."""
-    claim = ledger.claim
-    shown = {_residue(point) for point in record.points if point.modulus == claim.modulus and _case(ledger, point)}
-    missing = [residue for residue in range(claim.modulus) if residue not in shown]
-    if len(missing) == claim.modulus:
-        return WHOLE
-    return f"the case {claim.variables[0]} = {missing[0]} mod {claim.modulus}" if missing else ""
-
-
-def _residue(point: Point) -> int:
-    value = next(iter(point.values.values()))
-    number = -value.args[0].args[0] if value.op == "neg" else value.args[0]
-    return number % point.modulus
-
-
-def _case(ledger: Ledger, point: Point) -> bool:
-    """Whether the claim is shown for one residue."""
-    claim = ledger.claim
-    left, right = _numbers(ledger, point, claim.modulus)
-    if claim.relation == "=" and ledger.shown_equal(claim.left, claim.right, point.values, claim.modulus):
-        return True
-    return left is not None and right is not None and _relation(claim, left, right)
-
-
-def _numbers(ledger: Ledger, point: Point, modulus: int) -> tuple[Number | None, Number | None]:
-    """What both sides are shown to be at a point."""
-    claim = ledger.claim
-    return ledger.number(claim.left, point.values, modulus), ledger.number(claim.right, point.values, modulus)
-
-
-def _relation(claim: Claim, left: Number, right: Number) -> bool:
-    """Whether the claimed relation holds between two numbers."""
-    if claim.relation in {">=", ">"}:
-        return left > right if claim.relation == ">" else left >= right
-    difference = (left - right) % claim.modulus if claim.modulus else left - right
-    return (difference == 0) == (claim.relation == "=")
-
-
-def _fails_at(ledger: Ledger, point: Point) -> bool:
-    claim = ledger.claim
-    if set(point.values) != set(claim.variables) or (point.modulus and point.modulus != claim.modulus):
-        return False
-    if claim.domain.integer and not all(_in_domain(ledger, value) for value in point.values.values()):
-        return False
-    for modulus in {0, claim.modulus} if not point.modulus else {claim.modulus}:
-        left, right = _numbers(ledger, point, modulus)
-        if left is not None and right is not None and not _relation(claim, left, right):
-            return True
-    return False
+    factors = terms[0][1]
+    atoms = all(atom[0] == "n" and abs(times) == 1 for atom, times in factors)
+    return len(terms) == 1 and atoms and len(factors) <= 2 and sum(times > 0 for _, times in factors) <= 1
 
 
 def _in_domain(ledger: Ledger, value: Expr) -> bool:
-    number = ledger.algebra.value(ledger.algebra.terms(value)).get(0, 0)
+    number = _number(ledger, value)
     first = ledger.claim.domain.first
     return number.denominator == 1 and (first is None or number >= first)
+
+
+def _number(ledger: Ledger, value: Expr) -> Number:
+    return ledger.algebra.value(ledger.key(value, EVERYWHERE)).get(0, 0)

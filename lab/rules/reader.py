@@ -2,29 +2,38 @@
 
 from dataclasses import dataclass, field
 
-from lab.claims import Claim
-from lab.defects import Kind
-from lab.expressions import Expr, add, is_numeral, num, var
-from lab.ledger import Ledger
-from lab.moves import Move, Reading, interpret
+from lab.certificate import Scope
+from lab.claims import Claim, Solutions
+from lab.defects import Defect, Kind, Place
+from lab.expressions import Expr, Number, is_numeral, shifted, substitute, var, variables
+from lab.ledger import EVERYWHERE, Ledger
+from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.sentences import Chain, Sentence
+from lab.sequences import close
 
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Values of the claim's variables that a sentence speaks of; ``modulus``: the value is a residue, a whole case."""
-
-    values: dict[str, Expr]
-    modulus: int = 0
+LOWEST_SHIFT, HIGHEST_SHIFT = -2, 3
 
 
 @dataclass(slots=True)
 class Record:
     """What a proof did besides relating expressions."""
 
-    points: list[Point] = field(default_factory=list)
+    points: list[Scope] = field(default_factory=list)
     assumed: dict[str, set[int]] = field(default_factory=dict)
+    own: list[Defect] = field(default_factory=list)  # suppositions of the claim for its own variable
     verdicts: list[tuple[bool, Sentence]] = field(default_factory=list)
+    asserted: list[Sentence] = field(default_factory=list)  # that the claim holds, said in passing
+    ended: list[Sentence] = field(default_factory=list)  # QED and the like
+    scope: Scope = EVERYWHERE  # of the sentences that follow "Let x = 2."
+
+    def note(self, scope: Scope) -> None:
+        """Notes values that something is said about."""
+        if scope.values and scope not in self.points:
+            self.points.append(scope)
+
+    def circles(self) -> list[Defect]:
+        """Suppositions of the claim itself, should nothing come of them."""
+        return self.own
 
 
 def walk(ledger: Ledger, sentences: tuple[Sentence, ...]) -> Record:
@@ -34,8 +43,8 @@ def walk(ledger: Ledger, sentences: tuple[Sentence, ...]) -> Record:
         ledger.sentence = index
         reading = interpret(sentence)
         if reading is None:
-            ledger.defect(Kind.UNREADABLE, sentence.span, "the words of this sentence are not in the language")
-        else:
+            ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(sentence))
+        elif fits_claim(ledger, reading, sentence):
             enter(ledger, record, reading, sentence)
     return record
 
@@ -45,39 +54,98 @@ def enter(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) 
     move = reading.move
     if move in {Move.RELATE, Move.CITE}:
         ledger.cited = move is Move.CITE
+        scope = EVERYWHERE if reading.everywhere else record.scope
+        record.note(scope)
         for chain in reading.body:
-            ledger.read_chain(chain)
-        if ledger.cited and not any(chain.relations for chain in reading.body):
+            ledger.read_chain(chain, scope)
+        if ledger.cited and not reading.body:
             ledger.defect(Kind.UNSUPPORTED_CITATION, sentence.span, "a citation does not replace a proof", minor=True)
         ledger.cited = False
     elif move is Move.EVALUATE:
         _evaluate(ledger, record, reading, sentence)
     elif move is Move.ASSUME:
+        record.scope = EVERYWHERE
         _assume(ledger, record, reading, sentence)
     elif move in {Move.CLAIM_TRUE, Move.AGREE, Move.CLAIM_FALSE, Move.DIFFER}:
         record.verdicts.append((move in {Move.CLAIM_TRUE, Move.AGREE}, sentence))
+    elif move is Move.DONE:
+        record.ended.append(sentence)
+    elif reading.asserts_claim:
+        record.asserted.append(sentence)
     elif move is not Move.COMMENT:
         ledger.defect(Kind.UNREADABLE, sentence.span, "this kind of sentence has no place in such a proof")
+
+
+def fits_claim(ledger: Ledger, reading: Reading, sentence: Sentence) -> bool:
+    """Whether "for all" speaks of variables, in a verdict of the claim's over its whole domain; and nothing is divided
+    by 0, and a claim said to fail at some values does."""
+    claim, message = ledger.claim, ""
+    verdict = reading.move not in {Move.RELATE, Move.CITE, Move.ASSUME, Move.COMMENT} or reading.asserts_claim
+    if any(chain.terms[0].op != "var" for chain in reading.scope):
+        message = 'after "for all" stand variables alone, or one with its first value such as n >= 1'
+    elif verdict and not _covers(claim, reading):
+        message = f'"for all" must name the variables of the claim and its whole domain: {_domain_words(claim)}'
+    elif any(not ledger.algebra.value(ledger.key(chain.terms[0])) for chain in reading.passed):
+        message = "nothing is divided by 0"
+    elif reading.move is Move.CLAIM_FALSE and reading.heads and not _fails_at(ledger, _point(reading.heads)):
+        message = "the claim does not fail at these values"
+    if message:
+        ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
+    return not message
+
+
+def _covers(claim: Claim, reading: Reading) -> bool:
+    """Whether what stands after "for all" is the claim's domain."""
+    first, bounds = claim.domain.first, reading.bounds
+    for chain in reading.scope:
+        low = chain.terms[1] if chain.relations else None
+        within = low is None or (
+            first is not None and low.op in {"num", "neg"} and (low.op == "neg" or low.args[0] <= first)
+        )
+        if chain.terms[0].args[0] not in claim.variables or not within:
+            return False
+    whole = claim.domain.integer or not bounds & {"integer", "integers", "whole"}
+    return whole and (not bounds & {"positive", "natural"} or (first is not None and first >= 1))
+
+
+def _domain_words(claim: Claim) -> str:
+    names = ", ".join(claim.variables)
+    if claim.domain.first is not None:
+        return f"for all {names} >= {claim.domain.first}"
+    return f"for all {'integers' if claim.domain.integer else 'real'} {names}"
+
+
+def _fails_at(ledger: Ledger, point: Scope | None) -> bool:
+    """Whether the claim is false at some values of all its variables."""
+    claim = ledger.claim
+    if point is None or {name for name, _ in point.values} != set(claim.variables):
+        return False
+    sides = (close(substitute(side, dict(point.values)), claim.sequence) for side in (claim.left, claim.right))
+    one, other = (ledger.algebra.value(ledger.algebra.terms(side)).get(0, 0) for side in sides)
+    return not holds_between(claim, one, other, claim.modulus)
 
 
 def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """For x = 2: ... (or: n = 2 mod 3), the values put in for the body."""
     point = _point(reading.heads)
     if point is None:
-        if all(chain.relations for chain in reading.heads) or reading.body:
-            ledger.defect(Kind.UNREADABLE, sentence.span, "the values that this sentence speaks of cannot be read")
+        message = "values are given as x = 2, one for each variable, or for one as a residue, n = 2 mod 3"
+        ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
         return
-    record.points.append(point)
+    record.scope = EVERYWHERE if reading.body else point
+    if reading.body:
+        record.note(point)
+    sides = {ledger.key(ledger.claim.left), ledger.key(ledger.claim.right)}
     for chain in reading.body:
-        if point.modulus and not _valid_in_case(ledger.claim, chain, point):
-            message = "in a case of residues, equations with the variable hold only modulo the same number"
-            ledger.defect(Kind.INVALID_STEP, sentence.span, message)
-            continue
-        ledger.read_chain(chain, point.values)
+        if chain.relations or chain.lead:
+            ledger.read_chain(chain, point)
+        elif not {ledger.key(chain.terms[0]), ledger.key(chain.terms[0], point)} & sides:
+            message = "an expression stands alone that is no side of the claim: write what it is equal to"
+            ledger.defect(Kind.NOT_UNDERSTOOD, chain.spans[0], message)
 
 
-def _point(heads: tuple[Chain, ...]) -> Point | None:
-    """The assignments ``x = number``; all exact or one modulo."""
+def _point(heads: tuple[Chain, ...]) -> Scope | None:
+    """The assignments ``x = number``; all exact, or one of a whole number modulo another."""
     values: dict[str, Expr] = {}
     for chain in heads:
         if chain.relations != ("=",) or chain.lead or chain.terms[0].op != "var" or not is_numeral(chain.terms[1]):
@@ -86,76 +154,85 @@ def _point(heads: tuple[Chain, ...]) -> Point | None:
     moduli = {chain.modulus for chain in heads}
     if len(moduli) != 1 or len(values) != len(heads) or (len(heads) > 1 and moduli != {0}):
         return None
-    return Point(values, moduli.pop())
+    modulus = moduli.pop()
+    if modulus and any(_written_fraction(value) for value in values.values()):
+        return None
+    return Scope(tuple(values.items()), modulus)
 
 
-def _valid_in_case(claim: Claim, chain: Chain, point: Point) -> bool:
-    """A residue may be put in modulo the same number, and not into an exponent."""
-    names = set(point.values)
-    if not any(names & _variables(term) for term in chain.terms):
-        return True
-    divides = bool(chain.modulus) and point.modulus % chain.modulus == 0
-    return divides and set(claim.variables) == names and not any(_in_exponent(term) for term in chain.terms)
-
-
-def _variables(expr: Expr) -> set[str]:
-    if expr.op == "var":
-        return {expr.args[0]}
-    return {name for part in expr.args if isinstance(part, Expr) for name in _variables(part)}
-
-
-def _in_exponent(expr: Expr) -> bool:
-    """Whether a variable stands in an exponent or in the argument of a sequence, or a division spoils residues."""
-    if expr.op in {"div", "call"} or (expr.op == "pow" and expr.args[1].op != "num"):
-        return bool(_variables(expr))
-    return any(_in_exponent(part) for part in expr.args if isinstance(part, Expr))
+def _written_fraction(value: Expr) -> bool:
+    return "div" in {value.op, value.args[0].op if value.op == "neg" else ""}
 
 
 def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """An induction hypothesis: it must be the claim at k (or at k and k + 1 for a rule of order two)."""
-    order = ledger.claim.sequence.order if ledger.claim.sequence else 1
+    claim = ledger.claim
+    order = claim.sequence.order if claim.sequence else 1
+    if claim.relation != "=" or claim.domain.first is None:
+        message = "nothing is assumed but the claim for some k, in an induction"
+        ledger.defect(Kind.INVALID_STEP, sentence.span, message)
+        return
     found = [_instance_named(ledger, chain) for chain in reading.heads]
-    found += [_instance_written(ledger, chain) for chain in reading.body if chain.relations]
+    found += [_instance_written(ledger, chain) for chain in reading.body if chain not in reading.heads]
+    if not found and reading.named:  # "Assume the claim for some k" without what k is
+        found = [None]
     for instance in found:
-        if instance is None or not ledger.claim.domain.integer:
+        if instance is None:
             ledger.defect(Kind.INVALID_STEP, sentence.span, "what is assumed is not the claim for some k")
             continue
         name, shift = instance
         if shift >= order:
             ledger.defect(Kind.CIRCULAR, sentence.span, "this assumes what the induction step has to show")
             continue
+        if reading.everywhere:
+            ledger.defect(Kind.CIRCULAR, sentence.span, "this assumes the claim for all values")
+            continue
         record.assumed.setdefault(name, set()).add(shift)
-        left, right = ledger.claim.at(_shifted(name, shift))
-        ledger.add_fact(ledger.algebra.terms(left), ledger.algebra.terms(right), ledger.claim.modulus)
-
-
-def _shifted(name: str, shift: int) -> Expr:
-    return add(var(name), num(shift)) if shift else var(name)
+        if name in claim.variables:
+            place = Place(ledger.sentence, *sentence.span)
+            record.own.append(Defect(Kind.CIRCULAR, place, "this supposes the claim itself"))
+        ledger.suppose(name, shift, *claim.at(shifted(name, shift)))
 
 
 def _instance_named(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
     """Assume the claim for n = k."""
+    if chain.modulus or chain.lead:
+        return None
     if chain.relations == ("=",) and chain.terms[0] == var(ledger.claim.variables[0]):
         return _shift_of(ledger, chain.terms[1])
     return _shift_of(ledger, chain.terms[0]) if not chain.relations else None
 
 
 def _shift_of(ledger: Ledger, argument: Expr) -> tuple[str, int] | None:
-    names = _variables(argument)
-    for name in names:
-        for shift in range(4):
-            if ledger.node(argument) == ledger.node(_shifted(name, shift)):
+    for name in variables(argument):
+        for shift in range(LOWEST_SHIFT, HIGHEST_SHIFT + 1):
+            if ledger.key(argument) == ledger.key(shifted(name, shift)):
                 return name, shift
     return None
 
 
 def _instance_written(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
     """Assume S(k) = k^2 and the like."""
-    for name in sorted({name for term in chain.terms for name in _variables(term)}):
-        for shift in range(4):
-            values = {ledger.claim.variables[0]: _shifted(name, shift)}
-            pair = [ledger.node(ledger.claim.left, values), ledger.node(ledger.claim.right, values)]
-            written = [ledger.node(term) for term in chain.terms]
-            if chain.relations == ("=",) and chain.modulus == ledger.claim.modulus and sorted(written) == sorted(pair):
+    claim = ledger.claim
+    if chain.relations != ("=",) or chain.modulus != claim.modulus or chain.lead:
+        return None
+    written = sorted(ledger.key(term) for term in chain.terms)
+    for name in sorted({name for term in chain.terms for name in variables(term)}):
+        for shift in range(LOWEST_SHIFT, HIGHEST_SHIFT + 1):
+            pair = sorted(ledger.key(side) for side in claim.at(shifted(name, shift)))
+            if written == pair:
                 return name, shift
     return None
+
+
+def holds_between(claim: Claim, left: Number, right: Number, modulus: int) -> bool:
+    """Whether the claimed relation holds between two numbers."""
+    if claim.relation in {">=", ">"}:
+        return left > right if claim.relation == ">" else left >= right
+    difference = (left - right) % modulus if modulus else left - right
+    return (difference == 0) == (claim.relation == "=")
+
+
+def proposition_of(claim: Claim | Solutions) -> Claim:
+    """The equation of a claim about solutions, as a claim; any other claim is itself."""
+    return Claim(claim.left, "=", claim.right, claim.variables) if isinstance(claim, Solutions) else claim

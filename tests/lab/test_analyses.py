@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.rubric import Verdict as Score
 from core.rubric import parse_verdict
 from core.sections import analysis_faults, self_score, split_proof
-from lab import LEVELS, Defect, Kind, Place, Verdict, check, families, generate
+from lab import LEVELS, CheckResult, Defect, Kind, Place, check, families, generate
 from lab.analyses import (
     CLOSING,
     OPENING,
@@ -32,9 +32,9 @@ from lab.reviews import write_review
 from lab.theorem import Theorem
 
 PROOF = "x = x + 1.\nx + x = 2x.\nThe claim is true."
-FAULTY = Verdict(0.0, (Defect(Kind.INVALID_STEP, Place(0, 0, 9), "the two sides are not equal"),))
-SMALL = Verdict(0.5, (Defect(Kind.GAP, Place(1, 11, 21), "7 operations", minor=True),))
-RIGHT = Verdict(1.0, ())
+FAULTY = CheckResult(0.0, (Defect(Kind.INVALID_STEP, Place(0, 0, 9), "the two sides are not equal"),))
+SMALL = CheckResult(0.5, (Defect(Kind.GAP, Place(1, 11, 21), "7 operations", minor=True),))
+RIGHT = CheckResult(1.0, ())
 WRONG_STEP = "Line 1: x = x + 1 is a wrong step."
 GAP = "Line 2: x + x = 2x is true but skips some work."
 ELSEWHERE = "Line 3: this is a wrong step."
@@ -107,7 +107,7 @@ def test_right_analyses_have_quality_1_and_read_back(labeled: list[tuple[Theorem
         (FAULTY, ["Line 999: x = x + 1 is a wrong step."], "0", 0),
     ],
 )
-def test_the_rubric_case_by_case(verdict: Verdict, lines: list[str], score: str, expected: float) -> None:
+def test_the_rubric_case_by_case(verdict: CheckResult, lines: list[str], score: str, expected: float) -> None:
     assert quality(parse_analysis(analysis(*lines, score=score)), PROOF, verdict) == expected
 
 

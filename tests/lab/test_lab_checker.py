@@ -77,7 +77,7 @@ def test_other_orders_and_wordings_are_accepted(proof: str) -> None:
             0.5,
             Kind.UNSUPPORTED_CITATION,
         ),
-        ("It is not so that (2x - 3)(x + 4) = 0. The claim is true.", 0, Kind.UNREADABLE),
+        ("It is not so that (2x - 3)(x + 4) = 0. The claim is true.", 0, Kind.NOT_UNDERSTOOD),
     ],
 )
 def test_defects_of_an_identity(proof: str, score: float, kind: Kind) -> None:

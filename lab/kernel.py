@@ -1,0 +1,358 @@
+"""Kernel: checks a certificate again, node by node, from the claim alone.
+
+It trusts the claim (what the statement says) and nothing else: not the reader of proofs, not the rules, not what is
+known about the claim's truth. With ``lab.kernel_terms`` it shares no code with them. What it checks:
+
+- a step: what is put in are multiples of earlier equations, and the rest is ``limit`` operations large at most;
+- a fact about values of variables holds for them; one about a residue class holds modulo a number dividing its modulus,
+  between polynomials with whole coefficients;
+- an inequality: the difference is, as written, a sum of squares and a number, or a multiple of an earlier one's;
+- what depends on a hypothesis is used only in the induction that assumes it; a congruence that is the claim, nowhere;
+- the conclusion: the claim from facts that depend on nothing; all base cases and the step; all residues; values in the
+  domain where the claim fails; factors with the same zeros, the last of them x less the solutions.
+"""
+
+import itertools
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+
+from lab import certificate as given
+from lab.kernel_terms import SLOT, Number, Poly, Rejected, Terms, Writing, canceled, negated
+
+LIMIT = 6  # operations of a step
+ITSELF = "itself", 0
+
+
+@dataclass(slots=True)
+class Fact:
+    """What a node shows; ``needs`` are hypotheses (name, shift), bounds (name, shift, "from"), the claim ``ITSELF``."""
+
+    relation: str
+    left: Terms
+    right: Terms
+    modulus: int = 0
+    needs: frozenset = frozenset()
+
+
+def verify(claim: object, certificate: given.Certificate, limit: int = LIMIT) -> None:
+    """Returns where the certificate shows the claim, or with ``truth`` False its contrary. Raises Rejected."""
+    try:
+        kernel = _Kernel(claim, limit)
+        for node in certificate.nodes:
+            kernel.facts.append(_NODES[type(node)](kernel, node))
+        _CONCLUSIONS[type(certificate.conclusion)](kernel, certificate.conclusion, certificate.truth)
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration) as error:
+        raise Rejected(f"the certificate is malformed: {error!r}") from error
+
+
+def _need(holds: object, message: str) -> None:
+    if not holds:
+        raise Rejected(message)
+
+
+class _Kernel:
+    """The facts checked so far."""
+
+    def __init__(self, claim: object, limit: int) -> None:
+        self.claim, self.limit = claim, limit
+        self.writing = Writing()
+        self.terms, self.value = self.writing.terms, self.writing.value
+        self.facts: list[Fact] = []
+        self.relation, self.modulus = getattr(claim, "relation", "="), getattr(claim, "modulus", 0)
+        self.itself = {self.terms(claim.left), self.terms(claim.right)}
+
+    def number(self, terms: Terms) -> Number | None:
+        """The number that is written: 0, 7, -7 or 7/2; None for anything still to be worked out."""
+        parts = terms[0][1] if len(terms) == 1 else ()
+        above = [times for atom, times in parts if times > 0]
+        if len(terms) > 1 or len(parts) - len(above) > 1 or any(a[0] != "n" or abs(n) > 1 for a, n in parts):
+            return None
+        return self.value(terms).get(0, 0) if len(above) <= 1 else None
+
+    def constant(self, expr: tuple) -> Number:
+        """The number that a value is."""
+        number = self.number(self.terms(expr))
+        _need(number is not None, "a value is no number")
+        return number
+
+    def whole_polynomials(self, *sides: tuple) -> bool:
+        """Whether both sides are polynomials with whole coefficients."""
+        values = [self.value(self.terms(side)) for side in sides]
+        others = sum((1 << SLOT) - 1 << slot for atom, slot in self.writing.slots.items() if atom[0] != "v")
+        return all(v.denominator == 1 and not mono & others for value in values for mono, v in value.items())
+
+    def sides(self, node: given.Step | given.Order | given.Differ, left: tuple, right: tuple) -> tuple[Terms, Terms]:
+        """Both sides at the values of the node's scope, which they hold for."""
+        scope, modulus = node.scope, getattr(node, "modulus", 0)
+        found = self.terms(left, scope.values), self.terms(right, scope.values)
+        numbers = [self.constant(value) for _, value in scope.values]
+        if scope.modulus and (self.terms(left), self.terms(right)) != found:
+            _need(len(numbers) == 1 and numbers[0].denominator == 1, "a residue class is not one of whole numbers")
+            _need(modulus and scope.modulus % modulus == 0, "a residue was put in modulo another number")
+            _need(self.whole_polynomials(left, right), "a residue was put in where only a number can be")
+        return found
+
+    def premise(self, place: int) -> Fact:
+        """An earlier fact."""
+        _need(0 <= place < len(self.facts), "a premise does not stand before")
+        return self.facts[place]
+
+    def difference(self, left: Terms, right: Terms) -> Poly:
+        """left - right as a polynomial."""
+        found = dict(self.value(left))
+        for mono, number in self.value(right).items():
+            found[mono] = found.get(mono, 0) - number
+        return found
+
+    def step(self, node: given.Step) -> Fact:
+        left, right = self.sides(node, node.left, node.right)
+        start = left if node.start is None else self.terms(node.start)
+        end = right if node.end is None else self.terms(node.end)
+        needs = frozenset({ITSELF}) if self.modulus and {left, right} == self.itself else frozenset()
+        for written, changed, side in ((left, start, False), (right, end, True)):
+            if written == changed:
+                continue
+            rest = self.difference(written, changed)
+            for use in (use for use in node.uses if use.right is side):
+                fact, factor = self.premise(use.premise), self.value(self.terms(use.factor))
+                _need(fact.relation == "=" and _divides(node.modulus, fact.modulus), "an unfit equation is put in")
+                _need(not fact.modulus or all(v.denominator == 1 for v in factor.values()), "part of a congruence")
+                needs |= fact.needs
+                for mono, number in self.difference(fact.left, fact.right).items():
+                    for other, times in factor.items():
+                        rest[mono + other] = rest.get(mono + other, 0) - number * times
+            _need(
+                not any(v % node.modulus if node.modulus else v for v in rest.values()), "this is not what was put in"
+            )
+        self.within(self.writing.size(start, end, node.modulus, self.limit))
+        return Fact("=", left, right, node.modulus, needs)
+
+    def within(self, size: int | None) -> None:
+        _need(size is not None and size <= self.limit, f"a step of {size} operations")
+
+    def joined(self, node: given.Joined) -> Fact:
+        facts = [self.premise(place) for place, _ in node.path]
+        ways = [
+            (f.right, f.left) if turned else (f.left, f.right) for f, (_, turned) in zip(facts, node.path, strict=True)
+        ]
+        _need(all(one[1] == other[0] for one, other in itertools.pairwise(ways)), "a path is broken")
+        turned_down = any(f.relation != "=" and turned for f, (_, turned) in zip(facts, node.path, strict=True))
+        moduli, relations = {f.modulus for f in facts} - {0}, {f.relation for f in facts}
+        _need(not turned_down and "!=" not in relations and len(moduli) <= 1, "facts that do not join")
+        _need(relations == {"="} or not moduli, "an inequality is joined to a congruence")
+        relation = ">" if ">" in relations else ">=" if ">=" in relations else "="
+        needs = frozenset().union(*(f.needs for f in facts))
+        return Fact(relation, ways[0][0], ways[-1][1], max(moduli, default=0), needs)
+
+    def hypothesis(self, node: given.Hypothesis) -> Fact:
+        claim = self.claim
+        _need(claim.relation == "=" and claim.domain.first is not None, "this claim has no induction")
+        at = ((claim.variables[0], _plus(("var", (node.name,)), node.shift)),)
+        left, right = self.terms(claim.left, at), self.terms(claim.right, at)
+        return Fact("=", left, right, claim.modulus, frozenset({(node.name, node.shift)}))
+
+    def definition(self, node: given.Definition) -> Fact:
+        """A value of the sequence; of ``k + s`` by the rule, where k + s - order is an index: that is noted."""
+        sequence = self.claim.sequence
+        left = self.terms(("call", (sequence.name, node.argument)))
+        value = dict(self.value(self.terms(node.argument)))
+        shift, order = value.pop(0, 0), len(sequence.initial)
+        _need(shift.denominator == 1, "a sequence has whole indices")
+        by_rule = self.terms(sequence.rule, (("n", _plus(node.argument, -order)),))
+        if value:
+            ((mono, slope),) = value.items()
+            name = next(atom[1] for atom, slot in self.writing.slots.items() if mono == 1 << slot and atom[0] == "v")
+            _need(slope == 1 and not node.whole, "a sequence is used at k + a number")
+            return Fact("=", left, by_rule, 0, frozenset({(name, int(shift) - order, "from")}))
+        offset = int(shift) - sequence.first
+        _need(0 <= offset <= 1000, "the sequence does not begin so early")
+        if node.whole:
+            at = [(("n", ("num", (sequence.first + index,))),) for index in range(offset + 1)]
+            return Fact("=", left, tuple(sorted(term for one in at for term in self.terms(sequence.summand, one))))
+        return Fact("=", left, self.terms(sequence.initial[offset]) if offset < order else by_rule)
+
+    def order(self, node: given.Order) -> Fact:
+        (large, small), spare, relation = self.sides(node, node.large, node.small), 0, ">" if node.strict else ">="
+        if node.premise is not None:
+            fact, factor = self.premise(node.premise), Fraction(node.factor)
+            _need(fact.relation in {">", relation} and factor > 0, "no such inequality stands before")
+            before = _scaled((*fact.left, *negated(fact.right)), factor, self.terms)
+            self.within(self.writing.size((*large, *negated(small)), before, 0, self.limit))
+            return Fact(relation, large, small, 0, fact.needs)
+        for terms, side in zip(canceled(large, small), (1, -1), strict=True):
+            for sign, parts in terms:
+                if all(atom[0] == "n" for atom, _ in parts):
+                    spare += side * self.value(((sign, parts),)).get(0, 0)
+                else:
+                    square = all(atom[0] == "n" or times % 2 == 0 for atom, times in parts)
+                    _need(sign == side and square, "no sum of squares is written")
+        _need(spare > 0 or (spare == 0 and not node.strict), "the squares leave too little")
+        return Fact(relation, large, small)
+
+    def differ(self, node: given.Differ) -> Fact:
+        left, right = self.sides(node, node.left, node.right)
+        gap = {mono: v for mono, v in self.difference(left, right).items() if v}
+        _need(gap.keys() <= {0} and (gap.get(0, 0) % node.modulus if node.modulus else gap), "these do not differ")
+        return Fact("!=", left, right, node.modulus)
+
+    def instance(self, found: given.Instance, modulus: int) -> tuple[bool | None, frozenset]:
+        """Whether the claim holds at some values (None: that is not shown), and what this needs."""
+        _need((found.left, found.right) != (None, None), "nothing is said about the claim there")
+        ends, needs, fallen = [], frozenset(), "="
+        left, right = self.terms(self.claim.left, found.values), self.terms(self.claim.right, found.values)
+        if found.difference:
+            left, right = tuple(sorted((*left, *negated(right)))), ()
+        for side, place in ((left, found.left), (right, found.right)):
+            fact = Fact("=", side, side) if place is None else self.premise(place)
+            _need(fact.left == side and _divides(modulus, fact.modulus), "this is not about the claim")
+            _need(fact.relation == "=" or (side is left and self.relation in {">", ">="}), "an unfit inequality")
+            fallen, needs = max(fallen, fact.relation, key=len) if fact.relation != ">" else ">", needs | fact.needs
+            ends.append(fact.right)
+        if ends[0] == ends[1] and self.relation != "!=":
+            return self.relation != ">" or fallen == ">" or (False if fallen == "=" else None), needs
+        one, other = map(self.number, ends)
+        if one is None or other is None or fallen != "=":
+            return None, needs
+        if self.relation in {">", ">="}:
+            return (one > other if self.relation == ">" else one >= other), needs
+        return (not (one - other) % modulus if modulus else one == other) == (self.relation == "="), needs
+
+    def holds(self, found: given.Instance, modulus: int) -> bool:
+        """Whether the claim is shown at some values, by what depends on nothing."""
+        return self.instance(found, modulus) == (True, frozenset())
+
+    def direct(self, how: given.Direct, truth: bool) -> None:
+        _need(truth and hasattr(self.claim, "relation") and not how.instance.values, "this is not the claim")
+        _need(self.holds(how.instance, self.modulus), "the claim is not reached")
+
+    def induction(self, how: given.Induction, truth: bool) -> None:
+        claim = self.claim
+        _need(truth and claim.relation == "=" and claim.domain.first is not None, "this claim has no induction")
+        order = len(claim.sequence.initial) if claim.sequence else 1
+        bases = {self.constant(dict(base.values)[claim.variables[0]]): base for base in how.bases}
+        for index in range(claim.domain.first, claim.domain.first + order):
+            _need(self.holds(bases[index], claim.modulus), f"the base case {index} is not shown")
+        target = _plus(("var", (how.name,)), how.shift + order)
+        holds, needs = self.instance(how.step, claim.modulus)
+        _need(holds and how.step.values == ((claim.variables[0], target),), "the step of the induction is not shown")
+        for name, shift, *bound in needs:
+            _need(name == how.name and how.shift <= shift, "the step needs another hypothesis")
+            _need(bound or shift < how.shift + order, "the step needs what it is to show")
+
+    def cases(self, how: given.Cases, truth: bool) -> None:
+        claim = self.claim
+        _need(truth and how.blocks and self.whole_polynomials(claim.left, claim.right), "no cases of residues here")
+        for residues, modulus, instances in how.blocks:
+            _need(modulus > 0 and residues % modulus == 0, "cases and relation have unfit moduli")
+            _need(self.relation == "=" or claim.modulus % modulus == 0, "this modulus decides nothing")
+            values = [self.constant(dict(instance.values)[claim.variables[0]]) for instance in instances]
+            _need({value % residues for value in values} == set(range(residues)), "a residue is missing")
+            _need(all(self.holds(instance, modulus) for instance in instances), "a case is not shown")
+        together = lcm(*(modulus for _, modulus, _ in how.blocks))
+        _need(self.relation == "!=" or (claim.modulus and together % claim.modulus == 0), "the moduli do not suffice")
+
+    def refutation(self, how: given.Refutation, truth: bool) -> None:
+        claim, domain = self.claim, getattr(self.claim, "domain", None)
+        numbers = {name: self.constant(value) for name, value in how.instance.values}
+        _need(not truth and set(numbers) == set(claim.variables), "no counterexample")
+        if domain is not None and domain.integer:
+            low = min(numbers.values()) if domain.first is None else domain.first
+            _need(all(n.denominator == 1 and n >= low for n in numbers.values()), "a value is outside the domain")
+        holds, needs = self.instance(how.instance, self.modulus)
+        _need(holds is not None and not needs, "nothing is shown at these values")
+        _need(holds != (numbers["x"] in claim.claimed if domain is None else True), "the claim holds at these values")
+
+    def solved(self, how: given.Solved, truth: bool) -> None:
+        """One of the factors is 0 exactly for the solutions, from state to state."""
+        old = [tuple(sorted((*self.terms(self.claim.left), *negated(self.terms(self.claim.right)))))]
+        for state in how.states:
+            new = list(dict.fromkeys(self.terms(factor) for factor in state.factors))
+            never = {self.positive(self.premise(place)) for place in state.positive}
+            before, after = ([f for f in some if not self.nonzero(f, never)] for some in (old, new))
+            if set(before) != set(after):
+                _need(before and after, "the solutions change")
+                self.within(self.multiple(_product(before), _product(after)))
+            old = new
+        found = {self.constant(solution) for solution in how.solutions}
+        _need(how.states and {self.solution(factor) for factor in old} == found, "no solutions are read off")
+        _need((found == set(self.claim.claimed)) == truth, "other solutions are claimed")
+
+    def solution(self, factor: Terms) -> Number | None:
+        """The number r of the factor x - r, or of r - x."""
+        for terms in (factor, negated(factor)):
+            kept, _ = canceled(terms, ((1, ((("v", "x"), 1),)),))
+            if len(kept) < len(terms):
+                return self.number(negated(kept))
+        return None
+
+    def nonzero(self, factor: Terms, never: set) -> bool:
+        """Whether a factor is never 0: shown to be positive, in either sign, or a number."""
+        value = self.value(factor)
+        return factor in never or negated(factor) in never or (bool(value) and value.keys() <= {0})
+
+    def positive(self, fact: Fact) -> Terms:
+        _need(fact.relation == ">" and fact.right == () and not fact.needs, "a factor is not shown to be positive")
+        return fact.left
+
+    def multiple(self, old: Terms, new: Terms) -> int | None:
+        """The operations to see that ``new`` is a number other than 0 times ``old``; None where it is not."""
+        before, after = self.value(old), self.value(new)
+        if not before or before.keys() != after.keys():
+            return None
+        ratio = Fraction(after[max(after)]) / before[max(after)]
+        return self.writing.size(_scaled(old, ratio, self.terms), new, 0, self.limit)
+
+
+def _divides(modulus: int, other: int) -> bool:
+    """Whether what holds modulo ``other`` (0: exactly) holds modulo ``modulus``."""
+    return other == 0 or (modulus != 0 and other % modulus == 0)
+
+
+def _plus(expr: tuple, shift: int) -> tuple:
+    number = ("num", (abs(shift),))
+    return ("add", (expr, number if shift > 0 else ("neg", (number,)))) if shift else expr
+
+
+def _scaled(terms: Terms, ratio: Fraction, written: object) -> Terms:
+    """The terms times a number, which is written into each."""
+    scale = ("div", (("num", (abs(ratio.numerator),)), ("num", (ratio.denominator,))))
+    parts = written(scale)[0][1]
+    return tuple((sign if ratio > 0 else -sign, _times(old, parts)) for sign, old in terms)
+
+
+def _times(parts: tuple, more: tuple) -> tuple:
+    powers = dict(parts)
+    for atom, times in more:
+        powers[atom] = powers.get(atom, 0) + times
+    return tuple(sorted(pair for pair in powers.items() if pair[1]))
+
+
+def _product(factors: list) -> Terms:
+    """The factors as one product that is not multiplied out."""
+    if len(factors) == 1:
+        return factors[0]
+    sign, parts = 1, ()
+    for terms in factors:
+        single = len(terms) == 1
+        sign, parts = (
+            (sign * terms[0][0], _times(parts, terms[0][1])) if single else (sign, _times(parts, ((("s", terms), 1),)))
+        )
+    return ((sign, parts),)
+
+
+_NODES = {
+    given.Step: _Kernel.step,
+    given.Joined: _Kernel.joined,
+    given.Hypothesis: _Kernel.hypothesis,
+    given.Definition: _Kernel.definition,
+    given.Order: _Kernel.order,
+    given.Differ: _Kernel.differ,
+}
+_CONCLUSIONS = {
+    given.Direct: _Kernel.direct,
+    given.Induction: _Kernel.induction,
+    given.Cases: _Kernel.cases,
+    given.Refutation: _Kernel.refutation,
+    given.Solved: _Kernel.solved,
+}

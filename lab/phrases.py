@@ -1,0 +1,160 @@
+"""Phrases that say nothing of their own, and the wordings of verdicts: the fixed lists of the grammar of proofs.
+
+Each pattern is over words with ``$`` for an expression that stands alone. A phrase announces, links or gives a reason
+that is true of every proof; none negates, bounds or asserts anything about the claim. The grammar (``lab.moves``)
+accounts for every word, so a word that is in no list makes a sentence one that is not understood.
+"""
+
+import re
+
+_ONE_SIDE = r"(?:(?:the )?(?:left|right|left hand|right hand|other|first|second) side|(?:the )?[lr]hs)"
+_SIDE = rf"(?:{_ONE_SIDE}|(?:both|the|the two|these) sides)"
+_OF = r"(?: of (?:the |this |our )?(?:equation|claim|identity|inequality|congruence|statement|formula))?"
+_NOUN = (
+    r"(?:the |this |these |our |its |a |all |all the |all )?(?:like terms?|terms?|products?|squares?|brackets?|"
+    r"parentheses|"
+    r"factors?|equations?|inequality|inequalities|expressions?|sums?|differences?|values?|results?|powers?|numbers?|"
+    r"constants?|coefficients?|formulas?|definition|recurrence|recurrence relation|rule|hypothesis|"
+    r"induction hypothesis|"
+    r"inductive hypothesis|summands?|summation|polynomials?|quadratic|common factor|calculation|cases?|residues?|"
+    r"remainders?|claim for the next index|next index|next case|quadratic formula|discriminant|variables?)"
+)
+_THING = rf"(?:{_NOUN}(?: on {_SIDE}|{_OF})|(?:{_SIDE}){_OF}|everything|it|this|that|these|them|out|each|each of them)"
+_VERBS = (
+    r"expand|simplify|collect|factor|factorize|factorise|multiply|compute|calculate|evaluate|rewrite|write|rearrange|"
+    r"substitute|insert|combine|gather|group|complete|divide|subtract|add|move|bring|use|apply|work|reduce|split|"
+    r"check|"
+    r"verify|compare|start|begin|solve|look at|open|clear|sum up|sum|cancel|distribute|regroup"
+)
+_ING = (
+    r"expanding|simplifying|collecting|factoring|factorizing|factorising|multiplying|computing|calculating|"
+    r"evaluating|"
+    r"rewriting|writing|rearranging|substituting|inserting|combining|gathering|grouping|completing|dividing|"
+    r"subtracting|"
+    r"adding|moving|bringing|using|applying|working|reducing|splitting|checking|verifying|comparing|starting|"
+    r"beginning|"
+    r"solving|putting|opening|clearing|summing up|summing|canceling|cancelling|taking|distributing|regrouping"
+)
+_TAIL = (
+    r"(?: out| together| in| up| again| further| step by step| term by term| one by one| directly| each|"
+    r" separately| back)?"
+    rf"(?: {_THING})?(?: and {_THING})?(?: out| together| in| again| separately| each)?"
+    rf"(?: (?:on|of|in|to|into|from|with|by|for|over|as) (?:{_THING}|one side|the other side|zero on the right|"
+    rf"squares|"
+    r"a square|a product|the definition|hand|\$))?(?: from (?:both sides|it))?"
+)
+_ACTION = rf"(?:{_VERBS}){_TAIL}(?: and (?:{_VERBS}){_TAIL})?"
+_DOING = rf"(?:by |on |upon |after )?(?:{_ING}){_TAIL}(?: and (?:{_ING}){_TAIL})?"
+_GIVES = (
+    r"(?: (?:then |now |also |thus |therefore |hence |just )?(?:(?:is|are)(?= (?:[#@$:,]|equal to|that is))|"
+    r"(?:is |are )?equal to|"
+    r"(?:equals?|gives?|yields?|becomes?|leads? to|simplif(?:y|ies) to|reduces? to|factors? as|expands? to|"
+    r"leaves?|comes? to|"
+    r"works out (?:as|to))(?: that| us)?|(?:shows?|means?|implies|proves?|gives?|yields?) that|follows from))"
+)
+_HAVE = (
+    r"(?:now |then |also |thus |so |hence |therefore |again )?(?:have|get|obtain|find|see|note|observe|compute|"
+    r"know|deduce|"
+    r"conclude|infer|write|may write|can write|arrive at|reach|claim again|recall)(?: that| for)?"
+)
+
+PHRASES = tuple(
+    re.compile(rf"(?:{pattern})(?= |$)")
+    for pattern in (
+        r"so|then|hence|thus|therefore|now|next|here|also|again|first|firstly|second|secondly|third|thirdly|"
+        r"finally|lastly|"
+        r"moreover|further|furthermore|consequently|accordingly|note|observe|clearly|indeed|in fact|since|"
+        r"because|as(?= [#@])|"
+        r"i e|namely|likewise|similarly|too|as well|in turn|in particular|in other words|but then|and so|"
+        r"and hence|and thus|"
+        r"and then|and therefore|giving|respectively|explicitly|note that|observe that|recall that|it follows that|"
+        r"this means that|which means that|to begin|to start|to start with|on the one hand|on the other hand|"
+        r"after that|"
+        r"for this|whence|altogether|together|overall|in total|and also|as follows|proof(?= [:,]|$)|"
+        r"solution(?= :)|step",
+        r"(?:the )?(?:induction|inductive) step(?: is)?|(?:for )?the (?:induction|inductive) step|"
+        r"(?:the )?(?:induction )?basis",
+        r"(?:the |as )?(?:induction|inductive) hypothesis(?: is)?",
+        rf"we{_HAVE.join((' ', ''))}|one {_HAVE}|where we have",
+        rf"(?:this|it|which|that|these|and this|and that|so this|so that){_GIVES}",
+        rf"{_ONE_SIDE}{_OF}{_GIVES}?|{_SIDE}{_OF}{_GIVES}",
+        rf"{_NOUN}(?: on {_SIDE}|{_OF}){_GIVES}",
+        rf"(?:(?:now |then |next |first )?(?:we|let us|we now|we next|we first|we then|we can|we may|"
+        rf"we will) )?{_ACTION}",
+        rf"{_DOING}(?:{_GIVES}| we {_HAVE}| , we {_HAVE})?",
+        r"(?:since|as|because|but|and|that|for)? ?(?:all |a |any |the |real |these |"
+        r"both )*squares? (?:of (?:a )?real numbers? )?"
+        r"(?:is|are) (?:always )?(?:nonnegative|non negative|never negative|not negative|at least zero)",
+        r"by (?:the |our )?(?:induction |inductive )?(?:hypothesis|assumption)|by what (?:is|was) (?:assumed|"
+        r"supposed|shown)",
+        r"by (?:the )?(?:definition|recurrence|recurrence relation|recursion|rule|definition of the sum|"
+        r"definition of the sequence|quadratic formula|square root|distributive law)",
+        r"(?:by |a |an |by a |by an )?(?:direct |easy |short |simple |straightforward )?(?:calculation|"
+        r"computation|expansion|"
+        rf"substitution|factorization){_GIVES}?",
+        r"(?:we (?:argue|proceed|prove (?:this|it|the claim)|show (?:this|it|the claim)) |"
+        r"we use )?(?:by )?(?:mathematical )?"
+        r"induction(?: on \$)?|this follows by induction",
+        r"(?:so |then |hence |thus |now )?(?:(?:at least )?one (?:of the )?factors? must be (?:zero|0)|"
+        r"one of the factors is zero|"
+        r"one factor is zero|a product is zero only if (?:a|one) factor is(?: zero)?)",
+        r"the (?:only )?(?:cases|residues|possibilities) (?:are|modulo \$ are)|there are (?:two|three|several) cases",
+        r"let us (?:see|start|begin|compute|continue)|we (?:want|have|need) to (?:show|prove|check)(?: that|"
+        r" this)?(?= [:,]|$)",
+        r"(?:we )?distinguish(?: the| two| several)? cases|we go through (?:the|all) (?:cases|residues)|by cases",
+        r"(?:this|these|which) (?:is|are) (?:the )?(?:same|what we want|what we need|also)(?= [,:]|$)",
+    )
+)
+CLAIM = (
+    r"(?:the |this |our )?(?:given |stated )?(?:claim|statement|assertion|proposition|identity|inequality|"
+    r"equation|formula|"
+    r"divisibility|congruence)"
+)
+_RIGHT = r"(?:true|proved|proven|correct|right|shown|established|verified|valid|confirmed|settled)"
+IS_TRUE = (
+    rf"{CLAIM} (?:is (?:indeed |therefore |thus |hence |also |now )?{_RIGHT}|holds|follows)|"
+    rf"(?:this|which|that|and this) (?:proves|shows|establishes|verifies|confirms) {CLAIM}|"
+    rf"(?:proves|proved|proven|shown|established) {CLAIM}"
+)
+IS_FALSE = (
+    rf"{CLAIM} (?:is (?:indeed |therefore |thus |hence |also |now )?(?:false|wrong|incorrect|refuted|disproved|"
+    rf"untrue|not true|"
+    rf"not correct)|fails|does not hold)|(?:this|which|that|and this) (?:refutes|disproves|contradicts) {CLAIM}|"
+    rf"(?:refutes|disproves|contradicts) {CLAIM}"
+)
+AGREES = (
+    r"(?:both|the|the two|these)(?: two)? (?:sides|values|numbers) (?:are equal|are the same|agree|coincide|match)|"
+    r"these (?:are equal|agree|coincide)|they (?:are equal|agree|coincide)"
+)
+DIFFERS = (
+    r"(?:(?:both|the|the two|these)(?: two)? (?:sides|values|numbers)|these|they) (?:differ|are different|"
+    r"are not equal|"
+    r"are not the same|disagree|do not agree|are unequal|do not match)"
+)
+DONE = (
+    r"(?:qed|q e d|as (?:required|claimed|desired|wanted|needed|stated|asserted|(?:was|is) to be (?:shown|proved|"
+    r"proven))|"
+    r"(?:which|this) (?:was|is) (?:what (?:was to be (?:shown|proved|proven)|we (?:wanted|had) to (?:show|prove))|"
+    r"to be (?:shown|proved|proven|demonstrated))|"
+    r"(?:(?:this|which|and this) )?(?:completes|finishes|ends|concludes) (?:the|our) (?:proof|induction|argument)|"
+    r"(?:the|our) (?:proof|induction) is (?:complete|done|finished)|done|we are done)"
+)
+NO_SOLUTION = (
+    r"(?:there (?:is|are)|(?:it|the equation|this equation|this) has) no (?:real )?(?:solutions?|roots?|zeros?)|"
+    r"no (?:real )?(?:solutions?|roots?|zeros?)(?: exists?)?"
+)
+CITATION = (
+    r"(?:~ (?:, )?)*(?:(?:as |it is |this is |as is |is )?(?:a )?(?:well )?known(?: fact| identity|"
+    r" result)?(?: ~| that)?|"
+    r"by (?:a|an|the|some) (?:well known |known |standard |classical )?(?:theorem|identity|lemma|inequality|"
+    r"formula|result|fact)"
+    r"(?: (?:in|from|of) (?:the|a|our) (?:books?|literature|tables?))?|"
+    r"by (?:the )?(?:fermat|euler|binomial|vieta|cauchy|cauchy schwarz|wilson|bernoulli|gauss|lagrange|pascal|"
+    r"faulhaber)"
+    r"(?: s)?(?: little)?(?: theorem| inequality| identity| formulas?| lemma)?)"
+)
+COMMENT = r"~(?: [,:~])*"
+ALL = (
+    r"for (?:all|every|each|any)(?: (?:real|integers?|whole|positive|natural|numbers?|values? of))*"
+    r" (?:\$(?:(?: and| ,| , and) \$)*|%)"
+)
