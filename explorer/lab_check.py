@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lab.checker import check
-from lab.defects import Defect, Verdict
+from lab.defects import CheckResult, Defect
 from lab.language import read
 from lab.limits import Refused
 from lab.statements import Unsupported, read_statement
@@ -18,7 +18,7 @@ class Step:
     defects: tuple[Defect, ...] = ()
 
 
-def steps(body: str, verdict: Verdict) -> list[Step]:
+def steps(body: str, verdict: CheckResult) -> list[Step]:
     """Splits a proof into sentences of the lab's language, each with its defects."""
     try:
         spans = [sentence.span for sentence in read(body)]
@@ -34,12 +34,12 @@ def steps(body: str, verdict: Verdict) -> list[Step]:
     return [*pieces, Step(body[position:], checked=False)] if position < len(body) else pieces
 
 
-def missing_at_end(body: str, verdict: Verdict) -> list[Defect]:
+def missing_at_end(body: str, verdict: CheckResult) -> list[Defect]:
     """Defects at the end of the proof: parts that are missing."""
     return [defect for defect in verdict.defects if defect.place.start >= len(body.rstrip())]
 
 
-def exact_verdict(statement: str, body: str) -> Verdict | str:
+def exact_verdict(statement: str, body: str) -> CheckResult | str:
     """The checker's verdict on a proof, or the reason why the lab cannot decide the statement."""
     proposition = read_statement(statement)
     return proposition.reason if isinstance(proposition, Unsupported) else check(proposition, body)

@@ -24,7 +24,7 @@ from refine.schedule import Work
 from verifier.aggregate import is_accepted
 
 if TYPE_CHECKING:
-    from lab.defects import Verdict as ExactVerdict
+    from lab.defects import CheckResult
 
 S = TypeVar("S", bound=SessionConfig)
 Config = Mapping[str, Any]
@@ -158,7 +158,7 @@ async def averify(
     return found[0]
 
 
-def check(statement: str, proof: str) -> "ExactVerdict":
+def check(statement: str, proof: str) -> "CheckResult":
     """The exact verdict of the lab on a proof: its score (0, 0.5 or 1) and every defect. No model is asked.
 
     Raises:

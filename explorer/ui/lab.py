@@ -12,7 +12,7 @@ from explorer.lab_run import SHIPPED, LiveRun, has_weights
 from explorer.runs import RunIndex
 from explorer.ui.context import query
 from explorer.ui.widgets import badge, model_text, note
-from lab.defects import Verdict
+from lab.defects import CheckResult
 from lab.generator import LEVELS, families, generate
 
 HEIGHT = 120
@@ -62,11 +62,11 @@ def show_checked(statement: str, body: str) -> None:
         st.html(f'<span class="lm-small">at the end: <b>{escape(defect.kind)}</b>: {escape(defect.message)}</span>')
 
 
-def _words(verdict: Verdict) -> str:
+def _words(verdict: CheckResult) -> str:
     return counted(len(verdict.defects), "defect") if verdict.defects else "no defects"
 
 
-def _colored(body: str, verdict: Verdict) -> str:
+def _colored(body: str, verdict: CheckResult) -> str:
     """Steps of a proof as HTML: green if valid, otherwise red (ochre for minor defects) with the reason."""
     parts = []
     for step in steps(body, verdict):
@@ -128,13 +128,13 @@ def _attempts(log: LogIndex, statement: str) -> None:
         verdict = exact_verdict(statement, proof.body or "")
         judged = [child for child in log.of_kind("analysis") if child.about == row.id]
         with st.container(border=True, key=f"live-{row.id}"):
-            exact_badge = badge(verdict.score, f"exact {verdict.score:g}") if isinstance(verdict, Verdict) else ""
+            exact_badge = badge(verdict.score, f"exact {verdict.score:g}") if isinstance(verdict, CheckResult) else ""
             verdicts = "".join(f" {badge(child.score)}" for child in judged) or "–"
             st.html(
                 f"{exact_badge} &nbsp; round {row.round} &nbsp; self-score {badge(row.score)}"
                 f" &nbsp; verdicts {verdicts}"
             )
-            if isinstance(verdict, Verdict) and proof.body:
+            if isinstance(verdict, CheckResult) and proof.body:
                 show_checked(statement, proof.body)
             else:
                 model_text(proof.body or proof.text, f"live-{row.id}")

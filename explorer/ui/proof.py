@@ -30,7 +30,7 @@ from explorer.ui.widgets import (
     plain_badge,
     raw,
 )  # fmt: skip
-from lab.defects import Verdict
+from lab.defects import CheckResult
 
 ANALYSES_PER_PAGE = 8
 VALIDITY = {"confirmed": ("valid", 1.0), "refuted": ("invalid", 0.0), "open": ("open", None)}
@@ -90,7 +90,7 @@ def _links(run: RunInfo, log: LogIndex, row: RecordRow) -> None:
 
 def _text(run: RunInfo, log: LogIndex, problem: Problem | None, proof: Proof) -> None:
     verdict = exact_verdict(problem.statement, proof.body) if problem and proof.body is not None else None
-    decided = isinstance(verdict, Verdict)
+    decided = isinstance(verdict, CheckResult)
     titles = ["Proof", "Self-evaluation", "Raw", *(["Exact check"] if decided else [])]
     tabs = st.tabs(titles)
     with tabs[0]:

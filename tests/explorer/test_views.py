@@ -18,7 +18,7 @@ from explorer.metrics import problem_metrics, proof_metrics
 from explorer.plots import line_plot
 from explorer.prompts import prompt_of
 from explorer.training_log import Curve, best_and_worst, curves, group_rewards, last_line, read_lines, smoothed, stages
-from lab.defects import Verdict
+from lab.defects import CheckResult
 from lab.generator import families, generate
 from lab.planter import labeled_proof
 from tests.command import CommandLine, serving
@@ -107,7 +107,7 @@ def test_steps_are_the_whole_proof_and_carry_the_checkers_defects(family: str) -
         theorem = generate(family, 2, seed)
         body = labeled_proof(theorem, seed, (1, 0, 0)).text
         verdict = exact_verdict(theorem.statement, body)
-        if not isinstance(verdict, Verdict):
+        if not isinstance(verdict, CheckResult):
             continue  # the statements of some families are not read
         pieces = steps(body, verdict)
         assert "".join(step.text for step in pieces) == body
