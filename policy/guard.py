@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from core.config import STRICT, settings
@@ -24,12 +25,18 @@ class BudgetConfig:
 
 
 class Guard:
-    """Checks before every call that it may start; raises RunStopped at a limit or after a stop by the user."""
+    """Checks before every call that it may start; raises RunStopped at a limit or after a stop by the user.
 
-    def __init__(self, budget: BudgetConfig, spent: Usage | None = None) -> None:
+    ``clock``: seconds since any fixed moment, which the time budget goes by.
+    """
+
+    def __init__(
+        self, budget: BudgetConfig, spent: Usage | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.budget = budget
         self.spent = spent or Usage()
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
         self._failures = 0
         self._reason: str | None = None
         self._stopped = asyncio.Event()
@@ -49,7 +56,7 @@ class Guard:
         for name, limit, spent, unit in (
             ("token", self.budget.tokens, self.spent.total_tokens, ""),
             ("cost", self.budget.cost, self.spent.cost, ""),
-            ("time", self.budget.seconds, time.monotonic() - self._started, " s"),
+            ("time", self.budget.seconds, self._clock() - self._started, " s"),
         ):
             if limit is not None and spent >= limit:
                 self.stop(f"the {name} budget of {limit:g}{unit} is used up")
@@ -74,7 +81,7 @@ class Guard:
 
     async def sleep(self, seconds: float) -> None:
         """Wait, at most until the run stops or its time is used up (then raise RunStopped)."""
-        left = seconds if self.budget.seconds is None else self._started + self.budget.seconds - time.monotonic()
+        left = seconds if self.budget.seconds is None else self._started + self.budget.seconds - self._clock()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), max(0.0, min(seconds, left)))
         self.check()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lemmata.cli import main
+from tests.clocks import HANG
 from tests.fake_server import Behavior, FakeServer, role_of, well_behaved
 
 
@@ -94,13 +95,13 @@ def serving(behavior: Behavior = well_behaved) -> Iterator[Served]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(HANG)
     try:
         yield Served(server, f"http://127.0.0.1:{port}/v1")
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(HANG)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(HANG)
         loop.close()
 
 

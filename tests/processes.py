@@ -14,9 +14,9 @@ from typing import Any
 
 from core.log import read_log
 from core.records import to_json
+from tests.clocks import HANG
 
 ROOT = Path(__file__).parents[1]
-LONGEST = 120.0  # seconds; only ever reached by a hang
 TIMES = ("created", "seconds")
 Records = dict[str, dict[str, Any]]
 
@@ -110,7 +110,7 @@ class Job:
             stderr=subprocess.PIPE,
             env=_environment(),
             text=True,
-            timeout=LONGEST,
+            timeout=HANG,
             check=False,
         )
         return Ended(done.returncode, done.stderr)
@@ -140,7 +140,7 @@ class Running:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Return as soon as ``condition`` holds, which must be while the command still runs."""
-        deadline = time.monotonic() + LONGEST
+        deadline = time.monotonic() + HANG
         while not condition():
             assert self.process.poll() is None, self.said
             assert time.monotonic() < deadline, self.said
@@ -161,7 +161,7 @@ class Running:
 
     def end(self) -> Ended:
         """Wait for its end."""
-        return Ended(self.process.wait(LONGEST), self.said)
+        return Ended(self.process.wait(HANG), self.said)
 
 
 def _environment() -> Mapping[str, str]:

@@ -23,6 +23,7 @@ from prover.role import Prover
 from refine.assess import Assessor
 from refine.config import RefineConfig
 from refine.loop import ProofLoop
+from tests.clocks import HANG
 from tests.fake_server import META_PHRASE, PHRASE, answer_text, role_of
 from verifier.role import Verifier
 
@@ -143,7 +144,7 @@ def run_loop(policy: Policy, config: RefineConfig, folder: Path, seed: int = 0) 
 async def _run_loop(policy: Policy, config: RefineConfig, folder: Path, seed: int) -> tuple[Selection, list[Record]]:
     recorder = open_recorder(folder, seed)
     with closing(recorder.log):
-        selection = await asyncio.wait_for(loop_of(policy, config, seed).run(recorder), 20)
+        selection = await asyncio.wait_for(loop_of(policy, config, seed).run(recorder), HANG)
         return selection, records_of(recorder.log)
 
 

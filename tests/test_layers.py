@@ -1,14 +1,17 @@
-"""Imports point down the layer list of the README, and the loop against a server needs no torch."""
+"""Layer test: imports point down, the loop against a server needs no torch, files and functions stay short."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# From the bottom. A package imports those of lower rows alone; docs/reference/architecture.md shows the same rows.
 LAYERS = [
     {"core"},
     {"kernels"},
@@ -16,54 +19,74 @@ LAYERS = [
     {"policy"},
     {"serving"},
     {"prover", "verifier", "meta_verifier"},
-    {"refine"},
     {"lab"},
+    {"refine"},
     {"rl"},
     {"evaluation", "explorer"},
     {"lemmata"},
 ]
 LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
+BESIDE = ("tests", "benchmarks")  # packages of the checkout that no wheel holds
 HEAVY = {"torch", "triton", "transformers", "vllm", "streamlit", "ray"}
-LONGEST_FILE = 400
-LONGEST_FUNCTION = 60
+MAX_FILE, MAX_FUNCTION = 400, 60  # lines
 
 
-def sources() -> Iterator[tuple[Path, ast.Module]]:
-    """Every Python file of our packages with its syntax tree."""
-    for package in LEVEL:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield path.relative_to(ROOT), ast.parse(path.read_text())
+@cache
+def sources(*packages: str) -> dict[Path, ast.Module]:
+    """Every Python file of the packages with its syntax tree, parsed once in a session."""
+    paths = [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+    return {path.relative_to(ROOT): ast.parse(path.read_text()) for path in paths}
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Top-level packages that a module imports, wherever in it."""
-    for node in ast.walk(tree):
+    found = set[str]()
+    for node in ast.walk(sources(*LEVEL, *BESIDE)[path]):
         if isinstance(node, ast.Import):
-            yield from (name.name.split(".")[0] for name in node.names)
+            found |= {name.name.split(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.split(".")[0]
+            found.add(node.module.split(".")[0])
+    return frozenset(found)
+
+
+def files(*packages: str) -> Iterator[Path]:
+    """The Python files of some packages."""
+    return (path for path in sources(*LEVEL, *BESIDE) if path.parts[0] in packages)
 
 
 def test_every_package_has_a_layer() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert packages == LEVEL.keys() | {"tests", "benchmarks"}
+    assert packages == LEVEL.keys() | set(BESIDE)
+
+
+def test_the_architecture_page_shows_the_layers() -> None:
+    page = (ROOT / "docs" / "reference" / "architecture.md").read_text()
+    table = page.partition("## Layers\n")[2].partition("Beside the packages")[0]
+    rows = [set(re.findall(r"`(\w+)/`", line.split("|")[2])) for line in table.splitlines() if line.count("|") > 3]
+    assert [row for row in rows if row][::-1] == LAYERS
 
 
 def test_imports_point_down() -> None:
-    for path, tree in sources():
+    for path in files(*LEVEL):
         own = path.parts[0]
-        for package in imported(tree):
-            if package in LEVEL and package != own:
-                assert LEVEL[package] < LEVEL[own], f"{path} imports {package}"
+        for package in imported(path) & LEVEL.keys() - {own}:
+            assert LEVEL[package] < LEVEL[own], f"{path} imports {package}"
+
+
+def test_packages_import_nothing_of_what_stands_beside_them() -> None:
+    for path in files(*LEVEL):
+        assert not imported(path) & set(BESIDE), path
+    for path in files("tests"):
+        assert "benchmarks" not in imported(path), path
 
 
 @pytest.mark.parametrize(
     "package", ["core", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "evaluation", "lemmata"]
 )
 def test_the_loop_imports_nothing_heavy(package: str) -> None:
-    for path, tree in sources():
-        if path.parts[0] == package:
-            assert not HEAVY & set(imported(tree)), path
+    for path in files(package):
+        assert not HEAVY & imported(path), path
 
 
 def test_starting_the_command_line_loads_no_torch() -> None:
@@ -73,8 +96,10 @@ def test_starting_the_command_line_loads_no_torch() -> None:
 
 
 def test_files_and_functions_stay_short() -> None:
-    for path, tree in sources():
-        assert len((ROOT / path).read_text().splitlines()) <= LONGEST_FILE, path
+    for path, tree in sources(*LEVEL, *BESIDE).items():
+        if path.parts[0] not in LEVEL:
+            continue
+        assert len((ROOT / path).read_text().splitlines()) <= MAX_FILE, path
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION, f"{path}: {node.name}"
+                assert (node.end_lineno or 0) - node.lineno < MAX_FUNCTION, f"{path}: {node.name}"

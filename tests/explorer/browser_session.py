@@ -15,6 +15,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.clocks import HANG
+
 ROOT = Path(__file__).parents[2]
 # The parts of a page arrive one by one, some after the script has ended: it is complete when its text is stable.
 STILL = """() => {
@@ -25,7 +27,6 @@ STILL = """() => {
   }
   return now - window.lemmataSince > 400;
 }"""
-MAX_WAIT = 60.0  # seconds; only reached by a hang
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -35,9 +36,9 @@ FLAGS = (
 def needed_browser() -> str:
     """Path of Chromium; skips the test where there is none."""
     pytest.importorskip("playwright", reason="needs playwright: pip install '.[dev]'")
-    found = which("chromium")
+    found = which("chromium") or which("google-chrome")
     if found is None:
-        pytest.skip("needs Debian's chromium: apt-get install --no-install-recommends chromium")
+        pytest.skip("needs Chromium: apt-get install --no-install-recommends chromium")
     return found
 
 
@@ -53,7 +54,7 @@ def explored(runs: Path, *settings: str) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file, start_new_session=True)
     try:
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + MAX_WAIT
+        deadline = time.monotonic() + HANG
         while not _answers(address):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
@@ -61,7 +62,7 @@ def explored(runs: Path, *settings: str) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(MAX_WAIT)
+        process.wait(HANG)
 
 
 def _answers(address: str) -> bool:
@@ -102,13 +103,13 @@ class BrowserSession:
         before = self.text()
         act()
         changed = "before => document.querySelector('[data-testid=stMain]')?.innerText !== before"
-        self.page.wait_for_function(changed, arg=before, timeout=MAX_WAIT * 1000)
+        self.page.wait_for_function(changed, arg=before, timeout=HANG * 1000)
         self.settle()
 
     def settle(self) -> None:
         """Waits until the page is complete."""
-        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=MAX_WAIT * 1000)
-        self.page.wait_for_function(STILL, polling=100, timeout=MAX_WAIT * 1000)
+        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=HANG * 1000)
+        self.page.wait_for_function(STILL, polling=100, timeout=HANG * 1000)
         assert self.page.locator("[data-testid=stException]").count() == 0, self.text()
 
     def text(self) -> str:

@@ -8,13 +8,16 @@ from typing import TypeVar
 
 import pytest
 
-from benchmarks.explorer_run import write_run
 from core.log import read_log
 from core.records import Label, Proof, Review
 from core.store import Run
+from lab.synthetic_run import write_run
 from rl.tasks.tables import read_cases
+from tests.clocks import HANG
 from tests.explorer.browser_session import FLAGS, BrowserSession, explored, needed_browser
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of
+
+pytestmark = pytest.mark.browser
 
 R = TypeVar("R")
 TRAPS = r"""# A proof of \(x<y\)
@@ -39,6 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bad = replace(analysis("a", 0.0, "hostile"), text=TRAPS)
     graded = replace(label("l", "human", 6 / 7, 6, 7), proof_id="hostile", author="<i>Eve</i>", reason=TRAPS)
     run_of(folder / "small", [problem, HOSTILE, bad, replace(review("r", 1.0, "a"), text=TRAPS), graded])
+    damaged(folder)
     with Run.start(folder / "training", "train", {"role": "prover"}) as run:
         (run.folder / "rollouts").mkdir()
     for step in range(1, 30):
@@ -55,6 +59,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trajectories = [{"problem": n % 2, "reward": n / 3, "parts": {"proof": 1.0}, "answers": [TRAPS]} for n in range(4)]
     (run.folder / "rollouts" / "000001.jsonl").write_text("".join(json.dumps(one) + "\n" for one in trajectories))
     return folder
+
+
+def damaged(folder: Path) -> None:
+    """A run of a later version, and one whose last line is torn: there before the explorer first lists its runs."""
+    (folder / "newer").mkdir()
+    (folder / "newer" / "run.yaml").write_text("schema: 99\nlemmata: 9.9.9\n")
+    run_of(folder / "torn", [PROBLEM, PROOF, analysis("a", 1.0)])
+    with (folder / "torn" / "run" / "problems" / "p.jsonl").open("ab") as file:
+        file.write(b'{"kind": "analysis", "id": "half')
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +202,7 @@ def test_a_label_by_keyboard_is_in_the_export(browser: BrowserSession, runs: Pat
     browser.page.locator("h1").click()
     for key, left in (("3", 59), ("1", 58)):
         browser.page.keyboard.press(key)
-        browser.page.get_by_text(f"{left} in the queue").wait_for(timeout=20_000)
+        browser.page.get_by_text(f"{left} in the queue").wait_for(timeout=HANG * 1000)
         browser.settle()
     labels = [
         record
@@ -208,13 +221,6 @@ def test_a_label_by_keyboard_is_in_the_export(browser: BrowserSession, runs: Pat
 
 
 def test_a_damaged_run_has_a_message_on_its_page(browser: BrowserSession, runs: Path) -> None:
-    newer = runs / "newer"
-    newer.mkdir()
-    (newer / "run.yaml").write_text("schema: 99\nlemmata: 9.9.9\n")
-    run_of(runs / "torn", [PROBLEM, PROOF, analysis("a", 1.0)])
-    log = runs / "torn" / "run" / "problems" / "p.jsonl"
-    with log.open("ab") as file:
-        file.write(b'{"kind": "analysis", "id": "half')
     browser.go("run", run="newer")
     assert "schema version 99" in browser.text()
     browser.go("problem", run="torn/run", problem="p")
@@ -224,7 +230,7 @@ def test_a_damaged_run_has_a_message_on_its_page(browser: BrowserSession, runs: 
     assert "'nothing'" in browser.text()
     browser.go("run", run="../../etc")
     assert "there is no run" in browser.text()
-    log.unlink()
+    (runs / "torn" / "run" / "problems" / "p.jsonl").unlink()
     browser.go("problem", run="torn/run", problem="p")
     assert "missing" in browser.text() or "no problem" in browser.text()
 

@@ -25,6 +25,7 @@ from explorer.labels import (
     write_label,
 )  # fmt: skip
 from rl.tasks.tables import read_cases
+from tests.clocks import HANG
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def test_two_labelers_at_once_lose_nothing(tmp_path: Path) -> None:
         for author in ("Ada", "Emmy")
     ]
     for process in both:
-        _, output = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=HANG)
         assert process.returncode == 0, output
     labels = written(run)
     assert len({found.id for found in labels}) == 2 * each

@@ -16,6 +16,7 @@ import yaml
 from core.records import Analysis, Generated, Label, Problem, Proof, Record, Review, Selection
 from core.store import Run
 from lemmata.cli import COMMANDS, POSITIONAL
+from tests.clocks import HANG
 from tests.command import CommandLine, Served, serving
 from tests.shared import shared
 
@@ -40,7 +41,9 @@ def write_problems(folder: Path, *statements: str) -> str:
 def python_m(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lemmata", *arguments]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "COLUMNS": "80"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False, timeout=60)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env=environment, check=False, timeout=HANG
+    )
 
 
 # The program itself
@@ -67,7 +70,13 @@ def test_a_reader_that_leaves_early_is_no_error(arguments: str, tmp_path: Path) 
     command = f"{shlex.quote(sys.executable)} -m lemmata {arguments} | true; exit ${{PIPESTATUS[0]}}"
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False, timeout=60
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+        timeout=HANG,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -13,8 +13,9 @@ import pytest
 
 pytest.importorskip("torch")
 
+from tests.clocks import HANG
 from tests.command import CommandLine
-from tests.processes import LONGEST, ROOT
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.trains
 
@@ -43,7 +44,7 @@ def command(run: Path) -> list[str]:
 
 
 def finish(run: Path) -> None:
-    done = subprocess.run(command(run), cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
+    done = subprocess.run(command(run), cwd=ROOT, capture_output=True, text=True, timeout=4 * HANG, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -121,7 +122,7 @@ def kill_at(run: Path, steps: int, wait: float) -> None:
     """Start the command, and end it with kill -9 ``wait`` seconds after so many steps were done."""
     process = subprocess.Popen(command(run), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + LONGEST
+        deadline = time.monotonic() + 4 * HANG
         while len(done_steps(run)) < steps:
             assert process.poll() is None
             assert time.monotonic() < deadline

@@ -33,9 +33,12 @@ def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(tmp_path: Path) ->
         kept: list[tuple[set[int], int]] = []
         for number in range(KILLS):
             with job.start(server.url) as running:
-                if number % 5:  # every fifth kill hits it wherever it is between its start and its first calls
-                    running.wait_for_start()
-                time.sleep(moments.uniform(0.0, 0.45))
+                if number % 5:
+                    answered = len(server.seeds()) + moments.randrange(3)
+                    running.wait_until(lambda least=answered: len(server.seeds()) >= least)
+                    time.sleep(moments.uniform(0.0, 0.06))
+                else:  # wherever it is between its start and its first calls
+                    time.sleep(moments.uniform(0.0, 0.45))
                 assert running.process.poll() is None, running.said
                 running.kill()
             kept.append((set(requests_of(stored(job.run))), len(server.seeds())))

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.clocks import HANG
 from tests.command import serving
 from tests.fake_server import FakeServer, Reply, completion, json_reply, role_of, well_behaved
 from tests.policy.rig import refusing_url
 from tests.processes import (
-    LONGEST,
     Ended,
     Job,
     Records,
@@ -196,7 +196,7 @@ def test_an_interrupt_finishes_and_keeps_the_calls_in_flight(tmp_path: Path, ref
 
 def test_a_second_interrupt_drops_the_calls_in_flight(tmp_path: Path) -> None:
     async def hang(body: Mapping[str, Any], server: FakeServer) -> Reply:
-        await asyncio.sleep(LONGEST)
+        await asyncio.sleep(HANG)
         return None
 
     job = new_job(tmp_path, PROBLEMS)

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.clocks import HANG
+
 pytest.importorskip("torch")
 pytest.importorskip("transformers", minversion="5.11")
 
@@ -107,7 +109,7 @@ def wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> No
     for _ in range(300):
         assert server.poll() is None, log.read_text()[-3000:]
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=HANG):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(1)
@@ -120,7 +122,7 @@ def completion(url: str, ids: list[int], new: int) -> tuple[list[int], list[floa
     body |= {"ignore_eos": True, "return_tokens_as_token_ids": True}
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=120) as answer:
+        with urllib.request.urlopen(request, timeout=HANG) as answer:
             logprobs = json.load(answer)["choices"][0]["logprobs"]
     except urllib.error.HTTPError as error:
         raise ValueError(error.read().decode()) from error

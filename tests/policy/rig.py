@@ -66,12 +66,13 @@ async def rig(
     url: str | None = None,
     budget: BudgetConfig | None = None,
     concurrency: int = 64,
+    clock: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> AsyncIterator[Rig]:
     """An endpoint to a server that behaves so, or to whatever is at ``url``."""
     server = FakeServer(behavior)
     address = f"http://127.0.0.1:{await server.start()}/v1" if url is None else url
-    guard, meters = Guard(budget or BudgetConfig()), Meters()
+    guard, meters = Guard(budget or BudgetConfig(), clock=clock), Meters()
     config = EndpointConfig(base_url=address, model="m", **{"retry": FAST, **settings})
     endpoint = Endpoint("fake", config, guard, meters)
     try:

@@ -14,6 +14,7 @@ import pytest
 from core.errors import LemmataError
 from policy.interface import Completion, PolicyUnavailable, PromptRefused, Sampling, user_prompt
 from policy.retry import RetryConfig
+from tests.clocks import HANG
 from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply, well_behaved
 from tests.policy.rig import Script, ask, ask_raw, refusing_url, rig
 
@@ -63,7 +64,7 @@ def test_a_strange_retry_after_delays_no_longer_than_allowed(value: str) -> None
     retry = RetryConfig(first_wait=0.01, longest_retry_after=0.1)
     script = Script(json_reply({}, 429, {"retry-after": value}), well_behaved)
     ask(script, retry=retry)
-    assert script.gaps[0] < 5
+    assert script.gaps[0] < HANG
 
 
 MENDABLE: dict[str, Reply] = {
@@ -129,13 +130,12 @@ def test_when_no_try_helps_the_call_is_unavailable(name: str) -> None:
 
 def test_a_server_that_hangs_is_asked_again() -> None:
     async def hang(body: Mapping[str, Any], server: FakeServer) -> Reply:
-        await asyncio.sleep(60)
-        return None
+        await asyncio.sleep(HANG)
+        return json_reply({}, 400)  # which is no answer, and not asked for again
 
     script = Script(hang, well_behaved)
-    started = time.monotonic()
-    assert ask(script, request_timeout=0.5)[0].text
-    assert 0.4 < time.monotonic() - started < 20
+    assert ask(script, request_timeout=1.0, retry=RetryConfig(attempts=20, first_wait=0.01))[0].text
+    assert script.gaps[0] >= 0.9
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n", b"HTTP/1.1 200 OK\r\nx: "])
@@ -147,10 +147,8 @@ def test_a_server_that_trickles_for_ever_is_cut_off(head: bytes) -> None:
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    started = time.monotonic()
     with pytest.raises(PolicyUnavailable, match=r"2 tries: no answer within 0\.3 seconds"):
         ask_raw(trickle, request_timeout=0.3, retry=RetryConfig(attempts=2, first_wait=0.01))
-    assert time.monotonic() - started < 20
 
 
 def test_a_connection_that_drops_inside_the_answer_is_retried() -> None:
@@ -235,12 +233,10 @@ def test_a_key_that_no_header_can_hold_is_named(key: str, monkeypatch: pytest.Mo
 )
 def test_a_wrong_address_is_reported_after_a_few_tries(url: str | None) -> None:
     url = refusing_url() if url is None else url
-    started = time.monotonic()
     with pytest.raises(LemmataError, match=r"cannot reach .*policy 'fake'.*policy\.base_url") as caught:
         ask(url=url, retry=RetryConfig(attempts_to_connect=2, first_wait=0.01))
     assert type(caught.value) is LemmataError
     assert "\n" not in str(caught.value)
-    assert time.monotonic() - started < 20
 
 
 def test_a_server_that_takes_no_connection_counts_as_unreachable() -> None:

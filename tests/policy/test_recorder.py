@@ -14,6 +14,7 @@ from core.records import Problem, Proof, Refusal, Usage
 from policy.interface import Policy, PolicyUnavailable, PromptRefused, RunStopped, Sampling, user_prompt
 from policy.recorder import Call, Recorder
 from prover.role import build_proof
+from tests.clocks import HANG
 from tests.scripted import PROBLEM, Answer, Asked, Scripted, drawn, generated, open_recorder, proof_text, records_of
 
 PROMPT = user_prompt("Prove it.\n## Self Evaluation")
@@ -171,7 +172,7 @@ def test_results_come_as_soon_as_their_sample_is_there(tmp_path: Path) -> None:
         return proof.index
 
     with opened(tmp_path) as recorder:
-        results = asyncio.run(asyncio.wait_for(recorder.ask(call_of(Scripted(first_blocks), 3), follow), 10))
+        results = asyncio.run(asyncio.wait_for(recorder.ask(call_of(Scripted(first_blocks), 3), follow), HANG))
     assert followed == [1, 2, 0]
     assert results == [0, 1, 2]
 

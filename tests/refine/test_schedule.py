@@ -18,6 +18,7 @@ from policy.meters import Meters
 from policy.throttle import Throttle
 from refine.loop import selection_id
 from refine.schedule import Work, run_problems
+from tests.clocks import HANG
 from tests.presets import LIGHT
 from tests.scripted import Answer, Asked, Scripted, drawn, loop_of, many_problems, open_recorder
 
@@ -67,7 +68,7 @@ class Bench:
     def run(self, problems: Iterable[Problem], work: Work | None = None) -> list[str]:
         async def bounded() -> list[str]:
             running = run_problems(problems, work or self.work, [self.policy], self.guard, self.meters)
-            return await asyncio.wait_for(running, 60)
+            return await asyncio.wait_for(running, HANG)
 
         return asyncio.run(bounded())
 
@@ -280,7 +281,7 @@ def test_canceling_drops_calls_in_flight(count: int) -> None:
         assert bench.meters.in_flight == min(4, 3 * count)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, HANG)
         assert bench.open == bench.meters.in_flight == 0
 
     asyncio.run(cancelled())
@@ -305,6 +306,6 @@ def test_two_servers_fill_each_other_in() -> None:
             await policy.sample([user_prompt(problem.statement)], Sampling())
             both += all(each.free < each.concurrency for each in policies)
 
-    asyncio.run(asyncio.wait_for(run_problems(many_problems(30), work, policies, guard, meters), 20))
+    asyncio.run(asyncio.wait_for(run_problems(many_problems(30), work, policies, guard, meters), HANG))
     assert meters.finished == 30
     assert both > 20

@@ -12,6 +12,7 @@ from core.records import Analysis, Proof, Record, Review, Selection
 from policy.interface import PolicyUnavailable, PromptRefused
 from policy.recorder import Recorder
 from refine.loop import selection_id
+from tests.clocks import HANG
 from tests.presets import AGGREGATE, JUDGE, LIGHT
 from tests.scripted import (
     PROBLEM,
@@ -299,7 +300,7 @@ def test_one_stuck_problem_does_not_block_another(tmp_path: Path) -> None:
         other = replace(PROBLEM, id="other", statement="Prove B.")
         recorders = [open_recorder(tmp_path), open_recorder(tmp_path, problem=other)]
         tasks = [asyncio.create_task(_run(policy, recorder)) for recorder in recorders]
-        await asyncio.wait_for(tasks[1], 10)
+        await asyncio.wait_for(tasks[1], HANG)
         assert not tasks[0].done()
         stuck.set()
         assert [len(records) > 20 for records in await asyncio.gather(*tasks)] == [True, True]

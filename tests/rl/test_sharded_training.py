@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clocks import HANG
+
 pytest.importorskip("torch")
 
 import torch
@@ -29,7 +31,7 @@ def train(folder: Path, stage: str, processes: int) -> None:
     several = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), f"--master-port={port}"]
     launcher = [sys.executable, *(several if processes > 1 else ())]
     folder.mkdir(exist_ok=True)
-    subprocess.run([*launcher, "-m", "tests.rl.sharded_training", str(folder), stage], check=True, timeout=300)
+    subprocess.run([*launcher, "-m", "tests.rl.sharded_training", str(folder), stage], check=True, timeout=HANG)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.clocks import HANG
+
 pytest.importorskip("torch")
 
 import torch
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.trains
 
 def train(folder: Path, where: str = "nowhere", at: int = 0) -> int:
     command = [sys.executable, "-m", "tests.rl.killed_training", str(folder), where, str(at)]
-    return subprocess.run(command, check=False, timeout=300).returncode
+    return subprocess.run(command, check=False, timeout=HANG).returncode
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

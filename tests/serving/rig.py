@@ -19,10 +19,10 @@ import openai
 from model import load_pretrained, save_pretrained
 from model.tokenizer import byte_tokenizer, load_tokenizer
 from model.transformer import DsaModel
+from tests.clocks import HANG
 from tests.model.tiny import tiny_model
 
 ROOT = Path(__file__).parents[2]
-LONGEST = 120.0  # seconds; only ever reached by a hang
 CONTEXT = 4096
 NAME = "tiny"
 
@@ -67,7 +67,7 @@ class Server:
     @property
     def client(self) -> openai.OpenAI:
         """A client as users have them, without retries."""
-        return openai.OpenAI(base_url=self.url, api_key="none", max_retries=0, timeout=LONGEST)
+        return openai.OpenAI(base_url=self.url, api_key="none", max_retries=0, timeout=HANG)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -93,7 +93,7 @@ class Server:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
         """Any request at all."""
-        connection = http.client.HTTPConnection(*self.address, timeout=LONGEST)
+        connection = http.client.HTTPConnection(*self.address, timeout=HANG)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
@@ -108,7 +108,7 @@ class Server:
 
     def wait_until_idle(self) -> dict[str, Any]:
         """Health, once nothing is in work."""
-        deadline = time.monotonic() + LONGEST
+        deadline = time.monotonic() + HANG
         while True:
             found = self.health()
             if not any(found[name] for name in ("running", "waiting", "requests", "completions")):
@@ -126,7 +126,7 @@ class Server:
         content = json.dumps(body).encode()
         head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content) + promised}\r\n"
         connection = socket.socket()
-        connection.settimeout(LONGEST)
+        connection.settimeout(HANG)
         if buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         connection.connect(self.address)

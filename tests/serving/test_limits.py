@@ -22,8 +22,9 @@ from model import save_pretrained
 from model.tokenizer import byte_tokenizer
 from serving.config import ServeConfig
 from serving.server import listening_socket, load_backend, read_key
+from tests.clocks import HANG
 from tests.model.tiny import tiny_model
-from tests.serving.rig import LONGEST, ROOT, Server, chat, command, served
+from tests.serving.rig import ROOT, Server, chat, command, served
 
 LIMITS = {"requests": 4, "completions": 6, "n": 5, "max_tokens": 1000, "body_bytes": 5000, "read_timeout": 1}
 TIGHT = [f"limits.{name}={value}" for name, value in LIMITS.items()]
@@ -93,7 +94,7 @@ def test_too_many_requests_wait_their_turn(tight: Server) -> None:
         connection.close()
     tight.wait_until_idle()
     with ThreadPoolExecutor(20) as pool:
-        client = openai.OpenAI(base_url=tight.url, api_key="sesame", max_retries=20, timeout=LONGEST)
+        client = openai.OpenAI(base_url=tight.url, api_key="sesame", max_retries=20, timeout=HANG)
         body: Any = chat(max_tokens=2)
         answers = list(pool.map(lambda _: client.chat.completions.create(**body), range(20)))
     assert len(answers) == 20
@@ -114,7 +115,7 @@ def test_a_client_that_never_reads_is_dropped(tight: Server) -> None:
     while not tight.health()["running"]:
         time.sleep(0.01)
     tight.wait_until_idle()
-    connection.settimeout(LONGEST)
+    connection.settimeout(HANG)
     output = b""
     with suppress(ConnectionError):  # dropped by the system, which has waited for as long
         while piece := connection.recv(65536):
@@ -132,7 +133,7 @@ def test_told_to_stop_it_answers_who_waits(folder: Path) -> None:
         assert quick.result().status == 200
         reply = slow.result()
         assert (reply.status, reply.error["code"]) == (503, "stopping")
-        assert server.process.wait(LONGEST) == 0
+        assert server.process.wait(HANG) == 0
         assert server.process.stdout
         assert server.process.stdout.read() == ""
 
@@ -140,7 +141,7 @@ def test_told_to_stop_it_answers_who_waits(folder: Path) -> None:
 def test_an_address_that_is_taken(tight: Server, folder: Path) -> None:
     port = tight.address[1]
     line = command(folder, f"port={port}")
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANG)
     output = f"lemmata: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port=\n"
     assert (done.returncode, done.stderr) == (1, output)
 

@@ -23,7 +23,8 @@ from core.errors import LemmataError
 from lemmata.cli import main
 from serving.front import OneVoice, middlewares
 from serving.replicas import check_device, checked
-from tests.serving.rig import LONGEST, NAME, Reply, Server, chat, served
+from tests.clocks import HANG
+from tests.serving.rig import NAME, Reply, Server, chat, served
 from tests.serving.test_limits import settings
 
 REPLICA = b"ray::ServeReplica:lemmata:"
@@ -58,7 +59,7 @@ def processes(server: Server) -> set[int]:
 
 
 def wait_for_two(server: Server, others_than: int = 0) -> None:
-    deadline = time.monotonic() + LONGEST
+    deadline = time.monotonic() + HANG
     while len(processes(server) - {others_than}) < 2:
         assert time.monotonic() < deadline, family(server)
         time.sleep(0.2)
@@ -135,10 +136,10 @@ def test_ctrl_c_lets_requests_in_work_finish(replicas: Server) -> None:
         for process in (replicas.process.pid, *started):  # as a terminal does
             os.kill(process, signal.SIGINT)
         assert text_and_usage(in_work.result())[1] == 300
-    assert replicas.process.wait(LONGEST) == 0
+    assert replicas.process.wait(HANG) == 0
     assert replicas.process.stdout
     assert "Traceback" not in replicas.process.stdout.read()  # but Ray tells that a replica was killed
-    deadline = time.monotonic() + LONGEST
+    deadline = time.monotonic() + HANG
     while left := [child for child in started if running(child)]:
         assert time.monotonic() < deadline, [started[child] for child in left]
         time.sleep(0.1)

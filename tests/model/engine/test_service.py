@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from tests.clocks import HANG
+
 pytest.importorskip("torch")
 
 import torch
@@ -103,10 +105,13 @@ def test_a_failed_step_fails_its_requests_and_no_later_ones() -> None:
     service.close()
 
 
-def test_closing_fails_running_requests(service: EngineService) -> None:
+def test_closing_fails_running_requests(service: EngineService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.engine, "step", list)  # no completion grows: the request runs when the service closes
+
     async def run() -> None:
-        task = asyncio.create_task(service.generate("x", SamplingParams(max_tokens=250, ignore_eos=True)))
-        await asyncio.sleep(0.05)
+        task = asyncio.create_task(service.generate("x", FREE))
+        while service.engine.idle:  # noqa: ASYNC110  the engine's thread adds the request
+            await asyncio.sleep(0.01)
         await asyncio.to_thread(service.close)
         with pytest.raises(ModelError, match="closed"):
             await task
@@ -117,4 +122,4 @@ def test_closing_fails_running_requests(service: EngineService) -> None:
 def test_calls_after_closing_fail(service: EngineService) -> None:
     service.close()
     with pytest.raises(ModelError, match="closed"):
-        asyncio.run(asyncio.wait_for(service.generate("x", FREE), 5))
+        asyncio.run(asyncio.wait_for(service.generate("x", FREE), HANG))
