@@ -140,8 +140,8 @@ def iterations_table(runs: Sequence[Summary], iterations: int) -> Table:
         found = [run.since_before.get(model, {}) for run in runs]
         apart = {name: [files.get(name, {}).get(metric) for files in found] for name, metric in MAIN.items()}
         cells = [format_estimates(estimates, "", n=True, signed=True) for estimates in apart.values()]
-        rows.append([f"{model} - {start_of(number)}", *cells])
-    return Table(["models", *MAIN_COLUMNS], rows, "Points, paired by theorem, from steps/measure-MODEL.")
+        rows.append([f"iteration {number}, less {start_of(number)}", *cells])
+    return Table(["generator", *MAIN_COLUMNS], rows, "Points, paired by theorem, from steps/measure-MODEL.")
 
 
 def _of_runs(runs: Sequence[Summary], model: str, name: str, metric: str) -> list[Estimate | None]:
