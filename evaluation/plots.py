@@ -1,12 +1,12 @@
 """Plots of a report, as PNG files beside it. Names of problems are never interpreted as mathematics or markup."""
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.document import Image
-from core.errors import LemmataError
+from core.plots import load_matplotlib, new_panels, save_plot
 from evaluation.agreement import Agreement
 from evaluation.calibration import bins_of
 from evaluation.gather import ReportData
@@ -31,10 +31,7 @@ def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) ->
     Raises:
         LemmataError: matplotlib is not installed.
     """
-    try:
-        figures = import_module("matplotlib.figure")
-    except ModuleNotFoundError as error:
-        raise LemmataError(f"plots need {error.name}: pip install '.[report]', or set plots=false") from error
+    load_matplotlib(hint=", or set plots=false")
     whole = [each for each in agreements if each.source == ALL_SOURCES] or list(agreements)
     wanted: list[tuple[str, bool, Draw]] = [
         ("rounds.png", bool(data.rounds), lambda axes: _rounds(axes, data)),
@@ -42,20 +39,17 @@ def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) ->
         ("calibration.png", bool(whole), lambda axes: _calibration(axes, whole)),
         ("disagreement.png", _has_std(data), lambda axes: _disagreement(axes, data)),
     ]
-    return [_draw(figures, folder / name, CAPTIONS[name], draw) for name, has_data, draw in wanted if has_data]
+    return [
+        save_plot(folder / name, CAPTIONS[name], partial(_plot, draw)) for name, has_data, draw in wanted if has_data
+    ]
 
 
-def _draw(figures: Any, path: Path, caption: str, draw: Draw) -> Image:
-    figure = figures.Figure(figsize=(7.5, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+def _plot(draw: Draw) -> Any:
+    figure, (axes,) = new_panels(1, 1, 7.5, 4.5)
     draw(axes)
     if 0 < len(axes.get_legend_handles_labels()[1]) <= MAX_NAMED:
-        for text in figure.legend(loc="outside right upper", frameon=False, fontsize=8).get_texts():
-            text.set_parse_math(False)
-    figure.savefig(path, dpi=150, metadata={"Software": None})
-    return Image(path.name, caption)
+        figure.legend(loc="outside right upper")
+    return figure
 
 
 def _rounds(axes: Any, data: ReportData) -> None:

@@ -1,38 +1,18 @@
 """Plots of a co-training run (matplotlib), drawn from its summary alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from core.document import Image
-from core.errors import LemmataError
+from core.plots import Axes, new_panels, save_plot
 from core.statistics import Estimate
 from rl.report.metrics import MAIN
 from rl.report.summary import ROLES, Summary, specialists
 from rl.report.tables import TITLES
+from rl.report.training_plots import COLORS, training_plot
 
-Axes = Any  # matplotlib's, imported only where something is drawn
-Curve = Sequence[tuple[int, float]]
-COLORS = ("#1f5fa8", "#d1602b", "#2e8b57", "#8a4fa3", "#7a7a7a")
 GREY = "#8c8c8c"
-STYLE = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.7,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.6,
-    "text.parse_math": False,  # names are names, whatever signs they hold
-    "savefig.dpi": 130,
-}
-AGAINST_TRUTH = "validation, against truth"
-WINDOWS = 25  # a curve is smoothed over 1/WINDOWS of its steps
 
 
 def draw(run: Summary, out: Path, prefix: str = "") -> list[Image]:
@@ -40,14 +20,7 @@ def draw(run: Summary, out: Path, prefix: str = "") -> list[Image]:
 
     Raises LemmataError where matplotlib is not installed, OSError where a file cannot be written.
     """
-    matplotlib = _library("matplotlib")
-    drawn: list[Image] = []
-    with matplotlib.rc_context(STYLE):
-        for name, plot in _plots(run):
-            file = f"{prefix}{name}.png"
-            plot().savefig(out / file, metadata={"Software": None})
-            drawn.append(Image(file, name))
-    return drawn
+    return [save_plot(out / f"{prefix}{name}.png", name, plot) for name, plot in _plots(run)]
 
 
 def _plots(run: Summary) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -64,25 +37,10 @@ def _plots(run: Summary) -> Iterator[tuple[str, Callable[[], Any]]]:
         yield f"training-{step}", lambda step=step, training=training: training_plot(step, training["curves"])
 
 
-def _library(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "matplotlib":
-            raise
-        raise LemmataError("plots of `lemmata report` need matplotlib: pip install '.[report]'") from error
-
-
-def _panels(rows: int, columns: int, width: float, height: float, **more: Any) -> tuple[Any, list[Axes]]:
-    figure = _library("matplotlib.figure").Figure(figsize=(width * columns, height * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **more)
-    return figure, [one for row in axes for one in row]
-
-
 def iterations(run: Summary) -> Any:
     """The main metrics from the cold start to the last generator."""
     models = run.iterations()
-    figure, (axes,) = _panels(1, 1, 6.4, 3.6)
+    figure, (axes,) = new_panels(1, 1, 6.4, 3.6)
     for place, name in enumerate(MAIN):
         estimates = [_main(run, model, name) for model in models]
         points = [(x + 0.04 * (place - 2), one) for x, one in enumerate(estimates) if one and one.value is not None]
@@ -100,7 +58,7 @@ def refinement(run: Summary) -> Any:
     """pass@1, the best of N, and the same tokens as independent samples, by rounds."""
     models = list(run.refinement)
     columns = min(3, len(models))
-    figure, panels = _panels(-(-len(models) // columns), columns, 3.7, 3.1, sharey=True)
+    figure, panels = new_panels(-(-len(models) // columns), columns, 3.7, 3.1, sharey=True)
     for axes, model in zip(panels, models, strict=False):
         entries = run.refinement[model]
         count = entries[0]["chains"] if entries else 0
@@ -122,7 +80,7 @@ def refinement(run: Summary) -> Any:
 def generators(run: Summary, number: int, models: Sequence[str]) -> Any:
     """Every way to one model beside the specialist of each role."""
     names = [name for name in MAIN if any(_main(run, model, name) for model in models)]
-    figure, panels = _panels(1, len(names), 2.5, 0.24 * len(models) + 1.1, sharey=True)
+    figure, panels = new_panels(1, len(names), 2.5, 0.24 * len(models) + 1.1, sharey=True)
     figure.set_figwidth(2.5 * len(names) + 1.6)
     for axes, name in zip(panels, names, strict=True):
         specialist = specialists(number)[ROLES[name]]
@@ -144,7 +102,7 @@ def generators(run: Summary, number: int, models: Sequence[str]) -> Any:
 
 def labels(step: str, found: Mapping[str, Any]) -> Any:
     """Share of proofs labeled and accuracy of the labels by n, a line for each k, at the recipe's m."""
-    figure, panels = _panels(1, 2, 3.9, 3.1)
+    figure, panels = new_panels(1, 2, 3.9, 3.1)
     chosen = found["chosen"]
     curve = [one for one in found["curve"] if one["m"] == chosen["m"]]
     for axes, key, title in zip(panels, ("share", "accuracy"), ("share labeled", "accuracy of labels"), strict=True):
@@ -162,57 +120,6 @@ def labels(step: str, found: Mapping[str, Any]) -> Any:
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     figure.suptitle(f"{step}: automatic labels, m={chosen['m']}", fontsize=10)
     return figure
-
-
-def training_plot(step: str, curves: Mapping[str, Curve]) -> Any:
-    """Rewards, the judge's score beside the truth, and the other curves, each where the training has it."""
-    panels_of = [(title, names) for title, names in _training_panels(curves) if names]
-    columns = min(3, len(panels_of))
-    figure, panels = _panels(-(-len(panels_of) // columns), columns, 3.6, 2.6)
-    for axes, (title, names) in zip(panels, panels_of, strict=False):
-        for place, (name, label) in enumerate(names.items()):
-            validation = name.startswith("validation/")
-            _curve(axes, curves[name], COLORS[place % len(COLORS)], label, raw=validation)
-        axes.set_title(title)
-        axes.set_xlabel("step")
-        if len(names) > 1 or title in ("KL", AGAINST_TRUTH):
-            axes.legend()
-    for axes in panels[len(panels_of) :]:
-        axes.set_visible(False)
-    figure.suptitle(step, fontsize=11)
-    return figure
-
-
-def _training_panels(curves: Mapping[str, Curve]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Panels: titles, and the curves of each with their labels."""
-
-    def known(**names: str) -> dict[str, str]:
-        return {name: label for label, name in names.items() if name in curves}
-
-    yield "reward", known(training="reward", validation="validation/reward")
-    starts = [name.removesuffix("truth") for name in curves if name.startswith("reward/") and name.endswith("truth")]
-    for start in starts:
-        kind = start.removeprefix("reward/").rstrip("/")
-        title = f"judge and truth: {kind}" if kind else "judge and truth"
-        yield title, {f"{start}proof": "judge", f"{start}truth": "truth"} if f"{start}proof" in curves else {}
-    exact = [name for name in curves if name.startswith("validation/reward") and name.endswith(("/pass", "/exact"))]
-    yield AGAINST_TRUTH, {name: name.removeprefix("validation/reward/") for name in exact}
-    yield "loss", known(training="loss", validation="validation/loss") if "reward" not in curves else {}
-    yield "token accuracy", known(training="token_accuracy", validation="validation/token_accuracy")
-    yield "entropy", known(entropy="entropy")
-    yield "KL", {name: name for name in curves if name in ("kl", "mismatch_kl") or name.startswith("kl/")}
-    yield "answers: length in tokens", known(length="length")
-    yield "answers: share cut off", known(truncated="truncated")
-
-
-def _curve(axes: Axes, curve: Curve, color: str, label: str, *, raw: bool) -> None:
-    steps, values = [step for step, _ in curve], [value for _, value in curve]
-    width = 1 if raw else max(1, len(values) // WINDOWS)
-    if width > 1:
-        axes.plot(steps, values, color=color, lw=0.6, alpha=0.3)
-    # Each point is the mean of the steps up to it, never of later ones.
-    smooth = [sum(part) / len(part) for end in range(1, len(values) + 1) if (part := values[max(0, end - width) : end])]
-    axes.plot(steps, smooth, "o-" if raw or len(values) < 10 else "-", ms=3, color=color, label=label)
 
 
 def _band(
