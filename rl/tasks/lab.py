@@ -22,6 +22,7 @@ from rl.task import Answer, Example, Task
 from rl.tasks.tables import Case, Cases
 from verifier.reward import verifier_reward
 
+DOMAIN = "mathematics"
 SHEET_INSTRUCTION = "Judge each line."  # first line of the user's message of a sheet
 
 
@@ -56,7 +57,11 @@ class LabTask(Task):
     cases: Cases
     templates: Templates
     rounds: int = 1
-    domain: str = "mathematics"
+
+    @property
+    @override
+    def domain(self) -> str:
+        return DOMAIN
 
     def message(self, case: Case) -> str:
         """Returns the user's message about a case."""

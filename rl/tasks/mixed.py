@@ -14,7 +14,6 @@ class MixedTask(Task):
     """Problems of each kind in turn. ``parts``: by kind, its task and its number of problems per turn."""
 
     parts: Mapping[str, tuple[Task, int]]
-    domain: str = "mathematics"
 
     def __post_init__(self) -> None:
         """Raises ValueError where there is no problem to draw."""
@@ -29,6 +28,12 @@ class MixedTask(Task):
                 return kind, task, turn * size + position
             position -= size
         raise AssertionError("a position within the turn")
+
+    @property
+    @override
+    def domain(self) -> str:
+        """The subject of all parts, by the first."""
+        return next(task.domain for task, _ in self.parts.values())
 
     @override
     def prompt(self, number: int) -> str:
