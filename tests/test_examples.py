@@ -75,6 +75,15 @@ def test_reward_in_trl(tmp_path: Path) -> None:
     assert ("mean reward by step: " if find_spec("trl") else "TRL is not installed") in output
 
 
+@pytest.mark.slow
+def test_grade_by_rubric(tmp_path: Path) -> None:
+    if find_spec("math_verify") is None:
+        pytest.skip("needs math-verify")
+    parts = dict(line.split(": ") for line in run("grade_by_rubric", folder=tmp_path).splitlines())
+    assert (parts["answer"], parts["length"]) == ("1.00", "0.00")
+    assert (parts["reward"] == "none") == (parts["rubric"] == "no verdict")
+
+
 def test_the_reward_of_the_trl_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(EXAMPLES))
     reward_in_trl = import_module("reward_in_trl")
