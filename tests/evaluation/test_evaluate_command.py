@@ -18,6 +18,8 @@ from tests.command import CommandLine, Served, serving
 from tests.fake_server import FakeServer, Reply, completion, json_reply, role_of, well_behaved
 from tests.processes import stored
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["tests.lemmata.conftest"]
 
 SMALL = ["refine.proofs=2", "refine.rounds=2", "refine.judge.analyses=3", "control.problems=1"]

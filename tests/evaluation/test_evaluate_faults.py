@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.records import Label, Proof, Selection
 from core.store import Run
 from tests.command import CommandLine, Served, serving
 from tests.evaluation.test_evaluate_command import SMALL, of, problem_file
 from tests.fake_server import FakeServer, Reply, json_reply, role_of, well_behaved
 from tests.processes import stored
+
+pytestmark = pytest.mark.slow
 
 pytest_plugins = ["tests.lemmata.conftest"]
 PARTS = ("attempt-000", "attempt-001", "control")

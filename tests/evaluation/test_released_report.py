@@ -9,6 +9,8 @@ import pytest
 from tests.command import CommandLine
 from tests.shared import shared
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["tests.lemmata.conftest"]
 
 TOTALS = {

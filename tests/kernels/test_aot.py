@@ -14,7 +14,10 @@ triton = pytest.importorskip("triton")
 
 from kernels.fast import aot  # noqa: E402
 
-pytestmark = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="the interpreter compiles nothing")
+pytestmark = [
+    pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="the interpreter compiles nothing"),
+    pytest.mark.slow,
+]
 RECORD = json.loads((Path(__file__).parent / "usage.json").read_text())
 
 

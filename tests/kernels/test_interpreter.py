@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("triton")
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).resolve().parent / "interpreted"
 
 

@@ -10,6 +10,8 @@ from lab import LEVELS, Kind, Theorem, check, families, generate
 from lab.complaints import END, line_of
 from lab.planter import LABELS, OPS, LabeledProof, labeled_proof, plant
 
+pytestmark = pytest.mark.slow
+
 # Kinds that a family has no place for.
 IMPOSSIBLE = {
     ("identities", Kind.MISSING_CASE),

@@ -13,6 +13,8 @@ from policy.interface import Policy
 from tests.command import Served, serving
 from tests.scripted import Scripted, analysis_text, by_role, proof_text
 
+pytestmark = pytest.mark.slow
+
 ODD = "Prove that the sum of two odd integers is even."
 LIGHT = {"refine.proofs": 1, "refine.rounds": 1}
 IDENTITY = "Prove that (x + 1)^2 = x^2 + 2*x + 1 for all real x."

@@ -20,6 +20,8 @@ from tests.clocks import HANG
 from tests.command import CommandLine, Served, serving
 from tests.shared import shared
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 STATEMENT = r"Show that $\{x : x=\frac{a}{b}\}$, \"a,b\" in ${Z}$, isn't [empty]: #1 = 100% 'ok' ???"
 

@@ -17,7 +17,7 @@ from tests.clocks import HANG
 from tests.command import CommandLine
 from tests.processes import ROOT
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 SMALL = [
     "recipe=smoke",

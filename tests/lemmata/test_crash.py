@@ -18,6 +18,8 @@ from tests.command import serving
 from tests.fake_server import FakeServer, Reply, well_behaved
 from tests.processes import Job, assert_same, new_job, requests_of, server_process, stored, undisturbed
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS = 6
 KILLS = 20
 IN_FLIGHT = 4

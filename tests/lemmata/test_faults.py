@@ -28,6 +28,8 @@ from tests.processes import (
     undisturbed,
 )
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS = 6
 MANY = 54
 PHRASE = "Based on my evaluation, the final overall score should be:"

@@ -13,6 +13,8 @@ from model.tokenizer import byte_tokenizer
 from tests.command import CommandLine
 from tests.model.tiny import byte_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:

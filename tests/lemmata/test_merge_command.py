@@ -18,6 +18,8 @@ from model.tokenizer import byte_tokenizer
 from tests.command import CommandLine
 from tests.model.tiny import tiny_model
 
+pytestmark = pytest.mark.slow
+
 TOKENIZER = byte_tokenizer()
 NAME = "model.layers.1.self_attn.o_proj.weight"
 ALL = ["models=[first,second]", "base=base", "out=out"]

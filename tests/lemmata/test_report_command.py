@@ -16,6 +16,8 @@ from rl.report.summary import Summary, summarize
 from tests.command import CommandLine
 from tests.cotrain_run import smoke_config, write_run
 
+pytestmark = pytest.mark.slow
+
 FEWER = (6, 4, "generator.rejection=null", "generator.distill=null")  # plots are what takes time here
 
 

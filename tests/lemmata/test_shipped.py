@@ -15,7 +15,7 @@ from policy.local_config import model_folder
 from tests.command import CommandLine
 from tests.model.tiny import byte_model
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 SHIPPED = model_folder("pkg://model/shipped")
 INSIDE = "Prove or refute: x^2 + 6x + 11 >= 2 for all real x."

@@ -10,7 +10,7 @@ from model.loading import load_model
 from rl.metrics import read_metrics
 from tests.command import CommandLine
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 SHAPE = {
     "hidden_size": 32,

@@ -15,6 +15,8 @@ from model.counts import count_parameters, token_flops
 from model.tokenizer import byte_tokenizer, load_tokenizer, train_tokenizer
 from tests.model.tiny import tiny_model
 
+pytestmark = pytest.mark.slow
+
 TOKENIZER = byte_tokenizer()
 SIZE = len(TOKENIZER)
 FILES = {

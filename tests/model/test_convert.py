@@ -24,6 +24,8 @@ from model.transformer import DsaModel
 from tests.model.llamas import save_llama
 from tests.model.tiny import byte_tokenizer, random_ids
 
+pytestmark = pytest.mark.slow
+
 INDEX: dict[str, Any] = {"index_n_heads": 3, "index_head_dim": 16, "index_topk": 64, "seed": 5}
 NARROW: dict[str, Any] = INDEX | {"index_head_dim": 6}
 YARN = {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 32}

@@ -31,6 +31,8 @@ from model.config import Yarn
 from model.dense_serving import export_for_dense_serving
 from tests.model.tiny import TINY, random_ids, tiny_model
 
+pytestmark = pytest.mark.slow
+
 VLLM = os.environ.get("LEMMATA_VLLM_PYTHON")
 HEAD_32: dict[str, Any] = {"qk_nope_head_dim": 24}  # with the rope part, a size that vLLM's CPU attention supports
 YARN: dict[str, Any] = {"yarn": Yarn(4.0, 64, mscale=1.0, mscale_all_dim=1.0), "max_position_embeddings": 256}

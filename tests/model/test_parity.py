@@ -18,6 +18,8 @@ from model.config_json import config_to_json
 from model.names import checkpoint_tensors
 from tests.model.tiny import random_ids, tiny_model
 
+pytestmark = pytest.mark.slow
+
 YARN: dict[str, Any] = {"yarn": Yarn(4.0, 64, mscale=1.0, mscale_all_dim=1.0)}
 UNEQUAL_YARN: dict[str, Any] = {"yarn": Yarn(8.0, 32, 16.0, 2.0, mscale=0.7, mscale_all_dim=1.3)}
 PLAIN_YARN: dict[str, Any] = {"yarn": Yarn(4.0, 64)}

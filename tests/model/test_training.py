@@ -18,7 +18,7 @@ from model.training import mtp_losses, train_indexers_only, warm_up_loss
 from model.transformer import DsaModel
 from tests.model.tiny import TINY, random_ids, tiny_model
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 TOKENS, SCALE, TOPK = 21, 0.4, 5
 

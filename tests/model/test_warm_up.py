@@ -33,7 +33,7 @@ from model.rope import rope_tables
 from tests.model.llamas import SHAPE, save_llama
 from tests.model.tiny import random_ids, tiny_model
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 SETTINGS: dict[str, Any] = {"text": "t", "batch": 2, "tokens": 12, "lr": 1e-2, "seed": 3, "save_every": 2}
 TEXT = random_ids(1, 300)[0]

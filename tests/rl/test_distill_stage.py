@@ -24,7 +24,7 @@ from rl.samples import Sample
 from rl.tasks.mixed import MixedTask
 from tests.rl.small import TOKENIZER, Letters, Numbers, distill_config, learner, small_module, train_config, trainer
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 torch.set_num_threads(1)
 

@@ -26,6 +26,8 @@ from rl.merging.config import PARAMETERS, MergeConfig, MethodName
 from rl.merging.merge import merge
 from tests.model.tiny import random_ids, tiny_model
 
+pytestmark = pytest.mark.slow
+
 TOKENIZER = byte_tokenizer()
 Weights = dict[str, torch.Tensor]
 METHODS: list[MethodName] = ["linear", "task_arithmetic", "slerp", "ties", "dare_linear", "dare_ties", "ram"]

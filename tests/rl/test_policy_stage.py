@@ -17,7 +17,7 @@ from rl.reward_shaping import NO_SHAPING
 from tests.rl.settings import algorithm, loss_config
 from tests.rl.small import Letters, learner, policy_config, small_module
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 V32, DAPO = algorithm("v32"), algorithm("dapo")
 WITH_KL = replace(V32, loss=loss_config(beta=0.1, off_policy_delta=0.1))

@@ -33,6 +33,8 @@ from rl.tasks.tables import Case
 from tests.rl.settings import data_config, judges_config
 from tests.rl.test_recipe_plan import settings
 
+pytestmark = pytest.mark.slow
+
 OPENING = "Here is my evaluation of the solution:\n"
 REVIEW = 'Here is my analysis of the "solution evaluation":\n'
 SAYS = "%s\nBased on my evaluation, the final overall score should be:\n\\boxed{%s}"

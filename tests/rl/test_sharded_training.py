@@ -19,7 +19,7 @@ from model.checkpoint import save_pretrained
 from rl.metrics import read_metrics
 from tests.rl.small import TOKENIZER, distill_config, small_module, train_config, trainer
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 SAME = ("loss", "grad_norm", "reward", "tokens", "validation/loss", "validation/reward")
 

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from rl.supervised import Encoded, Supervised, encode, micro_batches
 from tests.rl.small import TOKENIZER, Letters, learner, small_module, supervised_config
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 CONFIG = supervised_config(tokens=100, micro_batch_tokens=1000)
 

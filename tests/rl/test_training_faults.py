@@ -20,7 +20,7 @@ from rl.metrics import make_trackers, read_metrics
 from rl.task import Answer
 from tests.rl.small import Letters, train_config, trainer
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 torch.set_num_threads(1)
 

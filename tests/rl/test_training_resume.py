@@ -19,7 +19,7 @@ from core.errors import LemmataError
 from rl.metrics import read_metrics
 from tests.rl.small import train_config, trainer
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 
 def train(folder: Path, where: str = "nowhere", at: int = 0) -> int:

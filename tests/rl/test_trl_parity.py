@@ -19,7 +19,7 @@ from tests.model.llamas import save_llama
 from tests.model.tiny import byte_tokenizer
 from tests.rl.settings import loss_config
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 TEMPERATURE = 0.7
 BETA, DELTA = 0.04, 0.15

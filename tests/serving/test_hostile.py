@@ -14,6 +14,8 @@ import pytest
 from tests.clocks import process_seconds
 from tests.serving.rig import CONTEXT, Server, chat
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 2**20
 # What a storm may leave once two have warmed the process up, as the median of three: arenas of the allocator, one per
 # thread, fill up at their own times and stay, up to 50 MB at once. The prompts of a storm, kept by mistake, are 40 MB,

@@ -26,6 +26,8 @@ from tests.clocks import HANG
 from tests.model.tiny import tiny_model
 from tests.serving.rig import ROOT, Server, chat, command, served
 
+pytestmark = pytest.mark.slow
+
 LIMITS = {"requests": 4, "completions": 6, "n": 5, "max_tokens": 1000, "body_bytes": 5000, "read_timeout": 1}
 TIGHT = [f"limits.{name}={value}" for name, value in LIMITS.items()]
 KEY = {"authorization": "Bearer sesame"}

@@ -27,6 +27,8 @@ from tests.clocks import HANG
 from tests.serving.rig import NAME, Reply, Server, chat, served
 from tests.serving.test_limits import settings
 
+pytestmark = pytest.mark.slow
+
 REPLICA = b"ray::ServeReplica:lemmata:"
 
 

@@ -11,6 +11,8 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from model.chat import Chat
 from tests.serving.rig import CONTEXT, NAME, Server, chat, tokenizer_of
 
+pytestmark = pytest.mark.slow
+
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 
 

@@ -14,6 +14,8 @@ from model.errors import ModelError
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer
 
+pytestmark = pytest.mark.slow
+
 TOKENIZER = byte_tokenizer()
 SMALL = EngineConfig(cache_tokens=2048, page_size=4, max_num_seqs=16, max_prefill_tokens=64)
 PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; then", "Show that 1 + 1 = 2 in all"]
