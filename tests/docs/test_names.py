@@ -40,7 +40,8 @@ def each_page(function: Callable[[str], None]) -> Callable[[str], None]:
 @each_page
 def test_lines_are_short_and_words_the_fields(name: str) -> None:
     for number, line in enumerate((ROOT / name).read_text().splitlines(), start=1):
-        assert len(line) <= MAX_LINE, f"{name}:{number}: {len(line)} characters"
+        # A report's texts stand in one line each, so that no part of them begins one and is read as Markdown.
+        assert len(line) <= MAX_LINE or name.endswith("/report.md"), f"{name}:{number}: {len(line)} characters"
         assert name in GENERATED or not (found := UNWANTED.search(line)), f"{name}:{number}: {found[0]!r}"
 
 
