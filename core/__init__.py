@@ -1,1 +1,1 @@
-"""The shared language of all roles: records, rubric, prompts, problem sets and the run store. Imports no torch."""
+"""Shared basis of all packages: records, rubric, prompts, problem sets, run store, statistics. Imports no torch."""

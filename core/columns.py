@@ -1,4 +1,4 @@
-"""Which column of a table holds what: names given by the user, else known aliases, with dotted paths into objects.
+"""Columns of tables by role: names given by the user, else known aliases, with dotted paths into objects.
 
 The values are checked here too: a text that must be there is there, and nothing is kept that JSON cannot hold.
 """
@@ -58,7 +58,7 @@ class Columns:
     answer: str | None = None
     guidelines: str | None = None
     extra: tuple[str, ...] = ()
-    key: ClassVar[str] = "columns"  # where the user names them
+    key: ClassVar[str] = "columns"  # their key in the settings
 
     def chosen(self, role: str) -> str | None:
         """The name that the user gave for ``role``."""
@@ -124,11 +124,11 @@ def required_text(row: Row, columns: Columns, role: str) -> str:
     return visible_text(value, f"{row.where}: the {role} (column {'.'.join(path)!r})", "fill it in, or delete the row")
 
 
-def visible_text(value: str, what: str, mend: str) -> str:
-    """``value`` made fit for UTF-8. Raises LemmataError when there is nothing in it to see."""
+def visible_text(value: str, what: str, fix: str) -> str:
+    """``value`` as valid UTF-8. Raises LemmataError where no character of it is visible."""
     text = clean_text(value)
     if not any(char.isprintable() and not char.isspace() for char in text):
-        raise LemmataError(f"{what} is empty: {mend}")
+        raise LemmataError(f"{what} is empty: {fix}")
     return text
 
 
@@ -171,16 +171,16 @@ def _locate(cells: Cells, columns: Columns, role: str) -> tuple[str, ...] | None
 
 
 def _wrong_type(
-    row: Row, path: tuple[str, ...], role: str, value: Any, columns: Columns, mend: str = ""
+    row: Row, path: tuple[str, ...], role: str, value: Any, columns: Columns, fix: str = ""
 ) -> LemmataError:
     return LemmataError(
         f"{row.where}: column {'.'.join(path)!r} holds {type_name(value)}, the {role} must be text. "
-        f"Name another column: {columns.key}.{role}=<column>{mend}"
+        f"Name another column: {columns.key}.{role}=<column>{fix}"
     )
 
 
 def type_name(value: Any) -> str:
-    """What JSON calls the type of ``value``, for messages."""
+    """JSON's name of the type of ``value``, for messages."""
     return "null" if value is None else JSON_TYPES.get(type(value), f"a value of type {type(value).__name__}")
 
 

@@ -1,8 +1,8 @@
-"""The one error that is meant for the person at the keyboard."""
+"""The error whose message is meant for the user."""
 
 
 class LemmataError(Exception):
-    """Something the user can mend. The message says what is wrong, where, and how to mend it.
+    """An error that the user can fix. The message says what happened, where, and how to fix it.
 
-    The command line prints it as one plain message without a traceback; every other exception is a fault of ours.
+    The command line prints it as one plain message without a traceback; every other exception is a programming error.
     """

@@ -1,4 +1,4 @@
-"""A run as parquet tables, written problem by problem so that memory does not grow with the run."""
+"""Parquet tables of a run, written problem by problem so that memory does not grow with the run."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

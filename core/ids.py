@@ -1,4 +1,4 @@
-"""Stable names and seeds: the same inputs give the same id and seed on every machine and in every run."""
+"""Ids and seeds derived from their inputs: the same on every machine and in every run."""
 
 import hashlib
 from collections.abc import Sequence

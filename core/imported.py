@@ -1,4 +1,4 @@
-"""Proofs that exist already, as records: from another run, from DeepSeekMath-V2's released outputs, from a table."""
+"""Existing proofs as records: from another run, from DeepSeekMath-V2's released outputs, or from a table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def records_of_run(run: Run, keep: Callable[[Record], bool]) -> Iterator[Group]:
 
 
 def is_released(source: str) -> bool:
-    """Whether ``source`` is an outputs file of DeepSeekMath-V2, or a folder that holds only such files."""
+    """True for an outputs file of DeepSeekMath-V2, or a folder that holds only such files."""
     path = Path(source)
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     return bool(files) and all(_mentions_ratings(file) for file in files)
@@ -84,7 +84,7 @@ def _model(other: Mapping[str, Any]) -> str:
 
 
 def imported_proof(problem: Problem, text: str, *, model: str) -> Proof:
-    """The record of a proof that nobody here wrote; its whole text is the proof.
+    """The record of a proof from outside this run; its whole text is the proof.
 
     Raises:
         LemmataError: the text is empty.

@@ -13,7 +13,7 @@ class ProblemLog:
     """Writes and finds the records of one problem. One writer at a time (the run's lock sees to that).
 
     A record is one line, and the records of one call go to the file in one ``write``: a killed process leaves all of
-    them or none. A last line torn by a power loss is cut off on opening: that call is still owed.
+    them or none. A last line torn by a power loss is removed on opening, and its call is made again.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Problem sets and tables of proofs: what the rows of a table mean."""
+"""Problem sets and tables of proofs, from the rows of a table."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
@@ -140,7 +140,7 @@ def _with_columns(rows: Iterator[Row], source: str, columns: Columns) -> Iterato
         if not any(find(row.cells, name) for row in head):
             raise LemmataError(
                 f"{source} has no column {name!r} in its first {len(head)} rows; columns there: {_columns_of(head)}. "
-                "Mend the name under columns, or leave it null to have the column found"
+                "Correct the name under columns, or leave it null to have the column found"
             )
     yield from chain(head, rows)
 

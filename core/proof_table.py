@@ -1,4 +1,4 @@
-"""One row per proof: what its analyses, its reviews and people say of it, side by side and never mixed."""
+"""Table of proofs: one row per proof with its verdicts, reviews and labels in separate columns."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

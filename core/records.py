@@ -51,7 +51,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What every text of a policy carries. ``text`` is the raw answer, ``reasoning`` what was sent apart from it."""
+    """Common fields of every generated text. ``text`` is the raw answer, ``reasoning`` the separate reasoning."""
 
     id: str
     problem_id: str
@@ -95,7 +95,7 @@ class Proof(Generated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis(Generated):
-    """A verifier's analysis of one proof; ``score`` is None where it could not be read, ``fault`` then says why."""
+    """A verifier's analysis of one proof; ``score`` is None where none could be parsed; ``fault`` says why."""
 
     kind: ClassVar[str] = "analysis"
     proof_id: str
@@ -115,7 +115,7 @@ class Review(Generated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grading(Generated):
-    """A judge's points for one proof, ``points`` of ``max_points``; None where they could not be read (``fault``)."""
+    """A judge's points for one proof, ``points`` of ``max_points``; None where they could not be parsed (``fault``)."""
 
     kind: ClassVar[str] = "grading"
     proof_id: str
@@ -126,7 +126,7 @@ class Grading(Generated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A call that the server declined for good (HTTP 400: context too long, content filter). It is not repeated."""
+    """A call that the server refused permanently (HTTP 400: context too long, content filter); it is not repeated."""
 
     kind: ClassVar[str] = "refusal"
     id: str

@@ -20,7 +20,7 @@ AUTOMATIC = "model_prediction.average_automatic_rating"
 HUMAN = "model_prediction.human_rating"
 
 # PB-Basic-001 and IMO-ProofBench are marked like the IMO itself.
-CONTEST = re.compile(r"(IMO|PB|CMO|Putnam)(?![a-z])")
+COMPETITION = re.compile(r"(IMO|PB|CMO|Putnam)(?![a-z])")
 FULL_MARKS: Mapping[str, int] = {"IMO": 7, "PB": 7, "Putnam": 10, "CMO": 21}
 
 
@@ -38,7 +38,7 @@ class ReleasedProof:
 def read_released(path: str | Path) -> Iterator[ReleasedProof]:
     """The proofs of one of the ``outputs/*.jsonl`` files, or of a folder of them in the order of their names.
 
-    Raises LemmataError (file:line) for an unknown contest, a missing field, or a score outside its range.
+    Raises LemmataError (file:line) for an unknown competition, a missing field, or a score outside its range.
     """
     return (_released(row) for file in _files(Path(path)) for row in jsonl_rows(file))
 
@@ -63,13 +63,13 @@ def _released(row: Row) -> ReleasedProof:
 
 
 def _max_points(row: Row, name: str) -> int:
-    contest = CONTEST.match(name) or CONTEST.match(row.source)
-    if contest is None:
+    competition = COMPETITION.match(name) or COMPETITION.match(row.source)
+    if competition is None:
         raise LemmataError(
-            f"{row.where}: unknown contest of problem {name!r}; problem_idx or the file's name must begin with one of "
-            f"{', '.join(FULL_MARKS)}"
+            f"{row.where}: unknown competition of problem {name!r}; problem_idx or the file's name must begin "
+            f"with one of {', '.join(FULL_MARKS)}"
         )
-    return FULL_MARKS[contest.group(1)]
+    return FULL_MARKS[competition.group(1)]
 
 
 def _number(row: Row, name: str, most: int) -> float:

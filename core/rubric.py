@@ -37,11 +37,11 @@ class Boxed:
     answer: str
 
     def may_quote(self, quoted: str) -> bool:
-        """Whether the verdict may be a mere quotation of the judged text."""
+        """True if the verdict may be a mere quotation of the judged text."""
         return _may_be_quotation(self.sentence, self.answer, quoted)
 
 
-# Between two words of a phrase: whitespace, markdown marks, quotes of any kind, the backslash of an escaped quote.
+# Between two words of a phrase: whitespace, markdown markers, quotes of any kind, the backslash of an escaped quote.
 _GAP = r"""[\s*_#>~`"'\u2018-\u201f«»\\,:]++"""
 
 
@@ -87,18 +87,18 @@ def parse_verdict(text: str, *, quoted: str = "", truncated: bool = False) -> Ve
 
     ``truncated``: the answer ended at the token limit; then its last verdict may be a quotation, and it has none.
     ``quoted`` is the text that was judged. Where a verdict of 1 is a sentence of that text, and the answer does not say
-    it once more than the text does, it may be a mere quotation, and nobody's verdict. Lower verdicts always count: else
-    a proof could plant them to make every honest judge unreadable. So planting can only hurt the one who plants.
+    it once more than the text does, it may be a mere quotation and not a verdict. Lower verdicts always count: else
+    a proof could plant them to make every honest judge unparseable. So planting can only hurt the one who plants.
     """
     if truncated:
         return ParseFailure(TRUNCATED)
-    said = last_boxed(text, _KEY_PHRASE)
-    if isinstance(said, ParseFailure):
-        return said
-    score = _score(said.content)
+    boxed = last_boxed(text, _KEY_PHRASE)
+    if isinstance(boxed, ParseFailure):
+        return boxed
+    score = _score(boxed.content)
     if score is None:
-        return ParseFailure(f"the last box holds {said.content.strip()[:40]!r}, which is not one of 0, 0.5, 1")
-    if score == 1.0 and said.may_quote(quoted):
+        return ParseFailure(f"the last box holds {boxed.content.strip()[:40]!r}, which is not one of 0, 0.5, 1")
+    if score == 1.0 and boxed.may_quote(quoted):
         return ParseFailure(QUOTATION)
     return Verdict(score)
 
@@ -119,7 +119,7 @@ def last_boxed(text: str, phrase: re.Pattern[str]) -> Boxed | ParseFailure:
 
 
 def _last_phrase(answer: str, phrase: re.Pattern[str]) -> int | None:
-    """Where the last key phrase starts."""
+    """The position of the last key phrase."""
     start = None
     for match in phrase.finditer(answer):
         start = match.start()
@@ -164,7 +164,7 @@ def _score(content: str) -> float | None:
 
 
 def unwrapped(content: str) -> str:
-    """A box's content without the marks of text, mathematics and bold print around it."""
+    """A box's content without the markup of text, mathematics and bold print around it."""
     for _ in range(_MAX_WRAPPERS):
         content = content.strip()
         wrapped = _WRAPPED.fullmatch(content)
@@ -175,6 +175,6 @@ def unwrapped(content: str) -> str:
 
 
 def _may_be_quotation(verdict: str, answer: str, quoted: str) -> bool:
-    """Whether ``quoted`` holds the verdict's sentence at least as often as ``answer`` does, white space aside."""
+    """True if ``quoted`` holds the verdict's sentence at least as often as ``answer`` does, white space aside."""
     sentence, folded_answer, folded_quoted = (" ".join(text.split()) for text in (verdict, answer, quoted))
     return folded_quoted.count(sentence) >= folded_answer.count(sentence)

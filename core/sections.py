@@ -1,4 +1,4 @@
-"""The parts of a prover's answer, and what an answer lacks of its role's format."""
+"""Parser of answers: the parts of a prover's answer, and the format faults of each role's answer."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["ProofSections", "analysis_faults", "answer_part", "self_score", "spl
 def _heading(title: str) -> re.Pattern[str]:
     """A line that is nothing but ``title`` as a heading: `#` to `######`, bold, or both, with or without a colon.
 
-    Each run of marks is one possessive class: a line of many spaces is gone over once.
+    Each run of markers is one possessive class, so that a line of many spaces is scanned once.
     """
     line = rf"^ {{0,3}}(?:#{{1,6}}|\*\*|__)[ \t*_]*+{title}[ \t\r:.*_#]*+$"
     return re.compile(line, re.IGNORECASE | re.MULTILINE)
@@ -25,7 +25,7 @@ _REVIEW_OPENING = phrase_pattern("here is my analysis of the solution evaluation
 
 @dataclass(frozen=True, slots=True)
 class ProofSections:
-    """A prover's answer taken apart. A part that the answer lacks is None, and ``faults`` says so in words."""
+    """The parts of a prover's answer. A missing part is None, and ``faults`` names it."""
 
     body: str | None
     self_evaluation: str | None
@@ -70,10 +70,10 @@ def self_score(sections: ProofSections) -> Verdict | ParseFailure:
 
 
 def analysis_faults(text: str, *, review: bool = False, quoted: str = "") -> tuple[str, ...]:
-    """What an analysis (``review``: a meta-verifier's review) lacks of its format; ``quoted`` as in `parse_verdict`."""
+    """The format faults of an analysis (``review``: of a review); ``quoted`` as in `parse_verdict`."""
     opening = _REVIEW_OPENING if review else _ANALYSIS_OPENING
     faults = [] if opening.search(answer_part(text) or "") else ["opening missing"]
     verdict = parse_verdict(text, quoted=quoted)
     if isinstance(verdict, ParseFailure):
-        faults.append(f"verdict unreadable: {verdict.reason}")
+        faults.append(f"verdict unparseable: {verdict.reason}")
     return tuple(faults)

@@ -111,7 +111,7 @@ class Run:
             yield from read_log(path)
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
-        """Add one line to the metrics. They are no truth: where they cannot be written, the run goes on."""
+        """Add one line to the metrics. Losing them loses no record, so the run goes on where they cannot be written."""
         with suppress(OSError), (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": time.time(), **values}) + "\n")
 
@@ -152,7 +152,7 @@ def _join(folder: Path, command: str, config: Mapping[str, Any], may_change: Col
     if not changes:
         return manifest
     if not any(any((folder / name).glob("*")) for name in HELD) and not any(folder.glob("*/*/run.yaml")):
-        # It ended before it held anything, on a misspelt setting, say: nothing stands on the old settings.
+        # The run ended before it held any record, so nothing depends on the old settings.
         return _write_manifest(folder, wanted)
     listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, before, after in changes)
     raise LemmataError(
@@ -188,7 +188,7 @@ def difference(
 
 
 def matches(key: str, patterns: Collection[str]) -> bool:
-    """Whether a dotted key, or a parent of it, is one of ``patterns`` (``*`` stands for any text)."""
+    """True if a dotted key, or a parent of it, is one of ``patterns`` (``*`` stands for any text)."""
     return any(fnmatchcase(key, pattern) or fnmatchcase(key, f"{pattern}.*") for pattern in patterns)
 
 

@@ -69,15 +69,15 @@ def _file_rows(path: Path) -> Iterator[Row]:
     return _guarded(reader(path), str(path), OSError, "see that the file is there and may be read")
 
 
-def _guarded(rows: Iterable[Any], what: str, errors: Errors, mend: str) -> Iterator[Any]:
+def _guarded(rows: Iterable[Any], what: str, errors: Errors, fix: str) -> Iterator[Any]:
     # What the caller does with a row is not guarded: its errors do not pass through this generator.
     try:
         yield from rows
     except errors as error:
-        raise LemmataError(f"{what}: cannot be read ({_said(error)}): {mend}") from error
+        raise LemmataError(f"{what}: cannot be read ({_message(error)}): {fix}") from error
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
@@ -103,9 +103,9 @@ def _parse_json(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
-        raise LemmataError(f"{where}: broken JSON ({error.msg} at {place}): mend or delete it") from error
+        raise LemmataError(f"{where}: broken JSON ({error.msg} at {place}): fix or delete it") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of nested lists
-        raise LemmataError(f"{where}: JSON that cannot be read ({error}): mend or delete it") from error
+        raise LemmataError(f"{where}: JSON that cannot be read ({error}): fix or delete it") from error
 
 
 def _as_object(value: Any, where: str) -> Cells:
@@ -179,12 +179,12 @@ def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
             if ended and start == reader.line_num:
                 return
             if ended:
-                raise LemmataError(f"{path}:{start}: a quote that opens in this row never closes: mend its quotes")
+                raise LemmataError(f"{path}:{start}: a quote that opens in this row never closes: fix its quotes")
             if any(cells):
                 yield start, cells
             start = reader.line_num + 1
     except csv.Error as error:
-        raise LemmataError(f"{path}:{start}: broken CSV ({error}): mend the row's quotes") from error
+        raise LemmataError(f"{path}:{start}: broken CSV ({error}): fix the row's quotes") from error
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
@@ -211,7 +211,7 @@ def _hub_rows(source: str, split: str | None, revision: str | None) -> Iterator[
     except Exception as error:  # each of the libraries below raises errors of its own, with no common base
         raise LemmataError(
             f"no file {source!r} (seen from {Path.cwd()}), and the Hugging Face data set {source} cannot be opened "
-            f"({_said(error)}): check the name and the network"
+            f"({_message(error)}): check the name and the network"
         ) from error
     names = [str(key) for key in splits]
     chosen = split or (names[0] if len(names) == 1 else "")

@@ -1,4 +1,4 @@
-"""Prompt texts and how they are filled: in one pass, so that no inserted proof can act on its own prompt."""
+"""Prompt templates, filled in one pass so that an inserted proof cannot act on its own prompt."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,13 +32,13 @@ class Templates:
 
     @classmethod
     def load(cls, folder: str | None = None) -> "Templates":
-        """Our own texts, each replaced by ``<name>.txt`` of ``folder`` where that file exists.
+        """The texts of core/prompts, each replaced by ``<name>.txt`` of ``folder`` where that file exists.
 
         Raises LemmataError for a folder that is missing or holds none of the four files, and for a file that is not
         UTF-8 or lacks a placeholder.
         """
-        ours = resources.files("core").joinpath("prompts")
-        texts = {name: ours.joinpath(f"{name}.txt").read_text(encoding="utf-8") for name in REQUIRED}
+        packaged = resources.files("core").joinpath("prompts")
+        texts = {name: packaged.joinpath(f"{name}.txt").read_text(encoding="utf-8") for name in REQUIRED}
         return cls(texts | _read_folder(Path(folder)) if folder else texts)
 
     def proof(self, statement: str) -> str:
@@ -74,7 +74,7 @@ class Templates:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """``template`` with each ``{name}`` of ``values`` replaced, in one pass; inserted text is never looked at again.
+    """``template`` with each ``{name}`` of ``values`` replaced, in one pass; inserted text is not scanned again.
 
     Doubled braces become single. Other braces stay: mathematics such as ``\\boxed{...}`` needs no doubling.
     """
@@ -104,7 +104,7 @@ def _pieces(template: str, names: Mapping[str, str] | Sequence[str]) -> Iterator
 
 
 def _closings(run: int, doubled: list[bool]) -> int:
-    """How many braces a run of ``run`` closing ones stands for.
+    """The number of braces that a run of ``run`` closing ones stands for.
 
     Two of them are a doubled one only where none written singly waits to be closed: ``\\boxed{\\frac{1}{2}}`` is
     mathematics and must not lose a brace.
@@ -148,7 +148,7 @@ def _read(path: Path, required: Sequence[str]) -> str:
     except UnicodeDecodeError as error:
         raise LemmataError(f"the template {path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
     except OSError as error:
-        raise LemmataError(f"the template {path} can't be read ({error.strerror}): make it a readable file") from error
+        raise LemmataError(f"the template {path} can't be read ({error.strerror}): make the file readable") from error
     held = {piece for inserted, piece in _pieces(text, required) if inserted}
     missing = ", ".join(f"{{{name}}}" for name in required if name not in held)
     if missing:

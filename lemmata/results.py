@@ -27,7 +27,7 @@ class Result:
 
     @property
     def accepted(self) -> bool:
-        """Whether the chosen proof passed the acceptance rule."""
+        """True if the chosen proof passed the acceptance rule."""
         return self.selection.accepted
 
     @property

@@ -1,4 +1,4 @@
-"""The meta-verifier as a role: build the prompt, ask the policy, read its rating of an analysis."""
+"""Meta-verifier role: the prompt for a review of an analysis, and the record of its rating."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

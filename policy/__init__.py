@@ -1,1 +1,1 @@
-"""Who writes text: the Policy interface, endpoints, replay of recorded runs, budgets and retries."""
+"""LLM clients: the Policy interface, endpoints, in-process models, replay of recorded runs, budgets and retries."""

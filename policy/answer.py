@@ -1,4 +1,4 @@
-"""Reads a chat-completion answer strictly: what does not have the shape is a MalformedAnswer, never an empty text."""
+"""Parser of chat-completion responses: a response of another shape is a MalformedAnswer, never an empty text."""
 
 from collections.abc import Mapping
 from typing import Any, TypeGuard
@@ -14,7 +14,7 @@ _PARTS = ("prompt", "completion")
 
 @settings(frozen=True, config=STRICT)
 class Prices:
-    """Prices per million tokens, in whatever currency the user thinks in."""
+    """Prices per million tokens, in a currency of the user's choice."""
 
     prompt: float = 0.0
     cached: float = 0.0
@@ -22,16 +22,16 @@ class Prices:
 
 
 def read_answer(value: Any, seconds: float, prices: Prices) -> list[Completion]:
-    """The completions of one answer, in the order of their index.
+    """The completions of one response, in the order of their index.
 
     Raises:
         MalformedAnswer: no choices, or a choice without a message.
     """
     if not isinstance(value, Mapping):
-        raise MalformedAnswer(f"the answer is no JSON object: {str(value)[:80]!r}")
+        raise MalformedAnswer(f"the response is not a JSON object: {str(value)[:80]!r}")
     choices = value.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise MalformedAnswer(f"the answer has no choices: {str(value.get('error', value))[:200]}")
+        raise MalformedAnswer(f"the response has no choices: {str(value.get('error', value))[:200]}")
     usage = read_usage(value.get("usage"), prices)
     model = clean_text(str(value.get("model") or ""))
     return [
@@ -48,11 +48,11 @@ def _index(choice: Any) -> int:
 def _completion(choice: Any, model: str, seconds: float, usage: Usage | None) -> Completion:
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(message, Mapping):
-        raise MalformedAnswer("a choice of the answer has no message")
+        raise MalformedAnswer("a choice of the response has no message")
     text = message.get("content")
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     if not isinstance(text, str | None) or not isinstance(reasoning, str | None):
-        raise MalformedAnswer("a message of the answer has content that is no text")
+        raise MalformedAnswer("a message of the response has content that is not text")
     return Completion(
         text=clean_text(text or ""),
         reasoning=clean_text(reasoning) if reasoning else None,
@@ -64,7 +64,7 @@ def _completion(choice: Any, model: str, seconds: float, usage: Usage | None) ->
 
 
 def read_usage(value: Any, prices: Prices) -> Usage | None:
-    """Tokens of a request and what they cost; None when the server does not report them."""
+    """Tokens and cost of a request; None where the server does not report tokens."""
     if not isinstance(value, Mapping) or not any(_is_count(value.get(f"{part}_tokens")) for part in _PARTS):
         return None
     prompt, completion = (_count(value, f"{part}_tokens") for part in _PARTS)

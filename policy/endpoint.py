@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible server as a policy, over the ``openai`` async client."""
+"""Endpoint policy: any OpenAI-compatible server, over the ``openai`` async client."""
 
 import asyncio
 import json
@@ -10,29 +10,38 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import openai
+from typing_extensions import override
 
 from core.config import STRICT, Positive, settings
 from core.errors import LemmataError
 from policy.answer import Prices, read_answer
 from policy.guard import Guard
-from policy.interface import Completion, PolicyUnavailable, Prompt, PromptRefused, Sampling, gather_all, user_prompt
+from policy.interface import (
+    Completion,
+    Policy,
+    PolicyUnavailable,
+    Prompt,
+    PromptRefused,
+    Sampling,
+    gather_all,
+    user_prompt,
+)
 from policy.meters import Meters
 from policy.pool import Pool, Server
 from policy.retry import Backoff, MalformedAnswer, RetryConfig, message_of, raise_if_final
 
-# By name: which HTTP library the client stands on differs between its versions.
+# By name, because versions of the client use different HTTP libraries.
 NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError")
 PROBE = user_prompt("What is 1 + 1?")
 
 
 @settings(frozen=True, config=STRICT)
 class EndpointConfig:
-    """One server, or several that share the load: ``base_url`` may be a list.
+    """Settings of one server, or of several that share the load: ``base_url`` may be a list.
 
     The key is read from the environment variable ``api_key_env`` and never stored. ``samples_per_request`` is the
-    largest ``n`` sent; a server that gives fewer, or refuses n > 1, is noticed and asked for what it can.
-    ``request_timeout`` bounds one try, ``connect_timeout`` its first step. ``extra_body`` is merged into the
-    request as it is.
+    largest ``n`` sent; for a server that returns fewer, or refuses n > 1, it is lowered. ``request_timeout`` (seconds)
+    bounds one attempt, ``connect_timeout`` its connection. ``extra_body`` is merged into the request unchanged.
     """
 
     base_url: str | tuple[str, ...]
@@ -55,7 +64,7 @@ class EndpointConfig:
         return (self.base_url,) if isinstance(self.base_url, str) else tuple(dict.fromkeys(self.base_url))
 
 
-class Endpoint:
+class Endpoint(Policy):
     """Policy over one server or several. Calls go to the one with the fewest in flight, failed ones to another."""
 
     def __init__(self, name: str, config: EndpointConfig, guard: Guard, meters: Meters) -> None:
@@ -75,12 +84,12 @@ class Endpoint:
         self._pool = Pool([Server(url, _client(config, url, key)) for url in config.addresses], config.retry)
 
     @property
+    @override
     def samples_per_request(self) -> int:
-        """The largest ``n`` this server has been found to serve."""
         return self._max_samples
 
+    @override
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
-        """As Policy.sample: one request per prompt."""
         return await gather_all(self._ask(prompt, sampling) for prompt in prompts)
 
     async def _ask(self, prompt: Prompt, sampling: Sampling) -> list[Completion]:
@@ -91,7 +100,7 @@ class Endpoint:
             await self._check_settings(sampling)
             if wanted == 1:
                 raise
-            # Some servers refuse n > 1. If the same prompt passes alone, it was that.
+            # Some servers refuse n > 1: the same prompt is sent once more with n = 1.
             completions = await self._persist(self._body(prompt, sampling, 1))
             self._max_samples = 1
         if len(completions) < wanted:
@@ -99,7 +108,7 @@ class Endpoint:
         return completions[:wanted]
 
     async def _check_settings(self, sampling: Sampling) -> None:
-        """Tell a refused prompt from refused settings: raise LemmataError where even a one-line prompt is refused."""
+        """Raise LemmataError where even a one-line prompt is refused: then the settings are wrong, not the prompt."""
         if self._has_answered:
             return
         try:
@@ -127,7 +136,7 @@ class Endpoint:
         return body | dict(self.config.extra_body)
 
     async def _persist(self, body: Mapping[str, Any]) -> list[Completion]:
-        """Send until a server answers, as often as the retry settings allow."""
+        """Send until a server responds, with as many attempts as the retry settings allow."""
         attempt, others = 0, len(self._pool.servers) - 1
         while True:
             attempt += 1
@@ -142,11 +151,11 @@ class Endpoint:
                 self._raise_if_unreachable(server, error, attempt - others)
                 if attempt >= self.config.retry.attempts + others:
                     raise PolicyUnavailable(
-                        f"{server.url}: no answer after {attempt} tries: {message_of(error)}"
+                        f"{server.url}: no response after {attempt} attempts: {message_of(error)}"
                     ) from error
                 self._meters.retries += 1
                 self._pool.quarantine(server, error)
-                if self._pool.all_aside:
+                if self._pool.all_quarantined:
                     await self._guard.sleep(self._backoff.wait(attempt, error))
                 else:
                     self._guard.check()
@@ -154,26 +163,26 @@ class Endpoint:
     async def _send(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> list[Completion]:
         started = time.monotonic()
         try:
-            # The client's own timeout starts anew with every byte; a server that trickles must end too.
+            # The client's own timeout restarts with every byte, so it never ends a response that trickles.
             async with asyncio.timeout(self.config.request_timeout):
-                # The typed method spends 1.5 ms of CPU on holding each request against its own schema.
+                # The typed method spends 1.5 ms of CPU on validating each request.
                 value = await client.post("/chat/completions", cast_to=object, body=body)
         except TimeoutError as error:
-            raise MalformedAnswer(f"no answer within {self.config.request_timeout:g} seconds") from error
+            raise MalformedAnswer(f"no response within request_timeout={self.config.request_timeout:g} s") from error
         except (ValueError, RecursionError) as error:
-            raise MalformedAnswer(f"the answer is not JSON: {error}") from error
+            raise MalformedAnswer(f"the response is not JSON: {error}") from error
         return read_answer(_parsed(value), time.monotonic() - started, self.config.prices)
 
     def _raise_if_unreachable(self, server: Server, error: Exception, attempt: int) -> None:
         connecting = type(error.__cause__).__name__ in NOT_CONNECTED
-        if connecting and not self._has_answered and attempt >= self.config.retry.attempts_to_connect:
+        if connecting and not self._has_answered and attempt >= self.config.retry.connect_attempts:
             raise LemmataError(
                 f"cannot reach the server of policy '{self.name}' at {server.url}: {error.__cause__}. "
                 "Start it, or set policy.base_url to a server that runs."
             ) from error
 
+    @override
     async def close(self) -> None:
-        """Close the connections."""
         await self._pool.close()
 
 
@@ -188,7 +197,7 @@ def _client(config: EndpointConfig, url: str, key: str) -> openai.AsyncOpenAI:
 
 
 def _parsed(value: Any) -> Any:
-    """JSON that a server sent under another content type, which the client hands on as a text."""
+    """The value of a response that a server sent as JSON under another content type; any other value unchanged."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
@@ -196,21 +205,21 @@ def _parsed(value: Any) -> Any:
 
 
 def _check_address(name: str, url: str) -> None:
-    """Raise LemmataError for what can be no server's address."""
+    """Raise LemmataError for a text that is not the address of a server."""
     try:
         parts = urlsplit(url)
-        fault = None if parts.scheme in ("http", "https") and parts.hostname else "it begins with no http://HOST"
-        _ = parts.port  # raises where it is none
+        fault = None if parts.scheme in ("http", "https") and parts.hostname else "it does not begin with http://HOST"
+        _ = parts.port  # raises where it is not a number
     except ValueError as error:
         fault = str(error)
     if fault or not url.isprintable():
         raise LemmataError(
-            f"cannot reach the server of policy '{name}' at {url!r}: {fault or 'a strange character'}. "
+            f"cannot reach the server of policy '{name}' at {url!r}: {fault or 'it holds an unprintable character'}. "
             "Set policy.base_url to an address such as http://localhost:8000/v1."
         )
 
 
 def _check_key(variable: str, key: str) -> None:
-    """Raise LemmataError, without showing the key, where no HTTP header can hold it."""
+    """Raise LemmataError, without showing the key, where an HTTP header cannot hold it."""
     if not (key.isascii() and key.isprintable()):
         raise LemmataError(f"the environment variable {variable} holds no key: a key is one line of ASCII characters.")

@@ -1,4 +1,4 @@
-"""All that roles, refinement and evaluation know about a model."""
+"""Policy interface: prompts and sampling settings in, completions out; roles and loops know no more about models."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
@@ -42,7 +42,7 @@ def user_prompt(text: str) -> Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to sample: ``n`` completions of at most ``max_tokens`` tokens each (None: the server's limit).
+    """Sampling settings: ``n`` completions of at most ``max_tokens`` tokens each (None: the server's limit).
 
     ``seed`` is that of the first completion; the others of the request follow from it.
     """
@@ -57,7 +57,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """An answer as the tokens that a model of ours drew, with their log-probabilities, experts and sampling masks."""
+    """The tokens of a completion by an in-process model, with log-probabilities, experts and sampling masks."""
 
     prompt_ids: tuple[int, ...]
     completion: "TokenRecord"
@@ -65,9 +65,9 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer. ``usage`` is that of the whole request and stands on its first completion only (None elsewhere).
+    """One completion. ``usage`` is that of the whole request, on its first completion only (None on the others).
 
-    ``sampled`` is there where the policy runs the model itself.
+    ``sampled`` is None unless the policy runs the model in this process.
     """
 
     text: str
@@ -80,7 +80,7 @@ class Completion:
 
 
 class Policy(Protocol):
-    """Writes text. ``name`` is its name in the run, ``samples_per_request`` the largest ``n`` worth asking for."""
+    """Source of completions. ``name`` is its name in the run, ``samples_per_request`` the largest useful ``n``."""
 
     name: str
 
@@ -91,8 +91,8 @@ class Policy(Protocol):
         """Between 1 and ``sampling.n`` completions for each prompt.
 
         Raises:
-            PromptRefused: the model declines this prompt for good.
-            PolicyUnavailable: no answer after all retries; asking again later may work.
+            PromptRefused: the model refuses this prompt permanently.
+            PolicyUnavailable: no response after all retries; a later call may succeed.
             LemmataError: the policy cannot work as configured.
         """
         ...
@@ -101,22 +101,22 @@ class Policy(Protocol):
 
 
 class PolicyUnavailable(Exception):
-    """No usable answer after all retries. The problem stays unfinished and is taken up again by the next run."""
+    """No usable response after all retries. The problem stays unfinished; the next run resumes it."""
 
 
 class PromptRefused(Exception):
-    """The server declines this one prompt for good (context too long, content filter)."""
+    """A prompt that the server refuses permanently (context too long, content filter)."""
 
 
 class RunStopped(LemmataError):
-    """The run ends here by budget or by the user; everything paid for is in the store."""
+    """End of the run by a budget or by the user; every finished call is in the store."""
 
 
 async def gather_all(awaitables: Iterable[Awaitable[T]]) -> list[T]:
-    """Results of all, in order. Every one finishes before the first error is raised: a call in flight is paid for."""
+    """Results of all, in order. All finish before the first error is raised: calls in flight are paid for."""
     results = await asyncio.gather(*awaitables, return_exceptions=True)
     errors = [result for result in results if isinstance(result, BaseException)]
     if errors:
-        # A fault of ours must not hide behind an expected stop.
+        # A programming error must not be hidden by an expected stop.
         raise next((error for error in errors if not isinstance(error, RunStopped | PolicyUnavailable)), errors[0])
     return [result for result in results if not isinstance(result, BaseException)]

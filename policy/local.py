@@ -1,11 +1,13 @@
-"""A model of ours in this process as a policy: what ``lemmata serve`` gives over HTTP, and what training reads besides.
+"""In-process policy: a DSA model on the generation engine, with token ids and log-probabilities for training.
 
-Importing it loads torch; whoever may not need it imports it late.
+Importing it loads torch, so callers import it only when they build such a policy.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
+
+from typing_extensions import override
 
 from core.errors import LemmataError
 from core.ids import clean_text
@@ -15,12 +17,12 @@ from model.engine import Engine, EngineService, Request, SamplingParams
 from model.errors import ModelError
 from model.loading import load_model
 from model.transformer import DsaModel
-from policy.interface import Completion, Prompt, PromptRefused, Sampled, Sampling
+from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampled, Sampling
 from policy.local_config import LocalConfig
 
 
-class Local:
-    """Policy that generates with an engine of its own, in a thread of its own until ``close``.
+class Local(Policy):
+    """Policy that generates with its own engine, in its own thread, until ``close``.
 
     Raises LemmataError where the folder holds no model that can run, or its cache does not fit the device.
     """
@@ -42,12 +44,12 @@ class Local:
         return self._service.engine.module
 
     @property
+    @override
     def samples_per_request(self) -> int:
-        """As configured: the samples of a prompt share its computation."""
         return self.config.samples_per_request
 
+    @override
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
-        """As Policy.sample. Raises LemmataError where a step of the engine fails: so would the next one."""
         return list(await asyncio.gather(*(self._sample(prompt, sampling) for prompt in prompts)))
 
     async def _sample(self, prompt: Prompt, sampling: Sampling) -> list[Completion]:
@@ -93,8 +95,8 @@ class Local:
             for place, ((reasoning, answer), completion) in enumerate(zip(parts, request.completions, strict=True))
         ]
 
+    @override
     async def close(self) -> None:
-        """End the engine's thread."""
         await asyncio.to_thread(self._service.close)
 
 

@@ -1,4 +1,4 @@
-"""Settings of a policy that runs a model of ours. Imports no torch."""
+"""Settings of the in-process policy, and the folder and digest of its weights. Imports no torch."""
 
 from contextlib import suppress
 from importlib.util import find_spec
@@ -33,12 +33,12 @@ class LocalConfig:
 
     @property
     def folder(self) -> Path:
-        """Where the model is. Raises LemmataError for a package that is not installed."""
+        """The folder of the model. Raises LemmataError for a package that is not installed."""
         return model_folder(self.model)
 
 
 def model_folder(model: str) -> Path:
-    """The folder that ``model`` names; the package is only looked up, not imported: it may load torch."""
+    """The folder that ``model`` names. A package is located without importing it, because that may load torch."""
     if not model.startswith(PACKAGED):
         return Path(model)
     package, _, inside = model.removeprefix(PACKAGED).partition("/")
@@ -49,9 +49,9 @@ def model_folder(model: str) -> Path:
 
 
 def weights_digest(folder: Path) -> str:
-    """What tells the weights in a folder from others: of their names, sizes, and first and last bytes.
+    """A digest of the weights in a folder: of the files' names, sizes, first and last bytes.
 
-    Of nothing where there are none, or they cannot be read: whoever loads them says so.
+    Without readable weights it is the digest of nothing; loading them then reports the error.
     """
     parts: list[str | int] = []
     with suppress(OSError):

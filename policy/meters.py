@@ -1,4 +1,4 @@
-"""Counters of a running command, for progress and for deciding when there is room for another problem."""
+"""Counters of a running command, for progress and for the scheduler of problems."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ class Meters:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def touch(self) -> None:
-        """Wake whoever waits for room."""
+        """Wake the scheduler that waits for a free place."""
         self.changed.set()
 
     @property

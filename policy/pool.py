@@ -1,4 +1,4 @@
-"""Several servers of one model: which one gets the next call, and which ones are put aside for a while."""
+"""Server pool: least-loaded choice among servers of one model, and quarantine of those that fail."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from policy.retry import Backoff, RetryConfig
 
 @dataclass(eq=False)
 class Server:
-    """One address. ``failures`` in a row; put aside until ``free_at`` (monotonic seconds); ``calls`` ever sent."""
+    """One address with its load. ``free_at``: end of its quarantine (monotonic seconds); ``failures`` are in a row."""
 
     url: str
     client: openai.AsyncOpenAI
@@ -23,8 +23,8 @@ class Server:
 
 
 class Pool:
-    """Shares calls among servers. One that failed is passed over for a wait that doubles with every failure in a row,
-    then tried again; where all of them failed, the one whose wait ends first is asked.
+    """Distributes calls among servers. A failed server is quarantined for a time that doubles with every failure in a
+    row; where all are quarantined, the one that is free first is chosen.
     """
 
     def __init__(self, servers: Sequence[Server], retry: RetryConfig) -> None:
@@ -32,13 +32,13 @@ class Pool:
         self._backoff = Backoff(retry, seed=1)
 
     @property
-    def all_aside(self) -> bool:
-        """Whether no server is free of a failure that is still waited for."""
+    def all_quarantined(self) -> bool:
+        """True while every server is quarantined."""
         now = time.monotonic()
         return all(server.free_at > now for server in self.servers)
 
     def choose(self) -> Server:
-        """The server with the fewest calls in flight, among equals the one that was asked least."""
+        """The server with the fewest calls in flight, then with the fewest calls so far."""
         now = time.monotonic()
         free = [server for server in self.servers if server.free_at <= now]
         if not free:
@@ -47,7 +47,7 @@ class Pool:
 
     @contextmanager
     def at_work(self, server: Server) -> Iterator[None]:
-        """While a call is with ``server``; one that ends well clears its failures."""
+        """Counts a call to ``server`` while the block runs; success clears its failures."""
         server.in_flight += 1
         server.calls += 1
         try:
@@ -57,7 +57,7 @@ class Pool:
             server.in_flight -= 1
 
     def quarantine(self, server: Server, error: Exception) -> None:
-        """Pass ``server`` over for a while. Calls that fail together count as one failure."""
+        """Choose ``server`` only after a wait. Calls that fail together count as one failure."""
         now = time.monotonic()
         if server.free_at <= now:
             server.failures += 1

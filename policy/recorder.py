@@ -1,7 +1,7 @@
-"""Asks a policy only for what the log of a problem does not hold yet, and writes down everything it says.
+"""Recorder: samples only what is missing from the log and appends every result, which makes runs resumable.
 
-This is what makes a run resumable: the loop above is a deterministic function of the answers, every sample has an id
-that follows from its inputs, and a sample that is in the log is never asked for again.
+The loop above it is a deterministic function of the completions; every sample has an id that follows from its inputs,
+and a sample that is in the log is not requested again.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -47,7 +47,7 @@ class _Sample:
 
 
 class Recorder:
-    """The log of one problem with the root seed of the run. ``guard`` stops the run when the log cannot be written."""
+    """Samples and records for one problem. ``guard`` stops the run when the log cannot be written."""
 
     def __init__(
         self, problem: Problem, log: ProblemLog, seed: int, meters: Meters, guard: Guard | None = None
@@ -59,19 +59,19 @@ class Recorder:
         self._guard = guard
 
     async def ask(self, call: Call[R], then: Then[R, T]) -> list[T]:
-        """Have every sample of ``call`` made and written down, and ``then`` run on each as soon as it is there.
+        """Obtain and record every sample of ``call``, and run ``then`` on each as soon as it is recorded.
 
-        Returns the results of ``then`` in the order of ``call.indices``; samples that the server refused are missing.
+        Returns the results of ``then`` in the order of ``call.indices``, without the samples that the server refused.
 
         Raises:
             PolicyUnavailable, RunStopped, LemmataError: as Policy.sample, after every call in flight has ended.
         """
         samples = self._samples(call)
         known = [sample for sample in samples if sample.id in self.log]
-        owed = [sample for sample in samples if sample.id not in self.log]
+        missing = [sample for sample in samples if sample.id not in self.log]
         self._meters.reused += len(known)
         results = await self._merge(
-            [self._deliver(call, known, then), *(self._obtain(call, part, then) for part in _split(call, owed))]
+            [self._deliver(call, known, then), *(self._obtain(call, part, then) for part in _split(call, missing))]
         )
         return [results[index] for index in call.indices if index in results]
 
@@ -80,11 +80,11 @@ class Recorder:
         return [_Sample(index, digest(*inputs, index), derive_seed(*inputs, index)) for index in call.indices]
 
     async def _obtain(self, call: Call[R], group: Sequence[_Sample], then: Then[R, T]) -> dict[int, T]:
-        """Ask for a group in one request; what a server leaves out of it is asked for again."""
-        came = await self._request(call, group)
-        rest = _split(call, group[came:])
+        """Request a group at once; samples that the server leaves out are requested again."""
+        arrived = await self._request(call, group)
+        rest = _split(call, group[arrived:])
         return await self._merge(
-            [self._deliver(call, group[:came], then), *(self._obtain(call, part, then) for part in rest)]
+            [self._deliver(call, group[:arrived], then), *(self._obtain(call, part, then) for part in rest)]
         )
 
     async def _merge(self, parts: Sequence[Awaitable[dict[int, T]]]) -> dict[int, T]:
@@ -94,12 +94,12 @@ class Recorder:
         records = [(sample.index, self.log.get(sample.id)) for sample in group]
         usable = [(index, record) for index, record in records if isinstance(record, call.kind)]
         self._meters.refusals += len(records) - len(usable)
-        self._meters.parse_failures += sum(_is_unreadable(record) for _, record in usable)
+        self._meters.parse_failures += sum(_is_unparseable(record) for _, record in usable)
         results = await gather_all(then(record) for _, record in usable)
         return {index: result for (index, _), result in zip(usable, results, strict=True)}
 
     async def _request(self, call: Call[R], group: Sequence[_Sample]) -> int:
-        """One request for the samples of a group; writes down the answers and returns how many came."""
+        """Send one request for a group and record the completions; returns their number."""
         sampling = replace(call.sampling, n=len(group), seed=group[0].seed)
         try:
             [answers] = await call.policy.sample([call.prompt], sampling)
@@ -115,7 +115,7 @@ class Recorder:
             self.log.append(records)
         except LemmataError as error:
             if self._guard is not None:
-                # Now: until it has come up through all that waits, other calls would be paid for and lost.
+                # At once: until the error reaches the caller, other calls would be paid for and lost.
                 self._guard.stop(f"an error: {error}")
             raise
 
@@ -159,7 +159,7 @@ def _split(call: Call[R], samples: Sequence[_Sample]) -> list[Sequence[_Sample]]
     return [samples[start : start + size] for start in range(0, len(samples), size)]
 
 
-def _is_unreadable(record: Proof | Analysis | Review | Grading) -> bool:
+def _is_unparseable(record: Proof | Analysis | Review | Grading) -> bool:
     if isinstance(record, Proof):
         return bool(record.faults)
     return (record.points if isinstance(record, Grading) else record.score) is None

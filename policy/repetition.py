@@ -1,4 +1,4 @@
-"""Finding a text that has run into a repetition: the same passage over and over until its end."""
+"""Detector of degenerate texts: a passage that repeats until the end of a text."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ def _periodic_end(end: str, min_repeats: int, min_length: int) -> Repetition | N
 
 
 def _z_function(text: str) -> list[int]:
-    """For each position, how many characters from there on agree with the start of ``text`` (Gusfield 1997, 1.4)."""
+    """For each position, the length of the longest common prefix with ``text`` (Gusfield 1997, section 1.4)."""
     common = [0] * len(text)
     left = right = 0  # the match that reaches farthest: text[left:right] == text[:right - left]
     for i in range(1, len(text)):

@@ -1,60 +1,62 @@
-"""Answers from a recorded run: same problems, prompts and seed give the same run again, without a server."""
+"""Replay policy: completions of a recorded run, found by prompt and seed, without a server."""
 
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+
+from typing_extensions import override
 
 from core.config import STRICT, Name, Positive, settings
 from core.errors import LemmataError
 from core.log import read_record, record_places
 from core.records import Generated, Refusal
 from core.store import Run
-from policy.interface import Completion, Prompt, PromptRefused, Sampling
+from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampling
 
-Place = tuple[Path, int, int]
+FilePosition = tuple[Path, int, int]  # file, offset and length in bytes
 
 
 @settings(frozen=True, config=STRICT)
 class ReplayConfig:
-    """``run`` is the folder of the recorded run; recorded under whatever policy names."""
+    """Settings of a replay; ``run`` is the folder of the recorded run, under any policy names."""
 
     run: Name
     concurrency: Positive = 64
 
 
-class Replay:
-    """Policy that finds a recorded answer by prompt and seed. Keeps places in files, not texts, in memory."""
+class Replay(Policy):
+    """Policy that finds recorded completions by prompt and seed. Memory holds file positions, not texts."""
 
     def __init__(self, name: str, config: ReplayConfig) -> None:
         self.name = name
         self.config = config
-        self._places: dict[tuple[str, int], Place] = {}
+        self._positions: dict[tuple[str, int], FilePosition] = {}
         for path in Run.read(config.run).log_paths():
             self._index(path)
 
     def _index(self, path: Path) -> None:
         for record, offset, length in record_places(path):
             if isinstance(record, Generated | Refusal):
-                self._places[record.prompt, record.seed] = (path, offset, length)
+                self._positions[record.prompt, record.seed] = (path, offset, length)
 
     @property
+    @override
     def samples_per_request(self) -> int:
-        """One, so that every recorded answer is found by its own seed."""
-        return 1
+        return 1  # every recorded completion is found by its own seed
 
+    @override
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
-        """As Policy.sample. Raises LemmataError when the recorded run does not hold the answer."""
         await asyncio.sleep(0)
         return [[self._find(prompt, sampling.seed)] for prompt in prompts]
 
     def _find(self, prompt: Prompt, seed: int | None) -> Completion:
-        place = self._places.get((prompt.digest, seed)) if seed is not None else None
-        if place is None:
+        position = self._positions.get((prompt.digest, seed)) if seed is not None else None
+        if position is None:
             raise LemmataError(
                 f"the recorded run {self.config.run} holds no answer to a prompt of this run (policy '{self.name}'). "
                 "Replaying needs the same problems, prompts, settings and seed as the recorded run."
             )
-        record = read_record(*place)
+        record = read_record(*position)
         if isinstance(record, Refusal):
             raise PromptRefused(record.error)
         assert isinstance(record, Generated)
@@ -62,5 +64,6 @@ class Replay:
             record.text, record.finish_reason, record.model, record.seconds, record.usage, record.reasoning
         )
 
+    @override
     async def close(self) -> None:
-        """Nothing to release."""
+        return

@@ -1,4 +1,4 @@
-"""When to ask a server again, and how long to wait before."""
+"""Retries of failed calls: which errors are final, and the wait before the next attempt."""
 
 import random
 from datetime import UTC, datetime
@@ -13,26 +13,26 @@ from policy.interface import PromptRefused
 
 
 class MalformedAnswer(Exception):
-    """The server answered 200 with something that is no chat completion."""
+    """An HTTP 200 response that is not a chat completion."""
 
 
 @settings(frozen=True, config=STRICT)
 class RetryConfig:
-    """``attempts`` tries of a call in all; waits double from ``first_wait`` to ``max_backoff`` seconds, with jitter.
+    """``attempts`` of a call in all; waits double from ``first_wait`` to ``max_backoff`` seconds, with jitter.
 
-    A server's Retry-After is honored up to ``longest_retry_after`` seconds. Until a server has answered at all, a
-    refused connection is tried ``attempts_to_connect`` times only, so that a wrong address is reported at once.
+    A server's Retry-After is honored up to ``max_retry_after`` seconds. Before a server's first response, a refused
+    connection is attempted ``connect_attempts`` times only, so that a wrong address is reported at once.
     """
 
     attempts: Positive = 8
-    attempts_to_connect: Positive = 3
+    connect_attempts: Positive = 3
     first_wait: float = 1.0
     max_backoff: float = 60.0
-    longest_retry_after: float = 600.0
+    max_retry_after: float = 600.0
 
 
 class Backoff:
-    """Waiting times; jitter comes from a seeded generator of its own, never from the one that draws samples."""
+    """Waiting times with jitter from a seeded generator, which is separate from that of sampling."""
 
     def __init__(self, config: RetryConfig, seed: int = 0) -> None:
         self.config = config
@@ -42,7 +42,7 @@ class Backoff:
         """Seconds to wait after the failed ``attempt`` (counted from 1)."""
         asked = retry_after(error)
         if asked is not None:
-            return min(asked, self.config.longest_retry_after) + self._random.uniform(0, 0.1)
+            return min(asked, self.config.max_retry_after) + self._random.uniform(0, 0.1)
         longest = min(self.config.max_backoff, self.config.first_wait * 2 ** (attempt - 1))
         return self._random.uniform(0.5, 1.0) * longest
 
@@ -63,11 +63,11 @@ def retry_after(error: Exception) -> float | None:
 
 
 def raise_if_final(error: Exception, server: str) -> None:
-    """Raise what cannot be mended by asking again; return when another try makes sense.
+    """Raise an error that no further attempt can fix; return where another attempt makes sense.
 
     Raises:
         LemmataError: wrong key, unknown model or path, exhausted account (402): no call of this run can work.
-        PromptRefused: the server declines this request (HTTP 400, 413, 422 and other 4xx).
+        PromptRefused: the server refuses this request (HTTP 400, 413, 422 and other 4xx).
     """
     if isinstance(error, MalformedAnswer | openai.APIConnectionError):
         return
@@ -91,7 +91,7 @@ def raise_if_final(error: Exception, server: str) -> None:
 
 
 def message_of(error: Exception) -> str:
-    """One short line of what an error says; a body that is a whole HTML page is cut."""
+    """The message of an error in one line of at most 300 characters."""
     text = clean_text(" ".join(str(error).split())) or type(error).__name__
     cause = error.__cause__
     if isinstance(error, openai.APIConnectionError) and cause is not None:

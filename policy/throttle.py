@@ -1,7 +1,9 @@
-"""A policy behind a limit on concurrent calls, with the guard asked before each and the meters kept."""
+"""Throttle: a policy behind a limit on concurrent calls, checked by the guard and counted by the meters."""
 
 import asyncio
 from collections.abc import Sequence
+
+from typing_extensions import override
 
 from core.records import Usage
 from policy.guard import Guard
@@ -9,8 +11,8 @@ from policy.interface import Completion, Policy, PolicyUnavailable, Prompt, Prom
 from policy.meters import Meters
 
 
-class Throttle:
-    """Wraps a policy; first come, first served."""
+class Throttle(Policy):
+    """Policy with at most ``concurrency`` calls in flight; the others queue in order."""
 
     def __init__(self, policy: Policy, concurrency: int, guard: Guard, meters: Meters) -> None:
         self.policy = policy
@@ -18,51 +20,51 @@ class Throttle:
         self.concurrency = concurrency
         self._guard = guard
         self._meters = meters
-        self._places = asyncio.Semaphore(concurrency)
+        self._slots = asyncio.Semaphore(concurrency)
         self._in_flight = 0
         self._waiting = 0
 
     @property
+    @override
     def samples_per_request(self) -> int:
-        """As the policy says."""
         return self.policy.samples_per_request
 
     @property
     def backlog(self) -> int:
-        """Calls that wait for a place."""
+        """Calls that queue."""
         return self._waiting
 
     @property
     def free(self) -> int:
-        """Places at the server that nobody uses."""
+        """Further calls that could start now."""
         return self.concurrency - self._in_flight
 
+    @override
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
-        """As Policy.sample. Raises RunStopped when no further call may start."""
         self._meters.arrivals += 1
         self._count(waiting=1)
         try:
-            await self._places.acquire()
+            await self._slots.acquire()
         finally:
             self._count(waiting=-1)
         try:
             self._guard.check()
             self._count(in_flight=1)
             try:
-                return self._book(await self.policy.sample(prompts, sampling))
+                return self._count_answers(await self.policy.sample(prompts, sampling))
             finally:
                 self._count(in_flight=-1)
         except (PolicyUnavailable, PromptRefused) as error:
             self._guard.failed(error)
             raise
         except Exception as error:
-            # Now, and not when it has come up through all that waits for the other calls of the problem.
+            # At once, before the error reaches the caller through the other calls of the problem.
             self._guard.stop(f"an error: {error}")
             raise
         finally:
-            self._places.release()
+            self._slots.release()
 
-    def _book(self, answers: list[list[Completion]]) -> list[list[Completion]]:
+    def _count_answers(self, answers: list[list[Completion]]) -> list[list[Completion]]:
         usages = [completion.usage for group in answers for completion in group if completion.usage is not None]
         usage = sum(usages, start=Usage()) if usages else None
         self._meters.calls += 1
@@ -78,6 +80,6 @@ class Throttle:
         self._meters.in_flight += in_flight
         self._meters.touch()
 
+    @override
     async def close(self) -> None:
-        """Close the policy."""
         await self.policy.close()

@@ -1,4 +1,4 @@
-"""Reads the verdict of a judge's answer: a score of the rubric, or the reason why there is none."""
+"""Verdict of a judge's completion: a score of the rubric, or the reason why it cannot be parsed."""
 
 from typing import TypedDict
 

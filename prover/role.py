@@ -1,4 +1,4 @@
-"""The prover as a role: build the prompt, ask the policy, read the answer."""
+"""Prover role: prompts for proofs and refinements, and the record of an answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Prover:
 
 
 def build_proof(common: dict[str, Any], completion: Completion) -> Proof:
-    """The record of a prover's answer. What it lacks of the format is listed in ``faults``; nothing is made up for it.
+    """The record of a prover's answer. Format faults are listed in ``faults``; no value is invented.
 
     A truncated answer is no proof, whatever it holds.
     """

@@ -17,8 +17,8 @@ from tests.fake_server import Behavior, FakeServer, role_of, well_behaved
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a command ended, and what it printed."""
+class CommandOutput:
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -37,7 +37,7 @@ class CommandLine:
     folder: Path
     capture: pytest.CaptureFixture[str]
 
-    def __call__(self, *arguments: str) -> Said:
+    def __call__(self, *arguments: str) -> CommandOutput:
         """Exit code and output of one command."""
         before = sys.argv
         sys.argv = ["lemmata", *arguments]
@@ -49,21 +49,21 @@ class CommandLine:
             code = ended.code
         finally:
             sys.argv = before
-        said = self.capture.readouterr()
-        return Said(code if isinstance(code, int) else 0, said.out, said.err)
+        output = self.capture.readouterr()
+        return CommandOutput(code if isinstance(code, int) else 0, output.out, output.err)
 
-    def ok(self, *arguments: str) -> Said:
-        """As a call, of a command that must succeed."""
-        said = self(*arguments)
-        assert said.code == 0, said.everything
-        return said
+    def ok(self, *arguments: str) -> CommandOutput:
+        """Exit code and output of a command that must succeed."""
+        output = self(*arguments)
+        assert output.code == 0, output.everything
+        return output
 
     def fails(self, *arguments: str, code: int = 1) -> str:
         """The message of a command that must fail, without a traceback."""
-        said = self(*arguments)
-        assert said.code == code, said.everything
-        assert "Traceback" not in said.everything
-        return said.err
+        output = self(*arguments)
+        assert output.code == code, output.everything
+        assert "Traceback" not in output.everything
+        return output.err
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Served:
 
     @property
     def roles(self) -> Counter[str]:
-        """How many requests asked for which role."""
+        """Number of requests by role."""
         return Counter(role_of(prompt) for prompt in self.prompts)
 
     @property

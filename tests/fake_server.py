@@ -23,7 +23,7 @@ Behavior = Callable[[Mapping[str, Any], "FakeServer"], Awaitable[Reply]]
 
 
 def role_of(prompt: str) -> str:
-    """Which of our templates made a prompt."""
+    """The role whose template a prompt comes from."""
     if prompt.startswith("You grade a solution"):
         return "grader"
     if "## Self Evaluation" in prompt:

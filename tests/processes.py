@@ -53,17 +53,17 @@ def server_process(log: Path, *options: str) -> Iterator[ServerProcess]:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: exit code and standard error."""
+    """Exit code and standard error of a command."""
 
     code: int
-    said: str
+    output: str
 
     @property
     def message(self) -> str:
         """The last line, which must be plain words."""
-        assert "Traceback" not in self.said, self.said
-        assert "never retrieved" not in self.said, self.said
-        return self.said.strip().rpartition("\n")[2]
+        assert "Traceback" not in self.output, self.output
+        assert "never retrieved" not in self.output, self.output
+        return self.output.strip().rpartition("\n")[2]
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Job:
     @contextmanager
     def start(self, url: str, *more: str) -> Iterator["Running"]:
         """The command while the block runs; what is left of it then is killed."""
-        said = self.problems.with_suffix(".stderr")
-        with said.open("w") as file:
+        output = self.problems.with_suffix(".stderr")
+        with output.open("w") as file:
             process = subprocess.Popen(
                 self.command(url, *more),
                 cwd=ROOT,
@@ -95,7 +95,7 @@ class Job:
                 stderr=file,
                 env=_environment(),
             )
-        running = Running(process, said)
+        running = Running(process, output)
         try:
             yield running
         finally:
@@ -118,7 +118,7 @@ class Job:
     def complete(self, url: str, *more: str) -> Records:
         """Run the command, which must succeed; the records of the run."""
         ended = self.finish(url, *more)
-        assert ended.code == 0, ended.said
+        assert ended.code == 0, ended.output
         return stored(self.run)
 
     def logs(self) -> list[Path]:
@@ -134,21 +134,21 @@ class Running:
     _stderr: Path
 
     @property
-    def said(self) -> str:
-        """What it has said so far."""
+    def output(self) -> str:
+        """Its output so far."""
         return self._stderr.read_text()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Return as soon as ``condition`` holds, which must be while the command still runs."""
         deadline = time.monotonic() + HANG
         while not condition():
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < deadline, self.said
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
             time.sleep(0.005)
 
     def wait_for_start(self) -> None:
         """Return once it has opened its run folder."""
-        self.wait_until(lambda: "run folder:" in self.said)
+        self.wait_until(lambda: "run folder:" in self.output)
 
     def interrupt(self) -> None:
         """Ctrl-C."""
@@ -161,7 +161,7 @@ class Running:
 
     def end(self) -> Ended:
         """Wait for its end."""
-        return Ended(self.process.wait(HANG), self.said)
+        return Ended(self.process.wait(HANG), self.output)
 
 
 def _environment() -> Mapping[str, str]:

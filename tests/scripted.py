@@ -58,7 +58,7 @@ class Asked:
 
     @property
     def refines(self) -> bool:
-        """Whether this asks for a refinement of an earlier proof."""
+        """True for a refinement of an earlier proof."""
         return "----- proof 1 begins" in self.text
 
 
@@ -97,7 +97,7 @@ class Scripted:
     closed: bool = False
 
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
-        """As Policy.sample."""
+        """Completions with the scripted answers."""
         return [await self._one(prompt, sampling) for prompt in prompts]
 
     async def _one(self, prompt: Prompt, sampling: Sampling) -> list[Completion]:
@@ -113,7 +113,7 @@ class Scripted:
         ]
 
     async def close(self) -> None:
-        """As Policy.close."""
+        """Record that the policy was closed."""
         self.closed = True
 
     def count(self, role: str) -> int:

@@ -1,4 +1,4 @@
-"""From n analyses with m reviews each to one judgment of a proof. Pure functions."""
+"""Aggregation of n analyses with m reviews each into one tally of a proof. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Validity = Literal["confirmed", "refuted", "open"]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An analysis as aggregation sees it: its score and those of its reviews; None where one could not be read."""
+    """Score of an analysis and of its reviews, as aggregation takes them; None where a verdict could not be parsed."""
 
     analysis_id: str
     score: float | None
@@ -34,7 +34,7 @@ class AggregateConfig:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the analyses of one proof say together.
+    """Aggregate of the analyses of one proof.
 
     ``mean`` is over the ``verdicts`` valid ones (None when there is none); ``std`` their standard deviation.
     ``unparseable`` analyses had no verdict, ``refuted`` ones were left out because their reviews found them wrong.
@@ -49,27 +49,27 @@ class Tally:
 
 
 def validity(judged: Judged, confirm_at: float = 1.0) -> Validity:
-    """Whether reviews settle an analysis.
+    """Status of an analysis by majority of its reviews.
 
     Confirmed: more than half of all its reviews confirm it. Refuted: more than half of all do not. A review that could
-    not be read speaks neither for nor against: else a proof that makes confirmations unparseable (by holding the
+    not be parsed counts neither for nor against: else a proof that makes confirmations unparseable (by holding the
     sentence that confirms) would leave the refutations a majority among the rest.
     """
-    readable = [score for score in judged.reviews if score is not None]
-    confirming = sum(score >= confirm_at for score in readable)
+    parsed = [score for score in judged.reviews if score is not None]
+    confirming = sum(score >= confirm_at for score in parsed)
     if 2 * confirming > len(judged.reviews):
         return "confirmed"
-    if 2 * (len(readable) - confirming) > len(judged.reviews):
+    if 2 * (len(parsed) - confirming) > len(judged.reviews):
         return "refuted"
     return "open"
 
 
 def tally(analyses: Sequence[Judged], config: AggregateConfig) -> Tally:
     """Aggregate the analyses of one proof."""
-    readable = [judged for judged in analyses if judged.score is not None]
+    parsed = [judged for judged in analyses if judged.score is not None]
     kept = [
         judged
-        for judged in readable
+        for judged in parsed
         if config.use_reviews != "filter" or validity(judged, config.confirm_at) != "refuted"
     ]
     scores = [judged.score for judged in kept if judged.score is not None]
@@ -80,13 +80,13 @@ def tally(analyses: Sequence[Judged], config: AggregateConfig) -> Tally:
         std=pstdev(scores) if scores else None,
         verdicts=sum(weight > 0 for weight in weights),
         perfect=sum(score == 1.0 and weight > 0 for score, weight in zip(scores, weights, strict=True)),
-        unparseable=len(analyses) - len(readable),
-        refuted=len(readable) - len(kept),
+        unparseable=len(analyses) - len(parsed),
+        refuted=len(parsed) - len(kept),
     )
 
 
 def _weight(judged: Judged) -> float:
-    """Mean of the readable reviews; an analysis without any counts in full.
+    """Mean of the parsed reviews; an analysis without any counts in full.
 
     An issue keeps the weight that an unparseable review may have confirmed, for the reason given in `validity`.
     """

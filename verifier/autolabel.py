@@ -1,4 +1,4 @@
-"""Labels without a person (DeepSeekMath-V2, section 2.3): analyses confirmed by meta-reviews decide, or nobody does."""
+"""Automatic labels (DeepSeekMath-V2, section 2.3): decided by analyses that reviews confirm, else undecided."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ def auto_label(analyses: Sequence[Judged], config: LabelConfig) -> AutoLabel:
     """The lowest score that at least ``k`` confirmed analyses give; 1 when no issue stands; else undecided.
 
     An issue (score below 1) stands until its reviews refute it, so that unparseable reviews never turn into a label 1.
-    At least ``k`` readable analyses are needed for any label.
+    At least ``k`` parsed analyses are needed for any label.
     """
-    readable = [judged for judged in analyses if judged.score is not None]
-    if len(readable) < config.k:
-        return AutoLabel(None, f"only {len(readable)} of {len(analyses)} analyses can be read, {config.k} are needed")
-    issues = [judged for judged in readable if judged.score is not None and judged.score < 1.0]
+    parsed = [judged for judged in analyses if judged.score is not None]
+    if len(parsed) < config.k:
+        return AutoLabel(None, f"only {len(parsed)} of {len(analyses)} analyses have a verdict, {config.k} are needed")
+    issues = [judged for judged in parsed if judged.score is not None and judged.score < 1.0]
     for score in (0.0, 0.5):
         confirmed = [j for j in issues if j.score == score and validity(j, config.confirm_at) == "confirmed"]
         if len(confirmed) >= config.k:
             return AutoLabel(score, f"{len(confirmed)} confirmed analyses give {score:g}")
     standing = [judged for judged in issues if validity(judged, config.confirm_at) != "refuted"]
     if not standing:
-        return AutoLabel(1.0, f"no issue stands in {len(readable)} analyses ({len(issues)} refuted)")
+        return AutoLabel(1.0, f"no issue stands in {len(parsed)} analyses ({len(issues)} refuted)")
     return AutoLabel(None, f"{len(standing)} issues stand, but fewer than {config.k} confirmed at one score")

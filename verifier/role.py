@@ -1,4 +1,4 @@
-"""The verifier as a role: build the prompt, ask the policy, read the verdict."""
+"""Verifier role: the prompt for an analysis, and the record of its verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Verifier:
     ) -> list[T]:
         """Independent analyses number ``indices`` of one proof; ``then`` runs on each as soon as it is written.
 
-        The proof must have a body: what is no proof is not sent to a judge.
+        The proof must have a body: an answer without a proof is not sent to a judge.
         """
         question = about_proof(self.templates, recorder.problem.statement, proof.body or "")
         call = Call(

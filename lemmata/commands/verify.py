@@ -83,7 +83,7 @@ async def _label(assessor: Assessor, recorder: Recorder, proof: Proof, config: L
 
 
 def _is_no_auto_label(record: Record) -> bool:
-    """Whether a source's record is kept: proofs and labels, but not the automatic labels that are written anew."""
+    """True for proofs and labels of a source, but not for automatic labels, which are written again."""
     return isinstance(record, Proof) or (isinstance(record, Label) and record.grader != "auto")
 
 

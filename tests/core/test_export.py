@@ -36,7 +36,7 @@ def rows_of(run: Run, table: str, out: Path) -> list[dict[str, Any]]:
 
 
 def flat(record: Any) -> dict[str, Any]:
-    """What a row of the record's table must hold."""
+    """The expected row of a record's table."""
     row = {field.name: getattr(record, field.name) for field in fields(record)}
     if "usage" in row:
         usage = row.pop("usage")

@@ -24,7 +24,7 @@ LATEX = "Let $f\\colon \\mathbb{R}\\to\\mathbb{R}$, $f(x)=\\boxed{\\frac{x}{2}}$
 
 
 def bring(folder: Path, groups: Sequence[Group]) -> Run:
-    """What the import command does with the groups."""
+    """Writes the groups into a run, as the import command does."""
     with Run.start(folder, "import", {}) as run:
         for problem, records in groups:
             with closing(run.log(problem)) as log:

@@ -72,9 +72,9 @@ def test_max_points(tmp_path: Path, problem_idx: str, file: str, max_points: int
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        (row(problem_idx="USAMO2025-1"), "unknown contest of problem 'USAMO2025-1'"),
-        (row(problem_idx="IMOx-1"), "unknown contest of problem 'IMOx-1'"),
-        (without(row(), "problem_idx"), "unknown contest of problem ''"),
+        (row(problem_idx="USAMO2025-1"), "unknown competition of problem 'USAMO2025-1'"),
+        (row(problem_idx="IMOx-1"), "unknown competition of problem 'IMOx-1'"),
+        (without(row(), "problem_idx"), "unknown competition of problem ''"),
         (without(row(), "question"), "no column holds the statement"),
         (without(row(), "model_prediction"), "no column holds the proof"),
         (row(model_prediction=None), "no column holds the proof"),

@@ -139,10 +139,10 @@ def test_analysis_faults(text: str, review: bool, faults: tuple[str, ...]) -> No
     assert analysis_faults(text, review=review) == faults
 
 
-def test_analysis_faults_name_an_unreadable_verdict() -> None:
+def test_analysis_faults_name_an_unparseable_verdict() -> None:
     opening, verdict = analysis_faults("<think>Hm.")
     assert opening == "opening missing"
-    assert verdict.startswith("verdict unreadable: a <think> never closes")
+    assert verdict.startswith("verdict unparseable: a <think> never closes")
     assert analysis_faults(f"Here is my evaluation of the solution:\n{PERFECT}", quoted=PERFECT)
 
 

@@ -44,15 +44,15 @@ def test_other_settings_are_refused_and_the_difference_is_shown(tmp_path: Path) 
     changed = {"policy": {"model": "n", "base_url": "http://a", "extra": 1}, "stop": ["x"]}
     with pytest.raises(LemmataError) as error:
         start(tmp_path, command="prove", **changed)
-    said = str(error.value).splitlines()
-    assert said[0] == f"run {tmp_path} was started with other settings:"
-    assert said[1:-1] == [
+    message = str(error.value).splitlines()
+    assert message[0] == f"run {tmp_path} was started with other settings:"
+    assert message[1:-1] == [
         "  command: 'refine' -> 'prove'",
         "  policy.model: 'm' -> 'n'",
         "  stop: [] -> ['x']",
         "  policy.extra: None -> 1",
     ]
-    assert "choose another run=FOLDER" in said[-1]
+    assert "choose another run=FOLDER" in message[-1]
     start(tmp_path)
 
 

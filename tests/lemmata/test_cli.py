@@ -99,9 +99,9 @@ def test_cfg_job_prints_the_configuration(lemmata: CommandLine, command: str) ->
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in POSITIONAL])
 def test_help_of_a_command(lemmata: CommandLine, command: str) -> None:
-    said = lemmata.ok(command, "--help").out
-    assert "lemmata: self-verifiable mathematical reasoning" in said
-    assert "--multirun" in said
+    output = lemmata.ok(command, "--help").out
+    assert "lemmata: self-verifiable mathematical reasoning" in output
+    assert "--multirun" in output
 
 
 def test_help_of_show(lemmata: CommandLine) -> None:
@@ -109,8 +109,8 @@ def test_help_of_show(lemmata: CommandLine) -> None:
 
 
 def test_an_unknown_command(lemmata: CommandLine) -> None:
-    said = lemmata.fails("refien")
-    assert said.startswith("lemmata: unknown command 'refien'; known: refine, prove, verify")
+    output = lemmata.fails("refien")
+    assert output.startswith("lemmata: unknown command 'refien'; known: refine, prove, verify")
 
 
 # Commands
@@ -118,9 +118,9 @@ def test_an_unknown_command(lemmata: CommandLine) -> None:
 
 def test_refine(lemmata: CommandLine, served: Served) -> None:
     problems = write_problems(lemmata.folder, "Prove A.", "Prove B.", "Prove A.")
-    said = lemmata.ok("refine", f"problems={problems}", "run=r", *served.policy())
-    assert "2 problems: 2 finished" in said.out
-    assert "Read it: lemmata show r" in said.out
+    output = lemmata.ok("refine", f"problems={problems}", "run=r", *served.policy())
+    assert "2 problems: 2 finished" in output.out
+    assert "Read it: lemmata show r" in output.out
     assert {record.name for record in of("r", Problem)} == {"n0", "n1"}
     assert len(of("r", Selection)) == 2
     assert {record.model for record in of("r", Generated)} == {"model-x"}
@@ -144,9 +144,9 @@ def test_the_same_command_resumes_and_asks_for_nothing_twice(lemmata: CommandLin
 
 def test_other_settings_are_refused(lemmata: CommandLine, served: Served) -> None:
     lemmata.ok("prove", "problem=Prove A.", "run=r", *served.policy())
-    said = lemmata.fails("prove", "problem=Prove A.", "run=r", "prover.temperature=0.5", *served.policy("model-y"))
-    assert "prover.temperature: 1.0 -> 0.5" in said
-    assert "policy.model: 'model-x' -> 'model-y'" in said
+    output = lemmata.fails("prove", "problem=Prove A.", "run=r", "prover.temperature=0.5", *served.policy("model-y"))
+    assert "prover.temperature: 1.0 -> 0.5" in output
+    assert "policy.model: 'model-x' -> 'model-y'" in output
     lemmata.ok("prove", "problem=Prove A.", "run=r", "policy.concurrency=3", "budget.tokens=9", *served.policy())
 
 
@@ -160,13 +160,13 @@ def test_from_proofs_to_labels_and_a_table(lemmata: CommandLine, served: Served)
     lemmata.ok("review", "source=verified", "judge.review=all", "judge.reviews=2", "run=reviewed", *policy)
     counts = Counter(record.kind for record in records("reviewed"))
     assert counts == {"problem": 2, "proof": 6, "analysis": 24, "review": 48}
-    said = lemmata.ok("label", "source=reviewed", "run=labeled", *policy).out
-    assert "6 labels by auto: " in said
+    output = lemmata.ok("label", "source=reviewed", "run=labeled", *policy).out
+    assert "6 labels by auto: " in output
     labels = of("labeled", Label)
     assert {label.proof_id for label in labels} == {proof.id for proof in of("proved", Proof)}
     assert all(label.reason for label in labels)
-    said = lemmata.ok("export", "run=labeled", "out=deep/proofs.parquet").out
-    assert said == "deep/proofs.parquet: 6 rows of table proofs\n"
+    output = lemmata.ok("export", "run=labeled", "out=deep/proofs.parquet").out
+    assert output == "deep/proofs.parquet: 6 rows of table proofs\n"
     rows = pq.read_table("deep/proofs.parquet").to_pylist()
     assert {row["proof_id"]: row["auto_label"] for row in rows} == {label.proof_id: label.score for label in labels}
     assert {row["analyses"] for row in rows} == {8}
@@ -176,8 +176,8 @@ def test_from_proofs_to_labels_and_a_table(lemmata: CommandLine, served: Served)
 @pytest.mark.parametrize("table", ["problems", "analyses", "reviews", "labels", "selections", "refusals"])
 def test_export_of_other_tables(lemmata: CommandLine, served: Served, table: str) -> None:
     lemmata.ok("refine", "problem=Prove A.", "refine.proofs=1", "refine.rounds=1", "run=r", *served.policy())
-    said = lemmata.ok("export", "run=r", f"out={table}.parquet", f"table={table}").out
-    assert said == f"{table}.parquet: {pq.read_table(f'{table}.parquet').num_rows} rows of table {table}\n"
+    output = lemmata.ok("export", "run=r", f"out={table}.parquet", f"table={table}").out
+    assert output == f"{table}.parquet: {pq.read_table(f'{table}.parquet').num_rows} rows of table {table}\n"
 
 
 def test_import_of_a_table_then_verify(lemmata: CommandLine, served: Served) -> None:
@@ -197,9 +197,9 @@ def test_import_of_a_table_then_verify(lemmata: CommandLine, served: Served) -> 
 
 def test_import_of_the_released_proofs(lemmata: CommandLine) -> None:
     source = shared("data/deepseek_math_v2/outputs/IMO2025.jsonl")
-    said = lemmata.ok("import", f"source={source}", "run=r").out
-    assert "6 problems" in said
-    assert "6 labels by human" in said
+    output = lemmata.ok("import", f"source={source}", "run=r").out
+    assert "6 problems" in output
+    assert "6 labels by human" in output
     lemmata.ok("export", "run=r", "out=o.parquet")
     assert pq.read_table("o.parquet").column("human_max_points").to_pylist() == [7.0] * 6
 
@@ -288,8 +288,10 @@ def test_templates_of_ones_own(lemmata: CommandLine, served: Served) -> None:
         "Your task: solve it.\n\n## Solution\n...\n## Self Evaluation\n\\boxed{{...}}\nThe problem:\n{question}\n"
     )
     Path("prompts/proof_verification.txt").write_text("Grade it: {statement}\n## Proof\n{proof}\n\\boxed{{...}} {x}")
-    said = lemmata.ok("refine", f"problem={STATEMENT}", "run=r", "prompts=prompts", "refine.rounds=1", *served.policy())
-    assert "1 finished" in said.out
+    output = lemmata.ok(
+        "refine", f"problem={STATEMENT}", "run=r", "prompts=prompts", "refine.rounds=1", *served.policy()
+    )
+    assert "1 finished" in output.out
     first = served.prompts[0]
     assert first.startswith("Your task: solve it.")
     assert first.endswith(f"\\boxed{{...}}\nThe problem:\n{STATEMENT}\n")
@@ -298,25 +300,25 @@ def test_templates_of_ones_own(lemmata: CommandLine, served: Served) -> None:
     assert all(prompt.endswith("\\boxed{...} {x}") for prompt in graded)
     template = of("r", Proof)[0].template
     Path("prompts/proof_generation.txt").write_text("Changed. ## Self Evaluation {question}")
-    said = lemmata.fails(
+    output = lemmata.fails(
         "refine", f"problem={STATEMENT}", "run=r", "prompts=prompts", "refine.rounds=1", *served.policy()
     )
-    assert f"templates.proof_generation: '{template}' -> " in said
+    assert f"templates.proof_generation: '{template}' -> " in output
 
 
 def test_multirun_makes_a_run_of_each_value(lemmata: CommandLine, served: Served) -> None:
-    said = lemmata.ok("prove", "-m", "problem=Prove A, or B.", "seed=0,1", "proofs=2", *served.policy())
+    output = lemmata.ok("prove", "-m", "problem=Prove A, or B.", "seed=0,1", "proofs=2", *served.policy())
     runs = list((lemmata.folder / "runs").iterdir())
     assert len(runs) == 2
-    assert said.out.count("Read it: lemmata show") == 2
+    assert output.out.count("Read it: lemmata show") == 2
     assert len({proof.text for run in runs for proof in of(run, Proof)}) == 4
     assert {problem.statement for run in runs for problem in of(run, Problem)} == {"Prove A, or B."}
 
 
 def test_a_failing_value_of_a_multirun_is_not_hidden(lemmata: CommandLine, served: Served) -> None:
-    said = lemmata("prove", "-m", "problem=Prove A.", "proofs=0,1", *served.policy())
-    assert said.code == 1
-    assert "proofs=0: input should be greater than or equal to 1" in said.err
+    output = lemmata("prove", "-m", "problem=Prove A.", "proofs=0,1", *served.policy())
+    assert output.code == 1
+    assert "proofs=0: input should be greater than or equal to 1" in output.err
     assert len(list((lemmata.folder / "runs").iterdir())) == 1
 
 
@@ -326,10 +328,10 @@ def test_what_the_server_never_answers_is_left_unfinished(lemmata: CommandLine) 
 
     with serving(broken) as served:
         retry = ["policy.retry.attempts=2", "policy.retry.first_wait=0.01"]
-        said = lemmata("prove", "problem=Prove A.", "run=r", *retry, *served.policy())
-    assert said.code == 2
-    assert "unfinished: " in said.err
-    assert "Repeat the same command to resume" in said.err
+        output = lemmata("prove", "problem=Prove A.", "run=r", *retry, *served.policy())
+    assert output.code == 2
+    assert "unfinished: " in output.err
+    assert "Repeat the same command to resume" in output.err
     with serving() as served:
         lemmata.ok("prove", "problem=Prove A.", "run=r", *retry, *served.policy())
     assert len(of("r", Proof)) == 1

@@ -41,7 +41,7 @@ def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(tmp_path: Path) ->
                     time.sleep(moments.uniform(0.0, 0.06))
                 else:  # wherever it is between its start and its first calls
                     time.sleep(moments.uniform(0.0, 0.45))
-                assert running.process.poll() is None, running.said
+                assert running.process.poll() is None, running.output
                 running.kill()
             kept.append((set(requests_of(stored(job.run))), len(server.seeds())))
         assert_same(job.complete(server.url), expected)
@@ -138,7 +138,7 @@ def test_damage_in_the_middle_is_told_with_its_place(tmp_path: Path, finished: J
         assert server.seeds() == []
     assert ended.code == 1
     place = f"{path} is damaged at byte {sum(map(len, lines[:4]))}: "
-    assert ended.message.startswith(f"lemmata: {place}"), ended.said
+    assert ended.message.startswith(f"lemmata: {place}"), ended.output
     assert path.read_bytes() == damaged
 
 
@@ -172,7 +172,7 @@ def test_a_second_process_on_the_folder_is_refused(tmp_path: Path) -> None:
         assert second.code == 1
         assert re.search(r"run folder .*run is being written by another process; wait for it", second.message)
         go_on.set()
-        assert running.end().code == 0, running.said
+        assert running.end().code == 0, running.output
         records = stored(job.run)
         assert sorted(body["seed"] for body in served.server.requests) == sorted(requests_of(records))
     assert sum(record["kind"] == "selection" for record in records.values()) == 2

@@ -37,13 +37,13 @@ PHRASE = "Based on my evaluation, the final overall score should be:"
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Records:
-    """What a job over many problems ends with when nothing disturbs it."""
+    """The outcome of an undisturbed job over many problems."""
     return undisturbed(tmp_path_factory.mktemp("calm"), MANY)
 
 
 @pytest.fixture(scope="module")
 def reference(calm: Records) -> Records:
-    """What the small jobs below end with: the same for the first few problems."""
+    """The outcome of the small jobs below: the same for the first few problems."""
     return _first(calm, PROBLEMS)
 
 
@@ -64,7 +64,7 @@ def test_two_thousand_calls_with_faults_end_as_without(tmp_path: Path, calm: Rec
     job = new_job(tmp_path, MANY)
     with server_process(tmp_path / "server.log", "--faults", "0.05") as server:
         ended = job.finish(server.url)
-    assert ended.code == 0, ended.said
+    assert ended.code == 0, ended.output
     calls, retries = (int(found) for found in re.findall(r"(?:calls|retries) (\d+)", ended.message))
     assert calls == len(requests_of(calm)) > 1800
     assert 0.03 * calls < retries < 0.08 * calls
@@ -78,9 +78,9 @@ def test_a_server_that_dies_leaves_a_run_that_resumes(tmp_path: Path, reference:
         running.wait_until(lambda: len(server.seeds()) >= 30)
         server.kill()
         ended = running.end()
-    assert ended.code == 2, ended.said
-    assert "Repeat the same command to resume" in ended.said
-    assert "no answer after 3 tries" in ended.said
+    assert ended.code == 2, ended.output
+    assert "Repeat the same command to resume" in ended.output
+    assert "no answer after 3 tries" in ended.output
     assert ended.message.startswith("end: problems ")
     before = stored(job.run)
     with server_process(tmp_path / "second.log") as server:
@@ -186,9 +186,9 @@ def test_an_interrupt_finishes_and_keeps_the_calls_in_flight(tmp_path: Path, ref
         running.wait_until(lambda: len(server.seeds()) >= 30)
         running.interrupt()
         ended = running.end()
-        assert ended.code == 2, ended.said
+        assert ended.code == 2, ended.output
         assert ended.message.startswith("end: problems ")
-        assert "finishing the calls in flight" in ended.said
+        assert "finishing the calls in flight" in ended.output
         before = stored(job.run)
         assert sorted(requests_of(before)) == sorted(server.seeds())
         assert 0 < len(before) < len(reference)
@@ -205,10 +205,10 @@ def test_a_second_interrupt_drops_the_calls_in_flight(tmp_path: Path) -> None:
     with serving(hang) as served, job.start(served.url) as running:
         running.wait_until(lambda: bool(served.server.requests))
         running.interrupt()
-        running.wait_until(lambda: "interrupt again" in running.said)
+        running.wait_until(lambda: "interrupt again" in running.output)
         running.interrupt()
         ended = running.end()
-    assert ended.code == 130, ended.said
+    assert ended.code == 130, ended.output
     assert ended.message == "lemmata: aborted; the same command resumes"
 
 
@@ -216,8 +216,8 @@ def test_a_spent_budget_is_a_clean_stop(tmp_path: Path, reference: Records) -> N
     job = new_job(tmp_path, PROBLEMS)
     with server_process(tmp_path / "server.log") as server:
         ended = job.finish(server.url, "budget.tokens=50000", "policy.concurrency=4")
-        assert ended.code == 2, ended.said
-        assert "stopped: the token budget of 50000 is used up" in ended.said
+        assert ended.code == 2, ended.output
+        assert "stopped: the token budget of 50000 is used up" in ended.output
         assert 50_000 <= _tokens(stored(job.run)) < 60_000
         assert_same(job.complete(server.url), reference)
         assert sorted(requests_of(reference)) == sorted(server.seeds())
@@ -247,8 +247,8 @@ def _small_disk(folder: Path, options: str) -> Iterator[None]:
 
 def _check_full(job: Job, ended: Ended) -> None:
     """A clear message, and nothing but whole lines in the logs."""
-    assert ended.code == 1, ended.said
-    assert re.search(r"^lemmata: cannot \w+ .*run.*: .*", ended.message), ended.said
+    assert ended.code == 1, ended.output
+    assert re.search(r"^lemmata: cannot \w+ .*run.*: .*", ended.message), ended.output
     for path in job.logs():
         content = path.read_bytes()
         assert content[-1:] in (b"", b"\n")

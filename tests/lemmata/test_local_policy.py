@@ -41,5 +41,5 @@ def test_other_weights_are_another_run(lemmata: CommandLine, model: Path, tmp_pa
 
 
 def test_a_folder_that_is_none(lemmata: CommandLine, tmp_path: Path) -> None:
-    said = lemmata.fails("prove", "problem=Prove A.", "policy=local", f"policy.model={tmp_path / 'no'}")
-    assert f"{tmp_path / 'no'}" in said
+    output = lemmata.fails("prove", "problem=Prove A.", "policy=local", f"policy.model={tmp_path / 'no'}")
+    assert f"{tmp_path / 'no'}" in output

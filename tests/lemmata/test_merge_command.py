@@ -46,8 +46,8 @@ def weight(folder: str) -> torch.Tensor:
 
 def test_task_arithmetic_with_lists_and_lambda(lemmata: CommandLine) -> None:
     numbers = ["parameters.weight=[0.5,0.25]", "parameters.lambda=0.5"]
-    said = lemmata.ok("merge", *ALL, "method=task_arithmetic", *numbers)
-    assert "out: 2 models merged by task_arithmetic" in said.out
+    output = lemmata.ok("merge", *ALL, "method=task_arithmetic", *numbers)
+    assert "out: 2 models merged by task_arithmetic" in output.out
     base, first, second = (weight(name) for name in ("base", "first", "second"))
     expected = base + 0.5 * (0.5 * (first - base) + 0.25 * (second - base))
     assert torch.equal(weight("out"), expected.float().double())
@@ -65,7 +65,7 @@ def test_methods(method: str, lemmata: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "output"),
     [
         ([], "method is not set"),
         (["method=average"], "method='average'"),
@@ -87,8 +87,8 @@ def test_methods(method: str, lemmata: CommandLine) -> None:
         (["method=linear", "out=first"], "out=first exists already"),
     ],
 )
-def test_wrong_settings_are_explained(settings: list[str], said: str, lemmata: CommandLine) -> None:
-    assert said in lemmata.fails("merge", *ALL, *settings)
+def test_wrong_settings_are_explained(settings: list[str], output: str, lemmata: CommandLine) -> None:
+    assert output in lemmata.fails("merge", *ALL, *settings)
     assert not Path("out").exists()
 
 

@@ -109,8 +109,8 @@ AT_LEAST_1 = "input should be greater than or equal to 1"
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_bad_settings(lemmata: CommandLine, arguments: list[str], message: str) -> None:
-    said = lemmata.fails(*arguments)
-    assert said.removeprefix("lemmata: ").startswith(message), said
+    output = lemmata.fails(*arguments)
+    assert output.removeprefix("lemmata: ").startswith(message), output
     assert list(lemmata.folder.iterdir()) == []
 
 
@@ -120,9 +120,9 @@ def test_a_run_folder_is_not_spoilt_by_a_misspelt_setting(lemmata: CommandLine, 
     assert "no column holds the statement" in lemmata.fails(*command)
     assert "has no column 'tsak'" in lemmata.fails(*command, "columns.statement=tsak")
     lemmata.ok(*command, "columns.statement=task")
-    said = lemmata.fails("import", "source=t.jsonl", "run=i", "proof_columns.statement=task")
-    assert "no column holds the proof" in said
-    assert "Name it: proof_columns.proof=<column>" in said
+    output = lemmata.fails("import", "source=t.jsonl", "run=i", "proof_columns.statement=task")
+    assert "no column holds the proof" in output
+    assert "Name it: proof_columns.proof=<column>" in output
     lemmata.ok("import", "source=t.jsonl", "run=i", "proof_columns.statement=task", "proof_columns.proof=task")
 
 

@@ -34,19 +34,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_statement_inside_the_domain(lemmata: CommandLine, model: Path) -> None:
-    said = lemmata.ok("refine", f"problem={INSIDE}", "run=r", f"policy.model={model}", *SMALL)
-    assert "warning" not in said.err
+    output = lemmata.ok("refine", f"problem={INSIDE}", "run=r", f"policy.model={model}", *SMALL)
+    assert "warning" not in output.err
     config = yaml.safe_load((lemmata.folder / "r" / "run.yaml").read_text())["config"]
     assert (config["prompts"], config["policy"]["thinking"], config["policy"]["kind"]) == ("lab", False, "local")
 
 
 def test_a_statement_outside_the_domain_is_warned_of_once(lemmata: CommandLine, model: Path) -> None:
     (lemmata.folder / "p.jsonl").write_text('{"statement": "Prove A."}\n{"statement": "Prove B."}\n')
-    said = lemmata.ok("prove", "problems=p.jsonl", "run=r", f"policy.model={model}", "sampling.max_tokens=20")
-    assert said.err.count("warning: ") == 1
-    assert f"{model} was trained on the lab's inequalities of levels 1, 2, 3 alone" in said.err
-    assert "this statement is none of them: " in said.err
-    assert "lemmata prove problem='...' policy=endpoint policy.base_url=" in said.err
+    output = lemmata.ok("prove", "problems=p.jsonl", "run=r", f"policy.model={model}", "sampling.max_tokens=20")
+    assert output.err.count("warning: ") == 1
+    assert f"{model} was trained on the lab's inequalities of levels 1, 2, 3 alone" in output.err
+    assert "this statement is none of them: " in output.err
+    assert "lemmata prove problem='...' policy=endpoint policy.base_url=" in output.err
     assert len([record for record in Run.read("r").records() if isinstance(record, Problem)]) == 2
 
 
@@ -56,8 +56,8 @@ def test_a_model_without_a_domain_is_not_warned_of(lemmata: CommandLine, model: 
     for path in model.iterdir():
         if path.name != "domain.json":
             (copy / path.name).write_bytes(path.read_bytes())
-    said = lemmata.ok("prove", "problem=Prove A.", "run=r", f"policy.model={copy}", "sampling.max_tokens=20")
-    assert "warning" not in said.err
+    output = lemmata.ok("prove", "problem=Prove A.", "run=r", f"policy.model={copy}", "sampling.max_tokens=20")
+    assert "warning" not in output.err
     (copy / "domain.json").write_text("{")
     assert "domain.json cannot be read" in lemmata.fails("prove", "problem=Prove A.", "run=s", f"policy.model={copy}")
 
@@ -77,11 +77,11 @@ def test_a_folder_of_a_package() -> None:
 
 @requires_shipped
 def test_refine_without_any_setting(lemmata: CommandLine) -> None:
-    said = lemmata.ok("refine")
-    assert "warning" not in said.err
-    assert "1 problem: 1 finished" in said.out
-    assert "no model saw it): the claim is " in said.out
-    assert lemmata.ok("refine").out == said.out  # it resumes
+    output = lemmata.ok("refine")
+    assert "warning" not in output.err
+    assert "1 problem: 1 finished" in output.out
+    assert "no model saw it): the claim is " in output.out
+    assert lemmata.ok("refine").out == output.out  # it resumes
 
 
 @requires_shipped

@@ -21,15 +21,15 @@ def make(folder: Path, *more: Record, problem: Problem = PROBLEM, proof: Proof =
 
 def test_a_run(lemmata: CommandLine) -> None:
     make(lemmata.folder, selection(PROOF_ID, reason="best of 1 proofs by mean"), label("l", "human", 1.0))
-    said = lemmata.ok("show", "run").out
-    assert said.startswith("1 problem: 1 finished, 1 accepted\n1 proof, 0 with no proof in it\n")
-    assert "2 analyses, 1 with no parseable verdict" in said
-    assert "1 review, 0 with no parseable verdict" in said
-    assert "1 label by human: 1 x score 1" in said
-    assert "40 prompt and 20 completion tokens" in said
-    row = next(line for line in said.splitlines() if line.startswith("one"))
+    output = lemmata.ok("show", "run").out
+    assert output.startswith("1 problem: 1 finished, 1 accepted\n1 proof, 0 with no proof in it\n")
+    assert "2 analyses, 1 with no parseable verdict" in output
+    assert "1 review, 0 with no parseable verdict" in output
+    assert "1 label by human: 1 x score 1" in output
+    assert "40 prompt and 20 completion tokens" in output
+    row = next(line for line in output.splitlines() if line.startswith("one"))
     assert row.split()[:3] == ["one", "yes", PROOF_ID]
-    assert said.rstrip().endswith("Read it: lemmata show run")
+    assert output.rstrip().endswith("Read it: lemmata show run")
 
 
 def test_a_run_of_many_problems_shows_the_first(lemmata: CommandLine) -> None:
@@ -38,11 +38,11 @@ def test_a_run_of_many_problems_shows_the_first(lemmata: CommandLine) -> None:
         for n in range(25)
     ]
     run_of(lemmata.folder, *groups)
-    said = lemmata.ok("show", "run").out
-    assert "25 problems: 25 finished, 25 accepted" in said
-    assert "... and 5 more problems" in said
-    assert "n19 " in said
-    assert "n20 " not in said
+    output = lemmata.ok("show", "run").out
+    assert "25 problems: 25 finished, 25 accepted" in output
+    assert "... and 5 more problems" in output
+    assert "n19 " in output
+    assert "n20 " not in output
 
 
 def test_a_run_without_records(lemmata: CommandLine) -> None:
@@ -75,9 +75,9 @@ def indent(line: str) -> int:
 def test_a_proof_in_full(lemmata: CommandLine) -> None:
     make(lemmata.folder, proof=replace(PROOF, reasoning="Let me think."))
     for name in (PROOF_ID, "aaaa"):
-        said = lemmata.ok("show", "run", name).out
-        assert said.startswith(f"proof {PROOF_ID} round 0: self-score 0.5\n  problem_id: p\n")
-        assert f"--- reasoning ---\nLet me think.\n\n--- text ---\n{PROOF.text}\n" in said
+        output = lemmata.ok("show", "run", name).out
+        assert output.startswith(f"proof {PROOF_ID} round 0: self-score 0.5\n  problem_id: p\n")
+        assert f"--- reasoning ---\nLet me think.\n\n--- text ---\n{PROOF.text}\n" in output
 
 
 def test_raw_is_json(lemmata: CommandLine) -> None:
@@ -113,18 +113,18 @@ def test_control_characters_do_not_reach_the_terminal(lemmata: CommandLine) -> N
         proof=replace(PROOF, text=evil, faults=(evil,)),
     )
     for arguments in (["run"], ["run", "p"], ["run", PROOF_ID], ["run", PROOF_ID, "--raw"], ["run", evil + "?"]):
-        said = lemmata("show", *arguments).everything
-        assert not {char for char in said if not char.isprintable()} - {"\n", "\t"}
+        output = lemmata("show", *arguments).everything
+        assert not {char for char in output if not char.isprintable()} - {"\n", "\t"}
     assert "C\nD" in lemmata.ok("show", "run", PROOF_ID).out
     assert json.loads(lemmata.ok("show", "run", PROOF_ID, "--raw").out)["text"] == evil
 
 
 def test_ambiguous_and_unknown_ids(lemmata: CommandLine) -> None:
     make(lemmata.folder)
-    said = lemmata.fails("show", "run", "bbbb")
-    assert said == "lemmata: 'bbbb' names several records: analysis bbbb1, analysis bbbb2. Give more of the id.\n"
-    said = lemmata.fails("show", "run", "zzzz")
-    assert said == "lemmata: run holds no record 'zzzz'. `lemmata show run` lists its problems.\n"
+    output = lemmata.fails("show", "run", "bbbb")
+    assert output == "lemmata: 'bbbb' names several records: analysis bbbb1, analysis bbbb2. Give more of the id.\n"
+    output = lemmata.fails("show", "run", "zzzz")
+    assert output == "lemmata: run holds no record 'zzzz'. `lemmata show run` lists its problems.\n"
 
 
 def test_a_name_is_no_beginning_of_an_id(lemmata: CommandLine) -> None:

@@ -1,4 +1,4 @@
-"""What ``lemmata refine`` prints at the end of a single problem."""
+"""Output of ``lemmata refine`` at the end of a single problem."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ def proving(body: str) -> Any:
 
 
 def refined(lemmata: CommandLine, body: str, statement: str = STATEMENT) -> str:
-    """What the command prints for one problem."""
+    """Output of the command for one problem."""
     with serving(proving(body)) as served:
         return lemmata.ok("refine", f"problem={statement}", "run=r", "refine.rounds=2", *served.policy()).out
 
@@ -45,9 +45,9 @@ def test_the_trace_of_a_right_proof(lemmata: CommandLine) -> None:
 
 
 def test_the_defects_of_a_wrong_proof_are_named_by_line(lemmata: CommandLine) -> None:
-    said = refined(lemmata, WRONG)
-    assert "the claim is true, this proof scores 0:\n" in said
-    assert 'line 1, "x^2 + 6x + 11 = (x + 3)^2 + 3": invalid step: the two sides are not equal' in said
+    output = refined(lemmata, WRONG)
+    assert "the claim is true, this proof scores 0:\n" in output
+    assert 'line 1, "x^2 + 6x + 11 = (x + 3)^2 + 3": invalid step: the two sides are not equal' in output
 
 
 def test_a_refined_proof_comes_after_what_it_was_refined_from(lemmata: CommandLine) -> None:
@@ -70,14 +70,14 @@ def test_a_refined_proof_comes_after_what_it_was_refined_from(lemmata: CommandLi
 
 
 def test_a_statement_that_the_lab_cannot_decide_has_no_exact_verdict(lemmata: CommandLine) -> None:
-    said = refined(lemmata, RIGHT, "Prove that there are infinitely many primes.")
-    assert "Exact check: none; the lab cannot decide this statement (its words are none of those" in said
+    output = refined(lemmata, RIGHT, "Prove that there are infinitely many primes.")
+    assert "Exact check: none; the lab cannot decide this statement (its words are none of those" in output
 
 
 def test_texts_are_never_markup(lemmata: CommandLine) -> None:
-    said = refined(lemmata, "[bold]Proof[/bold] \x1b[31mred", "[red]A[/red]")
-    assert "[red]A[/red]" in said
-    assert "    [bold]Proof[/bold] \ufffd[31mred" in said
+    output = refined(lemmata, "[bold]Proof[/bold] \x1b[31mred", "[red]A[/red]")
+    assert "[red]A[/red]" in output
+    assert "    [bold]Proof[/bold] \ufffd[31mred" in output
 
 
 def test_several_problems_have_no_trace(lemmata: CommandLine, served: Served) -> None:

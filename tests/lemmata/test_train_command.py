@@ -82,7 +82,7 @@ def test_a_generator_learns_from_a_teacher_of_each_kind(lemmata: CommandLine, tm
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "output"),
     [
         (["role=judge", "stage=sft"], "role='judge'"),
         (["role=prover", "stage=grpo"], "stage"),
@@ -98,10 +98,10 @@ def test_a_generator_learns_from_a_teacher_of_each_kind(lemmata: CommandLine, tm
         (["role=prover"], "stage is not set"),
     ],
 )
-def test_wrong_settings_are_explained(settings: list[str], said: str, lemmata: CommandLine, tmp_path: Path) -> None:
+def test_wrong_settings_are_explained(settings: list[str], output: str, lemmata: CommandLine, tmp_path: Path) -> None:
     done = lemmata("train", f"run={tmp_path / 'run'}", *SMALL, *settings)
     assert done.code == 1
-    assert said in done.err
+    assert output in done.err
     assert "Traceback" not in done.err
 
 

@@ -41,7 +41,7 @@ class Script:
 
 @dataclass
 class Rig:
-    """What a test works with."""
+    """Objects of a test: server, policy, guard and meters."""
 
     server: FakeServer
     endpoint: Endpoint

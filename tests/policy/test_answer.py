@@ -1,4 +1,4 @@
-"""What is read out of an answer: text, reasoning, finish reason, usage and its cost."""
+"""Parser of chat completions: text, reasoning, finish reason, usage and its cost."""
 
 import json
 from collections.abc import Mapping

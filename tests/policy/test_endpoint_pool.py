@@ -123,11 +123,11 @@ def test_a_server_that_recovers_is_used_again() -> None:
     asyncio.run(main())
 
 
-def test_where_all_fail_the_call_ends_after_its_tries() -> None:
+def test_where_all_fail_the_call_ends_after_its_attempts() -> None:
     async def main() -> None:
         servers = [FakeServer(Switch(on=False)) for _ in range(2)]
         async with pool(*servers) as policy:
-            with pytest.raises(PolicyUnavailable, match="no answer after 5 tries"):
+            with pytest.raises(PolicyUnavailable, match="no response after 5 attempts"):
                 await ask(policy, 0)
         assert sum(len(server.requests) for server in servers) == FAST.attempts + 1
         assert all(server.requests for server in servers)

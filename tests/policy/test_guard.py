@@ -16,7 +16,7 @@ from tests.policy.rig import Rig, Script, rig
 
 USAGE = Usage(prompt_tokens=6, completion_tokens=4)
 ONE_TRY = RetryConfig(attempts=1)
-LONGEST_RETRY_AFTER = RetryConfig().longest_retry_after  # seconds
+MAX_RETRY_AFTER = RetryConfig().max_retry_after  # seconds
 LATER = json_reply({}, 429, {"retry-after": "3600"})
 
 
@@ -28,13 +28,13 @@ async def ten_tokens(body: Mapping[str, Any], server: FakeServer) -> Reply:
 
 
 def _stopped(results: list[Any]) -> int:
-    """How many calls the guard held back; the others must have been answered."""
+    """Number of calls that the guard stopped; the others must have been answered."""
     assert all(isinstance(result, list | RunStopped) for result in results)
     return sum(isinstance(result, RunStopped) for result in results)
 
 
 async def _check_all_is_booked(it: Rig, answered: int) -> None:
-    """What the server did for us was received, counted and paid."""
+    """Asserts that every answer of the server was received, counted and paid."""
     assert len(it.server.requests) == answered
     assert it.meters.calls == it.meters.samples == answered
     assert (it.meters.in_flight, it.meters.waiting, it.throttle.free) == (0, 0, it.throttle.concurrency)
@@ -142,7 +142,7 @@ def test_a_stop_does_not_wait_for_the_next_try() -> None:
             calls = asyncio.gather(*(it.ask() for _ in range(5)), return_exceptions=True)
             await asyncio.sleep(0.5)
             it.guard.stop("enough")
-            assert _stopped(await asyncio.wait_for(calls, LONGEST_RETRY_AFTER / 2)) == 5
+            assert _stopped(await asyncio.wait_for(calls, MAX_RETRY_AFTER / 2)) == 5
             assert it.guard.reason == "enough"
 
     asyncio.run(main())
@@ -151,7 +151,7 @@ def test_a_stop_does_not_wait_for_the_next_try() -> None:
 def test_the_next_try_is_not_waited_for_beyond_the_budget_of_seconds() -> None:
     async def main() -> None:
         async with rig(Script(LATER), budget=BudgetConfig(seconds=1.0)) as it:
-            assert _stopped(await asyncio.wait_for(it.ask_often(5), LONGEST_RETRY_AFTER / 2)) == 5
+            assert _stopped(await asyncio.wait_for(it.ask_often(5), MAX_RETRY_AFTER / 2)) == 5
             assert it.guard.reason == "the time budget of 1 s is used up"
 
     asyncio.run(main())

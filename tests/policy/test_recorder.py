@@ -1,4 +1,4 @@
-"""What is asked for, what is found in the log, and what is written down."""
+"""Recorder: requests, samples found in the log, and records written."""
 
 import asyncio
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What an endpoint sends."""
+"""Request bodies of an endpoint."""
 
 import asyncio
 from typing import Any

@@ -81,8 +81,8 @@ def test_an_unparseable_review_never_makes_a_label_of_one(k: int) -> None:
 @pytest.mark.parametrize(
     ("analyses", "score", "reason"),
     [
-        ([], None, "only 0 of 0 analyses can be read, 2 are needed"),
-        ([Judged("a", 1.0), Judged("b", None)], None, "only 1 of 2 analyses can be read, 2 are needed"),
+        ([], None, "only 0 of 0 analyses have a verdict, 2 are needed"),
+        ([Judged("a", 1.0), Judged("b", None)], None, "only 1 of 2 analyses have a verdict, 2 are needed"),
         ([Judged("a", 1.0)] * 3, 1.0, "no issue stands in 3 analyses (0 refuted)"),
         ([Judged("a", 1.0)] * 2 + [Judged("b", 0.0, (0.0,))], 1.0, "no issue stands in 3 analyses (1 refuted)"),
         ([Judged("a", 0.5, (1.0,))] * 2 + [Judged("b", 0.0, (1.0,))] * 2, 0.0, "2 confirmed analyses give 0"),
