@@ -1,1 +1,1 @@
-"""An OpenAI-compatible HTTP server on the generation engine: ``lemmata serve``. Importing it loads nothing heavy."""
+"""OpenAI-compatible HTTP server for the generation engine: ``lemmata serve``. Importing it loads no torch."""

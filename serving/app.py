@@ -1,4 +1,4 @@
-"""The routes."""
+"""ASGI application: the routes of the server."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,36 +10,38 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from model.engine import Request as EngineRequest
-from serving.answer import ChatShape, PlainShape, Shape
+from serving.admission import TICKET, AdmissionControl, Load, read_body
 from serving.backend import Backend
 from serving.errors import ApiError, ClientGone
-from serving.events import EventStream, unless_gone
+from serving.events import EventStream, run_while_connected
 from serving.fields import ChatRequest, CompletionRequest, read_request
-from serving.gate import TICKET, Gate, Load, read_body
+from serving.response import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
 
-NOBODY_THERE = 499  # as nginx logs it; the answer reaches nobody
+CLIENT_CLOSED_REQUEST = 499  # nginx's status; no client receives this response
 
 
 def make_app(backend: Backend, key: str | None) -> ASGIApp:
-    """The server's ASGI application. ``key``: what clients must send, if any."""
+    """Returns the server's ASGI application. ``key``: API key that clients must send, if any."""
     app = FastAPI(openapi_url=None)
     limits = backend.config.limits
 
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
-        async def shape(body: bytes) -> Shape:
-            asked = read_request(ChatRequest, body)
-            return ChatShape(asked, await backend.chat_job(asked, request.scope[TICKET]), backend.chat)
+        async def prepare(body: bytes) -> ResponseBuilder:
+            params = read_request(ChatRequest, body)
+            return ChatResponseBuilder(params, await backend.chat_job(params, request.scope[TICKET]), backend.chat)
 
-        return await _answered(backend, request, shape)
+        return await _respond(backend, request, prepare)
 
     @app.post("/v1/completions")
     async def completions(request: Request) -> Response:
-        async def shape(body: bytes) -> Shape:
-            asked = read_request(CompletionRequest, body)
-            return PlainShape(asked, await backend.plain_job(asked, request.scope[TICKET]), backend.chat)
+        async def prepare(body: bytes) -> ResponseBuilder:
+            params = read_request(CompletionRequest, body)
+            return CompletionResponseBuilder(
+                params, await backend.plain_job(params, request.scope[TICKET]), backend.chat
+            )
 
-        return await _answered(backend, request, shape)
+        return await _respond(backend, request, prepare)
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -58,23 +60,25 @@ def make_app(backend: Backend, key: str | None) -> ASGIApp:
 
     @app.exception_handler(HTTPException)
     async def no_such_route(request: Request, error: HTTPException) -> Response:
-        said = f"{request.method} {request.url.path[:200]}: {error.detail}; see docs/guides/serving.md"
-        return ApiError(error.status_code, said).response
+        message = f"{request.method} {request.url.path[:200]}: {error.detail}; see docs/guides/serving.md"
+        return ApiError(error.status_code, message).response
 
     load = Load()
-    return Gate(app, limits, load, key)
+    return AdmissionControl(app, limits, load, key)
 
 
-async def _answered(backend: Backend, request: Request, shape: Callable[[bytes], Awaitable[Shape]]) -> Response:
-    """The answer to a POST: whole, or as a stream of events."""
+async def _respond(
+    backend: Backend, request: Request, prepare: Callable[[bytes], Awaitable[ResponseBuilder]]
+) -> Response:
+    """Responds to a POST with one JSON object, or with a stream of events."""
     try:
-        form = await shape(await read_body(request.receive, backend.config.limits))
-        if form.asked.stream:
-            return EventStream(backend, form)
-        return JSONResponse(form.whole(await unless_gone(request.receive, _finished(backend, form))))
+        builder = await prepare(await read_body(request.receive, backend.config.limits))
+        if builder.params.stream:
+            return EventStream(backend, builder)
+        return JSONResponse(builder.full(await run_while_connected(request.receive, _finished(backend, builder))))
     except ClientGone:
-        return Response(status_code=NOBODY_THERE)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def _finished(backend: Backend, shape: Shape) -> EngineRequest:
-    return [request async for request in backend.stream(shape.job)][-1]
+async def _finished(backend: Backend, builder: ResponseBuilder) -> EngineRequest:
+    return [request async for request in backend.stream(builder.job)][-1]

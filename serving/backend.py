@@ -1,4 +1,4 @@
-"""The model behind the server: prompts and sampling of requests, and the engine that answers them."""
+"""Backend: validates requests against model and limits, and streams completions from the engine."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -9,18 +9,18 @@ from typing import Any
 from model.chat import Chat, PromptTooLong
 from model.engine import EngineService, Request, SamplingParams
 from model.errors import ModelError
+from serving.admission import Ticket
 from serving.config import ServeConfig
 from serving.errors import ApiError
-from serving.fields import Asked, ChatRequest, CompletionRequest
-from serving.gate import Ticket
+from serving.fields import BaseRequest, ChatRequest, CompletionRequest
 from serving.messages import for_template
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the engine is to do, and how its completions are to be read.
+    """A prompt with its sampling parameters, and the format of its completions.
 
-    ``opened``: the prompt ends inside of the reasoning. ``tools``: an answer may end with calls.
+    ``opened``: the prompt ends inside the reasoning. ``tools``: an answer may end with tool calls.
     """
 
     ids: Sequence[int]
@@ -30,7 +30,7 @@ class Job:
 
 
 class Backend:
-    """Answers requests for one model."""
+    """Serves one model."""
 
     def __init__(self, service: EngineService, chat: Chat, config: ServeConfig, name: str) -> None:
         self.service, self.chat, self.config, self.name = service, chat, config, name
@@ -38,22 +38,22 @@ class Backend:
 
     @property
     def max_model_len(self) -> int:
-        """Tokens of a prompt with its completion."""
+        """Maximum number of tokens of a prompt with its completion."""
         return self.service.engine.max_model_len
 
-    async def chat_job(self, asked: ChatRequest, ticket: Ticket) -> Job:
-        """What a chat asks for. Raises ApiError where it cannot be done."""
-        sampling = self._sampling(asked, ticket)
-        return await asyncio.to_thread(self._chat_job, asked, sampling)
+    async def chat_job(self, params: ChatRequest, ticket: Ticket) -> Job:
+        """Prepares a chat. Raises ApiError for an invalid request."""
+        sampling = self._sampling(params, ticket)
+        return await asyncio.to_thread(self._chat_job, params, sampling)
 
-    def _chat_job(self, asked: ChatRequest, sampling: SamplingParams) -> Job:
-        own = asked.chat_template_kwargs and asked.chat_template_kwargs.enable_thinking
-        tools = [] if asked.tool_choice == "none" else asked.tools or []
+    def _chat_job(self, params: ChatRequest, sampling: SamplingParams) -> Job:
+        requested = params.chat_template_kwargs and params.chat_template_kwargs.enable_thinking
+        tools = [] if params.tool_choice == "none" else params.tools or []
         try:
             ids = self.chat.render(
-                [for_template(message) for message in asked.messages],
+                [for_template(message) for message in params.messages],
                 tools=[tool.model_dump(exclude_none=True) for tool in tools],
-                thinking=self.config.thinking if own is None else own,
+                thinking=self.config.thinking if requested is None else requested,
                 limit=self.max_model_len - 1,
                 discard=self.config.on_overflow == "discard_tools",
             )
@@ -63,50 +63,52 @@ class Backend:
             raise ApiError(400, str(error), param="messages") from error
         return self._checked(Job(ids, sampling, self.chat.opens_thinking(ids), tools=bool(tools)))
 
-    async def plain_job(self, asked: CompletionRequest, ticket: Ticket) -> Job:
-        """What a plain completion asks for. Raises ApiError where it cannot be done."""
-        sampling = self._sampling(asked, ticket)
-        return await asyncio.to_thread(self._plain_job, asked, sampling)
+    async def plain_job(self, params: CompletionRequest, ticket: Ticket) -> Job:
+        """Prepares a plain completion. Raises ApiError for an invalid request."""
+        sampling = self._sampling(params, ticket)
+        return await asyncio.to_thread(self._plain_job, params, sampling)
 
-    def _plain_job(self, asked: CompletionRequest, sampling: SamplingParams) -> Job:
-        ids = self.chat.encode(asked.prompt, self.max_model_len - 1) if isinstance(asked.prompt, str) else asked.prompt
-        if len(ids) >= self.max_model_len:
-            raise self._too_long(f"the prompt has more tokens than {self.max_model_len - 1}; shorten it", "prompt")
+    def _plain_job(self, params: CompletionRequest, sampling: SamplingParams) -> Job:
+        prompt, limit = params.prompt, self.max_model_len - 1
+        ids = self.chat.encode(prompt, limit) if isinstance(prompt, str) else prompt
+        if len(ids) > limit:
+            raise self._too_long(f"the prompt has more than {limit} tokens; shorten it", "prompt")
         return self._checked(Job(ids, sampling))
 
     def _too_long(self, message: str, field: str) -> ApiError:
-        said = f"{message} (the context of this model is {self.max_model_len} tokens, answer included)"
-        return ApiError(400, said, param=field, code="context_length_exceeded")
+        message = f"{message} (the context of this model is {self.max_model_len} tokens, completion included)"
+        return ApiError(400, message, param=field, code="context_length_exceeded")
 
-    def _sampling(self, asked: Asked, ticket: Ticket) -> SamplingParams:
-        if asked.model != self.name:
-            said = f"there is no model {asked.model[:100]!r} here, but {self.name!r}"
-            raise ApiError(404, said, param="model", code="model_not_found")
-        limits, n, likeliest = self.config.limits, asked.n or 1, asked.likeliest or 0
+    def _sampling(self, params: BaseRequest, ticket: Ticket) -> SamplingParams:
+        if params.model != self.name:
+            message = f"model {params.model[:100]!r} is not served here; use {self.name!r}"
+            raise ApiError(404, message, param="model", code="model_not_found")
+        limits, n, num_top_logprobs = self.config.limits, params.n or 1, params.num_top_logprobs or 0
         if n > limits.n:
-            raise ApiError(
-                400, f"n={n} is more than the {limits.n} that this server gives; ask several times", param="n"
-            )
-        places = n * (1 + likeliest)
+            raise ApiError(400, f"n={n} exceeds this server's limit of {limits.n}; send several requests", param="n")
+        places = n * (1 + num_top_logprobs)
         if places > limits.completions:
-            said = f"n={n} completions with {likeliest} top log-probabilities are too many at once; ask for fewer"
-            raise ApiError(400, said, param="n")
-        tokens = asked.token_limit
+            message = (
+                f"n={n} completions with {num_top_logprobs} top log-probabilities need {places} completion slots, and "
+                f"this server has {limits.completions}; request fewer"
+            )
+            raise ApiError(400, message, param="n")
+        tokens = params.token_limit
         if tokens and limits.max_tokens and tokens > limits.max_tokens:
-            said = f"max_tokens={tokens} is more than the {limits.max_tokens} that this server gives"
-            raise ApiError(400, said, param="max_tokens")
+            message = f"max_tokens={tokens} exceeds this server's limit of {limits.max_tokens}; lower it"
+            raise ApiError(400, message, param="max_tokens")
         ticket.claim(places)
         try:
             return SamplingParams(
                 n=n,
-                temperature=1.0 if asked.temperature is None else asked.temperature,
-                top_p=asked.top_p or 1.0,
-                top_k=max(0, asked.top_k or 0),  # -1 means the same elsewhere
+                temperature=1.0 if params.temperature is None else params.temperature,
+                top_p=params.top_p or 1.0,
+                top_k=max(0, params.top_k or 0),  # -1 is vLLM's value for no limit
                 max_tokens=tokens or limits.max_tokens,
-                stop=asked.stops,
-                ignore_eos=bool(asked.ignore_eos),
-                seed=asked.seed,
-                top_logprobs=likeliest,
+                stop=params.stops,
+                ignore_eos=bool(params.ignore_eos),
+                seed=params.seed,
+                top_logprobs=num_top_logprobs,
             )
         except ModelError as error:
             raise ApiError(400, str(error)) from error
@@ -119,19 +121,21 @@ class Backend:
         return job
 
     async def stream(self, job: Job) -> AsyncGenerator[Request, None]:
-        """The request each time that it has grown; leaving cancels it. Raises ApiError where the engine fails."""
+        """Yields the request each time it has grown; closing the iterator cancels it. Raises ApiError if it fails."""
         try:
             async with aclosing(self.service.stream(job.ids, job.sampling)) as requests:
                 async for request in requests:
                     yield request
         except Exception as error:
             if self.closing:
-                raise ApiError(503, "the server is being stopped", code="stopping", retry_after=1) from error
+                raise ApiError(
+                    503, "the server is shutting down; retry later", code="stopping", retry_after=1
+                ) from error
             raise ApiError(500, f"the engine failed: {type(error).__name__}: {error}", code="engine_failed") from error
 
     def health(self) -> tuple[bool, dict[str, Any]]:
-        """Whether the engine works, and how busy it is."""
-        failure = "the server is being stopped" if self.closing else self.service.failure
+        """Returns True if the engine works, and a report of its state and load."""
+        failure = "the server is shutting down" if self.closing else self.service.failure
         load = self.service.engine.load
         pages = {"available": load.pages_available, "count": load.pages}
         counts = {"running": load.running, "waiting": load.waiting, "pages": pages, "context": self.max_model_len}

@@ -13,7 +13,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 @settings(frozen=True, config=STRICT)
 class Limits:
-    """What clients may take. A completion counts once, and once more for each of its ``top_logprobs``."""
+    """Limits per server and request. A completion counts once, and once more for each of its ``top_logprobs``."""
 
     requests: Positive
     completions: Positive
@@ -27,7 +27,7 @@ class Limits:
 
 @settings(frozen=True, config=STRICT)
 class ServeConfig:
-    """Which model to serve where, and how. More than one of ``replicas``: by Ray Serve."""
+    """Settings of one server. With more than one of ``replicas``, Ray Serve runs them."""
 
     model: Name
     replicas: Positive

@@ -1,4 +1,4 @@
-"""Refusals in OpenAI's shape."""
+"""API errors in OpenAI's format."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "server_erro
 
 
 class ApiError(Exception):
-    """An answer other than 200. The message says what is wrong and what to change.
+    """An error response. The message states the problem and its fix.
 
-    ``param`` names the field at fault, ``code`` the kind of fault for programs.
+    ``param`` names the wrong field, ``code`` the kind of error for programs. ``retry_after`` in seconds, 0: not sent.
     """
 
     def __init__(
@@ -22,16 +22,16 @@ class ApiError(Exception):
 
     @property
     def body(self) -> Mapping[str, Any]:
-        """The JSON of the answer."""
+        """JSON body of the response."""
         kind = TYPES.get(self.status, "invalid_request_error")
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     @property
     def response(self) -> JSONResponse:
-        """The answer itself."""
+        """HTTP response."""
         headers = {"retry-after": str(self.retry_after)} if self.retry_after else None
         return JSONResponse(self.body, self.status, headers)
 
 
 class ClientGone(Exception):
-    """Nobody waits for the answer any more."""
+    """The client has disconnected."""

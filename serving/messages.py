@@ -1,4 +1,4 @@
-"""The messages of a chat, as clients send them. Unknown fields are refused."""
+"""Chat messages as clients send them. Unknown fields are refused."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -7,13 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Strict(BaseModel):
-    """A part of a request: no field but these, no value of another type."""
+    """Base of all request parts: no unknown fields, no type coercion."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class TextPart(Strict):
-    """A piece of a message. Images and sound cannot be read."""
+    """A text part of a message. Images and audio are not supported."""
 
     type: Literal["text"]
     text: str
@@ -23,7 +23,7 @@ Content = str | list[TextPart]
 
 
 class SystemMessage(Strict):
-    """Instructions."""
+    """A message with instructions."""
 
     role: Literal["system", "developer"]
     content: Content
@@ -31,7 +31,7 @@ class SystemMessage(Strict):
 
 
 class UserMessage(Strict):
-    """What the user says."""
+    """A message of the user."""
 
     role: Literal["user"]
     content: Content
@@ -39,7 +39,7 @@ class UserMessage(Strict):
 
 
 class ToolMessage(Strict):
-    """What a called function gave back."""
+    """The result of a tool call."""
 
     role: Literal["tool"]
     content: Content
@@ -48,7 +48,7 @@ class ToolMessage(Strict):
 
 
 class Function(Strict):
-    """A function called, with its arguments as JSON in a text."""
+    """A called function, with its arguments as JSON text."""
 
     name: str
     arguments: str
@@ -64,7 +64,7 @@ class ToolCall(Strict):
 
 
 class AssistantMessage(Strict):
-    """An earlier answer. The fields that are always empty are those that clients hand back as they got them."""
+    """An earlier answer. Clients send back the fields that are always empty."""
 
     role: Literal["assistant"]
     content: Content | None = None
@@ -91,14 +91,14 @@ class FunctionSchema(Strict):
 
 
 class Tool(Strict):
-    """A function, as a tool."""
+    """A tool: always a function."""
 
     type: Literal["function"]
     function: FunctionSchema
 
 
 def for_template(message: ChatMessage) -> Mapping[str, Any]:
-    """A message as the chat template reads it: its parts joined, nothing that is empty."""
+    """Converts a message for the chat template: parts joined, empty fields dropped."""
     value = message.model_dump(exclude_none=True)
     if isinstance(message.content, list):
         value["content"] = "".join(part.text for part in message.content)

@@ -1,4 +1,4 @@
-"""One of several servers: what runs in each process that Ray Serve starts (serving/replicas.py)."""
+"""Replica: the server in each process that Ray Serve starts (``serving.replicas``)."""
 
 from starlette.types import ASGIApp
 
@@ -8,16 +8,16 @@ from serving.server import load_backend
 
 
 class Replica:
-    """A server of its own without a socket: model, engine, limits. The names of the methods are Ray Serve's."""
+    """A server without a socket: model, engine and limits. Ray Serve calls its methods by name."""
 
     def __init__(self, config: ServeConfig, key: str | None) -> None:
         self._backend, self._key = load_backend(config), key
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        """The application that answers."""
+        """Returns the ASGI application."""
         return make_app(self._backend, self._key)
 
     def check_health(self) -> None:
-        """Ray Serve replaces a replica whose checks fail. Raises RuntimeError where no step of the engine succeeds."""
+        """Raises RuntimeError if the engine's last step failed; Ray Serve replaces a replica whose checks fail."""
         if failure := self._backend.service.failure:
             raise RuntimeError(failure)

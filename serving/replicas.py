@@ -1,4 +1,4 @@
-"""Several servers behind one address: Ray Serve starts them, sends each request to one, and replaces those that die."""
+"""Replicas behind one address: Ray Serve starts them, distributes requests, and replaces replicas that die."""
 
 import logging
 import os
@@ -24,38 +24,40 @@ from serving.replica import Replica
 from serving.server import LAST_RESORT, address_of, listening_socket, read_key
 
 APP = "lemmata"
-STORE_BYTES = 256 * 2**20  # only requests and answers in bulk pass through Ray's object store
+STORE_BYTES = 256 * 2**20  # Ray's object store holds only requests and responses
 POLL = 0.1  # seconds
 INSTALL = "pip install '.[model,serve,scale]'"
-ENVIRONMENT = {  # of all processes of Ray, where nothing else is set
+ENVIRONMENT = {  # defaults for all processes of Ray
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serving.front.middlewares",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serving.proxy_middleware.middlewares",
 }
-CHECK = 2.0  # seconds between two looks at whether a replica works
+CHECK = 2.0  # seconds between two health checks of a replica
 
 
 def serve_replicas(config: ServeConfig, ready: Callable[[str], None]) -> None:
-    """Serve by ``config.replicas`` processes until SIGTERM or ctrl-C; ``ready`` hears the address once all answer.
+    """Serves with ``config.replicas`` processes until SIGTERM or ctrl-C; calls ``ready`` with the address when all run.
 
     Raises:
-        LemmataError: as ``serving.server.serve``, most of it before Ray starts; Ray is not installed or does not start,
-            or there are too few GPUs.
+        LemmataError: the errors of ``serving.server.serve``, most of them before Ray starts; Ray is not installed or
+            does not start, or there are too few GPUs.
     """
     ray, serve = load_ray(config)
     key = read_key(config.api_key_env)
     check_device(config)
-    config = checked(config)
+    config = with_absolute_path(config)
     listener = listening_socket(config)
     with listener:
         address, url = listener.getsockname()[:2], address_of(listener)
         _start_ray(ray, config)
     if others := serve.status().applications:
-        raise LemmataError(f"ray_address={config.ray_address}: that cluster serves {', '.join(others)} already")
+        raise LemmataError(
+            f"ray_address={config.ray_address}: that cluster already serves {', '.join(others)}; use another cluster"
+        )
     try:  # from here on the address is Ray's
         _start_replicas(serve, config, key, address)
-        with told_to_stop() as told:
+        with stop_event() as stopped:
             ready(url)
-            told.wait()
+            stopped.wait()
         _finish(serve, config.limits.shutdown_timeout + LAST_RESORT)
     finally:
         if config.ray_address is not None:
@@ -64,19 +66,19 @@ def serve_replicas(config: ServeConfig, ready: Callable[[str], None]) -> None:
 
 
 def check_device(config: ServeConfig) -> None:
-    """Raise LemmataError where the replicas cannot have a device each: ``cpu`` is shared, a GPU is not."""
+    """Raises LemmataError if the replicas cannot have a device each: ``cpu`` is shared, a GPU is not."""
     if config.device == "cpu":
         return
     if config.device != "cuda":
-        said = f"device={config.device}: with replicas={config.replicas} it must be cpu, or cuda for a GPU each"
-        raise LemmataError(said)
+        message = f"device={config.device}: with replicas={config.replicas} it must be cpu, or cuda for one GPU each"
+        raise LemmataError(message)
     if config.ray_address is None and (count := torch.cuda.device_count()) < config.replicas:
-        said = f"replicas={config.replicas} on cuda need a GPU each, and {count} are visible; ask for fewer"
-        raise LemmataError(said)
+        message = f"replicas={config.replicas} on cuda need a GPU each, and {count} are visible; lower replicas"
+        raise LemmataError(message)
 
 
-def checked(config: ServeConfig) -> ServeConfig:
-    """``config`` as another process can use it. Raises LemmataError where there is no model to serve."""
+def with_absolute_path(config: ServeConfig) -> ServeConfig:
+    """Returns ``config`` with an absolute model path and a name. Raises LemmataError if there is no model to serve."""
     folder = Path(config.model).resolve()
     try:
         check_model(folder, config.dtype)
@@ -86,7 +88,7 @@ def checked(config: ServeConfig) -> ServeConfig:
 
 
 def load_ray(config: ServeConfig) -> tuple[Any, Any]:
-    """The modules ``ray`` and ``ray.serve``, which read their environment here. Raises LemmataError without them."""
+    """Imports ``ray`` and ``ray.serve`` with their environment set. Raises LemmataError if they are not installed."""
     if find_spec("ray") is None:
         raise LemmataError(f"replicas={config.replicas} need Ray Serve: {INSTALL}")
     threads = max(1, (os.cpu_count() or 1) // config.replicas)
@@ -100,7 +102,7 @@ def load_ray(config: ServeConfig) -> tuple[Any, Any]:
 
 
 def _start_ray(ray: Any, config: ServeConfig) -> None:
-    """Join the cluster at ``ray_address``, or start one on this machine that ends with this process."""
+    """Connects to the cluster at ``ray_address``, or starts one on this machine that ends with this process."""
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     own = {
         "include_dashboard": False,
@@ -110,7 +112,7 @@ def _start_ray(ray: Any, config: ServeConfig) -> None:
     address, settings = ("local", own) if config.ray_address is None else (config.ray_address, {})
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
-    except Exception as error:  # Ray raises a plain one where a process of its own comes too late
+    except Exception as error:  # Ray raises plain Exception if one of its processes starts too slowly
         raise LemmataError(f"Ray does not start: {error}") from error
 
 
@@ -121,7 +123,7 @@ def _start_replicas(serve: Any, config: ServeConfig, key: str | None, address: t
         serve.ingress()(Replica),
         name="replica",
         num_replicas=config.replicas,
-        # More than a replica takes, so that it is the replica that refuses.
+        # More than a replica accepts, so that the replica refuses, with a proper message.
         max_ongoing_requests=2 * limits.requests + 16,
         ray_actor_options={"num_cpus": 0, "num_gpus": int(config.device == "cuda")},
         graceful_shutdown_timeout_s=limits.shutdown_timeout,
@@ -137,7 +139,7 @@ def _start_replicas(serve: Any, config: ServeConfig, key: str | None, address: t
 
 
 def _cause(serve: Any, error: RuntimeError) -> str:
-    """What a replica said last, of Ray's report with its traceback."""
+    """Returns a replica's last error message from Ray's report with its traceback."""
     found = serve.status().applications.get(APP)
     reports = [str(error), *(part.message for part in (found.deployments.values() if found else ()))]
     lines = [line.strip() for report in reports for line in report.splitlines() if line.strip()]
@@ -145,7 +147,7 @@ def _cause(serve: Any, error: RuntimeError) -> str:
 
 
 def _finish(serve: Any, seconds: float) -> None:
-    """Take nothing new; give requests in work some time."""
+    """Stops accepting requests, and waits up to ``seconds`` for the running ones."""
     serve.delete(APP, _blocking=False)
     deadline = time.monotonic() + seconds
     while APP in serve.status().applications and time.monotonic() < deadline:
@@ -153,14 +155,14 @@ def _finish(serve: Any, seconds: float) -> None:
 
 
 @contextmanager
-def told_to_stop() -> Iterator[threading.Event]:
-    """An event that SIGTERM and ctrl-C set; the second one of a kind is the default's."""
-    told = threading.Event()
+def stop_event() -> Iterator[threading.Event]:
+    """Yields an event that SIGTERM and ctrl-C set; a second signal has its default effect."""
+    stopped = threading.Event()
 
     def note(number: int, _frame: Any) -> None:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        told.set()
+        stopped.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)
-    yield told
+    yield stopped

@@ -1,4 +1,4 @@
-"""``lemmata serve`` as a process of its own, on a tiny random model, and what is asked of it."""
+"""Test server: ``lemmata serve`` in its own process with a tiny random model, and a client for it."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ NAME = "tiny"
 
 
 def save_tiny(folder: Path) -> Path:
-    """A model folder with tokenizer and template. Its texts are noise."""
+    """Saves a model folder with tokenizer and chat template. Its texts are noise."""
     tokenizer = byte_tokenizer()
     model = tiny_model(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT, num_hidden_layers=2)
     save_pretrained(model, folder / NAME, tokenizer)
@@ -37,7 +37,7 @@ def save_tiny(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back."""
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,12 +45,12 @@ class Reply:
 
     @property
     def value(self) -> Any:
-        """The body, which is JSON."""
+        """The JSON body."""
         return json.loads(self.body)
 
     @property
     def error(self) -> Any:
-        """The error in OpenAI's shape."""
+        """The error in OpenAI's format."""
         error = self.value["error"]
         assert set(error) == {"message", "type", "param", "code"}
         return error
@@ -58,7 +58,7 @@ class Reply:
 
 @dataclass
 class Server:
-    """A server that runs."""
+    """A running server."""
 
     process: subprocess.Popen[str]
     url: str
@@ -66,33 +66,33 @@ class Server:
 
     @property
     def client(self) -> openai.OpenAI:
-        """A client as users have them, without retries."""
+        """OpenAI client without retries."""
         return openai.OpenAI(base_url=self.url, api_key="none", max_retries=0, timeout=HANG)
 
     @property
     def address(self) -> tuple[str, int]:
-        """For a socket."""
+        """Address for a socket."""
         found = urlsplit(self.url)
         assert found.hostname
         assert found.port
         return found.hostname, found.port
 
     def model(self) -> DsaModel:
-        """The model that it serves."""
+        """The served model."""
         return load_pretrained(self.folder)
 
     def health(self) -> dict[str, Any]:
-        """What GET /health says."""
+        """Returns the body of GET /health."""
         return self.request("GET", "/health").value
 
     def post(self, body: Any, path: str = "/v1/chat/completions", headers: Mapping[str, str] | None = None) -> Reply:
-        """A request that may be nonsense: bytes as they are, anything else as JSON."""
+        """Sends a chat request: bytes unchanged, anything else as JSON."""
         return self.request("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode(), headers)
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """Any request at all."""
+        """Sends any request."""
         connection = http.client.HTTPConnection(*self.address, timeout=HANG)
         try:
             connection.request(method, path, body, dict(headers or {}))
@@ -102,12 +102,12 @@ class Server:
             connection.close()
 
     def memory(self) -> int:
-        """Resident bytes of the process."""
+        """Returns the resident bytes of the process."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def wait_until_idle(self) -> dict[str, Any]:
-        """Health, once nothing is in work."""
+        """Waits until no request is running, and returns the health."""
         deadline = time.monotonic() + HANG
         while True:
             found = self.health()
@@ -135,18 +135,18 @@ class Server:
 
 
 def chat(content: str = "Hello", **changes: Any) -> dict[str, Any]:
-    """The body of a chat request."""
+    """Returns the body of a chat request."""
     return {"model": NAME, "messages": [{"role": "user", "content": content}], **changes}
 
 
 def command(folder: Path, *settings: str) -> list[str]:
-    """The command line."""
+    """Returns the command line of a server."""
     return [sys.executable, "-m", "lemmata", "serve", f"model={folder}", "port=0", *settings]
 
 
 @contextmanager
 def served(folder: Path, *settings: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """The server while the block runs."""
+    """Runs a server within the block."""
     quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "200"}
     with subprocess.Popen(
         command(folder, *settings),
@@ -169,5 +169,5 @@ def served(folder: Path, *settings: str, environment: Mapping[str, str] | None =
 
 
 def tokenizer_of(server: Server) -> Any:
-    """The tokenizer that the server has loaded."""
+    """Returns the tokenizer of the server's model."""
     return load_tokenizer(server.folder)

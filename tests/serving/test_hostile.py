@@ -1,4 +1,4 @@
-"""Clients that ask for nonsense, for too much, all at once, or leave: each is answered or refused; nothing stays."""
+"""Hostile clients: invalid, excessive, simultaneous and aborted requests are answered or refused, and leave nothing."""
 
 import socket
 import struct
@@ -17,26 +17,25 @@ from tests.serving.rig import CONTEXT, Server, chat
 pytestmark = pytest.mark.slow
 
 MEGABYTE = 2**20
-# What a storm may leave once two have warmed the process up, as the median of three: arenas of the allocator, one per
-# thread, fill up at their own times and stay, up to 50 MB at once. The prompts of a storm, kept by mistake, are 40 MB,
-# after every one.
+# Memory that a storm may leave after two warm-up storms, median of three: the allocator's per-thread arenas grow at
+# different times and stay, up to 50 MB at once. Leaked prompts would be 40 MB after every storm.
 TOLERANCE = 16 * MEGABYTE
 
 BAD: list[tuple[Any, str, str | None]] = [
-    (b"{", "the body is no JSON", None),
-    (b"\xff\xfe", "the body is no JSON", None),
-    (b"[" * 100_000, "the body is no JSON: recursion limit exceeded", None),
-    (b'{"model": "tiny", "messages": ' + b'[{"a": ' * 50_000, "the body is no JSON: recursion limit exceeded", None),
+    (b"{", "the body is not valid JSON", None),
+    (b"\xff\xfe", "the body is not valid JSON", None),
+    (b"[" * 100_000, "the body is not valid JSON: recursion limit exceeded", None),
+    (b'{"model": "tiny", "messages": ' + b'[{"a": ' * 50_000, "the body is not valid JSON: recursion", None),
     ([1], "Input should be an object", None),
-    ({}, "model: this field is missing; messages: this field is missing", "model"),
+    ({}, "model: this field is missing; add it; messages: this field is missing", "model"),
     (chat(max_tokens=-5), "max_tokens: input should be greater than or equal to 1", "max_tokens"),
     (chat(max_tokens=0), "max_tokens: input should be greater", "max_tokens"),
     (chat(max_tokens="9"), "max_tokens: input should be a valid integer", "max_tokens"),
     (chat(max_tokens=3, max_completion_tokens=4), "differ; give one of them", "max_tokens"),
     (chat(n=0), "n: input should be greater than or equal to 1", "n"),
     (chat(n=True), "n: input should be a valid integer", "n"),
-    (chat(n=10**9), "n=1000000000 is more than the 128 that this server gives", "n"),
-    (chat(n=128, logprobs=True, top_logprobs=20), "ask for fewer", "n"),
+    (chat(n=10**9), "n=1000000000 exceeds", "n"),
+    (chat(n=128, logprobs=True, top_logprobs=20), "request fewer", "n"),
     (chat(temperature=-1), "temperature: input should be greater than or equal to 0", "temperature"),
     (chat(temperature="hot"), "temperature: input should be a valid number", "temperature"),
     (chat(top_p=0), "top_p: input should be greater than 0", "top_p"),
@@ -48,11 +47,11 @@ BAD: list[tuple[Any, str, str | None]] = [
     (chat(top_logprobs=3), "top_logprobs needs logprobs=true", "top_logprobs"),
     (chat(logprobs=True, top_logprobs=21), "top_logprobs: input should be less than or equal to 20", "top_logprobs"),
     (chat(stream="yes"), "stream: input should be a valid boolean", "stream"),
-    (chat(frequency_penalty=0.5), "frequency_penalty is not supported here; leave it out", "frequency_penalty"),
-    (chat(store=True), "store is not supported here", "store"),
+    (chat(frequency_penalty=0.5), "frequency_penalty is not supported", "frequency_penalty"),
+    (chat(store=True), "store is not supported by this server", "store"),
     (chat(response_format={"type": "json_object"}), "response_format.type: input should be 'text'", "response_format"),
     (chat(tool_choice="required"), "tool_choice: input should be 'auto' or 'none'", "tool_choice"),
-    (chat(best_guess=1), "best_guess: this field is unknown or not supported here; leave it out", "best_guess"),
+    (chat(best_guess=1), "best_guess: this field is unknown", "best_guess"),
     (chat(chat_template_kwargs={"bos_token": "x"}), "chat_template_kwargs.bos_token: this field is unknown",
      "chat_template_kwargs"),
     (chat(messages=[]), "messages: list should have at least 1 item", "messages"),
@@ -66,7 +65,7 @@ BAD: list[tuple[Any, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("body", "message", "param"), BAD, ids=[message[:30] for _, message, _ in BAD])
-def test_a_bad_request_is_told_what_to_change(server: Server, body: Any, message: str, param: str | None) -> None:
+def test_an_invalid_request_is_told_what_to_change(server: Server, body: Any, message: str, param: str | None) -> None:
     reply = server.post(body)
     assert reply.status == 400
     assert message in reply.error["message"]
@@ -86,30 +85,30 @@ def test_a_prompt_beyond_the_context(server: Server, length: int, text: str) -> 
 def test_a_body_beyond_the_limit(server: Server) -> None:
     reply = server.post(b" " * (8 * MEGABYTE))
     assert reply.status == 413
-    assert "this server reads 2097152; shorten it" in reply.error["message"]
+    assert "limit is 2097152 bytes" in reply.error["message"]
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/nothing", 404), ("GET", "/v1/completions", 405)])
-def test_routes_that_are_not_there(server: Server, method: str, path: str, status: int) -> None:
+def test_unknown_routes(server: Server, method: str, path: str, status: int) -> None:
     reply = server.request(method, path)
     assert reply.status == status
     assert "see docs/guides/serving.md" in reply.error["message"]
 
 
-def test_token_ids_that_are_none(server: Server) -> None:
+def test_token_ids_outside_the_vocabulary(server: Server) -> None:
     for prompt in ([10**6], [-1], []):
         assert server.post({"model": "tiny", "prompt": prompt}, "/v1/completions").status == 400
 
 
 def reset(connection: socket.socket) -> None:
-    """Vanish: no farewell, a reset."""
+    """Closes a connection with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("leave", [socket.socket.close, reset], ids=["close", "reset"])
-def test_a_client_that_vanishes_has_its_request_cancelled(server: Server, stream: bool, leave: Any) -> None:
+def test_a_disconnected_clients_request_is_canceled(server: Server, stream: bool, leave: Any) -> None:
     server.wait_until_idle()
     long = chat("z" * 100, max_tokens=1900, ignore_eos=True, stream=stream, n=4)
     connections = [server.connect(long) for _ in range(3)]
@@ -122,12 +121,12 @@ def test_a_client_that_vanishes_has_its_request_cancelled(server: Server, stream
     before = process_seconds(server.process.pid)
     health = server.wait_until_idle()
     assert health["pages"]["available"] == health["pages"]["count"]
-    # 12 completions of 1900 tokens take far more processor time than to notice.
+    # 12 completions of 1900 tokens take far more processor time than noticing the reset.
     assert process_seconds(server.process.pid) - before < 5
 
 
 def storm(server: Server) -> Counter[int]:
-    """200 clients at once, of every kind; how many got which answer."""
+    """Runs 200 clients of every kind at once; returns the number of responses by status."""
 
     def one(number: int) -> int:
         kind = number % 5
@@ -160,8 +159,8 @@ def test_200_clients_at_once_leave_nothing_behind(server: Server) -> None:
     assert median(later - earlier for earlier, later in pairwise(memory)) < TOLERANCE
 
 
-def test_slow_readers_hold_up_nobody(server: Server) -> None:
-    """Streams that nobody reads for now, larger than what the system buffers; others are answered meanwhile."""
+def test_slow_readers_do_not_delay_others(server: Server) -> None:
+    """Unread streams, larger than the system's buffers, do not delay other requests."""
     body = chat("slow", max_tokens=200, ignore_eos=True, stream=True, n=3, logprobs=True, top_logprobs=20)
     slow = [server.connect(body, buffer=4096) for _ in range(3)]
     quick = [server.post(chat(max_tokens=4)).status for _ in range(5)]

@@ -36,7 +36,7 @@ LONG: dict[str, Any] = {"max_tokens": 1000, "ignore_eos": True, "stream": True}
 
 @pytest.fixture(scope="module")
 def tight(folder: Path) -> Iterator[Server]:
-    """A server that allows next to nothing, and asks for a key."""
+    """Server with tiny limits and an API key."""
     more = ["limits.write_timeout=1", "limits.shutdown_timeout=1", "api_key_env=THE_KEY", "name=tiny"]
     with served(folder, *TIGHT, *more, environment={"THE_KEY": "sesame"}) as running:
         yield running
@@ -46,7 +46,7 @@ def connect(server: Server, body: dict[str, Any], buffer: int | None = None) -> 
     return server.connect(body, buffer, "authorization: Bearer sesame\r\n")
 
 
-def test_a_key_is_asked_for(tight: Server) -> None:
+def test_a_key_is_required(tight: Server) -> None:
     for headers in ({}, {"authorization": "Bearer simsim"}, {"authorization": "sesame"}):
         reply = tight.post(chat(), headers=headers)
         assert reply.status == 401
@@ -55,37 +55,40 @@ def test_a_key_is_asked_for(tight: Server) -> None:
         tight.client.models.list()
     client = openai.OpenAI(base_url=tight.url, api_key="sesame")
     assert [model.id for model in client.models.list()] == ["tiny"]
-    assert tight.health()["status"] == "ok"  # needs none
+    assert tight.health()["status"] == "ok"  # needs no key
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (chat(n=6), "n=6 is more than the 5 that this server gives; ask several times"),
-        (chat(logprobs=True, top_logprobs=6), "n=1 completions with 6 top log-probabilities are too many at once"),
-        (chat(max_tokens=1001), "max_tokens=1001 is more than the 1000 that this server gives"),
+        (chat(n=6), "n=6 exceeds this server's limit of 5"),
+        (chat(logprobs=True, top_logprobs=6), "n=1 completions with 6 top log-probabilities need 7"),
+        (chat(max_tokens=1001), "max_tokens=1001 exceeds this server's limit of 1000"),
     ],
 )
-def test_more_than_a_request_may_ask_for(tight: Server, body: Any, message: str) -> None:
+def test_limits_of_one_request(tight: Server, body: Any, message: str) -> None:
     reply = tight.post(body, headers=KEY)
     assert reply.status == 400
     assert message in reply.error["message"]
 
 
-def test_too_many_completions_wait_their_turn(tight: Server) -> None:
+def test_too_many_completions_are_refused_until_slots_are_free(tight: Server) -> None:
     tight.wait_until_idle()
     busy = connect(tight, chat(n=4, **LONG))
     busy.recv(100)
     reply = tight.post(chat(n=3), headers=KEY)
     assert (reply.status, reply.headers["retry-after"]) == (429, "1")
     assert reply.error["code"] == "too_many_requests"
+    assert (
+        "server busy: 4 of 5 completion slots in use, and this request needs 3; retry later" in reply.error["message"]
+    )
     assert tight.post(chat(n=2, max_tokens=2), headers=KEY).status == 200
     busy.close()
     tight.wait_until_idle()
     assert tight.post(chat(n=3, max_tokens=2), headers=KEY).status == 200
 
 
-def test_too_many_requests_wait_their_turn(tight: Server) -> None:
+def test_too_many_requests_are_refused_until_slots_are_free(tight: Server) -> None:
     tight.wait_until_idle()
     busy = [connect(tight, chat(**LONG)) for _ in range(4)]
     for connection in busy:
@@ -102,7 +105,7 @@ def test_too_many_requests_wait_their_turn(tight: Server) -> None:
     assert len(answers) == 20
 
 
-def test_a_body_that_does_not_come(tight: Server) -> None:
+def test_a_body_that_does_not_arrive(tight: Server) -> None:
     connection = tight.connect({}, None, "authorization: Bearer sesame\r\nexpect: nothing\r\n", promised=100)
     assert connection.recv(1000).startswith(b"HTTP/1.1 408")
     connection.close()
@@ -111,7 +114,7 @@ def test_a_body_that_does_not_come(tight: Server) -> None:
     tight.wait_until_idle()
 
 
-def test_a_client_that_never_reads_is_dropped(tight: Server) -> None:
+def test_a_client_that_never_reads_is_disconnected(tight: Server) -> None:
     body = chat("slow", logprobs=True, top_logprobs=1, n=3, **LONG)
     connection = connect(tight, body, 4096)
     while not tight.health()["running"]:
@@ -119,16 +122,16 @@ def test_a_client_that_never_reads_is_dropped(tight: Server) -> None:
     tight.wait_until_idle()
     connection.settimeout(HANG)
     output = b""
-    with suppress(ConnectionError):  # dropped by the system, which has waited for as long
+    with suppress(ConnectionError):  # disconnected by the system after the same timeout
         while piece := connection.recv(65536):
             output += piece
     assert b"[DONE]" not in output
 
 
-def test_told_to_stop_it_answers_who_waits(folder: Path) -> None:
+def test_shutdown_answers_waiting_requests(folder: Path) -> None:
     with served(folder, "limits.shutdown_timeout=2") as server, ThreadPoolExecutor(2) as pool:
         quick = pool.submit(server.post, chat(max_tokens=5))
-        slow = pool.submit(server.post, chat(max_tokens=3000, ignore_eos=True, n=32))  # half of what runs at a time
+        slow = pool.submit(server.post, chat(max_tokens=3000, ignore_eos=True, n=32))  # half of max_num_seqs
         while server.health()["completions"] < 32 + (not quick.done()):
             time.sleep(0.01)
         server.process.send_signal(signal.SIGTERM)
@@ -140,7 +143,7 @@ def test_told_to_stop_it_answers_who_waits(folder: Path) -> None:
         assert server.process.stdout.read() == ""
 
 
-def test_an_address_that_is_taken(tight: Server, folder: Path) -> None:
+def test_an_address_in_use(tight: Server, folder: Path) -> None:
     port = tight.address[1]
     line = command(folder, f"port={port}")
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANG)
@@ -149,7 +152,7 @@ def test_an_address_that_is_taken(tight: Server, folder: Path) -> None:
 
 
 def settings(folder: Path, **changes: Any) -> ServeConfig:
-    """The settings of lemmata/conf/serve.yaml."""
+    """Returns the settings of lemmata/conf/serve.yaml."""
     with hydra.initialize_config_module("lemmata.conf", version_base="1.3"):
         value = OmegaConf.to_container(hydra.compose("serve"))
     assert isinstance(value, dict)
@@ -158,7 +161,7 @@ def settings(folder: Path, **changes: Any) -> ServeConfig:
     )
 
 
-def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
+def test_models_and_settings_that_cannot_be_served(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(LemmataError, match=r"has no tokenizer\.json; save the model with one"):
         load_backend(settings(tmp_path))
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"):
@@ -176,7 +179,7 @@ def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
         listening_socket(settings(folder, host="no such host"))
 
 
-def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("serving.server", "serving.app"):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "fastapi", None)
@@ -187,10 +190,10 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def test_a_model_that_is_broken_is_reported(tmp_path: Path) -> None:
-    """Answers say so, and GET /health is 503 from then on, so that a balancer sends nobody here."""
+    """Responses report the failure, and GET /health is 503 afterwards, so that a load balancer avoids the server."""
     tokenizer = byte_tokenizer()
     model = tiny_model(vocab_size=len(tokenizer))
-    model.model.norm.weight.data.fill_(3e38)  # finite, so that it is served at all; its logits are not
+    model.model.norm.weight.data.fill_(3e38)  # finite, so that it is served, but with infinite logits
     save_pretrained(model, tmp_path / "tiny", tokenizer)
     with served(tmp_path / "tiny") as server:
         reply = server.post(chat(max_tokens=3))

@@ -1,4 +1,4 @@
-"""The loop against our own server: ``lemmata refine`` and ``prove`` through policy=endpoint, end to end."""
+"""``lemmata refine`` and ``prove`` against ``lemmata serve`` through policy=endpoint, end to end."""
 
 import json
 from pathlib import Path
@@ -21,18 +21,18 @@ def lemmata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 def policy(server: Server, **more: Any) -> list[str]:
-    """The settings that make the server the policy of a command."""
+    """Returns the settings that make the server the policy of a command."""
     settings = {"base_url": server.url, "model": NAME, "retry.first_wait": 0.05, **more}
     return ["policy=endpoint", *(f"policy.{key}={value}" for key, value in settings.items()), "sampling.max_tokens=150"]
 
 
 def generated(folder: str) -> list[Any]:
-    """What models wrote in a run."""
+    """Returns the records that models wrote in a run."""
     return [record for record in Run.read(folder).records() if isinstance(record, Generated)]
 
 
-def test_refine_and_its_repetition(lemmata: CommandLine, server: Server) -> None:
-    # Noise never ends by itself; what ends with a stop string counts as an answer and is judged.
+def test_refine_twice(lemmata: CommandLine, server: Server) -> None:
+    # Noise never ends by itself; with a stop string it counts as an answer and is judged.
     command = ["refine", "problem=Prove that 1 + 1 = 2.", *policy(server), "sampling.stop=[A,E,I,O,U,a,e,i,o,u]"]
     command += [
         "refine.rounds=2",
@@ -55,7 +55,7 @@ def test_refine_and_its_repetition(lemmata: CommandLine, server: Server) -> None
     assert {record.id: record.text for record in generated("second")} == {record.id: record.text for record in written}
 
 
-def test_reasoning_is_kept_apart(lemmata: CommandLine, server: Server) -> None:
+def test_reasoning_is_separate(lemmata: CommandLine, server: Server) -> None:
     lemmata.ok("prove", "problem=Prove A.", "proofs=3", "run=r", *policy(server))
     written = generated("r")
     assert len(written) == 3
@@ -72,6 +72,6 @@ def test_a_problem_beyond_the_context_is_a_refusal(lemmata: CommandLine, server:
     assert len(generated("r")) == 1
 
 
-def test_an_unknown_model_ends_the_run_with_the_servers_words(lemmata: CommandLine, server: Server) -> None:
+def test_an_unknown_model_ends_the_run_with_the_servers_message(lemmata: CommandLine, server: Server) -> None:
     output = lemmata.fails("prove", "problem=Prove A.", "run=r", *policy(server, model="gpt"))
-    assert "there is no model 'gpt' here, but 'tiny'" in output
+    assert "model 'gpt' is not served here; use 'tiny'" in output

@@ -1,4 +1,4 @@
-"""Several replicas behind one address: they answer as one server does, and go on when one of them dies."""
+"""Replicas behind one address: the same answers as one server, also after one of them dies."""
 
 import asyncio
 import os
@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import LemmataError
 from lemmata.cli import main
-from serving.front import OneVoice, middlewares
-from serving.replicas import check_device, checked
+from serving.proxy_middleware import RetryableErrors, middlewares
+from serving.replicas import check_device, with_absolute_path
 from tests.clocks import HANG
 from tests.serving.rig import NAME, Reply, Server, chat, served
 from tests.serving.test_limits import settings
@@ -34,7 +34,7 @@ REPLICA = b"ray::ServeReplica:lemmata:"
 
 @pytest.fixture(scope="module")
 def replicas(folder: Path) -> Iterator[Server]:
-    """Two replicas, on the Ray cluster at RAY_ADDRESS if there is one; the last test that uses them stops them."""
+    """Two replicas, on the Ray cluster at RAY_ADDRESS if it is set; the last test that uses them stops them."""
     pytest.importorskip("ray")
     place = [f"ray_address={address}"] if (address := os.environ.get("RAY_ADDRESS")) else []
     with served(folder, "engine.cache_tokens=32768", "replicas=2", *place) as running:
@@ -42,10 +42,10 @@ def replicas(folder: Path) -> Iterator[Server]:
 
 
 def family(server: Server) -> dict[int, bytes]:
-    """The command line of every process that the server has started, whoever of them did, and of every replica."""
+    """Returns the command lines of all descendants of the server process, and of every replica."""
     parents, lines = dict[int, int](), dict[int, bytes]()
     for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the process has ended meanwhile
             parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             lines[int(path.name)] = (path / "cmdline").read_bytes()
     found = {process for process, line in lines.items() if line.startswith(REPLICA)}
@@ -56,7 +56,7 @@ def family(server: Server) -> dict[int, bytes]:
 
 
 def processes(server: Server) -> set[int]:
-    """The replicas' processes."""
+    """Returns the process ids of the replicas."""
     return {process for process, line in family(server).items() if line.startswith(REPLICA)}
 
 
@@ -68,12 +68,12 @@ def wait_for_two(server: Server, others_than: int = 0) -> None:
 
 
 def text_and_usage(reply: Reply) -> Any:
-    """What a reply says, without what differs from request to request."""
+    """Returns the parts of a reply that do not differ from request to request."""
     assert reply.status == 200, reply.body
     return reply.value["choices"], reply.value["usage"]["completion_tokens"]
 
 
-def test_the_answers_are_those_of_one_server(replicas: Server, server: Server) -> None:
+def test_answers_equal_those_of_one_server(replicas: Server, server: Server) -> None:
     assert len(processes(replicas)) == 2
     bodies = [chat(f"Question {seed}", seed=seed, max_tokens=30, n=2, logprobs=True) for seed in range(6)]
     with ThreadPoolExecutor(6) as pool:
@@ -87,7 +87,7 @@ def test_the_answers_are_those_of_one_server(replicas: Server, server: Server) -
     assert replicas.request("GET", "/v1/models").value == server.request("GET", "/v1/models").value
 
 
-def test_a_stream_comes_as_it_is_made(replicas: Server, server: Server) -> None:
+def test_a_stream_is_not_buffered(replicas: Server, server: Server) -> None:
     def text(one: Server) -> tuple[str, list[float]]:
         times, pieces = [], []
         asked: dict[str, Any] = chat("Stream", seed=4, max_tokens=200, stream=True)
@@ -102,7 +102,7 @@ def test_a_stream_comes_as_it_is_made(replicas: Server, server: Server) -> None:
     assert times[len(times) // 2] < times[-1]
 
 
-def test_refusals_are_those_of_one_server(replicas: Server, server: Server) -> None:
+def test_errors_equal_those_of_one_server(replicas: Server, server: Server) -> None:
     for body in (b"{", chat(n=200), chat(model="other"), chat(nonsense=1), chat("x" * 5000)):
         replicated, single = replicas.post(body), server.post(body)
         assert replicated.status == single.status >= 400
@@ -110,7 +110,7 @@ def test_refusals_are_those_of_one_server(replicas: Server, server: Server) -> N
     assert replicas.request("GET", "/nonsense").error == server.request("GET", "/nonsense").error
 
 
-def test_a_replica_that_is_killed_is_missed_by_nobody_later(replicas: Server) -> None:
+def test_a_killed_replica_is_replaced(replicas: Server) -> None:
     long = chat(max_tokens=400, ignore_eos=True)
     with ThreadPoolExecutor(8) as pool:
         in_work = [pool.submit(replicas.post, long) for _ in range(8)]
@@ -121,7 +121,7 @@ def test_a_replica_that_is_killed_is_missed_by_nobody_later(replicas: Server) ->
         later = list(pool.map(lambda seed: replicas.post(chat(seed=seed, max_tokens=3)).status, range(20)))
         assert later == [200] * 20
         replies = [reply.result() for reply in in_work]
-    # What it had in work is lost, and may be asked for again; what the other one had is answered.
+    # Its requests are lost, with an error that clients retry; those of the other replica are answered.
     assert {reply.status for reply in replies} <= {200, 503}
     assert {reply.error["code"] for reply in replies if reply.status == 503} <= {"no_replica"}
     assert [reply for reply in replies if reply.status == 200]
@@ -129,18 +129,18 @@ def test_a_replica_that_is_killed_is_missed_by_nobody_later(replicas: Server) ->
     assert replicas.post(chat(max_tokens=3)).status == 200
 
 
-def test_ctrl_c_lets_requests_in_work_finish(replicas: Server) -> None:
+def test_ctrl_c_lets_running_requests_finish(replicas: Server) -> None:
     with ThreadPoolExecutor(1) as pool:
         in_work = pool.submit(replicas.post, chat(max_tokens=300, ignore_eos=True))
         while not (replicas.health()["running"] or in_work.done()):
             time.sleep(0.02)
         started = family(replicas)
-        for process in (replicas.process.pid, *started):  # as a terminal does
+        for process in (replicas.process.pid, *started):  # like a terminal
             os.kill(process, signal.SIGINT)
         assert text_and_usage(in_work.result())[1] == 300
     assert replicas.process.wait(HANG) == 0
     assert replicas.process.stdout
-    assert "Traceback" not in replicas.process.stdout.read()  # but Ray tells that a replica was killed
+    assert "Traceback" not in replicas.process.stdout.read()  # Ray itself reports that a replica was killed
     deadline = time.monotonic() + HANG
     while left := [child for child in started if running(child)]:
         assert time.monotonic() < deadline, [started[child] for child in left]
@@ -148,7 +148,7 @@ def test_ctrl_c_lets_requests_in_work_finish(replicas: Server) -> None:
 
 
 def running(process: int) -> bool:
-    """Whether a process is there that has not ended."""
+    """Returns True if a process exists and has not ended."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -158,33 +158,35 @@ def running(process: int) -> bool:
 # Without Ray
 
 
-def test_what_replicas_cannot_have(folder: Path, tmp_path: Path) -> None:
+def test_settings_that_replicas_cannot_have(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(LemmataError, match="replicas"):
         settings(folder, replicas=0)
-    with pytest.raises(LemmataError, match="device=cuda:1: with replicas=2 it must be cpu, or cuda for a GPU each"):
+    with pytest.raises(LemmataError, match="device=cuda:1: with replicas=2 it must be cpu, or cuda"):
         check_device(settings(folder, replicas=2, device="cuda:1"))
     many = torch.cuda.device_count() + 2
     with pytest.raises(LemmataError, match=f"replicas={many} on cuda need a GPU each, and {many - 2} are visible"):
         check_device(settings(folder, replicas=many, device="cuda"))
 
 
-def test_the_model_is_looked_at_before_ray_starts(folder: Path, tmp_path: Path) -> None:
-    found = checked(settings(folder, replicas=2))
+def test_the_model_is_checked_before_ray_starts(folder: Path, tmp_path: Path) -> None:
+    found = with_absolute_path(settings(folder, replicas=2))
     assert (found.model, found.name) == (str(folder), NAME)
     with pytest.raises(LemmataError, match=r"has no tokenizer\.json; save the model with one"):
-        checked(settings(tmp_path))
+        with_absolute_path(settings(tmp_path))
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    checked(settings(tmp_path))
+    with_absolute_path(settings(tmp_path))
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
     with pytest.raises(LemmataError, match=f"{tmp_path} cannot be served: "):
-        checked(settings(tmp_path))
+        with_absolute_path(settings(tmp_path))
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(LemmataError, match=f"{tmp_path} cannot be served: "):
-        checked(settings(tmp_path))
+        with_absolute_path(settings(tmp_path))
 
 
-def test_ray_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_ray_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setattr(sys, "argv", ["lemmata", "serve", f"model={folder}", "replicas=2"])
     with pytest.raises(SystemExit) as ended:
@@ -205,20 +207,20 @@ async def silence(_scope: Scope, _receive: Receive, _send: Send) -> None:
 @pytest.mark.parametrize(
     "app", [silence, PlainTextResponse("Path not found", 404), PlainTextResponse("Unexpected error", 503)]
 )
-def test_what_the_proxy_says_may_be_tried_again(app: ASGIApp) -> None:
-    answer = TestClient(OneVoice(app)).post("/v1/chat/completions")
+def test_errors_of_the_proxy_become_retryable(app: ASGIApp) -> None:
+    answer = TestClient(RetryableErrors(app)).post("/v1/chat/completions")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["error"]["code"] == "no_replica"
-    assert [middleware.cls for middleware in middlewares()] == [OneVoice]
+    assert [middleware.cls for middleware in middlewares()] == [RetryableErrors]
 
 
 @pytest.mark.parametrize("app", [JSONResponse({"error": 1}, 429, {"retry-after": "9"}), PlainTextResponse("data: 1")])
-def test_what_a_replica_says_stays(app: ASGIApp) -> None:
-    answer, same = TestClient(OneVoice(app)).get("/v1/models"), TestClient(app).get("/v1/models")
+def test_responses_of_a_replica_are_unchanged(app: ASGIApp) -> None:
+    answer, same = TestClient(RetryableErrors(app)).get("/v1/models"), TestClient(app).get("/v1/models")
     assert (answer.status_code, answer.headers, answer.content) == (same.status_code, same.headers, same.content)
 
 
-def test_an_answer_that_breaks_off_is_not_completed() -> None:
+def test_a_response_that_breaks_off_is_not_completed() -> None:
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -227,6 +229,6 @@ def test_an_answer_that_breaks_off_is_not_completed() -> None:
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    asyncio.run(OneVoice(half)({"type": "http", "path": "/v1/completions"}, receive, send))
+    asyncio.run(RetryableErrors(half)({"type": "http", "path": "/v1/completions"}, receive, send))
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert sent[-1]["more_body"]

@@ -1,4 +1,4 @@
-"""What a client gets: whole answers and streams, by the ``openai`` client."""
+"""Responses and streams as the ``openai`` client receives them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,12 +17,12 @@ HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 
 
 def ask(server: Server, **changes: Any) -> Any:
-    """One chat completion."""
+    """Requests one chat completion."""
     return server.client.chat.completions.create(**{"model": NAME, "messages": HELLO, "max_tokens": 24, **changes})
 
 
 def texts(answer: Any) -> list[tuple[str, str]]:
-    """Reasoning and content of every choice."""
+    """Returns reasoning and content of every choice."""
     messages = [choice.message for choice in answer.choices]
     return [(getattr(message, "reasoning_content", ""), message.content) for message in messages]
 
@@ -50,7 +50,7 @@ def test_n_completions_cost_one_prompt(server: Server) -> None:
 
 
 def test_logprobs_are_the_models_own(server: Server) -> None:
-    """Whatever temperature and top-p sampled with: against a plain forward pass."""
+    """Log-probabilities do not depend on temperature and top-p; compared with a plain forward pass."""
     answer = ask(server, seed=1, temperature=0.7, top_p=0.9, logprobs=True, top_logprobs=3)
     tokenizer = tokenizer_of(server)
     by_bytes = {bytes(piece.bytes): piece for piece in answer.choices[0].logprobs.content}
@@ -70,7 +70,7 @@ def test_logprobs_are_the_models_own(server: Server) -> None:
 
 
 def bytes_of(tokenizer: Any, token: int) -> bytes:
-    """The bytes of a token, by transformers' table."""
+    """Returns the bytes of a token, by transformers' table."""
     piece = tokenizer.convert_ids_to_tokens(token)
     if token in tokenizer.get_added_vocab().values():
         return piece.encode()
@@ -78,7 +78,7 @@ def bytes_of(tokenizer: Any, token: int) -> bytes:
 
 
 @pytest.mark.parametrize("thinking", [True, False])
-def test_a_stream_says_the_same(server: Server, thinking: bool) -> None:
+def test_a_stream_has_the_same_text(server: Server, thinking: bool) -> None:
     extra = {"chat_template_kwargs": {"enable_thinking": thinking}}
     settings: dict[str, Any] = {"n": 3, "seed": 11, "max_tokens": 300, "logprobs": True, "extra_body": extra}
     whole = ask(server, **settings)
@@ -97,7 +97,7 @@ def test_a_stream_says_the_same(server: Server, thinking: bool) -> None:
         assert [entry for piece in mine for entry in piece.logprobs.content] == choice.logprobs.content
 
 
-def test_reasoning_ends_where_the_model_says(server: Server) -> None:
+def test_reasoning_ends_at_the_models_marker(server: Server) -> None:
     answer = ask(server, n=16, seed=0, max_tokens=400, temperature=3)
     ended = [(reasoning, content) for reasoning, content in texts(answer) if content]
     assert ended
@@ -105,7 +105,7 @@ def test_reasoning_ends_where_the_model_says(server: Server) -> None:
     assert 0 < answer.usage.completion_tokens_details.reasoning_tokens < answer.usage.completion_tokens
 
 
-def test_a_seed_gives_the_same_text_alone_and_beside_others(server: Server) -> None:
+def test_a_seed_gives_the_same_text_alone_and_in_a_batch(server: Server) -> None:
     alone = texts(ask(server, seed=42, n=2))
     with ThreadPoolExecutor(21) as pool:
         others = [pool.submit(ask, server, seed=100 + place, n=2, max_tokens=60) for place in range(20)]
@@ -116,13 +116,13 @@ def test_a_seed_gives_the_same_text_alone_and_beside_others(server: Server) -> N
     assert texts(ask(server)) != texts(ask(server))  # without a seed
 
 
-def test_a_known_prompt_comes_from_the_cache(server: Server) -> None:
+def test_a_repeated_prompt_comes_from_the_cache(server: Server) -> None:
     messages = [{"role": "user", "content": "x" * 500}]
     assert ask(server, messages=messages).usage.prompt_tokens_details.cached_tokens == 0
     assert ask(server, messages=messages).usage.prompt_tokens_details.cached_tokens == 448  # whole pages of 64
 
 
-def test_greedy_in_every_way_of_saying_it(server: Server) -> None:
+def test_greedy_in_every_notation(server: Server) -> None:
     greedy = texts(ask(server, temperature=0))
     for settings in ({"extra_body": {"top_k": 1}}, {"top_p": 1e-9}, {"temperature": 1e-300}):
         assert texts(ask(server, **settings)) == greedy
@@ -159,7 +159,7 @@ def test_parts_tools_and_developer_messages(server: Server) -> None:
     assert answer.usage.prompt_tokens == len(rendered)
 
 
-def test_what_clients_send_to_no_effect(server: Server) -> None:
+def test_fields_without_effect(server: Server) -> None:
     fields = {
         "user": "me",
         "metadata": {"a": "b"},
@@ -186,6 +186,6 @@ def test_plain_completions(server: Server) -> None:
 
 
 def test_an_unknown_model(server: Server) -> None:
-    with pytest.raises(openai.NotFoundError, match="there is no model 'gpt' here, but 'tiny'") as error:
+    with pytest.raises(openai.NotFoundError, match="model 'gpt' is not served here; use 'tiny'") as error:
         ask(server, model="gpt")
     assert error.value.code == "model_not_found"

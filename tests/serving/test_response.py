@@ -1,4 +1,4 @@
-"""A stream says what the whole answer says, wherever the text is cut; calls and reasoning are taken apart."""
+"""Response builders: a stream has the content of the full response, with reasoning and tool calls parsed."""
 
 from typing import Any
 
@@ -7,22 +7,22 @@ import pytest
 from model.chat import Chat
 from model.engine import Completion, Request, SamplingParams
 from model.tokenizer import CALL, CALL_SEPARATOR, CALLS, END_CALL, END_CALLS, byte_tokenizer
-from serving.answer import ChatShape
 from serving.backend import Job
 from serving.fields import ChatRequest
+from serving.response import ChatResponseBuilder
 
 CALLED = f'{CALLS}{CALL}add{CALL_SEPARATOR}{{"a": 1}}{END_CALL}{CALL}now{CALL_SEPARATOR}{{}}{END_CALL}{END_CALLS}'
 TOKENIZER = byte_tokenizer()
 
 
-def shape(opened: bool, tools: bool) -> ChatShape:
-    """For a request that is answered by the tests."""
-    asked = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": "x"}]})
-    return ChatShape(asked, Job([1], SamplingParams(), opened, tools), Chat(TOKENIZER))
+def builder(opened: bool, tools: bool) -> ChatResponseBuilder:
+    """Returns the builder for a request."""
+    params = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": "x"}]})
+    return ChatResponseBuilder(params, Job([1], SamplingParams(), opened, tools), Chat(TOKENIZER))
 
 
 def request_with(text: str, finish: Any) -> Request:
-    """A request whose only completion has come to ``text``."""
+    """Returns a request whose only completion has the text so far."""
     ids = TOKENIZER.encode(text)
     return Request(0, [1], SamplingParams(), 9999, [Completion(0, text, ids, finish_reason=finish)])
 
@@ -47,17 +47,17 @@ def request_with(text: str, finish: Any) -> Request:
         (f"so{CALLS}{END_CALLS}", False, True, "", f"so{CALLS}{END_CALLS}", []),
     ],
 )
-def test_whole_and_in_pieces(
+def test_full_response_and_stream(
     text: str, opened: bool, tools: bool, reasoning: str, content: str, calls: list[tuple[str, str]]
 ) -> None:
-    whole = shape(opened, tools).whole(request_with(text, "stop"))["choices"][0]
+    whole = builder(opened, tools).full(request_with(text, "stop"))["choices"][0]
     assert whole["message"].get("reasoning_content", "") == reasoning
     assert whole["message"]["content"] == content
     assert [tuple(call["function"].values()) for call in whole["message"].get("tool_calls", [])] == calls
     assert whole["finish_reason"] == ("tool_calls" if calls else "stop")
-    stream = shape(opened, tools)
+    stream = builder(opened, tools)
     grown = [request_with(text[:length], None) for length in range(len(text) + 1)]
-    pieces = [piece["choices"][0] for state in [*grown, request_with(text, "stop")] for piece in stream.pieces(state)]
+    pieces = [piece["choices"][0] for state in [*grown, request_with(text, "stop")] for piece in stream.chunks(state)]
     deltas = [piece["delta"] for piece in pieces]
     assert "".join(delta.get("reasoning_content", "") for delta in deltas) == reasoning
     assert "".join(delta.get("content", "") for delta in deltas) == content
@@ -65,7 +65,7 @@ def test_whole_and_in_pieces(
     assert [tuple(call["function"].values()) for call in told] == calls
     assert [call["index"] for call in told] == list(range(len(calls)))
     assert [piece["finish_reason"] for piece in pieces if piece["finish_reason"]] == [whole["finish_reason"]]
-    assert list(stream.pieces(request_with(text, "stop"))) == []
+    assert list(stream.chunks(request_with(text, "stop"))) == []
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_whole_and_in_pieces(
     [("why</think>so", 3), ("why</thin", 9), ("é</think>so", 2), ("</think>so", 0)],
 )
 def test_reasoning_tokens(text: str, count: int) -> None:
-    usage = shape(opened=True, tools=False).whole(request_with(text, "stop"))["usage"]
+    usage = builder(opened=True, tools=False).full(request_with(text, "stop"))["usage"]
     assert usage["completion_tokens_details"]["reasoning_tokens"] == count
 
 
-def test_a_spelt_out_end_of_reasoning_counts_too() -> None:
-    """A model may write ``</think>`` letter by letter."""
+def test_an_end_of_reasoning_in_plain_tokens() -> None:
+    """A model may write ``</think>`` in several plain tokens."""
     request = request_with("why</think>so", "stop")
     request.completions[0].token_ids = [TOKENIZER.encode(char)[0] for char in "why</think>so"]
-    usage = shape(opened=True, tools=False).whole(request)["usage"]
+    usage = builder(opened=True, tools=False).full(request)["usage"]
     assert usage["completion_tokens_details"]["reasoning_tokens"] == 3

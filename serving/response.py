@@ -1,4 +1,4 @@
-"""Answers in OpenAI's shape: of chats and of plain completions, whole and in pieces."""
+"""Responses in OpenAI's format: chats and plain completions, as one object or as stream chunks."""
 
 import secrets
 import time
@@ -6,27 +6,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import override
+
 from model.chat import Chat, settled_thinking, split_thinking
 from model.engine import Completion, Request
 from model.tokenizer import token_bytes
 from model.tools import Call, before_calls, split_calls
 from serving.backend import Job
-from serving.fields import Asked
+from serving.fields import BaseRequest
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A completion taken apart. While it grows, each text only ever gets longer."""
+    """Parts of a completion. Each text of an unfinished completion is a prefix of the final one."""
 
     reasoning: str
     content: str
     calls: Sequence[Call] = ()
 
 
-def read_parts(completion: Completion, job: Job) -> Parts:
-    """What a completion says so far."""
+def parse(completion: Completion, job: Job) -> Parts:
+    """Parses a completion, finished or not."""
     finished = completion.finish_reason is not None
     reasoning, content = (split_thinking if finished else settled_thinking)(completion.text, opened=job.opened)
     if not job.tools:
@@ -37,7 +39,7 @@ def read_parts(completion: Completion, job: Job) -> Parts:
 
 
 def usage(request: Request, job: Job, chat: Chat) -> Json:
-    """Tokens of a request; the prompt counts once, however many completions it has."""
+    """Returns the token counts of a request; the prompt counts once for all completions."""
     completion = sum(len(completion.token_ids) for completion in request.completions)
     reasoning = sum(
         chat.reasoning_tokens(completion.text, completion.token_ids, opened=job.opened)
@@ -53,43 +55,43 @@ def usage(request: Request, job: Job, chat: Chat) -> Json:
 
 
 @dataclass
-class Shape:
-    """How answers to one request look. ``told`` is what a stream has sent of each completion."""
+class ResponseBuilder:
+    """Builds the responses to one request. ``sent``: the part of each completion already streamed."""
 
-    asked: Asked
+    params: BaseRequest
     job: Job
     chat: Chat
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     created: int = field(default_factory=lambda: int(time.time()))
-    told: dict[int, Json] = field(default_factory=dict)
+    sent: dict[int, Json] = field(default_factory=dict)
     KIND = CHUNK_KIND = PREFIX = ""
 
-    def whole(self, request: Request) -> Json:
-        """The answer to a request that is finished."""
+    def full(self, request: Request) -> Json:
+        """Returns the response to a finished request."""
         choices = [self.choice(index, completion) for index, completion in enumerate(request.completions)]
         return self._head(self.KIND) | {"choices": choices, "usage": usage(request, self.job, self.chat)}
 
-    def pieces(self, request: Request) -> Iterator[Json]:
-        """What is new since the last call, one event per completion that has grown or ended."""
+    def chunks(self, request: Request) -> Iterator[Json]:
+        """Yields one chunk per completion that has grown or finished since the last call."""
         for index, completion in enumerate(request.completions):
-            if choice := self.news(index, completion):
+            if choice := self.delta(index, completion):
                 yield self._chunk([choice])
 
-    def last(self, request: Request) -> Iterator[Json]:
-        """The event with the usage, where it was asked for."""
-        if self.asked.include_usage:
+    def usage_chunk(self, request: Request) -> Iterator[Json]:
+        """Yields the last chunk, with the usage, if it was requested."""
+        if self.params.include_usage:
             yield self._chunk([]) | {"usage": usage(request, self.job, self.chat)}
 
     def choice(self, index: int, completion: Completion) -> Json:
-        """A finished completion."""
+        """Returns the choice of a finished completion."""
         raise NotImplementedError
 
-    def news(self, index: int, completion: Completion) -> Json | None:
-        """What is new of a completion that grows; None where nothing is."""
+    def delta(self, index: int, completion: Completion) -> Json | None:
+        """Returns the new part of a completion since the last call, or None."""
         raise NotImplementedError
 
     def _chunk(self, choices: list[Json]) -> Json:
-        empty = {"usage": None} if self.asked.include_usage else {}
+        empty = {"usage": None} if self.params.include_usage else {}
         return self._head(self.CHUNK_KIND) | {"choices": choices} | empty
 
     def _head(self, kind: str) -> Json:
@@ -97,11 +99,11 @@ class Shape:
             "id": f"{self.PREFIX}-{self.id}",
             "object": kind,
             "created": self.created,
-            "model": self.asked.model,
+            "model": self.params.model,
         }
 
-    def _tokens(self, completion: Completion, start: int = 0) -> Iterator[Json]:
-        """Every token from ``start`` on with its log-probability under the model's own distribution."""
+    def _token_logprobs(self, completion: Completion, start: int = 0) -> Iterator[Json]:
+        """Yields every token from ``start`` on with its log-probability under the model's own distribution."""
         for place in range(start, len(completion.token_ids)):
             likeliest = completion.top_logprobs[place] if completion.top_logprobs else []
             top = [self._token(token, value) for token, value in likeliest]
@@ -113,14 +115,14 @@ class Shape:
         return {"token": raw.decode(errors="replace"), "logprob": logprob, "bytes": list(raw)}
 
 
-class ChatShape(Shape):
-    """POST /v1/chat/completions. ``logprobs`` cover every token generated: reasoning, its end, answer, end of text."""
+class ChatResponseBuilder(ResponseBuilder):
+    """Responses of /v1/chat/completions. ``logprobs`` cover all generated tokens, reasoning and end markers too."""
 
     KIND, CHUNK_KIND, PREFIX = "chat.completion", "chat.completion.chunk", "chatcmpl"
 
+    @override
     def choice(self, index: int, completion: Completion) -> Json:
-        """As Shape.choice."""
-        parts = read_parts(completion, self.job)
+        parts = parse(completion, self.job)
         message: Json = {"role": "assistant", "content": parts.content}
         if parts.reasoning:
             message["reasoning_content"] = parts.reasoning
@@ -129,18 +131,20 @@ class ChatShape(Shape):
         return {
             "index": index,
             "message": message,
-            "logprobs": None if self.asked.likeliest is None else {"content": list(self._tokens(completion))},
+            "logprobs": None
+            if self.params.num_top_logprobs is None
+            else {"content": list(self._token_logprobs(completion))},
             "finish_reason": _finish_reason(completion, parts),
         }
 
-    def news(self, index: int, completion: Completion) -> Json | None:
-        """As Shape.news."""
-        parts = read_parts(completion, self.job)
-        told = self.told.setdefault(index, {"reasoning": 0, "content": 0, "tokens": 0, "finished": False})
-        if told["finished"]:
+    @override
+    def delta(self, index: int, completion: Completion) -> Json | None:
+        parts = parse(completion, self.job)
+        sent = self.sent.setdefault(index, {"reasoning": 0, "content": 0, "tokens": 0, "finished": False})
+        if sent["finished"]:
             return None
-        first = not told["tokens"]
-        texts = {"reasoning_content": parts.reasoning[told["reasoning"] :], "content": parts.content[told["content"] :]}
+        first = not sent["tokens"]
+        texts = {"reasoning_content": parts.reasoning[sent["reasoning"] :], "content": parts.content[sent["content"] :]}
         delta: Json = {"role": "assistant", "content": ""} if first else {}
         delta |= {name: text for name, text in texts.items() if text}
         if parts.calls:
@@ -149,9 +153,9 @@ class ChatShape(Shape):
         if not delta and not reason:
             return None
         choice: Json = {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
-        if self.asked.likeliest is not None:
-            choice["logprobs"] = {"content": list(self._tokens(completion, told["tokens"]))}
-        self.told[index] = {
+        if self.params.num_top_logprobs is not None:
+            choice["logprobs"] = {"content": list(self._token_logprobs(completion, sent["tokens"]))}
+        self.sent[index] = {
             "reasoning": len(parts.reasoning),
             "content": len(parts.content),
             "tokens": len(completion.token_ids),
@@ -174,34 +178,34 @@ def _finish_reason(completion: Completion, parts: Parts) -> str | None:
     return "tool_calls" if parts.calls else completion.finish_reason
 
 
-class PlainShape(Shape):
-    """POST /v1/completions."""
+class CompletionResponseBuilder(ResponseBuilder):
+    """Responses of /v1/completions."""
 
     KIND, CHUNK_KIND, PREFIX = "text_completion", "text_completion", "cmpl"
 
+    @override
     def choice(self, index: int, completion: Completion) -> Json:
-        """As Shape.choice."""
-        return self._piece(index, completion, completion.text, 0)
+        return self._choice(index, completion, completion.text, 0)
 
-    def news(self, index: int, completion: Completion) -> Json | None:
-        """As Shape.news."""
-        told = self.told.setdefault(index, {"text": 0, "tokens": 0, "finished": False})
-        text, reason = completion.text[told["text"] :], completion.finish_reason
-        if told["finished"] or not (text or reason):
+    @override
+    def delta(self, index: int, completion: Completion) -> Json | None:
+        sent = self.sent.setdefault(index, {"text": 0, "tokens": 0, "finished": False})
+        text, reason = completion.text[sent["text"] :], completion.finish_reason
+        if sent["finished"] or not (text or reason):
             return None
-        self.told[index] = {
+        self.sent[index] = {
             "text": len(completion.text),
             "tokens": len(completion.token_ids),
             "finished": reason is not None,
         }
-        return self._piece(index, completion, text, told["tokens"])
+        return self._choice(index, completion, text, sent["tokens"])
 
-    def _piece(self, index: int, completion: Completion, text: str, start: int) -> Json:
-        tokens = [] if self.asked.likeliest is None else list(self._tokens(completion, start))
+    def _choice(self, index: int, completion: Completion, text: str, start: int) -> Json:
+        tokens = [] if self.params.num_top_logprobs is None else list(self._token_logprobs(completion, start))
         values: Mapping[str, Any] = {
             "tokens": [token["token"] for token in tokens],
             "token_logprobs": [token["logprob"] for token in tokens],
             "top_logprobs": [{top["token"]: top["logprob"] for top in token["top_logprobs"]} for token in tokens],
         }
-        logprobs = None if self.asked.likeliest is None else values
+        logprobs = None if self.params.num_top_logprobs is None else values
         return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": completion.finish_reason}
