@@ -1,4 +1,4 @@
-"""The policy loss once more, in plain Python: loops over sequences and tokens, gradients derived by hand.
+"""The policy loss in plain Python: loops over sequences and tokens, gradients derived by hand.
 
 Written from the formulas and shares nothing with rl/loss.py but the names of the settings.
 """

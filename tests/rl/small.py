@@ -1,4 +1,4 @@
-"""A tiny learner for tests: every part there, a step in milliseconds."""
+"""A tiny learner for tests, with all parts; a step takes milliseconds."""
 
 from collections.abc import Sequence
 from dataclasses import replace

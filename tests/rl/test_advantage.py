@@ -1,4 +1,4 @@
-"""Advantages within groups of any size, and which groups are left out."""
+"""Advantages within groups of any size, and groups that are dropped."""
 
 import random
 from collections.abc import Sequence

@@ -76,7 +76,7 @@ def test_loss_and_gradients_are_those_of_whole_forward_passes(
     under = stage(mixed_teachers(folders), MIXED, divergence=name, micro_batch_tokens=micro_batch_tokens)
     values = under.step()
     module = under.learner.module
-    ours = gradients(module)
+    actual = gradients(module)
     module.zero_grad()
     models = {folders[0]: small_module(5), folders[1]: small_module(6)}
     per_sample = []
@@ -91,12 +91,12 @@ def test_loss_and_gradients_are_those_of_whole_forward_passes(
         own = [kl for kl, sample in zip(per_sample, under.latest, strict=True) if sample.kind == kind]
         assert values[f"kl/{kind}"] == pytest.approx(torch.cat(own).mean().item(), rel=1e-9)
     right = gradients(module)
-    assert ours.keys() == right.keys()
+    assert actual.keys() == right.keys()
     for place, gradient in right.items():
-        torch.testing.assert_close(ours[place], gradient, rtol=1e-7, atol=1e-11)
+        torch.testing.assert_close(actual[place], gradient, rtol=1e-7, atol=1e-11)
 
 
-def test_every_turn_of_a_try_is_learnt_with_the_kind_of_its_problem(folders: list[str]) -> None:
+def test_every_turn_of_a_trajectory_has_the_teacher_of_its_problem(folders: list[str]) -> None:
     under = stage(mixed_teachers(folders), MIXED)
     values = under.step()
     assert [sample.kind for sample in under.buffer] == ["letters"] * 2 + ["numbers"] * 2 + ["again"] * 4
@@ -146,8 +146,8 @@ def test_the_indexers_learn_beside_the_student(folders: list[str]) -> None:
     for weight in (0.0, 1.0):
         under = stage({"prover": folders[0]}, indexer_weight=weight)
         values = under.step()
-        learnt = under.learner.module.get_parameter("model.layers.0.self_attn.indexer.wk.weight").grad
-        assert ("indexer_kl" in values) == (learnt is not None and bool(learnt.abs().max() > 0)) == bool(weight)
+        gradient = under.learner.module.get_parameter("model.layers.0.self_attn.indexer.wk.weight").grad
+        assert ("indexer_kl" in values) == (gradient is not None and bool(gradient.abs().max() > 0)) == bool(weight)
         assert values["loss"] == pytest.approx(values["kl"] + weight * values.get("indexer_kl", 0.0))
 
 
@@ -193,9 +193,9 @@ def test_teachers_that_do_not_fit_are_told_before_the_first_stage(folders: list[
         ({**right, "again": str(bare)}, "the teacher for again.*has no tokenizer.json"),
         ({**right, "again": str(tmp_path / "nowhere")}, "the teacher for again.*nowhere"),
     ]
-    for teachers, said in wrong:
+    for teachers, match in wrong:
         config = train_config(("sft", "distill"), distill=distill_config(teachers=teachers))
-        with pytest.raises(LemmataError, match=said):
+        with pytest.raises(LemmataError, match=match):
             trainer(tmp_path / "run", config, MIXED).run()
     assert not (tmp_path / "run").exists()
 

@@ -34,11 +34,11 @@ def plain(name: DivergenceName, student: Tensor, teacher: Tensor) -> Tensor:
 def test_value_and_gradient_are_those_of_the_definition(name: DivergenceName, chunk: int) -> None:
     student, teacher = logits(0).requires_grad_(), logits(1).requires_grad_()
     weights = torch.arange(1.0, 8.0, dtype=torch.float64)
-    ours = divergence(student, teacher, name, chunk)
-    (gradient,) = torch.autograd.grad((ours.divergence * weights).sum(), student)
+    actual = divergence(student, teacher, name, chunk)
+    (gradient,) = torch.autograd.grad((actual.divergence * weights).sum(), student)
     expected = plain(name, student, teacher.detach())
     (right,) = torch.autograd.grad((expected * weights).sum(), student)
-    torch.testing.assert_close(ours.divergence, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(actual.divergence, expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(gradient, right, rtol=1e-11, atol=1e-12)
 
 
@@ -69,13 +69,13 @@ def test_equals_teach_exactly_nothing(name: DivergenceName, dtype: torch.dtype) 
 def test_the_reverse_gradient_is_the_expected_policy_gradient() -> None:
     """E_{v ~ p} of (log p(v) - log q(v)) grad log p(v): what estimates at sampled tokens have as their mean."""
     student, teacher = logits(2, tokens=1, vocabulary=5).requires_grad_(), logits(3, tokens=1, vocabulary=5)
-    (ours,) = torch.autograd.grad(divergence(student, teacher).divergence.sum(), student)
+    (actual,) = torch.autograd.grad(divergence(student, teacher).divergence.sum(), student)
     log_p, log_q = student.log_softmax(-1)[0], teacher.log_softmax(-1)[0]
-    expected = torch.zeros_like(ours)
+    expected = torch.zeros_like(actual)
     for token in range(5):
         (score,) = torch.autograd.grad(log_p[token], student, retain_graph=True)
         expected += (log_p[token].exp() * (log_p[token] - log_q[token]) * score).detach()
-    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-13)
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-13)
 
 
 def test_entropy_and_agreement() -> None:

@@ -1,4 +1,4 @@
-"""Rewards by trained judges, tables of cases and of examples: what is learnt from, and what only the log may see."""
+"""Rewards by trained judges, tables of cases and of SFT examples: training data, and truths that are only logged."""
 
 import json
 from collections.abc import Sequence
@@ -119,7 +119,7 @@ def test_critiques_take_the_place_of_planted_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "match"),
     [
         ({"proof": None}, "column proof is missing"),
         ({"label": 0.7}, "label=0.7 is not one of 0, 0.5 and 1"),
@@ -127,15 +127,15 @@ def test_critiques_take_the_place_of_planted_ones(tmp_path: Path) -> None:
         ({"family": "poems"}, "no family 'poems'"),
     ],
 )
-def test_what_is_wrong_with_a_row_is_said(change: dict[str, object], said: str, tmp_path: Path) -> None:
+def test_a_wrong_row_is_named(change: dict[str, object], match: str, tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     write_cases(path, cases_of(make_task("verifier", DATA, templates(), "train", 0), 1))
     path.write_text(json.dumps(json.loads(path.read_text()) | change) + "\n")
-    with pytest.raises(LemmataError, match=said):
+    with pytest.raises(LemmataError, match=match):
         read_cases(str(path), ["label"])
 
 
-def test_a_proof_of_no_theorem_of_the_lab_can_be_learnt_from(tmp_path: Path) -> None:
+def test_a_proof_of_no_theorem_of_the_lab_can_be_trained_on(tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     write_cases(path, [Case("Prove that 1 + 1 = 2.", "Clear.", 0.0)])
     task = make_task("verifier", replace(DATA, proofs=str(path)), templates(), "train", 0)
@@ -143,7 +143,7 @@ def test_a_proof_of_no_theorem_of_the_lab_can_be_learnt_from(tmp_path: Path) -> 
     assert reward.parts == {"format": 1.0, "score": 1.0, "meta": 1.0, "exact": 1.0}
 
 
-def test_examples_of_a_table_are_learnt_and_problems_stay(tmp_path: Path) -> None:
+def test_examples_of_a_table_replace_the_labs_and_problems_stay(tmp_path: Path) -> None:
     path = tmp_path / "examples.jsonl"
     examples = [Example("a?", "b"), Example("c?", "d", given="so, ")]
     write_examples(path, examples)

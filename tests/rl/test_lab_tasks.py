@@ -1,4 +1,4 @@
-"""The three roles on the lab: worked examples are worth full reward, and faults cost what they should."""
+"""The three roles on the lab: SFT examples have full reward, and faults cost what they should."""
 
 from dataclasses import replace
 

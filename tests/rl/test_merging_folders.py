@@ -101,16 +101,16 @@ def equal(one: Weights, other: Weights) -> bool:
 def test_every_tensor_survives_and_the_result_runs(method: str, three: list[Path], tmp_path: Path) -> None:
     base, first, second = three
     out = merging(method, [first, second], tmp_path / "out", base)
-    ours, theirs = weights(out), weights(base)
-    assert ours.keys() == theirs.keys()
-    assert {name for name in ours if ".experts." in name} == {
+    merged, original = weights(out), weights(base)
+    assert merged.keys() == original.keys()
+    assert {name for name in merged if ".experts." in name} == {
         f"model.layers.{layer}.mlp.experts.{expert}.{part}_proj.weight"
         for layer in (1, 2)
         for expert in range(8)
         for part in ("gate", "up", "down")
     }
-    assert not torch.equal(ours[EXPERT], theirs[EXPERT])
-    assert not torch.equal(ours[GATE], theirs[GATE])
+    assert not torch.equal(merged[EXPERT], original[EXPERT])
+    assert not torch.equal(merged[GATE], original[GATE])
     module, tokenizer = load_model(out, "float32", "cpu")
     with torch.no_grad():
         assert module(random_ids(1, 20)).isfinite().all()
@@ -142,22 +142,24 @@ def test_weights_of_one_and_zero_give_a_specialist(method: str, chosen: int, thr
 
 
 def test_a_linear_merge_is_the_mean(three: list[Path], tmp_path: Path) -> None:
-    ours = weights(merging("linear", three[1:], tmp_path / "out", parameters={"weight": [3, 1]}))
+    merged = weights(merging("linear", three[1:], tmp_path / "out", parameters={"weight": [3, 1]}))
     first, second = (weights(folder) for folder in three[1:])
-    for name, tensor in ours.items():
+    for name, tensor in merged.items():
         expected = 0.75 * first[name].double() + 0.25 * second[name].double()
         assert torch.equal(tensor, expected.float()), name
 
 
 def test_narrow_models_keep_what_is_kept_in_fp32(tmp_path: Path) -> None:
     folders = [save(model(seed, torch.bfloat16), tmp_path / str(seed)) for seed in (0, 1)]
-    ours, one, two = (weights(folder) for folder in (merging("linear", folders, tmp_path / "out"), *folders))
-    assert {name: tensor.dtype for name, tensor in ours.items()} == {name: tensor.dtype for name, tensor in one.items()}
-    assert ours[GATE].dtype == torch.float32
-    assert torch.equal(ours[GATE], ((one[GATE].double() + two[GATE].double()) / 2).float())
+    merged, one, two = (weights(folder) for folder in (merging("linear", folders, tmp_path / "out"), *folders))
+    assert {name: tensor.dtype for name, tensor in merged.items()} == {
+        name: tensor.dtype for name, tensor in one.items()
+    }
+    assert merged[GATE].dtype == torch.float32
+    assert torch.equal(merged[GATE], ((one[GATE].double() + two[GATE].double()) / 2).float())
     wide = weights(merging("linear", folders, tmp_path / "wide", dtype="float32"))
     assert torch.equal(wide[EXPERT], ((one[EXPERT].double() + two[EXPERT].double()) / 2).float())
-    assert torch.equal(wide[EXPERT].bfloat16(), ours[EXPERT])
+    assert torch.equal(wide[EXPERT].bfloat16(), merged[EXPERT])
     assert json.loads((tmp_path / "wide" / "config.json").read_text())["dtype"] == "float32"
 
 
@@ -171,10 +173,10 @@ def test_copies_stay_copies(changes: dict[str, Any], tmp_path: Path) -> None:
 
 def test_dare_depends_on_seed_and_model_and_on_nothing_else(three: list[Path], tmp_path: Path) -> None:
     base, first, _ = three
-    ours = weights(merging("dare_linear", [first, first], tmp_path / "a", base))
-    assert equal(ours, weights(merging("dare_linear", [first, first], tmp_path / "b", base, shard_bytes=20_000)))
-    assert not equal(ours, weights(merging("dare_linear", [first, first], tmp_path / "c", base, seed=1)))
-    change_of = (ours[EXPERT] - weights(base)[EXPERT]) / (weights(first)[EXPERT] - weights(base)[EXPERT])
+    merged = weights(merging("dare_linear", [first, first], tmp_path / "a", base))
+    assert equal(merged, weights(merging("dare_linear", [first, first], tmp_path / "b", base, shard_bytes=20_000)))
+    assert not equal(merged, weights(merging("dare_linear", [first, first], tmp_path / "c", base, seed=1)))
+    change_of = (merged[EXPERT] - weights(base)[EXPERT]) / (weights(first)[EXPERT] - weights(base)[EXPERT])
     shares = {0: 0.25, 2: 0.5, 4: 0.25}  # two models that drop apart, each number doubled where it is kept
     for times, share in shares.items():
         assert (change_of.round() == times).double().mean() == pytest.approx(share, abs=0.06)
@@ -203,12 +205,12 @@ def test_fp8_models_are_dequantized(three: list[Path], tmp_path: Path) -> None:
     config = json.loads((fp8 / "config.json").read_text())
     config["quantization_config"] = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}
     (fp8 / "config.json").write_text(json.dumps(config))
-    ours = weights(merging("linear", [base, fp8], tmp_path / "out"))
+    merged = weights(merging("linear", [base, fp8], tmp_path / "out"))
     read = {name: tensor.detach() for name, tensor in weights(base).items()}
     save(load_pretrained(fp8), tmp_path / "plain")
     plain = weights(tmp_path / "plain")
-    assert ours.keys() == read.keys()
-    assert torch.equal(ours[EXPERT], ((read[EXPERT].double() + plain[EXPERT].double()) / 2).float())
+    assert merged.keys() == read.keys()
+    assert torch.equal(merged[EXPERT], ((read[EXPERT].double() + plain[EXPERT].double()) / 2).float())
 
 
 def test_the_card_says_how_it_was_made(three: list[Path], tmp_path: Path) -> None:
@@ -265,16 +267,16 @@ WRONG: list[tuple[Callable[[Path], Any], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "said"), WRONG)
+@pytest.mark.parametrize(("spoil", "expected_words"), WRONG)
 def test_what_does_not_fit_is_listed_and_nothing_is_written(
-    spoil: Callable[[Path], Any], said: list[str], three: list[Path], tmp_path: Path
+    spoil: Callable[[Path], Any], expected_words: list[str], three: list[Path], tmp_path: Path
 ) -> None:
     folders = [shutil.copytree(three[0], tmp_path / name) for name in ("first", "second")]
     spoil(folders[1])
     before = sorted(path.name for path in tmp_path.iterdir())
     with pytest.raises(LemmataError) as error:
         merging("ties", folders, tmp_path / "out", three[0])
-    for words in said:
+    for words in expected_words:
         assert words in str(error.value)
     assert str(folders[1]) in str(error.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == before

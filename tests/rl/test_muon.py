@@ -32,31 +32,33 @@ def test_a_step_is_nearly_orthogonal_in_the_directions_of_the_matrix(shape: tupl
 
 
 def test_vectors_move_as_by_adamw() -> None:
-    ours, theirs = (nn.Parameter(torch.linspace(-1, 1, 5)) for _ in range(2))
+    own_weight, torch_weight = (nn.Parameter(torch.linspace(-1, 1, 5)) for _ in range(2))
     settings = {"lr": 0.03, "weight_decay": 0.1}
     optimizers = (
-        Muon([{"params": [ours], **settings}], (0.9, 0.95), 1e-8),
-        torch.optim.AdamW([{"params": [theirs], **settings}], betas=(0.9, 0.95), eps=1e-8),
+        Muon([{"params": [own_weight], **settings}], (0.9, 0.95), 1e-8),
+        torch.optim.AdamW([{"params": [torch_weight], **settings}], betas=(0.9, 0.95), eps=1e-8),
     )
     for step in range(6):
-        for weight, optimizer in zip((ours, theirs), optimizers, strict=True):
+        for weight, optimizer in zip((own_weight, torch_weight), optimizers, strict=True):
             weight.grad = torch.sin(torch.arange(5.0) + step)
             optimizer.step()
-    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(own_weight, torch_weight)
 
 
 def test_a_matrix_moves_as_by_torchs_muon() -> None:
     start, generator = torch.randn(6, 4, generator=torch.Generator().manual_seed(1)), torch.Generator().manual_seed(2)
-    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    mine = Muon([{"params": [ours], "lr": 0.01, "orthogonal": True}], (0.9, 0.95), 1e-8)
+    own_weight, torch_weight = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    own = Muon([{"params": [own_weight], "lr": 0.01, "orthogonal": True}], (0.9, 0.95), 1e-8)
     # torch takes the mean of gradient and momentum where Jordan takes sums: the direction is the same.
-    reference = torch.optim.Muon([theirs], lr=0.01, weight_decay=0.0, momentum=MOMENTUM, adjust_lr_fn="match_rms_adamw")
+    reference = torch.optim.Muon(
+        [torch_weight], lr=0.01, weight_decay=0.0, momentum=MOMENTUM, adjust_lr_fn="match_rms_adamw"
+    )
     for _ in range(4):
-        ours.grad = torch.randn(6, 4, generator=generator)
-        theirs.grad = ours.grad.clone()
-        mine.step()
+        own_weight.grad = torch.randn(6, 4, generator=generator)
+        torch_weight.grad = own_weight.grad.clone()
+        own.step()
         reference.step()
-    moved, expected = (weight.detach() - start for weight in (ours, theirs))
+    moved, expected = (weight.detach() - start for weight in (own_weight, torch_weight))
     # torch iterates in bfloat16.
     assert torch.nn.functional.cosine_similarity(moved.flatten(), expected.flatten(), 0) > 0.99
     assert moved.norm().item() == pytest.approx(expected.norm().item(), rel=0.05)

@@ -1,4 +1,4 @@
-"""Rollouts as the stage learns from them: refilled, used so often and no more, with a reference that may move."""
+"""Stage of reinforcement learning: resampling of groups, epochs of a rollout, a reference that may move."""
 
 from dataclasses import replace
 from itertools import chain
@@ -88,7 +88,7 @@ def test_the_first_step_of_a_rollout_is_on_policy_and_later_ones_are_not() -> No
     assert all(ratio > 1.0 + 1e-9 for ratio in ratios[1:])
 
 
-def test_a_rollout_that_is_learnt_from_once_is_exactly_on_policy() -> None:
+def test_a_rollout_that_is_used_once_is_exactly_on_policy() -> None:
     assert stage(epochs=1).step()["ratio_max"] == 1.0
 
 
@@ -139,7 +139,7 @@ def test_several_turns_share_a_trys_advantage() -> None:
     assert all(len(set(turns)) == 1 for turns in trajectories)
 
 
-def test_what_was_learnt_is_followed_by_the_engine() -> None:
+def test_the_engine_has_the_new_weights() -> None:
     under = stage()
     before = under.validate(4, temperature=0.0)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Sampling groups: seeds of one's own, several turns, rewards, and the record of a rollout."""
+"""Rollouts: seeds, several turns, rewards, and the log."""
 
 import json
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ def test_long_answers_lose() -> None:
 
 
 class Moody(Letters):
-    """A judge that fails on every second try."""
+    """A judge that fails on every second trajectory."""
 
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
         judged = super().rewards(trajectories)

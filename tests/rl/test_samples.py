@@ -1,4 +1,4 @@
-"""What the trainer computes of a rollout is what the rollout's policy was: token by token, choices repeated."""
+"""Log-probabilities by the trainer equal those of the rollout, token by token, with choices repeated."""
 
 from dataclasses import replace
 from typing import Any

@@ -48,11 +48,11 @@ def test_two_processes_are_as_good_as_one(stage: str, tmp_path: Path) -> None:
     one, two = weights(alone), weights(together)
     assert one.keys() == two.keys()
     assert max((one[name] - two[name]).abs().max().item() for name in one) < 1e-5
-    for ours, theirs in zip(read_metrics(together), read_metrics(alone), strict=True):
-        assert ours.keys() == theirs.keys()
-        for name in (*SAME, *(name for name in theirs if name.startswith(("kl/", "reward/")))):
-            if name in theirs:
-                assert ours[name] == pytest.approx(theirs[name], abs=1e-5), name
+    for sharded, single in zip(read_metrics(together), read_metrics(alone), strict=True):
+        assert sharded.keys() == single.keys()
+        for name in (*SAME, *(name for name in single if name.startswith(("kl/", "reward/")))):
+            if name in single:
+                assert sharded[name] == pytest.approx(single[name], abs=1e-5), name
     torch.set_num_threads(1)
     distill = distill_config(teachers={"prover": str(tmp_path / "teacher")})
     with pytest.raises(LemmataError, match="written by 2 processes, and 1 cannot go on"):

@@ -1,4 +1,4 @@
-"""Worked examples: only answers are targets, packing changes nothing, and each stage moves what it should."""
+"""SFT examples: only answers are targets, packing changes nothing, and each stage moves what it should."""
 
 from dataclasses import replace
 from typing import Any
@@ -38,7 +38,7 @@ def test_an_example_is_a_chat_with_the_answer_and_its_end() -> None:
     assert ids[-1] == TOKENIZER.eos_token_id
 
 
-def test_what_is_given_of_an_answer_is_never_learnt() -> None:
+def test_what_is_given_of_an_answer_is_no_target() -> None:
     taught = learner(small_module())
     example = Letters().example(3)
     whole, prompt = encode(taught, example), len(taught.render(example.prompt))
@@ -61,7 +61,7 @@ def test_loss_and_gradients_are_those_of_answers_alone(micro_batch_tokens: int) 
     module = small_module()
     stage = Supervised("sft", learner(module), replace(CONFIG, micro_batch_tokens=micro_batch_tokens))
     values = stage.step()
-    ours = gradients(module)
+    packed_gradients = gradients(module)
     module.zero_grad()
     used = examples(int(values["examples"]))
     losses = []
@@ -71,8 +71,8 @@ def test_loss_and_gradients_are_those_of_answers_alone(micro_batch_tokens: int) 
     loss = torch.stack(losses).sum() / sum(len(targets) for _, targets in used)
     loss.backward()
     assert values["loss"] == pytest.approx(loss.item())
-    for name, theirs in gradients(module).items():
-        torch.testing.assert_close(ours[name], theirs, msg=name)
+    for name, expected in gradients(module).items():
+        torch.testing.assert_close(packed_gradients[name], expected, msg=name)
 
 
 def test_batches_go_on_where_the_last_one_ended() -> None:
@@ -120,7 +120,7 @@ def test_micro_batches_hold_every_example_once() -> None:
     assert all(sum(len(one.ids) for one in part) <= 60 or len(part) == 1 for part in parts)
 
 
-def test_experts_are_counted_over_what_was_learnt() -> None:
+def test_experts_are_counted_over_the_batch() -> None:
     module = small_module()
     taught = learner(module)
     values: dict[str, Any] = Supervised("sft", taught, CONFIG).step()

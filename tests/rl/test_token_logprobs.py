@@ -45,15 +45,15 @@ def spelled_out(logits: Tensor, tokens: Tensor, temperature: float, kept: Tensor
 def test_values_and_gradients(chunk: int, masks: bool, temperature: float) -> None:
     logits, tokens, kept = inputs()
     kept = kept if masks else None
-    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
-    result = token_logprobs(ours, tokens, temperature, kept, chunk)
-    expected, entropy = spelled_out(theirs, tokens, temperature, kept)
+    fused, plain = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    result = token_logprobs(fused, tokens, temperature, kept, chunk)
+    expected, entropy = spelled_out(plain, tokens, temperature, kept)
     assert torch.allclose(result.logprobs, expected, rtol=0, atol=1e-13)
     assert torch.allclose(result.entropy, entropy, rtol=0, atol=1e-13)
     weight = torch.randn(3, 4, dtype=torch.float64)
     gradients = [
         torch.autograd.grad((values * weight).sum(), source)[0]
-        for values, source in ((result.logprobs, ours), (expected, theirs))
+        for values, source in ((result.logprobs, fused), (expected, plain))
     ]
     assert torch.allclose(*gradients, rtol=0, atol=1e-13)
 

@@ -1,4 +1,4 @@
-"""What goes wrong in training is told, and nothing wrong is learnt or kept."""
+"""Faults in training: each is an error with its cause, and no faulty state is saved."""
 
 import errno
 import sys
@@ -150,18 +150,18 @@ def test_a_logger_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("name", ["wandb", "trackio"])
 def test_a_tracker_is_told_every_step(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[Any, ...]] = []
+    calls: list[tuple[Any, ...]] = []
     library = SimpleNamespace(
-        init=lambda **about: told.append(("init", about["name"])),
-        log=lambda values, step: told.append((step, values)),
-        finish=lambda: told.append(("finish",)),
+        init=lambda **about: calls.append(("init", about["name"])),
+        log=lambda values, step: calls.append((step, values)),
+        finish=lambda: calls.append(("finish",)),
     )
     monkeypatch.setitem(sys.modules, name, library)
     trackers = tuple(make_trackers([name], tmp_path, {}))
     assert trainer(tmp_path, train_config("sft"), trackers=trackers).run()
-    assert told[0] == ("init", tmp_path.name)
-    assert told[-1] == ("finish",)
-    for (step, values), line in zip(told[1:-1], read_metrics(tmp_path), strict=True):
+    assert calls[0] == ("init", tmp_path.name)
+    assert calls[-1] == ("finish",)
+    for (step, values), line in zip(calls[1:-1], read_metrics(tmp_path), strict=True):
         assert step == line["step"]
         assert values["sft/loss"] == line["loss"]
         assert values["sft/seconds"] == line["time"]["seconds"]

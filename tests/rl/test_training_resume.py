@@ -1,4 +1,4 @@
-"""A run that was killed or told to stop goes on as if nothing had happened: metrics and weights, bit for bit."""
+"""A run that was killed or stopped resumes exactly: the same metrics and weights, bit for bit."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Loss and gradients of TRL's GRPOTrainer on the same model and batch; trl is no dependency: install it beside."""
+"""Loss and gradients of TRL's GRPOTrainer on the same model and batch; needs trl, which is not a dependency."""
 
 from importlib import import_module
 from pathlib import Path
@@ -82,7 +82,7 @@ def logprobs(model: Any, data: dict[str, Tensor]) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"),
+    ("trl", "settings_"),
     [
         ({}, {}),
         ({"loss_type": "dr_grpo"}, {"aggregation": "constant", "constant_length": 9}),
@@ -92,8 +92,8 @@ def logprobs(model: Any, data: dict[str, Tensor]) -> Tensor:
         ({"importance_sampling_level": "sequence", "beta": 0.0}, {"ratio": "sequence", "beta": 0.0}),
     ],
 )
-def test_loss_and_gradients_equal_those_of_trl(tmp_path: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
-    grpo = trainer(tmp_path, **theirs)
+def test_loss_and_gradients_equal_those_of_trl(tmp_path: Path, trl: dict[str, Any], settings_: dict[str, Any]) -> None:
+    grpo = trainer(tmp_path, **trl)
     model, data = grpo.model, batch()
     now = logprobs(grpo.model, data).detach()
     old, sampler, reference = now + torch.tensor([0.3, 0.35, 0.5])[:, None, None] * data.pop("noise")
@@ -105,7 +105,7 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path: Path, theirs: dict[str,
     their_gradients = {name: weight.grad.clone() for name, weight in model.named_parameters()}
 
     model.zero_grad()
-    settings: dict[str, Any] = {"clip_high": 0.28, "off_policy_delta": DELTA, "beta": BETA} | ours
+    settings: dict[str, Any] = {"clip_high": 0.28, "off_policy_delta": DELTA, "beta": BETA} | settings_
     inputs = LossInputs(
         new_ST=logprobs(model, data),
         old_ST=old,
@@ -121,6 +121,6 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path: Path, theirs: dict[str,
     gradients = [(weight.grad - their_gradients[name]).norm() for name, weight in model.named_parameters()]
     whole = torch.stack([gradient.norm() for gradient in their_gradients.values()]).norm()
     relative = (torch.stack(gradients).norm() / whole).item()
-    print(f"{theirs or 'grpo'}: loss {result.loss.item():.7f}, apart {apart:.1e}; gradients, relative {relative:.1e}")
+    print(f"{trl or 'grpo'}: loss {result.loss.item():.7f}, apart {apart:.1e}; gradients, relative {relative:.1e}")
     assert apart < 1e-6
     assert relative < 1e-5
