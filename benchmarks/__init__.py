@@ -1,1 +1,1 @@
-"""Measurements, side by side with what a user would pick instead; each file says its command."""
+"""Benchmarks, with comparisons to the usual alternatives; each module's docstring states its command."""

@@ -1,4 +1,4 @@
-"""What decoding one token costs as the context grows: sparse against dense attention of the same model, in parts.
+"""Milliseconds of decoding one token as the context grows, in parts: sparse against dense attention of one layer.
 
     python -m benchmarks.decode_context [repeats]
 

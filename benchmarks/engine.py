@@ -1,4 +1,4 @@
-"""The engine beside transformers' ``generate`` and beside itself without shared prompts, on one CPU thread.
+"""Tokens per CPU second of the engine against transformers' ``generate``, and with and without shared prompts.
 
     python -m benchmarks.engine [repeats]
 

@@ -1,4 +1,4 @@
-"""The engine's speed on a GPU: the small model of ``benchmarks.engine`` in fp32, and 861 million parameters in bf16.
+"""Engine speed on a GPU: the small model of ``benchmarks.engine`` in fp32, and 861 million parameters in bf16.
 
     python -m benchmarks.engine_on_gpu
 

@@ -1,4 +1,4 @@
-"""What a GPU can do, measured, and what each kernel asks of it: the time that no implementation can be faster than.
+"""Roofline limits: measured ceilings of a GPU, and the minimum time of each kernel under them.
 
 Work in FLOPs and bytes per level of memory; the largest of the quotients binds. P = causal pairs, n = selected pairs.
 """
@@ -26,7 +26,7 @@ class Ceilings:
 
 @dataclass(frozen=True)
 class Work:
-    """What one call must do. Bytes of ``atomics`` are those added."""
+    """FLOPs and bytes that one call needs. Bytes of ``atomics`` are those added."""
 
     tensor: float = 0.0
     hbm: float = 0.0
@@ -93,7 +93,7 @@ def causal_pairs(queries: int, tokens: int) -> int:
 
 
 def selected_pairs(queries: int, tokens: int, k: int) -> int:
-    """As ``causal_pairs``, at most ``k`` for each query."""
+    """Pairs of ``causal_pairs``, at most ``k`` for each query."""
     return sum(min(k, t + 1) for t in range(tokens - queries, tokens))
 
 
@@ -126,7 +126,7 @@ def attend_work(
 
 
 def decode_work(batch: int, heads: int, k: int, head_tile: int) -> Work:
-    """As ``attend_work`` where every sequence has rows of its own."""
+    """Work of ``attend_work`` if every sequence has its own rows."""
     n, width = batch * k, 576
     return Work(
         tensor=2 * heads * (width + 512) * n,

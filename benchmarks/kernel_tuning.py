@@ -40,7 +40,7 @@ def attention_rows(kernel: str, place: int) -> Callable[[Tile], None]:
 
 
 def plain_row(kernel: str) -> Callable[[Tile], None]:
-    """As ``attention_rows`` for the other table."""
+    """Sets one entry of the table of plain kernels for every class of GPU."""
 
     def install(tile: Tile) -> None:
         for gpu in configs.PLAIN[kernel]:

@@ -190,7 +190,7 @@ def decode_cases() -> Iterator[Case]:
 
 
 def fp8_decode_cases() -> Iterator[Case]:
-    """As ``decode_cases`` over FP8 rows, beside bf16 rows; the error is against fp32 of the unquantized rows."""
+    """Decode steps over FP8 rows, compared with bf16 rows; the error is against fp32 of the unquantized rows."""
     for batch, heads in ((1, 128), (64, 128), (64, 16)):
         q, rows, indices = decode_inputs(batch, 131072, heads)
         stored = torch.cat([dispatch.quantize_rows(part, 512) for part in rows.split(131072)])

@@ -1,4 +1,4 @@
-"""How many proofs of the lab one core checks in a second, by family and level.
+"""Proofs of the lab checked per second on one core, by family and level.
 
     python -m benchmarks.lab_checker [theorems] [repeats]
 

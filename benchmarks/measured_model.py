@@ -1,4 +1,4 @@
-"""The model that a benchmark measures, named by its first argument, and what it was trained on."""
+"""Model of a benchmark, named by its first argument, and the domain that it was trained on."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the loop costs beside the model: requests a second and memory against a server that answers at once.
+"""Overhead of the proof loop: requests per second and memory against a server that answers immediately.
 
     python -m benchmarks.overhead problems=FILE [limit=N] [repeats=N]
 

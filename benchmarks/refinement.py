@@ -1,4 +1,4 @@
-"""Ways to spend tokens on a hard problem, by the loop itself: self-refinement, pool search, and fresh proofs alone.
+"""Complete proofs per token budget on hard problems: self-refinement, pool search, and independent proofs.
 
     python -m benchmarks.refinement [model folder] [problems]
 

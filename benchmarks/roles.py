@@ -1,4 +1,4 @@
-"""Models of one run of the recipe in their three roles, on more theorems than a run has the time for.
+"""Accuracy of a recipe run's models in the three roles, on more theorems than the run itself measures.
 
     python -m benchmarks.roles RUN STEP... [--split test] [--theorems 125] [--cases 100]
 

@@ -1,4 +1,4 @@
-"""Two ways of doing the same, timed in turns in one process: medians and the spread of their ratio."""
+"""Timing of two alternatives in turns in one process: medians and the spread of their ratio."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def in_turns(ways: Timed, repeats: int) -> dict[str, list[float]]:
 
 
 def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
-    """How many times as fast ``fast`` is: median, lowest and highest over neighbors in time."""
+    """Returns the speedup of ``fast``: median, lowest and highest over neighbors in time."""
     ratios = [one / other for one, other in zip(slow, fast, strict=True)]
     return {
         "ratio": round(statistics.median(ratios), 2),

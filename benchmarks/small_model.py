@@ -1,4 +1,4 @@
-"""The model that the engine is measured with: 1.9 million parameters of DeepSeek-V3.2's form, untrained.
+"""Small untrained model for the engine's benchmarks: 1.9 million parameters in DeepSeek-V3.2's architecture.
 
 The sizes are those of the DeepSeek-V3 model in TRL's measurement (8 experts of which 2, 4 layers), with an indexer.
 """

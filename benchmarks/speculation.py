@@ -1,10 +1,10 @@
-"""Decoding with and without the MTP layer's guesses, of a model that is trained here on real text.
+"""Speculative decoding: CPU seconds with and without the MTP layer's drafts, for a model trained here on real text.
 
     python -m benchmarks.speculation [minutes of training] [repeats]
 
 The text are the sources of Python's standard library (every tenth file held out), in a byte-level BPE of 1,024 tokens.
 Prompts are 64 tokens of held-out files; 128 new tokens each, same seeds, so that both ways write the same text.
-Printed: how often a guess was right, CPU seconds in turns, and their ratio. The last line is JSON.
+Printed: the acceptance rate of drafts, CPU seconds in turns, and their ratio. The last line is JSON.
 """
 
 import sys
@@ -61,12 +61,12 @@ def fit(model: DsaModel, ids: torch.Tensor, minutes: float) -> dict[str, float]:
     losses = torch.zeros(2)
     while time.monotonic() < end:
         starts = torch.randint(len(ids) - LENGTH, (BATCH, 1), generator=generator)
-        main_loss, (further,) = mtp_losses(model, ids[starts + torch.arange(LENGTH)])
+        main_loss, (mtp_loss,) = mtp_losses(model, ids[starts + torch.arange(LENGTH)])
         optimizer.zero_grad()
-        (main_loss + 0.3 * further).backward()
+        (main_loss + 0.3 * mtp_loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        losses, step = torch.stack((main_loss.detach(), further.detach())), step + 1
+        losses, step = torch.stack((main_loss.detach(), mtp_loss.detach())), step + 1
         if step % 100 == 0:
             print(f"step {step}: loss {losses[0]:.3f}, of the MTP layer {losses[1]:.3f}", flush=True)
     model.eval()
@@ -82,12 +82,12 @@ def beside(engines: dict[str, Engine], prompts: list[list[int]], temperature: fl
     result = ratio(seconds["plain"], seconds["speculating"])
     right = NEW * len(prompts) / steps["speculating"] - 1
     name = f"{len(prompts)} sequences, temperature {temperature}"
-    print(f"{name}: {right:.0%} of the guesses right, {result}", flush=True)
+    print(f"{name}: {right:.0%} of the drafts accepted, {result}", flush=True)
     return {"right": round(right, 3), **result}
 
 
 def passes(engine: Engine, prompts: list[list[int]], sampling: SamplingParams) -> int:
-    """Generate; how many times a sequence was run forward, its prompt included."""
+    """Generates; returns the number of forward passes of sequences, prompts included."""
     engine.weights_changed()
     requests = [engine.add(prompt, sampling) for prompt in prompts]
     grown = 0

@@ -1,4 +1,4 @@
-"""What each stabilizer of the policy loss does: short runs off-policy, each with one taken away.
+"""Ablation of the policy loss's stabilizers: short off-policy runs, each without one of them.
 
     python -m benchmarks.stabilizers MODEL FOLDER [rollouts] [seed]
 

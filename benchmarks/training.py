@@ -1,4 +1,4 @@
-"""A step of reinforcement learning beside TRL's, on one CPU thread: generated tokens per CPU second, end to end.
+"""Generated tokens per CPU second of one reinforcement-learning step, end to end, against TRL on one CPU thread.
 
     LEMMATA_TRL_PYTHON=/path/to/python python -m benchmarks.training [repeats]
 
@@ -54,7 +54,7 @@ class WholeAnswers(PolicyStage):
 
 
 class Ours:
-    """Our trainer's step."""
+    """A step of our trainer."""
 
     def __init__(self, shape: str) -> None:
         module = new_model(SHAPES[shape], seed=0)
@@ -76,7 +76,7 @@ class Ours:
 
 
 class Theirs:
-    """TRL's, in a process of its own."""
+    """A step of TRL's trainer, in its own process."""
 
     def __init__(self, python: str, shape: str) -> None:
         quiet = {"HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "TOKENIZERS_PARALLELIZM": "false"}

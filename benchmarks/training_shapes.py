@@ -1,4 +1,4 @@
-"""The two models and the task of TRL's measurement, as ours: 4 prompts of 64 tokens, 8 answers of 128 tokens each.
+"""Models and task of the comparison with TRL: 4 prompts of 64 tokens, 8 answers of 128 tokens each.
 
 A reward that costs nothing and differs within a group: the share of even byte values.
 """
@@ -6,10 +6,12 @@ A reward that costs nothing and differs within a group: the share of even byte v
 from collections.abc import Sequence
 from dataclasses import replace
 
+from typing_extensions import override
+
 from benchmarks.small_model import CONFIG as MOE
 from core.reward import Reward
 from model.config import ModelConfig
-from rl.task import Answer, Example
+from rl.task import Answer, Example, Task
 
 PROMPTS, SAMPLES, PROMPT, ANSWER = 4, 8, 64, 128
 BASE = "Prove that the sum of two even integers is an even integer, using n = 2k. " * 2
@@ -29,25 +31,28 @@ DENSE = replace(
 SHAPES: dict[str, ModelConfig] = {"llama": DENSE, "dsv3": MOE}
 
 
-class EvenBytes:
-    """The task."""
+class EvenBytes(Task):
+    """Task: the share of even character values."""
 
-    domain = "any"
+    @property
+    @override
+    def domain(self) -> str:
+        return "any"
 
+    @override
     def prompt(self, number: int) -> str:
-        """As Task.prompt."""
         return f"{number:04d} {BASE}"
 
+    @override
     def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """As Task.follow_up: one turn."""
         return None
 
+    @override
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """As Task.rewards."""
         return [Reward(even_share(answers[-1].text), {}) for _, answers in trajectories]
 
+    @override
     def example(self, number: int) -> Example:
-        """As Task.example: there is none that is right."""
         return Example(self.prompt(number), "")
 
 

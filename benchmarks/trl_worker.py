@@ -1,4 +1,4 @@
-"""TRL's GRPOTrainer, one optimizer step for every line on standard input: the peer of ``benchmarks.training``.
+"""TRL worker for ``benchmarks.training``: one optimizer step of GRPOTrainer for every line on standard input.
 
 Runs in an environment of its own that has TRL, without this repository. After every step it prints its CPU seconds
 and what it generated as JSON.

@@ -1,4 +1,4 @@
-"""The one place that decides which implementation of an operation runs. The model calls these and never asks.
+"""Dispatch: chooses the Triton kernel or the torch reference for each call of an operation.
 
 ``impl``: "reference" is the specification in torch, "triton" the Triton kernels (on a GPU, or in Triton's interpreter),
 "auto" the kernels for tensors on a CUDA device that the kernels can serve, the reference otherwise. ``preferring`` sets
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 Impl = Literal["auto", "triton", "reference"]
-NUMBERS = (torch.float32, torch.float16, torch.bfloat16)  # that the kernels compute with
+NUMBERS = (torch.float32, torch.float16, torch.bfloat16)  # dtypes that the kernels support
 LARGEST_LATENT = 512
 OLDEST_GPU = (8, 0)
 
@@ -50,7 +50,7 @@ _preferred: Impl = "auto"
 
 @contextmanager
 def preferring(impl: Impl) -> Iterator[None]:
-    """Within, "auto" means ``impl``."""
+    """Makes "auto" mean ``impl`` within the block."""
     global _preferred  # noqa: PLW0603  one process-wide choice, for tests and comparisons
     before, _preferred = _preferred, impl
     try:
@@ -62,7 +62,7 @@ def preferring(impl: Impl) -> Iterator[None]:
 def _implementation(
     impl: Impl, like: Tensor, *, served: bool = True, specification: ModuleType = reference
 ) -> ModuleType:
-    """The module to call for tensors ``like`` this one; ``served``: whether the kernels can do this call at all.
+    """Returns the module to call for tensors ``like`` this one; ``served``: True if the kernels support this call.
 
     Raises ValueError for an unknown name, ImportError for "triton" where Triton is not installed.
     """
@@ -77,7 +77,7 @@ def _implementation(
 
 
 def _has_kernels(device: torch.device) -> bool:
-    """Whether Triton is there and compiles for this device; a constant to ``torch.compile``."""
+    """Returns True if Triton is installed and compiles for this device; a constant to ``torch.compile``."""
     return _find_kernels(device)
 
 
@@ -93,7 +93,7 @@ def _find_kernels(device: torch.device) -> bool:
 
 
 def has_kernels(like: Tensor) -> bool:
-    """Whether "auto" means the kernels for tensors ``like`` this one."""
+    """Returns True if "auto" means the kernels for tensors ``like`` this one."""
     return _implementation("auto", like) is not reference
 
 
@@ -102,14 +102,14 @@ def _learns(*tensors: Tensor) -> bool:
 
 
 def _numbers(q_BSJI: Tensor, w_BSJ: Tensor) -> Tensor:
-    """The tensor whose dtype decides: the weights where the queries are in FP8."""
+    """Returns the tensor whose dtype decides: the weights if the queries are in FP8."""
     return w_BSJ if q_BSJI.dtype == torch.float8_e4m3fn else q_BSJI
 
 
 def index_scores(
     q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, *, impl: Impl = "auto"
 ) -> Tensor:
-    """As ``reference_cache.index_scores``: keys k_BTI, or in a cache, in FP8 or in pages.
+    """Returns the indexer's scores over keys k_BTI, or over a cache in FP8 or pages (``reference_cache.index_scores``).
 
     The kernel has no gradient ("auto" leaves a call that needs one to torch).
     """
@@ -119,7 +119,7 @@ def index_scores(
 
 
 def select_topk(scores_BST: Tensor, k: int, *, impl: Impl = "auto") -> Tensor:
-    """As ``reference.select_topk``."""
+    """Returns the k best tokens of each query by given scores (``reference.select_topk``)."""
     return _implementation(impl, scores_BST).select_topk(scores_BST, k)
 
 
@@ -133,7 +133,10 @@ def index_topk(
     fused: bool = False,
     impl: Impl = "auto",
 ) -> Tensor:
-    """As ``reference_cache.index_topk``; ``fused`` asks the kernels to keep scores out of device memory."""
+    """Returns the k best tokens of each query by the indexer (``reference_cache.index_topk``).
+
+    ``fused``: the kernels keep the scores out of device memory.
+    """
     module = _implementation(impl, _numbers(q_BSJI, w_BSJ), specification=reference_cache)
     return module.index_topk(q_BSJI, keys, w_BSJ, positions_BS, k, fused=fused)
 
@@ -141,7 +144,10 @@ def index_topk(
 def sparse_mla(
     q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float, latent: int, *, impl: Impl = "auto"
 ) -> Tensor:
-    """As ``reference.sparse_mla``. The kernel's gradients are deterministic if torch asks for such algorithms."""
+    """Attends to the selected tokens (``reference.sparse_mla``).
+
+    The kernel's gradients are deterministic if torch's deterministic algorithms are on.
+    """
     module = _implementation(impl, q_BSHD, served=latent <= LARGEST_LATENT)
     return module.sparse_mla(q_BSHD, kv_BTD, indices_BSK, scale, latent)
 
@@ -149,7 +155,7 @@ def sparse_mla(
 def sparse_mla_decode(
     q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, latent: int, *, impl: Impl = "auto"
 ) -> Tensor:
-    """As ``reference.sparse_mla_decode``. The kernel has no gradient."""
+    """Attends to selected rows of a cache (``reference.sparse_mla_decode``). The kernel has no gradient."""
     module = _implementation(impl, q_BHD, served=latent <= LARGEST_LATENT and not _learns(q_BHD, rows_ND))
     return module.sparse_mla_decode(q_BHD, rows_ND, indices_BK, scale, latent)
 
@@ -157,7 +163,10 @@ def sparse_mla_decode(
 def sparse_mla_decode_fp8(
     q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int, *, impl: Impl = "auto"
 ) -> Tensor:
-    """As ``reference_fp8.sparse_mla_decode_fp8``, over rows that ``quantize_rows`` made. The kernel has no gradient."""
+    """Attends to selected rows of an FP8 cache (``reference_fp8.sparse_mla_decode_fp8``), written by ``quantize_rows``.
+
+    The kernel has no gradient.
+    """
     served = latent <= LARGEST_LATENT and not _learns(q_BHD)
     module = _implementation(impl, q_BHD, served=served, specification=reference_fp8)
     return module.sparse_mla_decode_fp8(q_BHD, rows_NX, indices_BK, scale, latent)
@@ -173,6 +182,6 @@ def indexer_kl(
     *,
     impl: Impl = "auto",
 ) -> Tensor:
-    """As ``reference_kl.indexer_kl``."""
+    """Returns the indexer's loss (``reference_kl.indexer_kl``)."""
     module = _implementation(impl, q_BSHD, specification=reference_kl)
     return module.indexer_kl(index, q_BSHD, kv_BTD, positions_BS, scale, indices_BSK)

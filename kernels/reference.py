@@ -1,4 +1,4 @@
-"""The specification of every DeepSeek-Sparse-Attention operation, in plain torch (DeepSeek-V3.2-Exp report, sec. 2).
+"""Reference: the specification of every DeepSeek-Sparse-Attention operation in torch (DeepSeek-V3.2-Exp, section 2).
 
 Any faster version must give what these functions give, ties and padding included. They run on any device, hold memory
 down by going over the queries in chunks, and let autograd through.
@@ -14,7 +14,7 @@ from torch import Tensor
 
 CHUNK_ELEMENTS = 1 << 24  # the largest intermediate tensor: 64 MiB in fp32
 NEVER = -1e30  # added to a logit: no weight in any softmax, and far from overflow
-DENSE_UP_TO = 4  # gathering rows costs more than masking while the cache holds at most so many times K tokens
+DENSE_UP_TO = 4  # masking is cheaper than gathering rows while the cache has at most this multiple of K tokens
 
 
 def index_scores(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def index_topk(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tenso
 
 
 def causal_indices(positions_BS: Tensor, tokens: int) -> Tensor:
-    """What any selection of at least ``tokens`` comes to: each query's tokens up to its own, indices_BST in int32."""
+    """Returns each query's tokens up to its own, indices_BST in int32: any selection of at least ``tokens``."""
     tokens_T = torch.arange(tokens, dtype=torch.int32, device=positions_BS.device)
     return torch.where(tokens_T <= positions_BS.unsqueeze(-1), tokens_T, -1)
 
@@ -117,7 +117,7 @@ def sparse_mla(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float
 
 
 def sparse_mla_decode(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
-    """As ``sparse_mla`` for one query of each sequence, over a cache of flat rows that all sequences share.
+    """Attends with one query per sequence over a cache of flat rows that all sequences share; see ``sparse_mla``.
 
     ``indices_BK`` are row numbers (page * page size + offset in a paged cache), -1 for padding; rows not named are not
     read. Returns out_BHC.
@@ -131,7 +131,7 @@ def sparse_mla_decode(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale:
 def _attend_masked(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float, latent: int) -> Tensor:
     batch, queries, heads, _ = q_BSHD.shape
     selected_BST = membership(indices_BSK, kv_BTD.shape[1])
-    # Rows that nobody selected may hold anything, and 0 * NaN is NaN.
+    # Unselected rows may hold anything, and 0 * NaN is NaN.
     kv_BTD = kv_BTD.masked_fill(~selected_BST.any(1).unsqueeze(-1), 0.0)
     logits_BSHT = ((q_BSHD * scale).flatten(1, 2) @ kv_BTD.transpose(1, 2)).view(batch, queries, heads, -1)
     probs_BSHT = _softmax(logits_BSHT, ~selected_BST.unsqueeze(2))

@@ -38,7 +38,7 @@ def as_keys(keys: Tensor | IndexKeys) -> IndexKeys:
 
 
 def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
-    """As ``reference.index_scores`` over any keys, scores_BST.
+    """Returns the scores_BST of ``reference.index_scores`` over plain, FP8 or paged keys.
 
     With FP8 keys the queries are in e4m3 too, their scales within the weights (``reference_fp8.quantize_queries``);
     the key's scale multiplies the sum over heads.
@@ -59,7 +59,7 @@ def index_topk(
 ) -> Tensor:
     """``reference.select_topk`` of ``index_scores`` without ever holding all scores: indices_BSK. No gradient.
 
-    ``fused`` is a matter of speed, and only the kernels know it.
+    ``fused`` affects only the kernels' speed.
     """
     del fused
     keys = as_keys(keys)

@@ -47,7 +47,7 @@ class Variant(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What one compiled kernel needs: registers per thread, spilled bytes per thread, shared memory in KiB."""
+    """Resources of one compiled kernel: registers per thread, spilled bytes per thread, shared memory in KiB."""
 
     registers: int
     spilled: int
@@ -60,7 +60,7 @@ def architecture_class(arch: int) -> int:
 
 
 def fp8_type(arch: int) -> str:
-    """How kernels take e4m3 numbers."""
+    """Returns the type of e4m3 numbers as kernel arguments."""
     return "*fp8e4nv" if divmod(arch, 10) >= configs.OLDEST_FP8 else "*u8"
 
 

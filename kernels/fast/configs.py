@@ -83,7 +83,7 @@ def _class_of(device: torch.device) -> int:
 
 
 def knows_fp8(device: torch.device) -> bool:
-    """Whether kernels for this device take e4m3 as such; the interpreter does."""
+    """Returns True if kernels for this device (or the interpreter) support e4m3 directly."""
     return device.type != "cuda" or torch.cuda.get_device_capability(device) >= OLDEST_FP8
 
 

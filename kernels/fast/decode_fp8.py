@@ -171,7 +171,7 @@ def aligned(rows_NX: Tensor) -> Tensor:
 
 
 def decode(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
-    """As ``reference_fp8.sparse_mla_decode_fp8``."""
+    """Launches the kernels of ``reference_fp8.sparse_mla_decode_fp8``."""
     batch, heads, width = q_BHD.shape
     constants = blocks(width, latent)
     q_BHD, indices_BK = unit_stride(q_BHD), indices_BK.contiguous()

@@ -134,7 +134,7 @@ def room(width: int) -> int:
 
 
 def index_topk(q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, k: int) -> Tensor:
-    """As ``reference_cache.index_topk``, for a ``k`` that has ``room``."""
+    """Launches the fused kernel of ``reference_cache.index_topk``, for a ``k`` that has ``room``."""
     batch, queries, heads, _ = q_BSJI.shape
     width, chunk = min(k, keys.tokens), configs.LONG_ROW_BLOCK
     size, launch = room(width), prepare(q_BSJI, keys, w_BSJ, positions_BS)

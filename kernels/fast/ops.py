@@ -17,7 +17,7 @@ NUMBERS = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def _same_number(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """The tensors in the widest of their dtypes, as the kernels' matrix products need. Raises TypeError for fp64."""
+    """Returns the tensors in the widest of their dtypes, for the matrix products. Raises TypeError for fp64."""
     dtype = tensors[0].dtype
     for tensor in tensors[1:]:
         dtype = torch.promote_types(dtype, tensor.dtype)
@@ -73,7 +73,7 @@ _sparse_mla.register_autograd(_differentiate, setup_context=_keep)
 
 
 def sparse_mla(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float, latent: int) -> Tensor:
-    """As ``reference.sparse_mla``."""
+    """Sparse attention with gradients (``reference.sparse_mla``)."""
     q, kv = _same_number(q_BSHD, kv_BTD)
     return _sparse_mla(q, kv, indices_BSK, scale, latent)[0].to(q_BSHD.dtype)
 
@@ -89,13 +89,13 @@ def _(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, latent: 
 
 
 def sparse_mla_decode(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
-    """As ``reference.sparse_mla_decode``, without its gradient: a cache has none."""
+    """Sparse attention over a cache, without gradient (``reference.sparse_mla_decode``)."""
     q, rows = _same_number(q_BHD, rows_ND)
     return _sparse_mla_decode(q, rows, indices_BK, scale, latent).to(q_BHD.dtype)
 
 
 def _same_key_number(q_BSJI: Tensor, keys: Tensor | IndexKeys) -> tuple[Tensor, IndexKeys]:
-    """As ``_same_number`` for an indexer's queries and keys. Raises TypeError where only one of them is in FP8."""
+    """Returns an indexer's queries and keys in one dtype. Raises TypeError if only one of them is in FP8."""
     keys = as_keys(keys)
     if keys.scales is None:
         q, rows = _same_number(q_BSJI, keys.rows)
@@ -116,7 +116,7 @@ def _(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: 
 
 
 def sparse_mla_decode_fp8(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, latent: int) -> Tensor:
-    """As ``reference_fp8.sparse_mla_decode_fp8``."""
+    """Sparse attention over an FP8 cache (``reference_fp8.sparse_mla_decode_fp8``)."""
     return _sparse_mla_decode_fp8(_same_number(q_BHD)[0], rows_NX, indices_BK, scale, latent)
 
 
@@ -135,7 +135,7 @@ def _(
 
 
 def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
-    """As ``reference_cache.index_scores``, without its gradient: ``indexer_kl`` is how an indexer learns."""
+    """Indexer scores without gradient (``reference_cache.index_scores``); an indexer learns by ``indexer_kl``."""
     q, keys = _same_key_number(q_BSJI, keys)
     return _index_scores(q, keys.rows, w_BSJ, positions_BS, keys.scales, keys.table_BP)
 
@@ -151,7 +151,7 @@ def _(scores_BST: Tensor, k: int) -> Tensor:
 
 
 def select_topk(scores_BST: Tensor, k: int) -> Tensor:
-    """As ``reference.select_topk``. Raises TypeError for scores that fp32 does not hold."""
+    """Selection by given scores (``reference.select_topk``). Raises TypeError for dtypes wider than fp32."""
     return _select_topk(_same_number(scores_BST.detach())[0], k)
 
 
@@ -197,7 +197,7 @@ def _(
 def index_topk(
     q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, k: int, *, fused: bool = False
 ) -> Tensor:
-    """As ``reference_cache.index_topk``: fused, or with the scores of a part of the queries at a time."""
+    """Selection by the indexer (``reference_cache.index_topk``): fused, or by parts of the queries."""
     q, keys = _same_key_number(q_BSJI.detach(), keys)
     rows, w_BSJ = keys.rows.detach(), w_BSJ.detach()
     return _index_topk(q, rows, w_BSJ, positions_BS, k, fused, keys.scales, keys.table_BP)
@@ -239,7 +239,7 @@ _indexer_kl.register_autograd(_scale_gradients, setup_context=_keep_gradients)
 def indexer_kl(
     index: IndexInputs, q_BSHD: Tensor, kv_BTD: Tensor, positions_BS: Tensor, scale: float, indices_BSK: Tensor | None
 ) -> Tensor:
-    """As ``reference_kl.indexer_kl``: the gradients are computed with the loss, and backward scales them."""
+    """The indexer's loss (``reference_kl.indexer_kl``); gradients are computed with it, and backward scales them."""
     q, k = _same_number(index.q_BSJI, index.k_BTI)
     queries, rows = _same_number(q_BSHD.detach(), kv_BTD.detach())
     return _indexer_kl(q, k, index.w_BSJ, queries, rows, positions_BS, scale, indices_BSK)[0]

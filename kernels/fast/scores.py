@@ -103,7 +103,7 @@ def scores_kernel(
 
 
 class Launch(NamedTuple):
-    """What every kernel that scores is launched with, in its parts; ``queries`` is BQ, those of one program."""
+    """Launch arguments of the scoring kernels, in parts; ``queries`` is BQ, the queries of one program."""
 
     inputs: tuple[Tensor | None, ...]  # Q to POSITIONS
     pool: int
@@ -134,7 +134,7 @@ def prepare(q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor
 
 
 def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
-    """As ``reference_cache.index_scores``, without its gradient."""
+    """Launches the kernel of ``reference_cache.index_scores``, without gradient."""
     keys = as_keys(keys)
     batch, queries, heads, _ = q_BSJI.shape
     scores_BST = q_BSJI.new_empty(batch, queries, keys.tokens, dtype=torch.float32)

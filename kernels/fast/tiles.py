@@ -63,7 +63,7 @@ def latent_logits(x0, x1, k0, k1, scale, HALVES: tl.constexpr):
 
 @triton.jit
 def row_logits(x0, x1, xr, k0, k1, kr, scale, HALVES: tl.constexpr):
-    """As ``latent_logits`` over whole rows."""
+    """Returns the logits of ``latent_logits`` over whole rows."""
     return latent_logits(x0, x1, k0, k1, scale, HALVES) + tl.dot(xr, tl.trans(kr), input_precision="ieee") * scale
 
 

@@ -32,7 +32,7 @@ def ordered(score):
 
 @triton.jit
 def count_at_least(key, candidate):
-    """How many of ``key`` are no less."""
+    """Returns the number of ``key`` that are at least the threshold."""
     return tl.sum((key >= candidate).to(tl.int32), 0)
 
 
@@ -55,7 +55,7 @@ def threshold_by_bits(key, k):
 
 @triton.jit
 def ranked(key, threshold, level_left, above_before, level_before):
-    """Which of one block, of at most 2^15, are chosen, and their places; then 1 where above, 2^16 where on it."""
+    """Returns the chosen of one block of at most 2^15, their places, and 1 if above or 2^16 if on the threshold."""
     above = ((key > threshold) & (key > MINUS_INFINITY)).to(tl.int32)
     level = ((key == threshold) & (key > MINUS_INFINITY)).to(tl.int32)
     marks = above + (level << 16)
@@ -186,7 +186,7 @@ def select_long_kernel(
 
 
 def select_topk(scores_BST: Tensor, k: int) -> Tensor:
-    """As ``reference.select_topk``."""
+    """Launches the kernels of ``reference.select_topk``."""
     scores_BST = scores_BST.detach().float().contiguous()
     tokens = scores_BST.shape[-1]
     width = min(k, tokens)

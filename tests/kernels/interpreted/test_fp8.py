@@ -26,7 +26,7 @@ EXACT = 1e-6
 
 @pytest.fixture(params=[True, False], ids=["e4m3", "bytes"])
 def known(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether the kernels are given e4m3, or bytes as on sm80 and sm86."""
+    """True: the kernels get e4m3 numbers; False: bytes, as on sm80 and sm86."""
     monkeypatch.setattr(configs, "knows_fp8", lambda _: request.param)
     return request.param
 
