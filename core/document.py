@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 
 Cell = str | int | float | None
+LINE = 120  # characters of a line of a paragraph in Markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _markdown(block: Block) -> str:
     if isinstance(block, Heading):
         return f"{'#' * block.level} {_plain(block.text)}"
     if isinstance(block, Text):
-        return _plain(block.text)
+        return _wrapped(block.text)
     if isinstance(block, Image):
         return f"![{_plain(block.caption)}]({block.file})"
     if isinstance(block, Verbatim):
@@ -106,12 +108,18 @@ def _markdown(block: Block) -> str:
     rows = [
         "| " + " | ".join(text if line is rules else _plain(text) for text in map(str, line)) + " |" for line in lines
     ]
-    return "\n".join(rows) + (f"\n\n{_plain(block.caption)}" if block.caption else "")
+    return "\n".join(rows) + (f"\n\n{_wrapped(block.caption)}" if block.caption else "")
 
 
 def _plain(text: str) -> str:
     """``text`` in one line, in which no character is Markdown or HTML."""
     return re.sub(r"([\\`*_\[\]<>|$#&~])", r"\\\1", " ".join(_visible(text).split()))
+
+
+def _wrapped(text: str) -> str:
+    """`_plain` text in lines of at most `LINE` characters, none of which starts a list or underlines a heading."""
+    lines = wrap(_plain(text), LINE, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", line) for line in lines)
 
 
 def _visible(text: str) -> str:

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from core.document import Heading, Image, Table, Text, Verbatim, html, markdown
 
@@ -56,3 +57,14 @@ def test_markdown_keeps_a_cell_a_cell() -> None:
     assert "\\[x\\](javascript" in lines[2]
     assert lines[2].endswith("| 1,234 |")
     assert lines[3] == "| – | – |"
+
+
+@given(st.lists(st.sampled_from(["-", "+", "1.", "2)", "===", "#", ">", "a_b", "word", "*", "`x`"]), max_size=80))
+def test_a_long_text_is_one_paragraph_in_short_lines(words: list[str]) -> None:
+    text = " ".join(words)
+    written = markdown([Text(text)])
+    assert all(len(line) <= 121 for line in written.splitlines())
+    tokens = MarkdownIt("commonmark").parse(written)
+    assert [token.type for token in tokens] == (["paragraph_open", "inline", "paragraph_close"] if words else [])
+    shown = " ".join(child.content for token in tokens for child in token.children or () if child.type == "text")
+    assert shown.split() == words
