@@ -78,7 +78,7 @@ def test_an_unfinished_run_says_what_is_missing(run: Path) -> None:
     assert {"1-prover", "measure-1-generator", "2-generator"} <= set(found.missing)
     assert "1-verifier" not in found.missing
     text = markdown(report_blocks([found], 2))
-    assert f"{len(found.missing)} steps are missing, the next is 1-prover" in text
+    assert f"{len(found.missing)} steps are missing, the next is 1-prover" in " ".join(text.split())
     assert "## Labels" not in text
     assert len(found.training["1-prover"]["curves"]["reward"]) == 4
 
@@ -93,7 +93,7 @@ def test_a_measurement_without_records_is_named_and_has_no_number(run: Path) -> 
     estimates = [files[name]["accuracy"] for files in found.models.values() for name in empty if name in files]
     assert {one.value for one in estimates} == {None}
     text = markdown(report_blocks([found], 2))
-    assert "had nothing to measure: steps/measure-base/verifier-real.jsonl" in text
+    assert "had nothing to measure: steps/measure-base/verifier-real.jsonl" in " ".join(text.split())
     (row,) = [line for line in text.splitlines() if line.startswith("| Verifier, real proofs: accuracy |")]
     assert set(row.split("|")[2:-1]) == {" – "}
 
