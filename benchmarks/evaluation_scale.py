@@ -76,9 +76,12 @@ def problems(count: int) -> Iterator[Problem]:
     return (single_problem(f"Prove that {number} + {number} = {2 * number}.") for number in range(count))
 
 
+UNLIMITED = BudgetConfig(tokens=None, cost=None, seconds=None, max_consecutive_failures=20)
+
+
 async def evaluate(run: Run, config: RefineConfig, options: argparse.Namespace, meters: Meters) -> None:
     """Runs all problems through the proof loop."""
-    guard, sampling, templates = Guard(BudgetConfig()), Sampling(), Templates.load()
+    guard, sampling, templates = Guard(UNLIMITED), Sampling(), Templates.load()
     scripted = Scripted(options.proof_words, options.analysis_words)
     policy = Throttle(scripted, options.concurrency, guard, meters)
     judge = Assessor(Verifier(policy, templates, sampling), MetaVerifier(policy, templates, sampling), config.judge)

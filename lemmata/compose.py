@@ -38,6 +38,16 @@ def compose(command: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key): item for key, item in value.items()}
 
 
+def preset(group: str, name: str) -> Mapping[str, Any]:
+    """The settings of a preset with what it includes; empty where there is none of that name."""
+    if name not in preset_names(group):
+        return {}
+    with _HYDRA, hydra.initialize_config_module("lemmata.conf", version_base="1.3"):
+        value = OmegaConf.to_container(hydra.compose(f"{group}/{name}"))
+    assert isinstance(value, dict)
+    return value[group]
+
+
 def preset_names(group: str) -> list[str]:
     """The presets of a group: the files of its folder."""
     names = [file.name for file in resources.files("lemmata.conf").joinpath(group).iterdir()]

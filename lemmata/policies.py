@@ -6,6 +6,7 @@ from typing import Any
 
 from core.config import merge_settings, read_config
 from core.errors import LemmataError
+from lemmata.compose import preset
 from lemmata.settings import RoleConfig, SessionConfig
 from policy.endpoint import Endpoint, EndpointConfig
 from policy.guard import Guard
@@ -58,8 +59,8 @@ def build_policies(
 
 
 def named_policies(config: SessionConfig) -> dict[str, Mapping[str, Any]]:
-    """The settings of every policy by its name. A named policy takes from ``policy`` what it does not set itself,
-    unless it is of another kind.
+    """The settings of every policy by its name. A named policy takes what it does not set itself from ``policy``, or
+    from the preset of its kind where that is another one.
 
     Raises:
         LemmataError: the settings of a policy are no mapping.
@@ -70,8 +71,9 @@ def named_policies(config: SessionConfig) -> dict[str, Mapping[str, Any]]:
             raise LemmataError(
                 f"policies.{name}={changes!r}: give its settings one by one, +policies.{name}.model=MODEL"
             )
-        same_kind = changes.get("kind", config.policy.get("kind")) == config.policy.get("kind")
-        named[name] = merge_settings(config.policy, changes) if same_kind else changes
+        kind = changes.get("kind", config.policy.get("kind"))
+        base = config.policy if kind == config.policy.get("kind") else preset("policy", str(kind))
+        named[name] = merge_settings(base, changes)
     return named
 
 

@@ -16,9 +16,9 @@ _PARTS = ("prompt", "completion")
 class Prices:
     """Prices per million tokens, in a currency of the user's choice."""
 
-    prompt: float = 0.0
-    cached: float = 0.0
-    completion: float = 0.0
+    prompt: float
+    cached: float
+    completion: float
 
 
 def read_answer(value: Any, seconds: float, prices: Prices) -> list[Completion]:

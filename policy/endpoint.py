@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,26 +37,27 @@ PROBE = user_prompt("What is 1 + 1?")
 
 @settings(frozen=True, config=STRICT)
 class EndpointConfig:
-    """Settings of one server, or of several that share the load: ``base_url`` may be a list.
+    """Settings of one server, or of several that share the load (lemmata/conf/policy/endpoint.yaml).
 
-    The key is read from the environment variable ``api_key_env`` and never stored. ``samples_per_request`` is the
-    largest ``n`` sent; for a server that returns fewer, or refuses n > 1, it is lowered. ``request_timeout`` (seconds)
-    bounds one attempt, ``connect_timeout`` its connection. ``extra_body`` is merged into the request unchanged.
+    ``base_url`` may be a list. The key is read from the environment variable ``api_key_env`` and never stored.
+    ``samples_per_request`` is the largest ``n`` sent; for a server that returns fewer, or refuses n > 1, it is lowered.
+    ``request_timeout`` (seconds) bounds one attempt, ``connect_timeout`` its connection. ``extra_body`` is merged into
+    the request unchanged.
     """
 
     base_url: str | tuple[str, ...]
     model: str
-    api_key_env: str = "OPENAI_API_KEY"
-    concurrency: Positive = 64
-    samples_per_request: Positive = 8
-    request_timeout: float = 3600.0
-    connect_timeout: float = 20.0
-    token_limit_name: str = "max_tokens"
-    send_seed: bool = True
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    prices: Prices = field(default_factory=Prices)
-    retry: RetryConfig = field(default_factory=RetryConfig)
+    api_key_env: str
+    concurrency: Positive
+    samples_per_request: Positive
+    request_timeout: float
+    connect_timeout: float
+    token_limit_name: str
+    send_seed: bool
+    extra_body: Mapping[str, Any]
+    headers: Mapping[str, str]
+    prices: Prices
+    retry: RetryConfig
 
     @property
     def addresses(self) -> tuple[str, ...]:

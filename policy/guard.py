@@ -18,10 +18,10 @@ class BudgetConfig:
     currency of the policy's prices. ``max_consecutive_failures``: calls in a row that failed after all retries.
     """
 
-    tokens: int | None = None
-    cost: float | None = None
-    seconds: float | None = None
-    max_consecutive_failures: int = 20
+    tokens: int | None
+    cost: float | None
+    seconds: float | None
+    max_consecutive_failures: int
 
 
 class Guard:

@@ -24,12 +24,12 @@ class LocalConfig:
     """
 
     model: Name
-    dtype: Dtype = "float32"
-    device: Name = "cpu"
-    thinking: bool = True
-    concurrency: Positive = 64
-    samples_per_request: Positive = 64
-    engine: EngineConfig = EngineConfig()
+    dtype: Dtype
+    device: Name
+    thinking: bool
+    concurrency: Positive
+    samples_per_request: Positive
+    engine: EngineConfig
 
     @property
     def folder(self) -> Path:

@@ -21,7 +21,7 @@ class ReplayConfig:
     """Settings of a replay; ``run`` is the folder of the recorded run, under any policy names."""
 
     run: Name
-    concurrency: Positive = 64
+    concurrency: Positive
 
 
 class Replay(Policy):

@@ -24,11 +24,11 @@ class RetryConfig:
     connection is attempted ``connect_attempts`` times only, so that a wrong address is reported at once.
     """
 
-    attempts: Positive = 8
-    connect_attempts: Positive = 3
-    first_wait: float = 1.0
-    max_backoff: float = 60.0
-    max_retry_after: float = 600.0
+    attempts: Positive
+    connect_attempts: Positive
+    first_wait: float
+    max_backoff: float
+    max_retry_after: float
 
 
 class Backoff:

@@ -1,11 +1,16 @@
-"""Presets of refinement and judging, with the values that the command line reads from lemmata/conf."""
+"""Settings with the defaults of lemmata/conf, as the command line has them."""
 
 from typing import Any
 
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from core.config import read_config
+from core.config import merge_settings, read_config
+from policy.answer import Prices
+from policy.endpoint import EndpointConfig
+from policy.guard import BudgetConfig
+from policy.local_config import LocalConfig
+from policy.retry import RetryConfig
 from refine.config import RefineConfig
 
 
@@ -20,3 +25,40 @@ def refine_preset(name: str) -> RefineConfig:
 LIGHT = refine_preset("light")
 JUDGE = LIGHT.judge
 AGGREGATE = JUDGE.aggregate
+
+
+def _defaults(*overrides: str) -> dict[str, Any]:
+    with initialize_config_module("lemmata.conf", version_base="1.3"):
+        values: Any = OmegaConf.to_container(compose("refine", list(overrides)), resolve=True)
+    return values
+
+
+_BUDGET: Any = _defaults()["budget"]
+_ENDPOINT: Any = _defaults("policy=endpoint")["policy"]
+_LOCAL: Any = _defaults("policy=local")["policy"]
+del _ENDPOINT["kind"], _LOCAL["kind"]
+
+
+def budget_config(**changes: Any) -> BudgetConfig:
+    """``budget`` with these settings changed."""
+    return read_config(BudgetConfig, _BUDGET | changes, "budget")
+
+
+def retry_config(**changes: Any) -> RetryConfig:
+    """``policy.retry`` of an endpoint with these settings changed."""
+    return read_config(RetryConfig, _ENDPOINT["retry"] | changes, "policy.retry")
+
+
+def prices_config(**changes: Any) -> Prices:
+    """``policy.prices`` of an endpoint with these settings changed."""
+    return read_config(Prices, _ENDPOINT["prices"] | changes, "policy.prices")
+
+
+def endpoint_config(**changes: Any) -> EndpointConfig:
+    """``policy`` of kind endpoint with these settings changed; base_url and model must be among them."""
+    return read_config(EndpointConfig, _ENDPOINT | changes, "policy")
+
+
+def local_config(**changes: Any) -> LocalConfig:
+    """``policy`` of kind local with these settings changed; model must be among them."""
+    return read_config(LocalConfig, merge_settings(_LOCAL, changes), "policy")

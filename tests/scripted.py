@@ -14,7 +14,7 @@ from core.problems import single_problem
 from core.records import Generated, Problem, Record, Selection, Usage
 from core.templates import Templates
 from meta_verifier.role import MetaVerifier
-from policy.guard import BudgetConfig, Guard
+from policy.guard import Guard
 from policy.interface import Completion, Policy, Prompt, Sampling
 from policy.meters import Meters
 from policy.recorder import Recorder
@@ -25,6 +25,7 @@ from refine.config import RefineConfig
 from refine.loop import ProofLoop
 from tests.clocks import HANG
 from tests.fake_server import META_PHRASE, PHRASE, answer_text, role_of
+from tests.presets import budget_config
 from verifier.role import Verifier
 
 PROBLEM = single_problem("Prove that the sum of two odd integers is even.")
@@ -155,7 +156,7 @@ def records_of(log: ProblemLog) -> list[Record]:
 
 def throttled(policy: Policy, concurrency: int, meters: Meters | None = None) -> Throttle:
     """``policy`` behind a limit, with a guard that knows no budget."""
-    return Throttle(policy, concurrency, Guard(BudgetConfig()), meters or Meters())
+    return Throttle(policy, concurrency, Guard(budget_config()), meters or Meters())
 
 
 def comparable(record: Record, *ignored: str) -> dict[str, Any]:

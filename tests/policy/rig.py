@@ -8,16 +8,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from policy.endpoint import Endpoint, EndpointConfig
+from policy.endpoint import Endpoint
 from policy.guard import BudgetConfig, Guard
 from policy.interface import Completion, Sampling, user_prompt
 from policy.meters import Meters
-from policy.retry import RetryConfig
 from policy.throttle import Throttle
 from tests.fake_server import Behavior, FakeServer, Reply, well_behaved
+from tests.presets import budget_config, endpoint_config, retry_config
 
 PROMPT = user_prompt("Prove it.")
-FAST = RetryConfig(attempts=4, first_wait=0.01, max_backoff=0.02)
+FAST = retry_config(attempts=4, first_wait=0.01, max_backoff=0.02)
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -72,8 +72,8 @@ async def rig(
     """An endpoint to a server that behaves so, or to whatever is at ``url``."""
     server = FakeServer(behavior)
     address = f"http://127.0.0.1:{await server.start()}/v1" if url is None else url
-    guard, meters = Guard(budget or BudgetConfig(), clock=clock), Meters()
-    config = EndpointConfig(base_url=address, model="m", **{"retry": FAST, **settings})
+    guard, meters = Guard(budget or budget_config(), clock=clock), Meters()
+    config = endpoint_config(base_url=address, model="m", **{"retry": FAST, **settings})
     endpoint = Endpoint("fake", config, guard, meters)
     try:
         yield Rig(server, endpoint, Throttle(endpoint, concurrency, guard, meters), guard, meters)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from core.records import Usage
-from policy.answer import Prices
 from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply
 from tests.policy.rig import Script, ask
+from tests.presets import prices_config
 
 
 def _changed(**changes: Any) -> Behavior:
@@ -72,7 +72,7 @@ def test_usage_and_its_cost() -> None:
         "prompt_tokens_details": {"cached_tokens": 400},
         "completion_tokens_details": {"reasoning_tokens": 300},
     }
-    [answer] = ask(_changed(usage=usage), prices=Prices(prompt=2.0, cached=0.5, completion=10.0))
+    [answer] = ask(_changed(usage=usage), prices=prices_config(prompt=2.0, cached=0.5, completion=10.0))
     assert answer.usage is not None
     assert replace(answer.usage, cost=0.0) == Usage(1000, 400, 500, 300)
     assert answer.usage.cost == pytest.approx((600 * 2 + 400 * 0.5 + 500 * 10) / 1e6)

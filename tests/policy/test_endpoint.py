@@ -13,10 +13,10 @@ import pytest
 
 from core.errors import LemmataError
 from policy.interface import Completion, PolicyUnavailable, PromptRefused, Sampling, user_prompt
-from policy.retry import RetryConfig
 from tests.clocks import HANG
 from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply, well_behaved
 from tests.policy.rig import Script, ask, ask_raw, refusing_url, rig
+from tests.presets import retry_config
 
 JSON = {"content-type": "application/json"}
 BUSY = json_reply({"error": {"message": "slow down"}}, 429)
@@ -61,7 +61,7 @@ def test_retry_after_as_a_date_is_kept() -> None:
 
 @pytest.mark.parametrize("value", ["soon", "", "-5", "nan", "Fri, 99 Foo 2020", "Thu, 01 Jan 1970 00:00:00 GMT", "1e9"])
 def test_a_strange_retry_after_delays_no_longer_than_allowed(value: str) -> None:
-    retry = RetryConfig(first_wait=0.01, max_retry_after=0.1)
+    retry = retry_config(first_wait=0.01, max_retry_after=0.1)
     script = Script(json_reply({}, 429, {"retry-after": value}), well_behaved)
     ask(script, retry=retry)
     assert script.gaps[0] < HANG
@@ -120,7 +120,7 @@ def test_the_same_request_is_sent_again(name: str) -> None:
 def test_when_no_try_helps_the_call_is_unavailable(name: str) -> None:
     script = Script(MENDABLE[name])
     with pytest.raises(PolicyUnavailable, match="no response after 3 attempts") as caught:
-        ask(script, retry=RetryConfig(attempts=3, first_wait=0.01))
+        ask(script, retry=retry_config(attempts=3, first_wait=0.01))
     assert len(script.times) == 3
     message = str(caught.value)
     assert len(message) < 500
@@ -134,7 +134,7 @@ def test_a_server_that_hangs_is_asked_again() -> None:
         return json_reply({}, 400)  # which is no answer, and not asked for again
 
     script = Script(hang, well_behaved)
-    assert ask(script, request_timeout=1.0, retry=RetryConfig(attempts=20, first_wait=0.01))[0].text
+    assert ask(script, request_timeout=1.0, retry=retry_config(attempts=20, first_wait=0.01))[0].text
     assert script.gaps[0] >= 0.9
 
 
@@ -148,7 +148,7 @@ def test_a_server_that_trickles_for_ever_is_cut_off(head: bytes) -> None:
             await asyncio.sleep(0.02)
 
     with pytest.raises(PolicyUnavailable, match=r"2 attempts: .*request_timeout=0\.3"):
-        ask_raw(trickle, request_timeout=0.3, retry=RetryConfig(attempts=2, first_wait=0.01))
+        ask_raw(trickle, request_timeout=0.3, retry=retry_config(attempts=2, first_wait=0.01))
 
 
 def test_a_connection_that_drops_inside_the_answer_is_retried() -> None:
@@ -234,7 +234,7 @@ def test_a_key_that_no_header_can_hold_is_named(key: str, monkeypatch: pytest.Mo
 def test_a_wrong_address_is_reported_after_a_few_attempts(url: str | None) -> None:
     url = refusing_url() if url is None else url
     with pytest.raises(LemmataError, match=r"cannot reach .*policy 'fake'.*policy\.base_url") as caught:
-        ask(url=url, retry=RetryConfig(connect_attempts=2, first_wait=0.01))
+        ask(url=url, retry=retry_config(connect_attempts=2, first_wait=0.01))
     assert type(caught.value) is LemmataError
     assert "\n" not in str(caught.value)
 
@@ -248,7 +248,7 @@ def test_a_server_that_takes_no_connection_counts_as_unreachable() -> None:
             client.setblocking(False)
             client.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
-        retry = RetryConfig(connect_attempts=2, first_wait=0.01)
+        retry = retry_config(connect_attempts=2, first_wait=0.01)
         with pytest.raises(LemmataError, match="cannot reach"):
             ask(url=url, connect_timeout=0.3, retry=retry)
 

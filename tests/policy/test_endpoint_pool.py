@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from core.errors import LemmataError
-from policy.endpoint import Endpoint, EndpointConfig
-from policy.guard import BudgetConfig, Guard
+from policy.endpoint import Endpoint
+from policy.guard import Guard
 from policy.interface import PolicyUnavailable, Sampling
 from policy.meters import Meters
 from policy.retry import RetryConfig
@@ -17,6 +17,7 @@ from policy.throttle import Throttle
 from tests.clocks import HANG
 from tests.fake_server import FakeServer, Reply, json_reply, well_behaved
 from tests.policy.rig import FAST, PROMPT, refusing_url
+from tests.presets import budget_config, endpoint_config, retry_config
 
 CALLS = 60
 
@@ -37,8 +38,8 @@ async def pool(
 ) -> AsyncIterator[Throttle]:
     """One policy over all these servers, and over what is at ``urls``."""
     addresses = tuple([f"http://127.0.0.1:{await server.start()}/v1" for server in servers])
-    guard, meters = Guard(BudgetConfig()), Meters()
-    config = EndpointConfig(base_url=(*urls, *addresses), model="m", retry=retry)
+    guard, meters = Guard(budget_config()), Meters()
+    config = endpoint_config(base_url=(*urls, *addresses), model="m", retry=retry)
     endpoint = Endpoint("pool", config, guard, meters)
     try:
         yield Throttle(endpoint, concurrency, guard, meters)
@@ -85,7 +86,7 @@ def test_a_slow_server_gets_less() -> None:
 def test_a_dead_server_and_a_failing_one_cost_no_call() -> None:
     async def main() -> None:
         off, on = FakeServer(Switch(on=False)), FakeServer()
-        retry = RetryConfig(attempts=2, first_wait=4 * HANG, max_backoff=4 * HANG)
+        retry = retry_config(attempts=2, first_wait=4 * HANG, max_backoff=4 * HANG)
         async with pool(off, on, urls=(refusing_url(),), retry=retry, concurrency=4) as policy:
             answers = await asyncio.wait_for(ask_all(policy), HANG)  # no call waits for those in quarantine
         assert len(answers) == CALLS
@@ -112,7 +113,7 @@ def test_a_server_that_recovers_is_used_again() -> None:
     async def main() -> None:
         switch = Switch(on=False)
         ill, well = FakeServer(switch, delay=0.005), FakeServer(delay=0.005)
-        async with pool(ill, well, retry=RetryConfig(attempts=4, first_wait=0.02, max_backoff=0.05)) as policy:
+        async with pool(ill, well, retry=retry_config(attempts=4, first_wait=0.02, max_backoff=0.05)) as policy:
             await ask_all(policy)
             switch.on = True
             await asyncio.sleep(0.1)
@@ -147,4 +148,4 @@ def test_where_nobody_listens_the_run_is_told() -> None:
 @pytest.mark.parametrize("urls", [(), ("http://a/v1", "nonsense")])
 def test_addresses_are_checked(urls: tuple[str, ...]) -> None:
     with pytest.raises(LemmataError, match=r"has no server|cannot reach the server of policy 'p' at 'nonsense'"):
-        Endpoint("p", EndpointConfig(base_url=urls, model="m"), Guard(BudgetConfig()), Meters())
+        Endpoint("p", endpoint_config(base_url=urls, model="m"), Guard(budget_config()), Meters())

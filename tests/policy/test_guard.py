@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from core.records import Usage
-from policy.answer import Prices
 from policy.guard import BudgetConfig
 from policy.interface import PolicyUnavailable, PromptRefused, RunStopped
-from policy.retry import RetryConfig
 from tests.fake_server import FakeServer, Reply, completion, json_reply, well_behaved
 from tests.policy.rig import Rig, Script, rig
+from tests.presets import budget_config, prices_config, retry_config
 
 USAGE = Usage(prompt_tokens=6, completion_tokens=4)
-ONE_TRY = RetryConfig(attempts=1)
-MAX_RETRY_AFTER = RetryConfig().max_retry_after  # seconds
+ONE_TRY = retry_config(attempts=1)
+MAX_RETRY_AFTER = retry_config().max_retry_after  # seconds
 LATER = json_reply({}, 429, {"retry-after": "3600"})
 
 
@@ -66,11 +65,11 @@ def test_no_more_calls_are_in_flight_than_allowed(concurrency: int) -> None:
 
 @pytest.mark.parametrize(
     ("budget", "name"),
-    [(BudgetConfig(tokens=100), "token budget of 100"), (BudgetConfig(cost=0.001), "cost budget of 0.001")],
+    [(budget_config(tokens=100), "token budget of 100"), (budget_config(cost=0.001), "cost budget of 0.001")],
 )
 def test_a_spent_budget_stops_and_keeps_what_was_in_flight(budget: BudgetConfig, name: str) -> None:
     async def main() -> None:
-        prices = Prices(prompt=10.0, completion=10.0)
+        prices = prices_config(prompt=10.0, completion=10.0)
         async with rig(ten_tokens, budget=budget, concurrency=4, prices=prices) as it:
             answered = 40 - _stopped(await it.ask_often(40))
             assert 10 <= answered <= 13
@@ -87,7 +86,7 @@ def test_a_budget_of_seconds_stops() -> None:
 
     async def main() -> None:
         nonlocal now
-        async with rig(ten_tokens, budget=BudgetConfig(seconds=1.5), concurrency=2, clock=lambda: now) as it:
+        async with rig(ten_tokens, budget=budget_config(seconds=1.5), concurrency=2, clock=lambda: now) as it:
             results = await it.ask_often(2)
             assert _stopped(results) == 0
             now = 1.5
@@ -103,11 +102,11 @@ def test_a_server_without_usage_cannot_keep_a_budget() -> None:
         return json_reply(completion(body, ["Proof."]) | {"usage": None})
 
     async def main() -> None:
-        async with rig(silent, budget=BudgetConfig(tokens=100)) as it:
+        async with rig(silent, budget=budget_config(tokens=100)) as it:
             assert [answer.text for answer in await it.ask()] == ["Proof."]
             with pytest.raises(RunStopped, match=r"no token usage.*budget\.seconds"):
                 await it.ask()
-        async with rig(silent, budget=BudgetConfig(seconds=100)) as it:
+        async with rig(silent, budget=budget_config(seconds=100)) as it:
             assert _stopped(await it.ask_often(5)) == 0
 
     asyncio.run(main())
@@ -116,7 +115,7 @@ def test_a_server_without_usage_cannot_keep_a_budget() -> None:
 def test_too_many_failures_in_a_row_stop() -> None:
     async def main() -> None:
         script = Script(json_reply({}, 500), json_reply({}, 500), well_behaved, json_reply({}, 500))
-        async with rig(script, budget=BudgetConfig(max_consecutive_failures=3), retry=ONE_TRY) as it:
+        async with rig(script, budget=budget_config(max_consecutive_failures=3), retry=ONE_TRY) as it:
             seen = [await it.ask_often(1) for _ in range(7)]
             kinds = [type(result) for [result] in seen]
             assert kinds == [*[PolicyUnavailable] * 2, list, *[PolicyUnavailable] * 3, RunStopped]
@@ -129,7 +128,7 @@ def test_too_many_failures_in_a_row_stop() -> None:
 def test_refusals_count_as_failures_in_a_row() -> None:
     async def main() -> None:
         script = Script(well_behaved, json_reply({}, 400))
-        async with rig(script, budget=BudgetConfig(max_consecutive_failures=2)) as it:
+        async with rig(script, budget=budget_config(max_consecutive_failures=2)) as it:
             kinds = [type(result) for _ in range(4) for result in await it.ask_often(1)]
             assert kinds == [list, PromptRefused, PromptRefused, RunStopped]
 
@@ -150,7 +149,7 @@ def test_a_stop_does_not_wait_for_the_next_try() -> None:
 
 def test_the_next_try_is_not_waited_for_beyond_the_budget_of_seconds() -> None:
     async def main() -> None:
-        async with rig(Script(LATER), budget=BudgetConfig(seconds=1.0)) as it:
+        async with rig(Script(LATER), budget=budget_config(seconds=1.0)) as it:
             assert _stopped(await asyncio.wait_for(it.ask_often(5), MAX_RETRY_AFTER / 2)) == 5
             assert it.guard.reason == "the time budget of 1 s is used up"
 

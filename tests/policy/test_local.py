@@ -14,12 +14,12 @@ import torch
 from core.errors import LemmataError
 from model import load_pretrained, save_pretrained
 from model.chat import Chat
-from model.engine_config import EngineConfig
 from model.tokenizer import byte_tokenizer
 from policy.interface import PromptRefused, Sampling, user_prompt
 from policy.local import Local
 from policy.local_config import LocalConfig
 from tests.model.tiny import byte_model
+from tests.presets import local_config
 
 SAMPLING = Sampling(n=3, max_tokens=20, seed=5)
 
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(folder: Path, **changes: Any) -> LocalConfig:
-    return replace(LocalConfig(str(folder), engine=EngineConfig(capture_routing=True)), **changes)
+    return replace(local_config(model=str(folder), engine={"capture_routing": True}), **changes)
 
 
 def test_answers_with_what_was_drawn(folder: Path) -> None:

@@ -31,7 +31,7 @@ def run_of(folder: Path, policy: Policy, seed: int = 0, config: RefineConfig = C
 
 
 def replay(run: Run) -> Replay:
-    return Replay("policy", ReplayConfig(str(run.folder)))
+    return Replay("policy", ReplayConfig(str(run.folder), concurrency=64))
 
 
 def test_replay_makes_the_same_records(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_missing_answer(tmp_path: Path) -> None:
 
 def test_replay_of_what_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(LemmataError, match="is not a run folder"):
-        Replay("policy", ReplayConfig(str(tmp_path)))
+        Replay("policy", ReplayConfig(str(tmp_path), concurrency=64))
 
 
 def test_it_can_be_closed(tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ import pytest
 from core.errors import LemmataError
 from core.records import Generated, Problem
 from core.store import Run
-from policy.guard import BudgetConfig, Guard
+from policy.guard import Guard
 from policy.interface import PolicyUnavailable, Sampling, user_prompt
 from policy.meters import Meters
 from policy.throttle import Throttle
 from refine.loop import selection_id
 from refine.schedule import Work, run_problems
 from tests.clocks import HANG
-from tests.presets import LIGHT
+from tests.presets import LIGHT, budget_config
 from tests.scripted import Answer, Asked, Scripted, drawn, loop_of, many_problems, open_recorder
 
 CALLS = 3
@@ -34,7 +34,7 @@ class Bench:
     calls: int = CALLS
     at_once: bool = True
     meters: Meters = field(default_factory=Meters)
-    guard: Guard = field(default_factory=lambda: Guard(BudgetConfig()))
+    guard: Guard = field(default_factory=lambda: Guard(budget_config()))
     open: int = 0
     max_open: int = 0
     max_in_flight: int = 0
@@ -182,7 +182,7 @@ def test_a_server_that_fails_every_time_ends_the_run() -> None:
     async def answer(asked: Asked) -> str:
         raise PolicyUnavailable("down")
 
-    bench = Bench(answer, guard=Guard(BudgetConfig(max_consecutive_failures=5)))
+    bench = Bench(answer, guard=Guard(budget_config(max_consecutive_failures=5)))
     unfinished = bench.run(many_problems(1000))
     assert 1 <= len(unfinished) <= 10
     assert bench.guard.reason == "5 calls failed in a row, the last one: down"
@@ -190,7 +190,7 @@ def test_a_server_that_fails_every_time_ends_the_run() -> None:
 
 
 def test_a_budget_ends_the_run_between_calls() -> None:
-    bench = Bench(slow(), guard=Guard(BudgetConfig(tokens=15 * 30)))
+    bench = Bench(slow(), guard=Guard(budget_config(tokens=15 * 30)))
     assert bench.run(many_problems(1000)) == []
     assert bench.guard.reason == "the token budget of 450 is used up"
     assert 30 <= bench.meters.calls < 30 + 4
@@ -296,7 +296,7 @@ def test_problems_that_ask_for_nothing_do_not_wait(tmp_path: Path) -> None:
 
 def test_two_servers_fill_each_other_in() -> None:
     """A problem alternates between two servers; both are in use at the same time."""
-    meters, guard = Meters(), Guard(BudgetConfig())
+    meters, guard = Meters(), Guard(budget_config())
     policies = [Throttle(Scripted(slow(5)), 2, guard, meters) for _ in range(2)]
     both = 0
 

@@ -11,14 +11,14 @@ import yaml
 from core.config import read_config
 from core.errors import LemmataError
 from model.engine_config import EngineConfig
-from policy.local_config import LocalConfig
+from tests.presets import local_config
 
 CONF = Path(__file__).resolve().parents[2] / "lemmata" / "conf"
 
 
 def test_the_yaml_file_holds_the_defaults_of_the_dataclass() -> None:
     assert yaml.safe_load((CONF / "engine" / "default.yaml").read_text()) == asdict(EngineConfig())
-    assert LocalConfig("folder").engine == EngineConfig()
+    assert local_config(model="folder").engine == EngineConfig()
 
 
 @pytest.mark.parametrize(("key", "value"), [("page_size", 0), ("max_num_seqs", -1), ("cache_tokens", 8)])
