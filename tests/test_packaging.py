@@ -1,4 +1,4 @@
-"""What a user installs: the wheel has a working command, and nothing in it gets in the way of other packages."""
+"""Installed wheel: its command works, and none of its packages hides another."""
 
 import subprocess
 import sys

@@ -76,7 +76,7 @@ def read_cases(path: str, required: Sequence[str]) -> Table:
 
 
 def read_case_rows(path: str, required: Sequence[str]) -> list[Case]:
-    """As `read_cases`, but a table may be empty: there is then nothing to measure."""
+    """Reads the cases of a table that may be empty, in which case there is nothing to measure."""
     return [
         Case(**case_fields(row.where, row.cells, required), theorem=_theorem(row.where, row.cells))
         for row in open_table(path, None, None)
