@@ -64,7 +64,7 @@ _REMARK = re.compile(r"line [0-9]{1,4}(?: gives .{1,200}|: .{1,200} is right)\."
 
 
 class Judgment(StrEnum):
-    """What a complaint is worth."""
+    """Worth of a complaint."""
 
     REAL = "real"
     MISPUT = "put wrongly"
@@ -93,7 +93,7 @@ def write_analysis(theorem: Proposition, proof: str, verdict: CheckResult | None
 
 
 def right_complaints(proof: str, verdict: CheckResult) -> tuple[Complaint, ...]:
-    """What there is to report: the defects up to the first grave one, which decides the score; at most
+    """Returns what there is to report: the defects up to the first grave one, which decides the score; at most
     ``MAX_COMPLAINTS``."""
     found = []
     for defect in verdict.defects:
@@ -198,7 +198,7 @@ def analysis_quality(theorem: Proposition, proof: str, analysis: str) -> float:
 
 
 def quality(parsed: Parsed, proof: str, verdict: CheckResult) -> float:
-    """As `analysis_quality`, where analysis and verdict are known."""
+    """Returns the quality as `analysis_quality` does, where analysis and verdict are known."""
     if parsed.score is None:
         return 0.0
     judged = [judge(complaint, proof, verdict) for complaint in parsed.complaints]

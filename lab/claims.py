@@ -1,4 +1,4 @@
-"""What a theorem claims, and the sequences it speaks of."""
+"""Claims of theorems, and the sequences in them."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Sequence:
 
     @property
     def order(self) -> int:
-        """How many values the rule needs."""
+        """Returns how many values the rule needs."""
         return len(self.initial)
 
 

@@ -1,4 +1,4 @@
-"""Whether an expression is 0 modulo a number for every value of its variable."""
+"""Congruence: the test that an expression is 0 modulo a number for every value of its variable."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""What a model was trained on, as ``domain.json`` beside its weights says, and whether a statement is of that kind.
+"""Domain of a model, as ``domain.json`` beside its weights states it, and the test of a statement against it.
 
 {"families": ["inequalities", "equations"], "levels": [1, 2, 3], "prompts": "lab"}
 """
@@ -46,7 +46,7 @@ class ModelDomain:
 
 
 class Size(NamedTuple):
-    """How large a claim is; ``unsorted`` counts the sides that are not written as sums, the highest power first."""
+    """Size of a claim; ``unsorted`` counts the sides that are not written as sums, the highest power first."""
 
     variables: int
     degree: int
@@ -79,7 +79,7 @@ def read_domain(folder: Path) -> ModelDomain | None:
 
 
 def outside(domain: ModelDomain, statement: str) -> str:
-    """Why a statement is none of the domain's; nothing where it is one.
+    """Returns why a statement is none of the domain's; nothing where it is one.
 
     It must be worded as the lab words it, of a family of the domain, and not larger in any part of ``Size`` than what
     is drawn at its levels (its numbers not above ``ROOM`` times theirs).

@@ -60,7 +60,7 @@ def sheet(theorem: Theorem, seed: int) -> Drill:
 
 
 def sum_drill(theorem: Theorem, seed: int) -> Drill | None:
-    """What a sum that a derivation writes out comes to, in its place; None where there is none."""
+    """Drill of the value of a sum that a derivation writes out, in its place; None where there is none."""
     proof = theorem.derivation
     totals = list(written_sums(theorem.steps))
     if not totals:
@@ -71,7 +71,7 @@ def sum_drill(theorem: Theorem, seed: int) -> Drill | None:
 
 
 def _start(analysis: str, line: int) -> int:
-    """Where what is said of a line begins; the end of an analysis that does not come to it."""
+    """Start of what is stated of a line; the end of an analysis that does not reach it."""
     found = re.search(rf"^Line {line}\b", analysis, re.MULTILINE)
     return found.start() if found else len(analysis)
 

@@ -73,7 +73,7 @@ def call(name: str, argument: Expr) -> Expr:
 
 
 def is_numeral(expr: Expr) -> bool:
-    """Whether this is the writing of a rational number: 2, -2, 1/2."""
+    """Returns whether this is the writing of a rational number: 2, -2, 1/2."""
     if expr.op == "neg":
         expr = expr.args[0]
     if expr.op == "div":
@@ -82,7 +82,7 @@ def is_numeral(expr: Expr) -> bool:
 
 
 def holds_variable(expr: Expr) -> bool:
-    """Whether a variable occurs."""
+    """Returns whether a variable occurs."""
     return expr.op == "var" or any(holds_variable(part) for part in expr.args if isinstance(part, Expr))
 
 
@@ -99,12 +99,12 @@ def shifted(name: str, shift: int) -> Expr:
 
 
 def holds_call(expr: Expr) -> bool:
-    """Whether the value of a sequence occurs."""
+    """Returns whether the value of a sequence occurs."""
     return expr.op == "call" or any(holds_call(part) for part in expr.args if isinstance(part, Expr))
 
 
 def holds_sum(expr: Expr) -> bool:
-    """Whether a sum occurs, other than within the value of a sequence such as u(n + 1)."""
+    """Returns whether a sum occurs, other than within the value of a sequence such as u(n + 1)."""
     if expr.op == "call":
         return False
     return expr.op == "add" or any(holds_sum(part) for part in expr.args if isinstance(part, Expr))
@@ -189,12 +189,12 @@ def _render_product(*factors: Expr) -> str:
 
 
 def _numeral_power(text: str) -> bool:
-    """Whether the text ends in an exponent, after which a letter is hard to read."""
+    """Returns whether the text ends in an exponent, after which a letter is hard to read."""
     return text[-1].isdigit() and "^" in text.rpartition("*")[2] and text.rpartition("^")[2].isdigit()
 
 
 def _plain_variables(text: str, piece: str) -> bool:
-    """Whether two variables may stand side by side: x, y and z only, so that no word arises."""
+    """Returns whether two variables may stand side by side: x, y and z only, so that no word arises."""
     return piece[0] in "xyz" and (text[-1] in "xyz" or text[-1].isdigit())
 
 

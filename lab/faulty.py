@@ -28,7 +28,7 @@ MAX_TRIES = 20
 
 
 class Fault(StrEnum):
-    """What may be wrong with an analysis."""
+    """Faults that an analysis may have."""
 
     FALSE_COMPLAINT = "false complaint"
     MISSED_DEFECT = "missed defect"

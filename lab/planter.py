@@ -156,7 +156,7 @@ def _tried(rng: Random, theorem: Theorem, kind: Kind) -> LabeledProof | None:
 
 
 def _found(edit: Edit, verdict: CheckResult, kind: Kind) -> bool:
-    """Whether the checker faults the planted place for this kind; a text cut off may be faulted at its end."""
+    """Returns whether the checker faults the planted place for this kind; a text cut off may be faulted at its end."""
     wanted = complained_kind(kind)
     places = {edit.line, END} if wanted is Kind.UNREADABLE else {edit.line}
     return any(

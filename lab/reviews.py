@@ -59,7 +59,7 @@ def _body(
 
 
 def _anew(rng: Random, complaint: Complaint, right: Sequence[Complaint]) -> str:
-    """What there is to say where a complaint points to: of what it quotes, else of that line."""
+    """Returns what there is to say where a complaint points to: of what it quotes, else of that line."""
     there = [one for one in right if one.line == complaint.line]
     if there:
         return write_complaint(rng, next((one for one in there if one.quote == complaint.quote), there[0]))

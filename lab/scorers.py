@@ -18,7 +18,7 @@ NAME = "lemmata_lab"
 
 @dataclass
 class LabConfig:
-    """What a data set holds. ``families`` and ``levels``: empty means all (but the level without a training stream)."""
+    """Contents of a data set. Empty ``families`` and ``levels`` mean all (but the level without a training stream)."""
 
     role: str = "prove"
     families: Sequence[str] = ()
@@ -48,7 +48,7 @@ class LabDataset:
         self.stream = self.config.stream
 
     def __len__(self) -> int:
-        """How many entries there are."""
+        """Returns how many entries there are."""
         return self.size
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a theorem's sequence allows: putting in its definition, and its closed form as the truth."""
+"""Sequences of theorems: putting in the definition, and the closed form as the truth."""
 
 from collections.abc import Iterator, Mapping
 
@@ -42,7 +42,7 @@ def definitions(
 def _meanings(
     algebra: Algebra, sequence: Sequence, argument: Expr, lowest: Mapping[str, int]
 ) -> Iterator[tuple[bool, Expr]]:
-    """What a value is by definition, and whether that is the whole sum."""
+    """Returns what a value is by definition, and whether that is the whole sum."""
     value = algebra.value(algebra.terms(argument))
     shift = value.pop(0, 0)
     if not isinstance(shift, int) or abs(shift) > MAX_INDEX:

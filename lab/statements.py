@@ -36,7 +36,7 @@ MAX_POWERS = 4  # a polynomial summand has a degree below this
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """Why a statement has no exact verdict here."""
+    """Reason why a statement has no exact verdict here."""
 
     reason: str
 

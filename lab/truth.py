@@ -13,7 +13,7 @@ from lab.rules.roots import has_real_root, rational_roots
 
 
 def holds(claim: Claim) -> bool:
-    """Whether a claim without sequence is true for all values of its variables.
+    """Returns whether a claim without sequence is true for all values of its variables.
 
     Equations by their normal form, inequalities of degree two at most by the least value, congruences by all residues.
     Raises Refused for anything else.
@@ -58,7 +58,7 @@ def polynomial_values(algebra: Algebra, expr: Expr, names: Collection[str]) -> d
 
 
 def same_function(formula: Expr, closed: Expr) -> bool:
-    """Whether two sums of polynomials and powers of numbers in n are equal for all n. Raises Refused for others.
+    """True if two sums of polynomials and powers of numbers in n are equal for all n. Raises Refused for others.
 
     Products n^a b^n with different a or b are linearly independent, so the normal forms decide.
     """

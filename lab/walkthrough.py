@@ -25,7 +25,7 @@ VERDICTS = {*HOLDS, Move.CLAIM_FALSE, Move.DIFFER}
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is judged at once: a line, the quote (empty for words), and what is true and worked out before, if any."""
+    """One item to judge: a line, the quote (empty for words), and what is true and worked out before, if any."""
 
     line: int
     quote: str
@@ -91,7 +91,7 @@ class _Reader:
         return ", ".join(self._text(*_last(chain)) for chain in chains)
 
     def _verdict(self, move: Move) -> str:
-        """What is found beside what is claimed, and whether it holds beside what the proof says about that."""
+        """Returns what is found beside what is claimed, and whether it holds beside what the proof says about that."""
         claim, said = self.theorem.claim, "hold" if move in HOLDS else "fail"
         verdict = f"it {'holds' if self.theorem.truth else 'fails'}; said to {said}"
         if not isinstance(claim, Solutions):
@@ -107,7 +107,7 @@ class _Reader:
 
 
 def _names_value(head: Chain) -> bool:
-    """Whether it says what a variable is, as in: for x = 2."""
+    """Returns whether it says what a variable is, as in: for x = 2."""
     return head.relations == ("=",) and head.terms[0].op == "var" and not head.modulus
 
 

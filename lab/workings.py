@@ -1,4 +1,4 @@
-"""What is worked out of a relation before it is judged: products multiplied out, sums added up, and then both sides of
+"""Workings of a relation before it is judged: products multiplied out, sums added up, and then both sides of
 it, each in its simplest form, side by side: whether they are equal is seen without working anything out.
 """
 
@@ -53,7 +53,7 @@ class Workings:
             return ""
 
     def compared(self, left: Expr, right: Expr) -> str:
-        """How two numbers compare, said after both and in words that no proof has; empty where a side is none."""
+        """Returns the comparison of two numbers, in words that no proof has; empty where a side is none."""
         one, other = self._value(left), self._value(right)
         return "" if one is None or other is None else comparison(one, other)
 
@@ -109,7 +109,7 @@ class Workings:
                 yield f"{render(term)} = {render(self.algebra.expression(values))}"
 
     def _divided(self, left: Expr, right: Expr) -> Iterator[str]:
-        """What x is after an equation such as 6x = 4."""
+        """Returns what x is after an equation such as 6x = 4."""
         times, number = self.algebra.value(self.algebra.terms(self.before[0])), self._value(self.before[1])
         if self.solving and left.op == "var" and len(times) == 1 and number is not None:
             ((mono, divisor),) = times.items()
@@ -164,7 +164,7 @@ def _compared_numbers(one: list[Number], other: list[Number]) -> Iterator[str]:
 
 
 def _joined(texts: Sequence[str]) -> str:
-    """As many of the texts as there is room for, the last first: with it the relation is decided."""
+    """Joins as many of the texts as there is room for, the last first: with it the relation is decided."""
     first, room = len(texts), ROOM
     while first and room >= len(texts[first - 1]):
         first -= 1
@@ -181,5 +181,5 @@ def _shortened(numbers: list[Number], count: int) -> Iterator[str]:
 
 
 def _is_product(term: Expr) -> bool:
-    """Whether there is something to multiply out: a sum in parentheses, or numbers that are not one number."""
+    """Returns whether there is something to multiply out: a sum in parentheses, or numbers that are not one number."""
     return holds_sum(term) or not (holds_variable(term) or is_numeral(term))

@@ -60,7 +60,7 @@ def completed(algebra: Algebra, whole: Expr) -> Path:
 
 
 def split(algebra: Algebra, normal: Expr, whole: Expr) -> list[Sentence]:
-    """How much the number of the normal form is above that of the squares in ``whole``: of
+    """Returns how much the number of the normal form is above that of the squares in ``whole``: of
     x^2 + 12x + 35 = (x + 6)^2 - 1 this is 35 - 36 = -1. Empty where nothing is to be added.
     """
     number, rest = (algebra.value(algebra.terms(add(*apart(expr)[1]))).get(0, 0) for expr in (normal, whole))
@@ -93,7 +93,7 @@ def written_sums(derivation: Derivation) -> Iterator[str]:
 
 
 def is_written_sum(sentence: Sentence) -> bool:
-    """Whether all that a sentence says is how numbers add up."""
+    """Returns whether all that a sentence says is how numbers add up."""
     chains = sentence.chains
     return len(sentence.parts) == 2 and len(chains) == 1 and not any(map(holds_variable, chains[0].terms))
 

@@ -113,7 +113,7 @@ def tokenize(text: str) -> list[str]:
 
 
 def compare(left: Fraction, relation: str, right: Fraction, modulus: int = 0) -> bool:
-    """Whether a relation holds between two numbers, = and != modulo ``modulus`` if it is not 0."""
+    """Returns whether a relation holds between two numbers, = and != modulo ``modulus`` if it is not 0."""
     if modulus and relation in {"=", "!="}:
         return ((left - right) % modulus == 0) == (relation == "=")
     return {

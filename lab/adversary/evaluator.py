@@ -151,7 +151,7 @@ def _no_calls(name: str, index: int) -> Fraction:
 
 @dataclass
 class _Scope:
-    """Where a line stands: the assignments that hold, and the last term of the chain before, with its modulus."""
+    """Scope of a line: the assignments that hold, and the last term of the chain before, with its modulus."""
 
     heads: list[Chain] = field(default_factory=list)
     last: tuple[list[str], int] | None = None
@@ -220,7 +220,7 @@ class _Trial:
     rng: Random
 
     def holds(self, chain: Chain, heads: list[Chain]) -> bool:
-        """Whether a chain holds at every value tried; where it has no value there, nothing is said against it."""
+        """Returns whether a chain holds at every value tried; where it has no value, nothing speaks against it."""
         for _ in range(TRIES):
             values = self._values(heads)
             try:
