@@ -38,7 +38,7 @@ def value(expr: Expr, sequence: Sequence | None = None, values: Values | None = 
 
 
 def holds(difference: sympy.Expr, relation: str, modulus: int) -> bool:
-    """Whether ``difference relation 0`` for all values of its symbols."""
+    """True where ``difference relation 0`` holds for all values of its symbols."""
     difference = sympy.expand(sympy.expand_power_exp(sympy.expand(difference)))
     if modulus:
         symbols = sorted(difference.free_symbols, key=str)
@@ -89,7 +89,7 @@ def relations(theorem: Theorem, text: str) -> Iterator[tuple[sympy.Expr, str, in
 
 
 def all_true(theorem: Theorem, text: str) -> bool:
-    """Whether every relation of a text is true."""
+    """True where every relation of a text holds."""
     return all(holds(*relation) for relation in relations(theorem, text))
 
 

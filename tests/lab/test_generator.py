@@ -38,7 +38,7 @@ def test_the_streams_are_disjoint(family: str) -> None:
 
 
 def _asked(theorem: Theorem) -> str:
-    """What a theorem is about, whatever it claims of it: its left side, and the sequence in it."""
+    """Subject of a theorem, whatever it claims: its left side, and the sequence in it."""
     definition, _, _ = theorem.statement.partition("Prove or refute")
     return f"{definition}{theorem.claim.left}"
 

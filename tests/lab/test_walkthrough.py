@@ -132,7 +132,7 @@ def test_what_is_worked_out_is_true(family: str) -> None:
 
 
 def _is_true(part: str, sequence: Sequence | None) -> bool:
-    """Whether an equation, or how two expressions or lists of numbers compare, is as it is written, by sympy."""
+    """True where an equation or a comparison of expressions or lists of numbers holds, by sympy."""
     pair, _, order = part.partition(": ")
     left, right = re.split(" = | and ", pair)
     if "," in pair:
