@@ -51,9 +51,9 @@ def _sparsify(context: RecipeContext, step: Sparsify) -> None:
 
 
 def _merge(context: RecipeContext, step: Merge) -> None:
-    out = context.model(step.name)
-    shutil.rmtree(out, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = context.at(step.name)
+    shutil.rmtree(folder, ignore_errors=True)  # with what a killed merge has written beside its model
+    folder.mkdir(parents=True)
     merge(context.merging(step))
 
 

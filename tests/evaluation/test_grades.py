@@ -23,6 +23,8 @@ from tests.evaluation.test_evaluate_command import SMALL, of, problem_file, tabl
 from tests.records import COMMON
 from tests.shared import shared
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["tests.lemmata.conftest"]
 ANSWERS = Columns(statement="Problem", name="Problem ID", reference="", answer="Short Answer", guidelines="")
 

@@ -10,6 +10,8 @@ from lab.claims import Claim, Solutions
 from lab.expressions import num, render
 from lab.sentences import Chain
 
+pytestmark = pytest.mark.slow
+
 LEVELS = (1, 2, 3, 5)
 SEEDS = range(7_000_000, 7_000_006)
 

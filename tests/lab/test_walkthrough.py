@@ -17,6 +17,8 @@ from lab.theorem import Proposition
 from lab.walkthrough import items
 from tests.lab.independent import value
 
+pytestmark = pytest.mark.slow
+
 ORDERS = {"equal": eq, "unequal": ne, "below": lt, "above": gt}
 SQUARE = "Prove or refute: x^2 + 4x + 5 >= 1 for all real x."
 BY_PRODUCT = "Prove or refute: the real solutions of x^2 - 5x + 6 = 0 are exactly x = 3 and x = 2."
