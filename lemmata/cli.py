@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from core.errors import LemmataError
+from lemmata.compose import whole_mappings
 from lemmata.terminal import plain
 
 Command = Callable[[dict[str, Any]], int]
@@ -85,7 +86,7 @@ def run(arguments: list[str]) -> NoReturn:
     function = getattr(import_module(COMMANDS[command][0]), f"{command}_command")
     if command in POSITIONAL:
         sys.exit(guarded(function, arguments[1:]))
-    sys.argv = [f"lemmata {command}", *after_second_word(command, arguments[1:])]
+    sys.argv = [f"lemmata {command}", *whole_mappings(after_second_word(command, arguments[1:]))]
     sys.exit(with_hydra(command, function))
 
 

@@ -1,6 +1,7 @@
 """Settings from Python: a command's configuration composed from lemmata/conf, with changes as on the command line."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from threading import Lock
 from typing import Any
@@ -9,8 +10,10 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from core.errors import LemmataError
+from rl.config import WHOLE_MAPPINGS
 
 GROUPS = ("policy", "refine", "judge", "columns")  # a text as their value names a preset
+_MAPPING = re.compile(r"\+{0,2}([\w.]+)=(\{.*\})", re.DOTALL)  # an override that sets a mapping
 _HYDRA = Lock()  # Hydra keeps its state in one global object
 
 
@@ -46,6 +49,22 @@ def preset(group: str, name: str) -> Mapping[str, Any]:
         value = OmegaConf.to_container(hydra.compose(f"{group}/{name}"))
     assert isinstance(value, dict)
     return value[group]
+
+
+def whole_mappings(overrides: Sequence[str]) -> list[str]:
+    """Returns Hydra's overrides, changed so that a mapping with keys of the user's choice replaces the default.
+
+    Hydra merges mappings: ``data.mixture={prover: 1}`` would keep the other kinds of the default, and refuse new ones.
+    """
+    return [part for override in overrides for part in _whole(override)]
+
+
+def _whole(override: str) -> Sequence[str]:
+    found = _MAPPING.fullmatch(override)
+    if found is None:
+        return (override,)
+    key, value = found.groups()
+    return (f"++{key}=null", f"++{key}={value}") if key.rpartition(".")[2] in WHOLE_MAPPINGS else (override,)
 
 
 def preset_names(group: str) -> list[str]:

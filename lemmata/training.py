@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -16,6 +16,9 @@ from core.config import read_config
 from core.errors import LemmataError
 from core.ids import digest
 from core.store import flatten, matches
+from core.tables import open_table
+from core.templates import Templates
+from lemmata.compose import whole_mappings
 from lemmata.terminal import plain
 from rl.config import TrainConfig
 
@@ -27,6 +30,7 @@ MAY_CHANGE = frozenset(
         *("stages.*.micro_batch_tokens", "stages.*.max_num_seqs", "stages.*.cache_tokens"),
     ]
 )
+TABLES = ("proofs", "analyses", "critiques", "examples")  # settings of data that name tables
 METRICS = ("loss", "reward", "reward/pass", "reward/exact", "length")  # of a progress line
 SECONDS = 5.0  # between two progress lines
 
@@ -37,7 +41,7 @@ def compose_train(*overrides: str) -> TrainConfig:
     Raises LemmataError where they are wrong.
     """
     with hydra.initialize_config_module("lemmata.conf", version_base=None):
-        config = OmegaConf.to_container(hydra.compose("train", list(overrides)), resolve=True)
+        config = OmegaConf.to_container(hydra.compose("train", whole_mappings(overrides)), resolve=True)
     return read_config(TrainConfig, config, "")
 
 
@@ -57,19 +61,52 @@ def settings_digest(config: Mapping[str, Any], may_change: Collection[str]) -> s
     return digest(*sorted(fixed), length=8)
 
 
+def content_digests(settings: TrainConfig) -> dict[str, str]:
+    """Returns a summary of each table and folder of prompts that the settings name, which changes with its content.
+
+    Raises LemmataError where one cannot be read.
+    """
+    tables = {f"data.{name}": settings.data.get(name) for name in TABLES}
+    found = {key: _summary(str(source)) for key, source in tables.items() if source is not None}
+    if settings.prompts is not None:
+        templates = Templates.load(settings.prompts)
+        found["prompts"] = ", ".join(templates.identity(name) for name in sorted(templates.texts))
+    return found
+
+
+def _summary(source: str) -> str:
+    rows = [repr(sorted(row.cells.items())) for row in open_table(source, None, None)]
+    return f"{len(rows)} rows, digest {digest(*rows)}"
+
+
 class TrainingReport:
-    """Prints a progress line every few seconds, and one for every validation; a `rl.trainer.Report`."""
+    """Prints a progress line every few seconds, and one for every validation; a `rl.trainer.Report`.
 
-    def __init__(self) -> None:
-        self._latest = 0.0
+    The remaining time is at the pace of the stage so far, in this process. ``clock``: seconds, as of time.monotonic.
+    """
 
-    def __call__(self, step: int, stage: str, values: Mapping[str, float]) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._latest = clock, 0.0
+        self._stage, self._step = "", 0  # of the latest call
+        self._first, self._since = 0, 0.0  # step and time that the pace is measured from
+
+    def __call__(self, step: int, steps: int, stage: str, values: Mapping[str, float]) -> None:
+        now = self._clock()
+        if stage != self._stage or step <= self._step:
+            self._first, self._since = step, now
+        self._stage, self._step = stage, step
         validated = any(name.startswith("validation/") for name in values)
-        if validated or time.monotonic() - self._latest > SECONDS:
-            self._latest = time.monotonic()
+        if validated or now - self._latest > SECONDS:
+            self._latest = now
             names = [*METRICS, *(f"validation/{name}" for name in METRICS)]
             shown = [f"{name} {values[name]:.4g}" for name in names if name in values]
-            print_line(f"step {step} {stage}: {', '.join(shown)}")
+            print_line(f"step {step} of {steps}{self._remaining(step, steps, now)}, {stage}: {', '.join(shown)}")
+
+    def _remaining(self, step: int, steps: int, now: float) -> str:
+        if step in (self._first, steps):
+            return ""
+        seconds = (steps - step) * (now - self._since) / (step - self._first)
+        return f", about {seconds / 60:.0f} min left" if seconds >= 60 else f", about {seconds:.0f} s left"
 
 
 def no_report(*_: object) -> None:

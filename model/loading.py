@@ -17,11 +17,23 @@ from model.transformer import DsaModel
 
 def load_model(folder: Path, dtype: str, device: str) -> tuple[DsaModel, PreTrainedTokenizerFast]:
     """Loads model and tokenizer from ``folder``; ``dtype`` is torch's name. Raises ModelError if that fails."""
+    check_device(device)
     tokenizer = load_tokenizer(folder)
     try:
         return load_pretrained(folder, getattr(torch, dtype), device), tokenizer
     except (OSError, RuntimeError) as error:  # torch raises the latter for a missing or full device
         raise ModelError(f"the model in {folder} cannot be loaded to {device}: {error}") from error
+
+
+def check_device(device: str) -> None:
+    """Raises ModelError if torch cannot compute on ``device``."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter from a torch without CUDA
+        raise ModelError(
+            f"device={device} cannot be used: {str(error).splitlines()[0].rstrip('.')}. Set device=cpu, or install a "
+            "torch and a driver for it"
+        ) from error
 
 
 def check_model(folder: Path, dtype: str) -> None:

@@ -64,6 +64,7 @@ def write_tensors(
 
     ``compute`` returns the tensor of a name when its shard is written; ``tensors`` then need only shape and dtype
     (device "meta"). Besides the tensors themselves at most one shard is in memory.
+    Raises OSError where a file cannot be written.
     """
     compute = compute or tensors.__getitem__
     shards = _shards(tensors, shard_bytes)
@@ -72,7 +73,10 @@ def write_tensors(
     for file, names in zip(files, shards, strict=True):
         # Cloned, because safetensors refuses views into a shared storage, such as an expert's matrices.
         shard = {name: compute(name).detach().cpu().clone(memory_format=torch.contiguous_format) for name in names}
-        save_file(shard, folder / file, metadata={"format": "pt"})
+        try:
+            save_file(shard, folder / file, metadata={"format": "pt"})
+        except SafetensorError as error:  # that of a full disk is no OSError
+            raise OSError(f"{folder / file} cannot be written: {error}") from error
     if len(shards) > 1:
         weight_map = {name: file for file, names in zip(files, shards, strict=True) for name in names}
         index = {"metadata": {"total_size": sum(map(_bytes, tensors.values()))}, "weight_map": weight_map}

@@ -30,10 +30,6 @@ class GroupAdvantages:
     reward_mean: float
     reward_std: float
 
-    def missing(self, wanted: int) -> int:
-        """The number of groups to sample until a batch has ``wanted`` groups."""
-        return max(0, wanted - self.kept_groups)
-
 
 def group_advantages(rewards: Sequence[float], groups: Sequence[Hashable], config: AdvantageConfig) -> GroupAdvantages:
     """Computes A_i = R_i - mean(R), or (R_i - mean(R)) / (std(R) + eps), over the samples of a group.

@@ -10,7 +10,7 @@ epoch).
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from transformers import PreTrainedTokenizerFast
 
 from core.errors import LemmataError
 from model.checkpoint import fill, save_pretrained
+from model.errors import ModelError
 from model.initialize import empty_model
 from model.names import checkpoint_tensors, copies
 from model.transformer import DsaModel
@@ -53,16 +54,28 @@ class Checkpoints:
             raise LemmataError(
                 f"{folder} was written by {saved} processes, and {parallel.world_size} cannot go on from it"
             )
-        with torch.no_grad():
-            fill(folder / "model", checkpoint_tensors(module), copies(module))
+        try:
+            with torch.no_grad():
+                fill(folder / "model", checkpoint_tensors(module), copies(module))
+        except (ModelError, OSError) as error:
+            raise damaged(folder, error) from error
         return {**_read(folder / "state.pt"), "stage": _read(stage)}
 
     def publish(self, folder: Path) -> None:
-        """Copies the latest model to ``folder``, whole or not at all."""
+        """Copies the latest model to ``folder``, whole or not at all. Raises LemmataError where that fails."""
         latest, partial = max(self.folder.glob("step-*")), self.folder / "partial"
-        shutil.copytree(latest / "model", partial, dirs_exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            shutil.copytree(latest / "model", partial)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+        except OSError as error:
+            raise LemmataError(
+                f"the model of {latest} cannot be copied to {folder}: {error}. Free disk space; the same command "
+                "copies it again"
+            ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
     def save(
         self,
@@ -74,27 +87,31 @@ class Checkpoints:
     ) -> None:
         """Writes the checkpoint of step ``shared["step"]``; every process calls it, with its own ``stage``.
 
-        Raises LemmataError where it cannot be written; earlier checkpoints are unchanged.
+        Raises LemmataError in every process where one cannot write; earlier checkpoints are unchanged.
         """
         target, partial = self.folder / f"step-{shared['step']:08d}", self.folder / "partial"
         module = _unsharded(parallel, module)
+
+        def write_shared() -> None:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            save_pretrained(module, partial / "model", tokenizer)
+            torch.save(dict(shared), partial / "state.pt")
+
+        def write_own() -> None:
+            torch.save(dict(stage), partial / f"stage-{parallel.rank}.pt")
+
         try:
+            for write in (write_shared, write_own, lambda: _put_in_place(partial, target)):
+                failed = _failure(write) if parallel.is_main or write is write_own else None
+                if failures := [other for other in parallel.gather(failed) if other is not None]:
+                    raise LemmataError(
+                        f"the checkpoint of step {shared['step']} cannot be written to {self.folder}: {failures[0]}. "
+                        "Free disk space; the same command resumes from the checkpoint before"
+                    )
+        finally:
             if parallel.is_main:
                 shutil.rmtree(partial, ignore_errors=True)
-                partial.mkdir(parents=True)
-                save_pretrained(module, partial / "model", tokenizer)
-                torch.save(dict(shared), partial / "state.pt")
-            parallel.barrier()
-            torch.save(dict(stage), partial / f"stage-{parallel.rank}.pt")
-            parallel.barrier()
-            if parallel.is_main:
-                _put_in_place(partial, target)
-        except (OSError, RuntimeError) as error:  # torch's writer raises the latter on a full disk
-            shutil.rmtree(partial, ignore_errors=True)
-            raise LemmataError(
-                f"the checkpoint of step {shared['step']} cannot be written to {self.folder}: {error}. "
-                "Free disk space; the same command resumes from the checkpoint before"
-            ) from error
         for old in sorted(self.folder.glob("step-*"))[: -self.keep] if parallel.is_main else ():
             shutil.rmtree(old, ignore_errors=True)
 
@@ -135,6 +152,15 @@ def _unsharded(parallel: Parallel, module: DsaModel) -> DsaModel:
     return copy
 
 
+def _failure(write: Callable[[], None]) -> str | None:
+    """Calls ``write``; returns the message of its error."""
+    try:
+        write()
+    except (OSError, RuntimeError) as error:  # torch's writer raises the latter on a full disk
+        return str(error) or type(error).__name__
+    return None
+
+
 def _put_in_place(partial: Path, target: Path) -> None:
     """Renames a folder once all of it is on the disk."""
     for path in (*partial.rglob("*"), partial):
@@ -151,6 +177,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # the unpickler raises all kinds
-        raise LemmataError(
-            f"the checkpoint {path.parent} is damaged ({error}); delete it to resume from the one before"
-        ) from error
+        raise damaged(path.parent, error) from error
+
+
+def damaged(folder: Path, error: Exception) -> LemmataError:
+    """Returns the error of a checkpoint that cannot be read."""
+    return LemmataError(f"the checkpoint {folder} is damaged ({error}); delete it to resume from the one before")

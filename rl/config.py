@@ -16,6 +16,8 @@ StageName = Literal["sft", "warmup", "sparse", "rl", "distill"]
 RoleName = Literal["prover", "verifier", "meta_verifier", "generator"]
 DivergenceName = Literal["reverse", "forward", "js"]
 LoggerName = Literal["tensorboard", "wandb", "trackio"]
+# Settings whose keys the user chooses: one that is given replaces the default, instead of being merged into it.
+WHOLE_MAPPINGS = ("mixture", "teachers", "beta_by_domain")
 
 
 @settings(frozen=True, config=STRICT)
@@ -105,12 +107,14 @@ class RolloutConfig:
 class PolicyConfig(RolloutConfig):
     """A stage of reinforcement learning.
 
-    ``max_resamples``: how often dropped groups are replaced by others. ``keep_selection``: attention is over the tokens
-    that the rollout attended to. ``reference_every``: steps after which the policy becomes the reference of its KL
-    (None: the reference is the policy at the start of the stage).
+    ``max_resamples``: how often dropped groups are replaced by others. ``max_rollouts_without_variance``: rollouts in a
+    row whose groups all have equal rewards, after which the stage stops with an error. ``keep_selection``: attention is
+    over the tokens that the rollout attended to. ``reference_every``: steps after which the policy becomes the
+    reference of its KL (None: the reference is the policy at the start of the stage).
     """
 
     max_resamples: Count
+    max_rollouts_without_variance: Positive
     keep_selection: bool
     reference_every: Positive | None
 

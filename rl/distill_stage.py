@@ -48,7 +48,7 @@ class DistillStage(RolloutStage):
 
     @override
     def _collect(self) -> dict[str, float]:
-        trajectories = self._sample(self._own_groups)
+        trajectories = self._sample(self.config.groups)
         self.rollout += 1
         self.write_rollout(self.rollout, trajectories)
         self.buffer = [sample for trajectory in trajectories for sample in self._samples(trajectory)]
@@ -64,6 +64,7 @@ class DistillStage(RolloutStage):
                 token_ids=turn.completion.token_ids,
                 logprobs=turn.completion.logprobs,
                 temperature=self.config.sampling.temperature,
+                number=trajectory.number,
                 kind=kind,
             )
             for turn in trajectory.turns
@@ -79,7 +80,7 @@ class DistillStage(RolloutStage):
     def _loss(self, batch: Sequence[Sample], counts: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
         weight = self.config.indexer_weight
         ordered = [batch[number] for group in by_prompt(batch) for number in group]
-        student_PV, indexer_kl = answer_logits(self.learner.module, ordered, NOTHING, "sparse" if weight else "off")
+        student_PV, indexer_kl = answer_logits(self.learner.module, ordered, NOTHING, self._indexer)
         teacher_PV = self._teacher_logits(ordered)
         found = divergence(student_PV, teacher_PV, self.config.divergence)
         loss = found.divergence.sum() / counts["tokens"]

@@ -1,5 +1,6 @@
 """Learner: the model in training with its tokenizer and tasks; accumulates gradients over micro-batches."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,6 +11,8 @@ from transformers import PreTrainedTokenizerFast
 
 from model.balance import count_load
 from model.chat import Chat
+from model.packed import pack
+from model.packed_attention import IndexerStage
 from model.transformer import DsaModel
 from rl.parallel import Parallel, add
 from rl.task import Task
@@ -17,9 +20,17 @@ from rl.task import Task
 B = TypeVar("B")
 
 
+def print_notice(text: str) -> None:
+    """Prints a line on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
 @dataclass
 class Learner:
-    """``module`` is trained on ``training`` and measured on ``validation``; all sampling derives from ``seed``."""
+    """``module`` is trained on ``training`` and measured on ``validation``; all sampling derives from ``seed``.
+
+    ``notice`` gets a line of text where data or rewards are not as they should be, and training goes on.
+    """
 
     module: DsaModel
     tokenizer: PreTrainedTokenizerFast
@@ -27,6 +38,7 @@ class Learner:
     validation: Task
     parallel: Parallel
     seed: int
+    notice: Callable[[str], None] = print_notice
 
     def __post_init__(self) -> None:
         self._chat = Chat(self.tokenizer)
@@ -53,31 +65,42 @@ class Learner:
         return end
 
     def accumulate(
-        self, batches: Sequence[B], loss_of: Callable[[B], tuple[Tensor, dict[str, float]]]
+        self,
+        batches: Sequence[B],
+        loss_of: Callable[[B], tuple[Tensor, dict[str, float]]],
+        indexer: IndexerStage,
     ) -> dict[str, float]:
         """Accumulates the gradients of every micro-batch's loss; returns the sums of their metrics over all processes.
 
         Sets ``loads`` to the number of tokens per expert in these micro-batches, by gate (`model.balance`). Processes
-        must call collectives equally often: one with fewer micro-batches repeats its last one with weight 0.
+        must call collectives equally often: one with fewer micro-batches, or none, computes others of weight 0.
+        ``indexer``: how the loss trains the indexers.
         """
         total: dict[str, float] = {}
         self.loads = {}
         for place in range(self.parallel.max(len(batches))):
             counts = place < len(batches)
             with count_load(self.module.model) as loads:
-                loss, parts = loss_of(batches[min(place, len(batches) - 1)])
+                loss, parts = loss_of(batches[place]) if counts else (self._zero(indexer), {})
             # FSDP averages gradients over processes; here they are summed.
-            (loss * (self.parallel.world_size if counts else 0.0)).backward()
-            if counts:
-                add(total, parts)
-                self.loads = {name: self.loads.get(name, 0) + load for name, load in loads.items()}
+            (loss * self.parallel.world_size).backward()
+            add(total, parts)
+            self.loads = {name: self.loads.get(name, 0) + load * counts for name, load in loads.items()}
         return self.parallel.sum(total)
 
-    def measure(self, batches: Sequence[B], parts_of: Callable[[B], dict[str, float]]) -> dict[str, float]:
-        """Returns the sums of the micro-batches' metrics over all processes."""
+    def measure(
+        self, batches: Sequence[B], parts_of: Callable[[B], dict[str, float]], indexer: IndexerStage
+    ) -> dict[str, float]:
+        """Returns the sums of the micro-batches' metrics over all processes; collectives as in `accumulate`."""
         total: dict[str, float] = {}
         for place in range(self.parallel.max(len(batches))):
-            parts = parts_of(batches[min(place, len(batches) - 1)])
             if place < len(batches):
-                add(total, parts)
+                add(total, parts_of(batches[place]))
+            else:
+                self._zero(indexer)
         return self.parallel.sum(total)
+
+    def _zero(self, indexer: IndexerStage) -> Tensor:
+        """The loss 0 of a process without a micro-batch: a forward pass over two tokens, with gradients of 0."""
+        hidden_NM, kl_L = self.module.packed(pack([[self.end] * 2], self.device), indexer)
+        return 0.0 * (self.module.logits(hidden_NM).sum() + kl_L.sum())

@@ -1,6 +1,7 @@
 """Training metrics: JSON Lines, one per step, and optional experiment trackers."""
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -64,7 +65,10 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def make_trackers(names: Sequence[str], folder: Path, config: Mapping[str, Any]) -> list[Tracker]:
-    """Starts trackers by name. Raises LemmataError where a library is not installed."""
+    """Starts trackers by name, with the settings of the run; a resumed run is that of before.
+
+    Raises LemmataError where a library is not installed.
+    """
     return [_MAKERS[name](folder, config) for name in names]
 
 
@@ -85,11 +89,13 @@ class _TensorBoard(Tracker):
 
 
 class _Wandb(Tracker):
-    """Tracker of Weights & Biases, and of trackio, which has the same interface."""
+    """Tracker of Weights & Biases, and of trackio, which has the same interface but knows a run by its name."""
 
     def __init__(self, library: str, folder: Path, config: Mapping[str, Any]) -> None:
         self._library = _library(library, library)
-        self._library.init(project="lemmata", name=folder.name, config=dict(config), resume="allow")
+        run = _run_id(folder)
+        named = {"name": folder.name, "id": run} if library == "wandb" else {"name": f"{folder.name}-{run}"}
+        self._library.init(project="lemmata", **named, config=dict(config), resume="allow")
 
     @override
     def log(self, values: Mapping[str, float], step: int) -> None:
@@ -98,6 +104,18 @@ class _Wandb(Tracker):
     @override
     def close(self) -> None:
         self._library.finish()
+
+
+def _run_id(folder: Path) -> str:
+    """The id of a run for trackers, made once and kept in its folder."""
+    path = folder / "tracker-id"
+    try:
+        if not path.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise LemmataError(f"{path} cannot be written: {error}. Free disk space; the same command resumes") from error
 
 
 def _library(name: str, module: str) -> Any:

@@ -7,13 +7,19 @@ averaged.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 
+from core.errors import LemmataError
+from model.errors import ModelError
+from model.loading import check_device
 from model.transformer import DecoderLayer, DsaModel
+
+V = TypeVar("V")
 
 
 class Parallel:
@@ -45,12 +51,18 @@ class Parallel:
         """Sums each value over the processes that have it; of names that end in ``_max`` it takes the maximum."""
         if self.world_size == 1:
             return dict(values)
-        gathered: list[Mapping[str, float]] = [{}] * self.world_size
-        dist.all_gather_object(gathered, dict(values))
         result: dict[str, float] = {}
-        for own in gathered:
+        for own in self.gather(dict(values)):
             add(result, own)
         return result
+
+    def gather(self, value: V) -> list[V]:
+        """Returns the values of all processes, by rank."""
+        if self.world_size == 1:
+            return [value]
+        gathered = [value] * self.world_size
+        dist.all_gather_object(gathered, value)
+        return gathered
 
     def max(self, value: int) -> int:
         """Returns the maximum over all processes."""
@@ -86,10 +98,17 @@ def whole(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def processes(device: str) -> Iterator[Parallel]:
-    """Joins the process group where ``torchrun`` started several processes, and leaves it at the end."""
+    """Joins the process group where ``torchrun`` started several processes, and leaves it at the end.
+
+    Raises LemmataError where ``device`` cannot be used.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Parallel()
         return
+    try:
+        check_device(device)
+    except ModelError as error:
+        raise LemmataError(str(error)) from error
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Parallel()

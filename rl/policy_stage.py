@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from core.errors import LemmataError
 from model.transformer import DsaModel
 from rl.advantage import GroupAdvantages, group_advantages
 from rl.algorithm import AlgorithmConfig
@@ -20,7 +19,7 @@ from rl.loss import Denominator, LossInputs, policy_loss
 from rl.reward_shaping import RewardShapingConfig
 from rl.rollout import Trajectory
 from rl.rollout_log import rollout_metrics
-from rl.rollout_stage import RolloutStage, WriteRollout, no_log
+from rl.rollout_stage import NothingToLearn, RolloutStage, WriteRollout, no_log
 from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
 
 
@@ -42,6 +41,7 @@ class PolicyStage(RolloutStage):
         self.config, self.algorithm = config, algorithm
         self.reference = self._copy() if self._needs_reference else None
         self.steps_since_reference = 0
+        self.rollouts_without_variance = 0  # the latest in a row
 
     @property
     def _needs_reference(self) -> bool:
@@ -61,17 +61,28 @@ class PolicyStage(RolloutStage):
             **super().state(),
             "reference": None if self.reference is None else self.reference.state_dict(),
             "steps_since_reference": self.steps_since_reference,
+            "rollouts_without_variance": self.rollouts_without_variance,
         }
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
         self.steps_since_reference = state["steps_since_reference"]
+        self.rollouts_without_variance = state["rollouts_without_variance"]
         if self.reference is not None:
             self.reference.load_state_dict(state["reference"])
 
     @override
     def _collect(self) -> dict[str, float]:
+        """Samples until groups have reward variance, or stay in the batch without any."""
+        while True:
+            metrics = self._collect_once()
+            if self.learner.parallel.max(len(self.buffer)):
+                self._score_old_and_reference()
+                self.pending = self._minibatches()
+                return metrics
+
+    def _collect_once(self) -> dict[str, float]:
         trajectories, groups, resamples = self._sample_trajectories()
         self.rollout += 1
         self.write_rollout(self.rollout, trajectories)
@@ -84,19 +95,38 @@ class PolicyStage(RolloutStage):
             if kept
             for sample in self._samples(trajectory, advantage)
         ]
-        if not self.learner.parallel.max(len(self.buffer)):
-            raise LemmataError(
-                f"rollout {self.rollout} has nothing to learn from: no group has rewards that differ. Choose easier or "
-                "harder problems (data.levels), more stages.rl.samples, or a model that solves some of them"
+        metrics = self._group_metrics(groups, resamples)
+        self._check_variance(metrics)
+        return rollout_metrics(trajectories, self.learner.parallel) | metrics
+
+    def _check_variance(self, metrics: Mapping[str, float]) -> None:
+        """Logs a rollout whose groups all have equal rewards. Raises NothingToLearn after several in a row."""
+        groups, limit = int(metrics["groups"]), self.config.max_rollouts_without_variance
+        if groups and metrics["zero_variance_groups"] < 1:
+            self.rollouts_without_variance = 0
+            return
+        self.rollouts_without_variance += 1
+        sampling = self.config.sampling
+        message = (
+            f"rollout {self.rollout}: 0 of {groups} groups have reward variance: nothing to learn from; raise "
+            f"stages.rl.sampling.temperature={sampling.temperature:g} or choose problems of pass rate 0.1 to 0.9 "
+            "(data.families, data.levels, or another model)"
+        )
+        if not groups:
+            message = (
+                f"rollout {self.rollout}: no answer has a reward: nothing to learn from; the judge failed on each "
+                "(reward_missing), or the prompts fill the context (prompts_too_long)"
             )
-        self._score_old_and_reference()
-        self.pending = self._minibatches()
-        return rollout_metrics(trajectories, self.learner.parallel) | self._group_metrics(groups, resamples)
+        if self.rollouts_without_variance == limit:
+            self.rollouts_without_variance = 0  # a resumed run goes on with the next problems
+            raise NothingToLearn(f"{message}. This is the case in {limit} rollouts in a row")
+        if self.learner.parallel.is_main:
+            self.learner.notice(f"{message} ({self.rollouts_without_variance} of at most {limit} in a row)")
 
     def _sample_trajectories(self) -> tuple[list[Trajectory], GroupAdvantages, int]:
         """Samples groups, and others in place of dropped ones; also returns how often that was done."""
         parallel = self.learner.parallel
-        wanted = missing = self._own_groups
+        missing = self.config.groups  # of all processes
         trajectories: list[Trajectory] = []
         resamples = -1
         while True:
@@ -104,8 +134,8 @@ class PolicyStage(RolloutStage):
             resamples += 1
             rewarded = [(one.reward.total, one.number) for one in trajectories if one.reward.total is not None]
             groups = group_advantages(*_transposed(rewarded), self.algorithm.advantage)
-            missing = groups.missing(wanted)
-            if resamples == self.config.max_resamples or not parallel.max(missing):
+            missing = self.config.groups - int(parallel.sum({"kept": groups.kept_groups})["kept"])
+            if resamples == self.config.max_resamples or not missing:
                 return trajectories, groups, resamples
 
     def _samples(self, trajectory: Trajectory, advantage: float) -> list[Sample]:
@@ -114,6 +144,7 @@ class PolicyStage(RolloutStage):
                 prompt_ids=turn.prompt_ids,
                 token_ids=turn.completion.token_ids,
                 logprobs=turn.completion.logprobs,
+                number=trajectory.number,
                 advantage=advantage,
                 beta=self.algorithm.beta(self.learner.training.domain),
                 temperature=self.config.sampling.temperature,
@@ -145,7 +176,7 @@ class PolicyStage(RolloutStage):
     def _loss(self, batch: Sequence[Sample], counts: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
         weight, device = self.config.indexer_weight, self.learner.device
         denominator = Denominator(counts["sequences"], counts["tokens"])
-        scored = score(self.learner.module, batch, self.keep, "sparse" if weight else "off")
+        scored = score(self.learner.module, batch, self.keep, self._indexer)
         new_ST = scored.logprobs_ST
         inputs = LossInputs(
             new_ST=new_ST,
@@ -175,8 +206,8 @@ class PolicyStage(RolloutStage):
         )
         return {
             "groups": sums["groups"],
-            "zero_variance_groups": sums["zero_variance"] / sums["groups"],
-            "group_reward_std": sums["std"] / sums["groups"],
+            "zero_variance_groups": sums["zero_variance"] / max(1, sums["groups"]),
+            "group_reward_std": sums["std"] / max(1, sums["groups"]),
             "resamples": resamples,
         }
 

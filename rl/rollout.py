@@ -28,12 +28,17 @@ class Turn:
 
 @dataclass(slots=True)
 class Trajectory:
-    """Sample ``index`` of the group of problem ``number``, in one or more turns."""
+    """Sample ``index`` of the group of problem ``number``, in one or more turns.
+
+    ``too_long``: the number of tokens of a prompt that left no room for an answer. The turns before it count; without
+    any there is no reward.
+    """
 
     number: int
     index: int
     turns: list[Turn]
     reward: Reward = NO_REWARD
+    too_long: int | None = None
 
     @property
     def answers(self) -> list[Answer]:
@@ -56,41 +61,45 @@ def sample_groups(
     """Samples ``samples`` trajectories of each problem, and rewards them; ``shaping`` is applied to the last turn.
 
     Each turn has a seed of its own (by ``sampling.seed``, problem, sample and turn), so that results do not depend on
-    what else is in the batch.
-
-    Raises:
-        ModelError: a prompt leaves no room for an answer.
-        LemmataError: the task cannot judge.
+    what else is in the batch. Raises LemmataError where the task cannot judge.
     """
-    numbers = list(numbers)
-    prompts = [render(task.prompt(number)) for number in numbers]
+    prompts = {number: render(task.prompt(number)) for number in numbers}
+    fitting = {number: prompt for number, prompt in prompts.items() if len(prompt) < engine.max_model_len}
     # One request per group (n=samples): the engine computes their common prompt once.
-    seeded = [with_seed(sampling, number, 0, 0, n=samples) for number in numbers]
-    groups = engine.generate(prompts, seeded)
-    trajectories = [
+    seeded = [with_seed(sampling, number, 0, 0, n=samples) for number in fitting]
+    groups = engine.generate(list(fitting.values()), seeded)
+    answered = [
         Trajectory(number, index, [Turn(prompt, completion)])
-        for number, prompt, group in zip(numbers, prompts, groups, strict=True)
+        for (number, prompt), group in zip(fitting.items(), groups, strict=True)
         for index, completion in enumerate(group)
     ]
-    _sample_follow_ups(engine, render, task, trajectories, sampling)
-    rewards = task.rewards([(trajectory.number, trajectory.answers) for trajectory in trajectories])
-    for trajectory, reward in zip(trajectories, rewards, strict=True):
+    _sample_follow_ups(engine, render, task, answered, sampling)
+    rewards = task.rewards([(trajectory.number, trajectory.answers) for trajectory in answered])
+    for trajectory, reward in zip(answered, rewards, strict=True):
         last = trajectory.turns[-1]
         trajectory.reward = shape_reward(reward, last.answer.text, len(last.completion.token_ids), shaping)
-    return trajectories
+    left_out = [
+        Trajectory(number, index, [], too_long=len(prompts[number]))
+        for number in prompts.keys() - fitting.keys()
+        for index in range(samples)
+    ]
+    return sorted(answered + left_out, key=lambda trajectory: (trajectory.number, trajectory.index))
 
 
 def _sample_follow_ups(
     engine: Engine, render: Render, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
 ) -> None:
-    """Appends turns until the task has no follow-up for any trajectory."""
+    """Appends turns until the task has no follow-up for any trajectory, or its prompt is too long."""
     unfinished = list(trajectories)
     turn = 0
     while unfinished:
         turn += 1
         asked = [(trajectory, task.follow_up(trajectory.number, trajectory.answers)) for trajectory in unfinished]
-        unfinished = [trajectory for trajectory, text in asked if text is not None]
-        prompts = [render(text) for _, text in asked if text is not None]
+        rendered = [(trajectory, render(text)) for trajectory, text in asked if text is not None]
+        for trajectory, prompt in rendered:
+            trajectory.too_long = len(prompt) if len(prompt) >= engine.max_model_len else None
+        unfinished = [trajectory for trajectory, _ in rendered if trajectory.too_long is None]
+        prompts = [prompt for trajectory, prompt in rendered if trajectory.too_long is None]
         seeded = [with_seed(sampling, one.number, one.index, turn, n=1) for one in unfinished]
         for trajectory, prompt, (completion,) in zip(
             unfinished, prompts, engine.generate(prompts, seeded), strict=True

@@ -13,13 +13,15 @@ def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> d
     """Computes mean reward, its parts by name, lengths in tokens and the fraction of truncated answers.
 
     All are over all processes. ``reward_missing``: fraction of trajectories whose judge failed; the means of rewards
-    are over the others.
+    are over the others. ``prompts_too_long``: number of trajectories that a prompt without room for an answer ended, or
+    left without any turn.
     """
     totals = [trajectory.reward.total for trajectory in trajectories if trajectory.reward.total is not None]
     lengths = [len(turn.completion.token_ids) for trajectory in trajectories for turn in trajectory.turns]
     truncated = sum(turn.answer.truncated for trajectory in trajectories for turn in trajectory.turns)
     sums = {
-        "trajectories": len(trajectories),
+        "trajectories": sum(bool(trajectory.turns) for trajectory in trajectories),
+        "prompts_too_long": sum(trajectory.too_long is not None for trajectory in trajectories),
         "rewarded": len(totals),
         "turns": len(lengths),
         "length": sum(lengths),
@@ -43,11 +45,14 @@ def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> d
         "length": sums["length"] / max(1, sums["turns"]),
         "length_max": sums["length_max"],
         "truncated": sums["truncated"] / max(1, sums["turns"]),
+        "prompts_too_long": sums["prompts_too_long"],
     }
 
 
 def write_rollout(path: Path, trajectories: Sequence[Trajectory]) -> None:
-    """Writes one line per trajectory: problem, reward with parts, and the answers of all turns. Replaces the file."""
+    """Writes one line per trajectory: problem, reward with parts, the answers of all turns, and the number of tokens of
+    a prompt that was too long. Replaces the file.
+    """
     lines = [
         {
             "problem": trajectory.number,
@@ -55,8 +60,13 @@ def write_rollout(path: Path, trajectories: Sequence[Trajectory]) -> None:
             "reward": trajectory.reward.total,
             "parts": dict(trajectory.reward.parts),
             "answers": [turn.answer.text for turn in trajectory.turns],
-            "logprob": fmean(sum(turn.completion.logprobs) for turn in trajectory.turns),
+            "logprob": _mean([sum(turn.completion.logprobs) for turn in trajectory.turns]),
+            "prompt_too_long": trajectory.too_long,
         }
         for trajectory in trajectories
     ]
     write_json_lines(path, lines)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None

@@ -6,9 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from core.ids import derive_seed
+from core.errors import LemmataError
+from core.ids import derive_seed, digest
 from model.engine import Engine, EngineConfig, SamplingParams
 from model.initialize import empty_model
+from model.packed_attention import IndexerStage
 from model.transformer import DsaModel
 from rl.config import RolloutConfig
 from rl.learner import Learner
@@ -16,8 +18,13 @@ from rl.reward_shaping import RewardShapingConfig
 from rl.rollout import Trajectory, sample_groups
 from rl.rollout_log import rollout_metrics
 from rl.samples import Keep, Sample, by_prompt, micro_batches
+from rl.task import Task
 
 WriteRollout = Callable[[int, Sequence[Trajectory]], None]  # gets the number of a rollout, and its trajectories
+
+
+class NothingToLearn(LemmataError):
+    """The rewards teach nothing: training stops after a checkpoint."""
 
 
 def no_log(rollout: int, trajectories: Sequence[Trajectory]) -> None:
@@ -49,6 +56,7 @@ class RolloutStage:
         self.pending: list[list[int]] = []
         self.latest: list[Sample] = []
         self.engine = self._make_engine()
+        self._named: set[str] = set()  # prompts that were too long
 
     def _collect(self) -> dict[str, float]:
         """Samples the next rollout into ``buffer`` and sets ``pending``; returns its metrics."""
@@ -59,13 +67,22 @@ class RolloutStage:
         raise NotImplementedError
 
     def step(self) -> dict[str, float]:
-        """Computes the gradients of the next minibatch; returns its metrics, with those of a new rollout."""
+        """Computes the gradients of the next minibatch; returns its metrics, with those of a new rollout.
+
+        Raises LemmataError where a rollout has nothing to learn from.
+        """
         metrics = {} if self.pending else self._collect()
+        if not self.pending:
+            raise LemmataError(
+                f"rollout {self.rollout} has no answer to learn from: every prompt fills the context of "
+                f"{self.engine.max_model_len} tokens. Use shorter problems, a model of a longer context, or a larger "
+                f"stages.{self.name}.cache_tokens"
+            )
         self.latest = [self.buffer[number] for number in self.pending.pop(0)]
         counts = self.learner.parallel.sum(self._counts())
         numbers = micro_batches(self.latest, self.settings.micro_batch_tokens)
         batches = [[self.latest[number] for number in batch] for batch in numbers]
-        losses = self.learner.accumulate(batches, lambda batch: self._loss(batch, counts))
+        losses = self.learner.accumulate(batches, lambda batch: self._loss(batch, counts), self._indexer)
         return {**metrics, **losses, **counts}
 
     def validate(self, items: int, temperature: float) -> dict[str, float]:
@@ -74,6 +91,7 @@ class RolloutStage:
         sampling = self._sampling("validation", temperature=temperature)
         own = range(parallel.rank, items, parallel.world_size)
         trajectories = sample_groups(self.engine, learner.render, learner.validation, own, 1, sampling)
+        self._name_too_long("validation", learner.validation, trajectories)
         return rollout_metrics(trajectories, parallel)
 
     def weights_changed(self) -> None:
@@ -103,6 +121,10 @@ class RolloutStage:
 
     def close(self) -> None:
         """Ends the stage: it holds no resources."""
+
+    @property
+    def _indexer(self) -> IndexerStage:
+        return "sparse" if self.settings.indexer_weight else "off"
 
     def _counts(self) -> dict[str, float]:
         """Counts of this process's part of the minibatch; all processes have the same keys."""
@@ -136,31 +158,49 @@ class RolloutStage:
             record_sampling_masks=self.keep.sampling_mask,
         )
 
-    @property
-    def _own_groups(self) -> int:
-        """The number of problems of a rollout that this process samples."""
-        return len(range(self.learner.parallel.rank, self.settings.groups, self.learner.parallel.world_size))
-
     def _sample(self, problems: int) -> list[Trajectory]:
-        """Samples trajectories of this process's next ``problems``; the cursor of every process moves equally far."""
+        """Samples trajectories of this process's part of the next ``problems`` of all processes."""
         parallel, learner = self.learner.parallel, self.learner
-        first = self.cursor + parallel.rank
-        self.cursor += parallel.max(problems) * parallel.world_size
-        numbers = range(first, first + problems * parallel.world_size, parallel.world_size)
+        numbers = range(self.cursor + parallel.rank, self.cursor + problems, parallel.world_size)
+        self.cursor += problems
         sampling = self._sampling("rollout")
-        trajectories = self.settings.samples
-        return sample_groups(
-            self.engine, learner.render, learner.training, numbers, trajectories, sampling, self.shaping
-        )
+        samples, task = self.settings.samples, learner.training
+        trajectories = sample_groups(self.engine, learner.render, task, numbers, samples, sampling, self.shaping)
+        self._name_too_long("training", task, trajectories)
+        return trajectories
+
+    def _name_too_long(self, purpose: str, task: Task, trajectories: Sequence[Trajectory]) -> None:
+        """Logs each problem that a too long prompt leaves without an answer, or its refinement without one, once."""
+        for trajectory in trajectories:
+            if trajectory.too_long is None:
+                continue
+            prompt = task.prompt(trajectory.number)
+            if digest(prompt) not in self._named:
+                self._named.add(digest(prompt))
+                self.learner.notice(
+                    f"left out: turn {len(trajectory.turns) + 1} of {purpose} problem {trajectory.number} has a prompt "
+                    f"of {trajectory.too_long} tokens, and the context is {self.engine.max_model_len}; it begins "
+                    f"{prompt[:80]!r}"
+                )
 
     def _minibatches(self) -> list[list[int]]:
-        """Splits the buffer into the minibatches of all epochs, by sample number; a prompt's samples stay together."""
+        """Splits the buffer into the minibatches of all epochs, by sample number; a prompt's samples stay together.
+
+        The prompts of all processes are split together, so that a minibatch is the same for any number of processes;
+        this process may have none of its prompts. With fewer prompts than minibatches there are as many as prompts.
+        """
+        own = {digest(str(self.buffer[group[0]].prompt_ids)): group for group in by_prompt(self.buffer)}
+        firsts = {prompt: (self.buffer[group[0]].number, group[0]) for prompt, group in own.items()}
+        first: dict[str, tuple[int, int]] = {}
+        for other in self.learner.parallel.gather(firsts):
+            first |= {prompt: min(place, first.get(prompt, place)) for prompt, place in other.items()}
+        prompts = sorted(first, key=first.__getitem__)
         steps = []
-        groups = by_prompt(self.buffer)
         for epoch in range(self.settings.epochs):
-            random.Random(derive_seed(self.learner.seed, "order", self.rollout, epoch)).shuffle(groups)
-            parts = [groups[part :: self.settings.minibatches] for part in range(self.settings.minibatches)]
-            steps += [[number for group in part for number in group] for part in parts]
+            random.Random(derive_seed(self.learner.seed, "order", self.rollout, epoch)).shuffle(prompts)
+            count = min(self.settings.minibatches, len(prompts))
+            parts = [prompts[part::count] for part in range(count)]
+            steps += [[number for prompt in part for number in own.get(prompt, ())] for part in parts]
         return steps
 
 

@@ -18,7 +18,7 @@ from rl.logprobs import pad_kept, token_logprobs
 
 @dataclass(slots=True)
 class Sample:
-    """One answer to one prompt: a turn of a trajectory.
+    """One answer to one prompt: a turn of a trajectory of problem ``number``.
 
     ``logprobs``: the sampler's. ``masks``, ``routing`` and ``selection``: as in `model.engine`'s Completion; None where
     they are not recorded. ``old`` and ``reference`` [tokens]: log-probabilities under the policy at the start of the
@@ -30,6 +30,7 @@ class Sample:
     token_ids: list[int]
     logprobs: list[float]
     temperature: float
+    number: int = 0
     advantage: float = 0.0
     beta: float = 0.0
     kind: str = ""

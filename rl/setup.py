@@ -1,7 +1,7 @@
 """Setup of a training run from its settings: model, tokenizer, tasks, judges, trainer."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -15,11 +15,11 @@ from lab.prompts import templates as lab_templates
 from model.config import ModelConfig
 from model.errors import ModelError
 from model.initialize import new_model
-from model.loading import load_model
+from model.loading import check_device, load_model
 from model.tokenizer import train_tokenizer
 from model.transformer import DsaModel
 from policy.local_config import model_folder
-from rl.checkpoint import Checkpoints
+from rl.checkpoint import Checkpoints, damaged
 from rl.config import RoleName, TrainConfig
 from rl.judge import Judges
 from rl.learner import Learner
@@ -36,8 +36,12 @@ def make_trainer(
 ) -> Trainer:
     """Makes the trainer of a run in ``folder``. Raises LemmataError where the settings do not fit together."""
     torch.set_num_threads(config.threads)
+    try:
+        check_device(config.device)
+    except ModelError as error:
+        raise LemmataError(str(error)) from error
     started = Checkpoints(folder, config.checkpoint.keep).latest_model()
-    module, tokenizer = _load(started, config) if started else _model(config)
+    module, tokenizer = _resumed(started, config) if started else _model(config)
     learner = Learner(
         module=module,
         tokenizer=tokenizer,
@@ -46,7 +50,7 @@ def make_trainer(
         parallel=parallel,
         seed=config.seed,
     )
-    trackers = make_trackers(config.loggers, folder, {"run": folder.name}) if parallel.is_main else []
+    trackers = make_trackers(config.loggers, folder, asdict(config)) if parallel.is_main else []
     return Trainer(learner, config, folder, tuple(trackers), report, stopping)
 
 
@@ -71,6 +75,13 @@ def make_judges(config: TrainConfig) -> Judges | None:
         for folder in folders
     ]
     return Judges(wanted, *made)
+
+
+def _resumed(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
+    try:
+        return load_model(folder, "float32", config.device)
+    except ModelError as error:
+        raise damaged(folder.parent, error) from error
 
 
 def _load(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:

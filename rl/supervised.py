@@ -54,6 +54,7 @@ class Supervised:
         parts = self.learner.accumulate(
             list(micro_batches(self.batch, self.config.micro_batch_tokens)),
             lambda batch: self._loss(batch, tokens, fed),
+            self.indexer,
         )
         return {**parts, "target_tokens": tokens, "tokens": fed, "examples": len(examples)}
 
@@ -65,7 +66,7 @@ class Supervised:
         tokens = sum(len(one.targets) for one in examples)
         fed = sum(len(one.ids) - 1 for one in examples)
         own = list(micro_batches(examples[parallel.rank :: parallel.world_size], self.config.micro_batch_tokens))
-        return self.learner.measure(own, lambda batch: self._loss(batch, tokens, fed)[1])
+        return self.learner.measure(own, lambda batch: self._loss(batch, tokens, fed)[1], self.indexer)
 
     def failed_batch(self) -> dict[str, Any]:
         """The batch of the latest step, saved where its loss or gradient is not finite."""

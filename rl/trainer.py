@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from core.errors import LemmataError
 from model.balance import update_biases
+from model.router_capture import gates
 from rl.checkpoint import Checkpoints, load_optimizer, optimizer_state
 from rl.config import OptimizerConfig, TrainConfig
 from rl.distill_stage import DistillStage
@@ -25,11 +26,11 @@ from rl.optimizer import clip_gradients, lr_multiplier, make_optimizer, set_lear
 from rl.policy_stage import PolicyStage
 from rl.rollout import Trajectory
 from rl.rollout_log import write_rollout
-from rl.rollout_stage import RolloutStage
+from rl.rollout_stage import NothingToLearn, RolloutStage
 from rl.supervised import Supervised
 from rl.teachers import check_teachers
 
-Report = Callable[[int, str, Mapping[str, float]], None]
+Report = Callable[[int, int, str, Mapping[str, float]], None]
 Stage = Supervised | RolloutStage
 
 
@@ -37,15 +38,15 @@ Stage = Supervised | RolloutStage
 class Trainer:
     """Trains ``learner`` through the stages of ``config``, and writes to ``folder``, at the end to ``folder/model``.
 
-    ``report`` is called after every step with its number, stage and metrics; then ``stopping``, which returns whether
-    to stop.
+    ``report`` is called after every step with its number, the number of all steps, the stage and the metrics; then
+    ``stopping``, which returns whether to stop.
     """
 
     learner: Learner
     config: TrainConfig
     folder: Path
     trackers: tuple[Tracker, ...] = ()
-    report: Report = lambda step, stage, values: None
+    report: Report = lambda step, steps, stage, values: None
     stopping: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
@@ -53,6 +54,17 @@ class Trainer:
         self.checkpoints = Checkpoints(self.folder, self.config.checkpoint.keep)
         if "distill" in self.config.schedule:
             check_teachers(self.config.stages.distill.teachers, self.learner, self.config.role)
+        routed = "rl" in self.config.schedule and self.config.algorithm.keep_routing
+        if routed and not gates(self.learner.module.model):
+            raise LemmataError(
+                "algorithm.keep_routing=true: the model is dense, it has no routed experts; set "
+                "algorithm.keep_routing=false"
+            )
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of all stages."""
+        return sum(getattr(self.config.stages, name).steps for name in self.config.schedule)
 
     def run(self) -> bool:
         """Trains to the end; returns False where ``stopping`` ended it before.
@@ -92,7 +104,12 @@ class Trainer:
             load_optimizer(optimizer, state["optimizer"])
         stop = False
         while self.step < last:
-            self._train_step(stage, optimizer, settings, first, last)
+            try:
+                self._train_step(stage, optimizer, settings, first, last)
+            except NothingToLearn as error:
+                self._save(place, stage, optimizer)
+                kept = self.checkpoints.latest_model()
+                raise NothingToLearn(f"{error}. The model of step {self.step} is kept: {kept}") from error
             stop = self.stopping()
             if stop or self.step == last or self.step % self.config.checkpoint.every == 0:
                 self._save(place, stage, optimizer)
@@ -135,7 +152,7 @@ class Trainer:
         if self.metrics:
             seconds = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
             self.metrics.write(self.step, stage.name, values, seconds)
-        self.report(self.step, stage.name, values)
+        self.report(self.step, self.steps, stage.name, values)
 
     def _validate(self, stage: Stage) -> dict[str, float]:
         settings = self.config.validation

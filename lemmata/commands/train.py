@@ -9,6 +9,7 @@ from core.store import Run
 from lemmata.training import (
     MAY_CHANGE,
     TrainingReport,
+    content_digests,
     import_library,
     no_report,
     print_line,
@@ -27,8 +28,11 @@ def train_command(config: dict[str, Any]) -> int:
 
 
 def _train(setup: Any, parallel: Any, settings: TrainConfig, config: Mapping[str, Any]) -> int:
-    folder = Path(settings.run or f"runs/train-{settings.role}-{settings_digest(config, MAY_CHANGE)}")
-    run = Run.start(folder, "train", config, MAY_CHANGE) if parallel.is_main else None
+    # A resumed run goes on with the same rows, so that their content is part of its identity.
+    content = content_digests(settings)
+    identity = {**config, "content": content} if content else config
+    folder = Path(settings.run or f"runs/train-{settings.role}-{settings_digest(identity, MAY_CHANGE)}")
+    run = Run.start(folder, "train", identity, MAY_CHANGE) if parallel.is_main else None
     if parallel.is_main:
         print_line(f"run folder: {folder}")
     report = TrainingReport() if parallel.is_main else no_report

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from core.errors import LemmataError
@@ -57,7 +56,7 @@ def merge(config: MergeConfig, report: Report = lambda done, total: None) -> int
         return _write(_Merger(config, report), out)
     except ModelError as error:
         raise LemmataError(str(error)) from error
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise LemmataError(f"{out} cannot be written: {error}") from error
 
 

@@ -12,7 +12,7 @@ from core.templates import Templates
 from lab.items import Stream
 from lab.prompts import templates as lab_templates
 from lab.theorem import Theorem
-from rl.config import TrainConfig
+from rl.config import WHOLE_MAPPINGS, TrainConfig
 from rl.merging.config import MergeConfig
 from rl.recipe.config import CotrainConfig
 from rl.recipe.plan import Merge, Train
@@ -59,7 +59,7 @@ class RecipeContext:
         if step.teachers:
             named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
         values = merge_settings(
-            merge_settings({"model": None, **self.config.train}, step.changes, replaced=("mixture",)), named
+            merge_settings({"model": None, **self.config.train}, step.changes, replaced=WHOLE_MAPPINGS), named
         )
         return read_config(TrainConfig, values, "")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from core.errors import LemmataError
 from model.checkpoint import load_pretrained, save_pretrained
 from model.initialize import empty_model
 from model.tokenizer import load_tokenizer
@@ -34,11 +35,19 @@ from rl.trainer import Report
 def run_step(
     context: RecipeContext, step: Step, parallel: Parallel, report: Report, stopping: Callable[[], bool]
 ) -> bool:
-    """Runs a step; False where training was asked to stop before its end."""
+    """Runs a step; False where training was asked to stop before its end.
+
+    Raises LemmataError where a file cannot be written or read.
+    """
     if isinstance(step, Train):
         settings = context.training(step)
         return make_trainer(settings, context.at(step.name), parallel, report, stopping).run()
-    HANDLERS[type(step)](context, step)
+    try:
+        HANDLERS[type(step)](context, step)
+    except OSError as error:
+        raise LemmataError(
+            f"step {step.name}: {error}. Free disk space, or restore the file; the same command repeats the step"
+        ) from error
     return True
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from core.config import STRICT, Name, Positive, settings
+from core.config import STRICT, Count, Name, Positive, settings
 from core.templates import Templates
 from lab.items import Stream
 from rl.config import RoleName
@@ -41,7 +41,7 @@ class DataConfig:
     families: tuple[Name, ...]
     levels: tuple[Positive, ...]
     rounds: Positive
-    mixture: Mapping[str, Positive]
+    mixture: Mapping[str, Count]
     proofs: Name | None
     analyses: Name | None
     critiques: Name | None
@@ -87,7 +87,9 @@ def make_task(
     if unknown := mixture.keys() - KINDS.keys():
         raise ValueError(f"no kind of task {min(unknown)!r}; there are {', '.join(KINDS)}")
     judges = judges if split == "train" else None
-    parts = {kind: (_part(KINDS[kind], data, templates, split, seed, judges), size) for kind, size in mixture.items()}
+    parts = {
+        kind: (_part(KINDS[kind], data, templates, split, seed, judges), size) for kind, size in mixture.items() if size
+    }
     task = MixedTask(parts) if role == "generator" else parts[role][0]
     return ExamplesTask(task, read_examples(data.examples)) if data.examples and split == "train" else task
 

@@ -64,6 +64,16 @@ class Numbers(Letters):
         return f"Count to {number % 3}"
 
 
+class Uneven(Letters):
+    """Every second problem is worth the same whatever is answered."""
+
+    asked: list[int]
+
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        self.asked = sorted({*getattr(self, "asked", []), *(number for number, _ in trajectories)})
+        return [Reward(0.5, {}) if number % 2 else self.reward(answers[-1].text) for number, answers in trajectories]
+
+
 def small_module(seed: int = 0, dtype: torch.dtype = torch.float64, **changes: Any) -> DsaModel:
     """A model for TOKENIZER; in fp64, rounding decides no sample."""
     return tiny_model(seed, dtype, **{"vocab_size": len(TOKENIZER), "initializer_range": 0.2, **changes})

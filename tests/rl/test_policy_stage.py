@@ -10,27 +10,16 @@ pytest.importorskip("torch")
 
 import torch
 
-from core.reward import Reward
 from rl.algorithm import AlgorithmConfig
 from rl.policy_stage import PolicyStage
 from rl.reward_shaping import NO_SHAPING
 from tests.rl.settings import algorithm, loss_config
-from tests.rl.small import Letters, learner, policy_config, small_module
+from tests.rl.small import Letters, Uneven, learner, policy_config, small_module
 
 pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 V32, DAPO = algorithm("v32"), algorithm("dapo")
 WITH_KL = replace(V32, loss=loss_config(beta=0.1, off_policy_delta=0.1))
-
-
-class Uneven(Letters):
-    """Every second problem is worth the same whatever is answered."""
-
-    asked: list[int]
-
-    def rewards(self, trajectories: Any) -> list[Reward]:
-        self.asked = sorted({*getattr(self, "asked", []), *(number for number, _ in trajectories)})
-        return [Reward(0.5, {}) if number % 2 else self.reward(answers[-1].text) for number, answers in trajectories]
 
 
 def stage(algorithm: AlgorithmConfig = V32, task: Letters | None = None, **changes: Any) -> PolicyStage:

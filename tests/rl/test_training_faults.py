@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,13 +13,19 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from safetensors import SafetensorError
 
 from core.errors import LemmataError
 from core.reward import Reward
+from model.checkpoint import save_pretrained
 from rl import checkpoint
 from rl.metrics import make_trackers, read_metrics
+from rl.parallel import Parallel
+from rl.setup import make_trainer
 from rl.task import Answer
-from tests.rl.small import Letters, train_config, trainer
+from rl.trainer import Trainer
+from tests.rl.settings import defaults
+from tests.rl.small import TOKENIZER, Letters, distill_config, learner, small_module, train_config, trainer
 
 pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
@@ -92,6 +99,91 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: p
     assert [line["step"] for line in read_metrics(tmp_path)] == [1, 2, 3]
 
 
+def full_disk(*_: Any, **__: Any) -> None:
+    """As safetensors fails on a full disk: with an error that is no OSError."""
+    raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+def test_a_full_disk_leaves_no_part_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trainer(tmp_path, train_config("sft"), stopping=lambda: True).run() is False
+    monkeypatch.setattr("model.shards.save_file", full_disk)
+    with pytest.raises(LemmataError, match=r"step 2 cannot be written .*model\.safetensors.*Free disk space"):
+        trainer(tmp_path, train_config("sft")).run()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
+
+
+def test_a_full_disk_leaves_no_part_of_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = checkpoint.shutil.copytree
+
+    def full(source: Path, target: Path) -> None:
+        real(source, target)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.shutil, "copytree", full)
+    with pytest.raises(LemmataError, match=r"cannot be copied to .*model.*Free disk space"):
+        trainer(tmp_path, train_config("sft")).run()
+    assert not (tmp_path / "model").exists()
+    assert not (tmp_path / "checkpoints" / "partial").exists()
+    monkeypatch.undo()
+    assert trainer(tmp_path, train_config("sft")).run()
+    assert (tmp_path / "model" / "model.safetensors").is_file()
+
+
+def test_a_torn_model_of_a_checkpoint_is_named(tmp_path: Path) -> None:
+    trainer(tmp_path, train_config("sft"), stopping=lambda: True).run()
+    (weights_file,) = (tmp_path / "checkpoints").glob("*/model/model.safetensors")
+    weights_file.write_bytes(weights_file.read_bytes()[:-40])
+    with pytest.raises(LemmataError, match=r"step-00000001 is damaged.*model\.safetensors.*delete it"):
+        trainer(tmp_path, train_config("sft")).run()
+    with pytest.raises(LemmataError, match=r"step-00000001 is damaged.*model\.safetensors.*delete it"):
+        make_trainer(train_config("sft"), tmp_path, Parallel(), lambda *_: None, lambda: False)
+
+
+def test_routing_of_a_dense_model_cannot_be_kept(tmp_path: Path) -> None:
+    dense = small_module(first_k_dense_replace=small_module().config.num_hidden_layers)
+    with pytest.raises(LemmataError, match=r"keep_routing=true.*dense.*algorithm\.keep_routing=false"):
+        Trainer(learner(dense), train_config("rl"), tmp_path)
+    assert Trainer(learner(dense), train_config("rl", "dr_grpo"), tmp_path).run()
+
+
+class Long(Letters):
+    """Every third problem fills the context; so does every refinement of the others, with ``rounds``."""
+
+    def prompt(self, number: int) -> str:
+        return "x" * 5000 if number % 3 == 1 else super().prompt(number)
+
+    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
+        return None if super().follow_up(number, answers) is None else "y" * 5000
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_prompt_that_is_too_long_is_left_out_counted_and_named_once(
+    rounds: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = train_config("rl", "v32", steps=2)
+    trainer(tmp_path, config, Long(rounds), stopping=lambda: True).run()
+    assert trainer(tmp_path, config, Long(rounds)).run()
+    for line in read_metrics(tmp_path):
+        # 4 samples of 1 or 2 problems; with refinement, of all.
+        assert line["prompts_too_long"] >= (4 if rounds == 1 else 12)
+        assert line["sequences"] == 12
+    named = [line for line in capsys.readouterr().err.splitlines() if "turn 1 of training problem" in line]
+    assert len(named) == 2  # once in each process
+    assert all("50" in message and "'xxx" in message for message in named)
+
+
+def test_only_prompts_that_are_too_long_are_an_error(tmp_path: Path) -> None:
+    class Endless(Letters):
+        def prompt(self, number: int) -> str:
+            return "x" * 5000
+
+    save_pretrained(small_module(), tmp_path / "teacher", TOKENIZER)
+    teachers = {"prover": str(tmp_path / "teacher")}
+    for config in (train_config("rl"), train_config("distill", distill=distill_config(teachers=teachers))):
+        with pytest.raises(LemmataError, match=r"prompts? fills? the context"):
+            trainer(tmp_path / str(config.stage), config, Endless()).run()
+
+
 class Broken(Letters):
     """Answers whose reward is no number."""
 
@@ -118,10 +210,40 @@ def test_a_reward_that_is_no_number_is_named(tmp_path: Path) -> None:
         trainer(tmp_path, train_config("rl"), Broken()).run()
 
 
-@pytest.mark.parametrize("task", [Indifferent(), Silent()])
-def test_a_rollout_without_anything_to_learn_is_told(task: Letters, tmp_path: Path) -> None:
-    with pytest.raises(LemmataError, match="nothing to learn from"):
-        trainer(tmp_path, train_config("rl", "dapo"), task).run()
+@pytest.mark.parametrize(
+    ("task", "preset", "cause", "steps"),
+    [
+        (Indifferent(), "dapo", "0 of 15 groups have reward variance", 0),
+        (Indifferent(), "v32", "0 of 3 groups have reward variance", 1),
+        (Silent(), "dapo", "no answer has a reward", 0),
+    ],
+)
+def test_a_stage_without_anything_to_learn_stops_with_a_checkpoint(
+    task: Letters, preset: str, cause: str, steps: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Algorithms that drop such groups take no step; the others take one of gradient 0."""
+    config = train_config("rl", preset, steps=9, max_rollouts_without_variance=2)
+    with pytest.raises(LemmataError, match=rf"rollout 2: {cause}.*step {steps} is kept"):
+        trainer(tmp_path, config, task).run()
+    assert f"rollout 1: {cause}" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [f"step-{steps:08d}"]
+    assert len(read_metrics(tmp_path)) == steps
+    assert trainer(tmp_path, config).run()
+    assert len(read_metrics(tmp_path)) == 9
+
+
+def test_rollouts_without_variance_count_in_a_row_only(tmp_path: Path) -> None:
+    class Sometimes(Letters):
+        """Two rollouts without variance, and one with it."""
+
+        def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+            return [
+                self.reward(answers[-1].text) if number // 3 % 3 == 2 else Reward(0.5, {})
+                for number, answers in trajectories
+            ]
+
+    config = train_config("rl", "dr_grpo", steps=6, max_rollouts_without_variance=3)
+    assert trainer(tmp_path, config, Sometimes()).run()
 
 
 def test_equal_rewards_move_nothing_where_groups_stay(tmp_path: Path) -> None:
@@ -149,19 +271,28 @@ def test_a_logger_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("name", ["wandb", "trackio"])
-def test_a_tracker_is_told_every_step(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracker_is_told_settings_and_steps_and_resumes_its_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: list[tuple[Any, ...]] = []
     library = SimpleNamespace(
-        init=lambda **about: calls.append(("init", about["name"])),
+        init=lambda **about: calls.append(("init", about)),
         log=lambda values, step: calls.append((step, values)),
         finish=lambda: calls.append(("finish",)),
     )
     monkeypatch.setitem(sys.modules, name, library)
-    trackers = tuple(make_trackers([name], tmp_path, {}))
-    assert trainer(tmp_path, train_config("sft"), trackers=trackers).run()
-    assert calls[0] == ("init", tmp_path.name)
-    assert calls[-1] == ("finish",)
-    for (step, values), line in zip(calls[1:-1], read_metrics(tmp_path), strict=True):
+    for steps in (3, 5):
+        config = replace(train_config("sft"), loggers=(name,), model="pkg://model/shipped", data=defaults().data)
+        config = replace(config, stages=replace(config.stages, sft=replace(config.stages.sft, steps=steps)))
+        make_trainer(config, tmp_path / "run", Parallel(), lambda *_: None, lambda: False).run()
+    inits = [call[1] for call in calls if call[0] == "init"]
+    assert all(about["config"]["stages"]["sft"]["optimizer"]["lr"] == 3e-3 for about in inits)
+    assert all(about["resume"] == "allow" for about in inits)
+    known = "id" if name == "wandb" else "name"  # by which the service finds the run
+    assert inits[0][known] == inits[1][known]
+    assert [call for call in calls if call[0] == "finish"] == [("finish",)] * 2
+    steps = [call for call in calls if isinstance(call[0], int)]
+    for (step, values), line in zip(steps, read_metrics(tmp_path / "run"), strict=True):
         assert step == line["step"]
         assert values["sft/loss"] == line["loss"]
         assert values["sft/seconds"] == line["time"]["seconds"]
