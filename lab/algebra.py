@@ -11,7 +11,7 @@ Three layers, from the writing to the value:
 - A *monomial* is one integer with ``SLOT`` bits per indeterminate, so that a product of monomials is a sum.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from lab.expressions import Expr, Number, add, call, mul, neg, num, power, scaled, substitute, var
@@ -38,6 +38,7 @@ class Algebra:
         self.slots: dict[Atom, int] = {}
         self.calls: dict[Atom, Expr] = {}
         self._known: dict[tuple[Expr, int], tuple[Terms, Values]] = {}  # holds the values, so that no id returns
+        self._products: dict[tuple[Expr, int], tuple[Terms, Values]] = {}
         self._expanded: dict[Term, tuple[Pairs, int]] = {}
         self._collected: dict[Terms, tuple[dict[int, Number], int]] = {}
 
@@ -66,15 +67,23 @@ class Algebra:
         elif expr.op == "neg":
             self._terms(expr.args[0], -sign, values, found)
         else:
-            factors: dict[Atom, int] = {}
-            sign *= self._factors(expr, 1, values, factors)
-            if len(factors) == 1:
-                ((atom, exponent),) = factors.items()
-                if atom[0] == "s" and exponent == 1:
-                    found.extend((sign * inner, parts) for inner, parts in atom[1])
-                    return
-            if sign and ("n", 0) not in factors:
-                found.append((sign, tuple(sorted(factors.items())) if len(factors) > 1 else tuple(factors.items())))
+            key = (expr, id(values) if values else 0)
+            known = self._products.get(key)
+            if known is None:
+                known = self._products[key] = tuple(self._product(expr, values)), values
+            found.extend(known[0] if sign > 0 else ((-inner, parts) for inner, parts in known[0]))
+
+    def _product(self, expr: Expr, values: Values) -> Iterator[Term]:
+        """The term of a product; the terms of a sum that is one by itself; none of what is 0."""
+        factors: dict[Atom, int] = {}
+        sign = self._factors(expr, 1, values, factors)
+        if len(factors) == 1:
+            ((atom, exponent),) = factors.items()
+            if atom[0] == "s" and exponent == 1:
+                yield from ((sign * inner, parts) for inner, parts in atom[1])
+                return
+        if sign and ("n", 0) not in factors:
+            yield sign, (tuple(sorted(factors.items())) if len(factors) > 1 else tuple(factors.items()))
 
     def _factors(self, expr: Expr, exponent: int, values: Values, factors: dict[Atom, int]) -> int:
         """Adds the atoms of a product to ``factors`` and gives its sign."""

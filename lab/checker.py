@@ -81,7 +81,7 @@ def defects_and_certificate(theorem: Proposition, proof_text: str) -> tuple[list
     defects, shown = found
     if shown.conclusion is None:
         return defects, None
-    certificate = Certificate(truth, tuple(ledger.nodes), shown.conclusion)
+    certificate = Certificate(truth, ledger.certified(), shown.conclusion)
     return _agreed(claim, certificate, defects, end)
 
 
@@ -130,7 +130,7 @@ def _defects(
 
 def _unreached(ledger: Ledger, record: Record, lacking: str, end: Place) -> list[Defect]:
     """What the end lacks when all steps hold."""
-    if lacking and (circles := [*record.circles(), *(defect for _, defect in ledger.stated)]):
+    if lacking and (circles := [*record.circles(), *ledger.restated]):
         return circles
     if lacking == WHOLE:
         return [Defect(Kind.MISSING_CONCLUSION, end, "what is shown does not lead to the claim or its contrary")]

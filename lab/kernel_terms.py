@@ -28,6 +28,7 @@ class Writing:
         self.slots: dict[tuple, int] = {}
         self.work = 0
         self._opened: dict = {}
+        self._products: dict = {}
         self._expanded: dict = {}
         self._collected: dict = {}
 
@@ -46,11 +47,13 @@ class Writing:
             for part in args:
                 self._open(part, -sign if op == "neg" else sign, at, found)
             return
-        powers: dict = {}
-        sign *= self._factors(expr, 1, at, powers)
-        parts = tuple(sorted(pair for pair in powers.items() if pair[1]))
-        if sign:
-            found.extend(_opened(sign, parts))
+        key = expr, at
+        if key not in self._products:
+            powers: dict = {}
+            inner = self._factors(expr, 1, at, powers)
+            parts = tuple(sorted(pair for pair in powers.items() if pair[1]))
+            self._products[key] = tuple(_opened(inner, parts)) if inner else ()
+        found.extend(self._products[key] if sign > 0 else ((-inner, parts) for inner, parts in self._products[key]))
 
     def _factors(self, expr: tuple, times: int, at: tuple, powers: dict) -> int:  # noqa: PLR0911
         """Enters the atoms of a product; gives its sign, 0 for a product that is 0."""

@@ -76,13 +76,18 @@ def read_expression(text: str) -> Expr:
 
 def _tokens(text: str) -> Tokens:
     tokens = Tokens()
+    kinds, texts, starts = tokens.kinds, tokens.texts, tokens.starts
     for match in _TOKEN.finditer(text):
-        token, start = match[1], match.start(1)
+        token = match[1]
         kind = _KINDS.get(token)
-        if kind is not None:
-            tokens.put(kind, token, start)
+        if kind is None and token.isdigit() and token.isascii() and len(token) <= MAX_DIGITS:
+            kind = "num"
+        if kind is None:
+            _put_long(tokens, token, match.start(1))
         else:
-            _put_long(tokens, token, start)
+            kinds.append(kind)
+            texts.append(token)
+            starts.append(match.start(1))
     tokens.put("end", "", len(text))
     return tokens
 

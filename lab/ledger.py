@@ -7,7 +7,7 @@ smaller, and what depends on a hypothesis is marked.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.certificate import Definition, Differ, Hypothesis, Joined, Node, Order, Path, Scope, Step, Use
@@ -36,7 +36,18 @@ class Last:
     expr: Expr
     modulus: int
     scope: Scope
-    run: list[int]
+    run: tuple[int, ...]
+
+
+class Entered(NamedTuple):
+    """An equation as it is entered: a step of the certificate before its expressions are written."""
+
+    left: Expr
+    right: Expr
+    modulus: int
+    scope: Scope
+    change: Change
+    uses: tuple[tuple[int, Terms, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +68,13 @@ class Ledger:
     claim: Claim
     algebra: Algebra = field(default_factory=Algebra)
     defects: list[Defect] = field(default_factory=list)
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[Any] = field(default_factory=list)
     needs: list[Needs] = field(default_factory=list)
     edges: dict[Terms, list[Edge]] = field(default_factory=dict)
     facts: list[tuple[int, Rule]] = field(default_factory=list)
-    stated: list[tuple[int, Defect]] = field(default_factory=list)
+    supposed: list[set[Terms]] = field(default_factory=list)
+    restated: list[Defect] = field(default_factory=list)
+    runs: dict[tuple[int, ...], int] = field(default_factory=dict)
     moduli: dict[Any, int] = field(default_factory=dict)
     lowest: dict[str, int] = field(default_factory=dict)
     known: dict[Definition, int] = field(default_factory=dict)
@@ -70,6 +83,10 @@ class Ledger:
     sentence: int = 0
     cited: bool = False
     steps: int = 0
+    claim_key: tuple[Terms, Terms] = ((), ())
+
+    def __post_init__(self) -> None:
+        self.claim_key = self.key(self.claim.left), self.key(self.claim.right)
 
     def defect(self, kind: Kind, span: Span, message: str, *, minor: bool = False) -> None:
         """Notes a defect of the sentence being read."""
@@ -95,7 +112,7 @@ class Ledger:
     def read_chain(self, chain: Chain, scope: Scope = EVERYWHERE) -> None:
         """Judges each relation of a chain and enters what holds."""
         terms, relations, spans, modulus = list(chain.terms), list(chain.relations), list(chain.spans), chain.modulus
-        run: list[int] = []
+        run: tuple[int, ...] = ()
         if chain.lead:
             last = self.last
             if last is None:
@@ -116,29 +133,21 @@ class Ledger:
             node = self._relate(terms[index], relation, terms[index + 1], span, scope, modulus)
             if relation != "=" or node is None:
                 self._note(run)
-                run = []
+                run = ()
             else:
-                run = [*run, node]
+                run = (*run, node)
         self._note(run)
         self.last = Last(terms[-1], modulus, scope, run)
         return None
 
-    def _note(self, run: list[int]) -> None:
+    def _note(self, run: tuple[int, ...]) -> None:
         """Enters what a run of equations gives from its first side to its last, for later steps to put in."""
-        if not run:
-            return
-        first, last = self.nodes[run[0]], self.nodes[run[-1]]
-        assert isinstance(first, Step)
-        assert isinstance(last, Step)
-        needs = NOTHING.union(*(self.needs[node] for node in run))
-        place = run[0] if len(run) == 1 else self.add(Joined(tuple((node, False) for node in run)), needs)
-        sides = (
-            self.algebra.terms(first.left, self.values(first.scope)),
-            self.algebra.terms(last.right, self.values(last.scope)),
-        )
-        self.add_fact(*sides, last.modulus, place)
+        if run:
+            first, last = self.nodes[run[0]], self.nodes[run[-1]]
+            left = self.algebra.terms(first.left, self.values(first.scope))
+            self.add_fact(left, self.algebra.terms(last.right, self.values(last.scope)), last.modulus, run)
 
-    def add_fact(self, left: Terms, right: Terms, modulus: int, source: int) -> None:
+    def add_fact(self, left: Terms, right: Terms, modulus: int, source: tuple[int, ...]) -> None:
         """An equation that later steps may put in; the newest for a left side counts, and comes first."""
         rest = [fact for fact in self.facts if fact[0] != modulus or fact[1].left != left]
         self.facts = [(modulus, Rule(left, right, source)), *rest[: MAX_FACTS - 1]]
@@ -148,7 +157,8 @@ class Ledger:
         """Enters the claim at ``name + shift`` as a hypothesis."""
         node = self.add(Hypothesis(name, shift), frozenset({(name, shift)}))
         self.lowest[name] = min(shift, self.lowest.get(name, 0))
-        self.add_fact(self.algebra.terms(left), self.algebra.terms(right), self.claim.modulus, node)
+        self.add_fact(self.algebra.terms(left), self.algebra.terms(right), self.claim.modulus, (node,))
+        self.supposed.append({self.key(left), self.key(right)})
         self._connect(node, self.key(left), self.key(right), "=", self.claim.modulus)
 
     def _relate(self, left: Expr, relation: str, right: Expr, span: Span, scope: Scope, modulus: int) -> int | None:
@@ -173,39 +183,48 @@ class Ledger:
         if found.size is None and not self._equal_everywhere(left, right, values, modulus):
             self.defect(Kind.INVALID_STEP, span, "the two sides are not equal")
             return None
-        itself = self.claim.modulus and self.is_claim(left, "=", right, EVERYWHERE, modulus) and not scope.values
+        itself = bool(modulus) and not scope.values and self.is_claim(left, "=", right, EVERYWHERE, modulus)
         if found.size is None or found.size > STEP or self.cited or itself:
-            self._too_large(left, right, found.size, span, scope, modulus, itself=bool(itself))
+            self._too_large(left, right, found.size, span, scope, modulus, itself=itself)
         node = self._enter_step(left, right, found, scope, modulus)
-        if self.needs[node] and _is_hypothetical(self.needs[node]):
-            self._note_restated(node, left, right, span, scope, modulus)
-        self._connect(node, tuple(sorted(one)), tuple(sorted(other)), "=", modulus)
-        return node
-
-    def _note_restated(self, node: int, left: Expr, right: Expr, span: Span, scope: Scope, modulus: int) -> None:
-        """Notes where what was supposed is only said again: a circle, should nothing else come of it."""
-        pair = {self.key(left, scope), self.key(right, scope)}
-        supposed = [place for place in self.nodes[:node] if isinstance(place, Hypothesis)]
-        again = any(
-            pair == {self.key(side) for side in self.claim.at(shifted(one.name, one.shift))} for one in supposed
-        )
-        if again or self.is_claim(left, "=", right, EVERYWHERE, modulus):
+        sides = tuple(sorted(one)), tuple(sorted(other))
+        if _is_hypothetical(self.needs[node]) and set(sides) in [*self.supposed, set(self.claim_key)]:
             place = Place(self.sentence, *span)
-            self.stated.append((node, Defect(Kind.CIRCULAR, place, "this takes what is to be shown as given")))
+            self.restated.append(Defect(Kind.CIRCULAR, place, "this takes what is to be shown as given"))
+        self._connect(node, *sides, "=", modulus)
+        return node
 
     def _enter_step(self, left: Expr, right: Expr, found: Change, scope: Scope, modulus: int) -> int:
         needs = NOTHING
-        uses: list[Use] = []
+        uses: list[tuple[int, Terms, bool]] = []
         for applied, on_right in ((found.on_left, False), (found.on_right, True)):
             for source, factor in applied:
-                place = source if isinstance(source, int) else self._define(source)
+                place = self._define(source) if isinstance(source, Definition) else self.joined(source)
                 needs |= self.needs[place]
-                uses.append(Use(self.algebra.written(factor), place, on_right))
+                uses.append((place, factor, on_right))
+        return self.add(Entered(left, right, modulus, scope, found, tuple(uses)), needs)
+
+    def joined(self, run: tuple[int, ...]) -> int:
+        """The node of a run of equations."""
+        place = run[0] if len(run) == 1 else self.runs.get(run)
+        if place is None:
+            path = tuple((node, False) for node in run)
+            place = self.runs[run] = self.add(Joined(path), NOTHING.union(*(self.needs[node] for node in run)))
+        return place
+
+    def certified(self) -> tuple[Node, ...]:
+        """The nodes as a certificate has them."""
+        return tuple(self._step(node) if isinstance(node, Entered) else node for node in self.nodes)
+
+    def _step(self, node: Entered) -> Step:
+        written = self.algebra.written
+        found = node.change
         start, end = (
-            self.algebra.written(terms) if applied else None
+            written(terms) if applied else None
             for terms, applied in ((found.start, found.on_left), (found.end, found.on_right))
         )
-        return self.add(Step(left, right, modulus, scope, start, end, tuple(uses)), needs)
+        uses = tuple(Use(written(factor), place, on_right) for place, factor, on_right in node.uses)
+        return Step(node.left, node.right, node.modulus, node.scope, start, end, uses)
 
     def _define(self, definition: Definition) -> int:
         """The node of a definition that was put in."""

@@ -14,11 +14,10 @@ from lab.certificate import (
     Path,
     Refutation,
     Scope,
-    Step,
     Values,
 )
 from lab.expressions import Expr, Number, num, shifted, sub
-from lab.ledger import EVERYWHERE, NOTHING, Edge, Ledger, Needs
+from lab.ledger import EVERYWHERE, NOTHING, Edge, Entered, Ledger, Needs
 from lab.rules.reader import Record, holds_between
 from lab.steps import minus
 
@@ -235,7 +234,7 @@ def to_number(ledger: Ledger, side: Expr, scope: Scope, modulus: int) -> tuple[N
 def _speaks_of(ledger: Ledger, edge: Edge, side: Expr) -> bool:
     """Whether a fact has a side of the claim as one of its own, before values are put in."""
     node = ledger.nodes[edge.node]
-    return isinstance(node, Step) and ledger.key(side) in {ledger.key(node.left), ledger.key(node.right)}
+    return isinstance(node, Entered) and ledger.key(side) in {ledger.key(node.left), ledger.key(node.right)}
 
 
 def is_number(terms: Terms) -> bool:

@@ -11,7 +11,7 @@ from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.sentences import Chain, Sentence
 from lab.sequences import close
 
-LOWEST_SHIFT, HIGHEST_SHIFT = -2, 3
+SHIFTS = (0, 1, -1, 2, 3, -2)  # of a hypothesis, the common ones first
 
 
 @dataclass(slots=True)
@@ -205,7 +205,7 @@ def _instance_named(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
 
 def _shift_of(ledger: Ledger, argument: Expr) -> tuple[str, int] | None:
     for name in variables(argument):
-        for shift in range(LOWEST_SHIFT, HIGHEST_SHIFT + 1):
+        for shift in SHIFTS:
             if ledger.key(argument) == ledger.key(shifted(name, shift)):
                 return name, shift
     return None
@@ -218,7 +218,7 @@ def _instance_written(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
         return None
     written = sorted(ledger.key(term) for term in chain.terms)
     for name in sorted({name for term in chain.terms for name in variables(term)}):
-        for shift in range(LOWEST_SHIFT, HIGHEST_SHIFT + 1):
+        for shift in SHIFTS:
             pair = sorted(ledger.key(side) for side in claim.at(shifted(name, shift)))
             if written == pair:
                 return name, shift
