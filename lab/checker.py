@@ -67,7 +67,7 @@ def certificate_of(theorem: Proposition, proof_text: str) -> Certificate | None:
 
 def defects_and_certificate(theorem: Proposition, proof_text: str) -> tuple[list[Defect], Certificate | None]:
     """The defects of a text, and what it shows where none of them is grave. Raises Refused for what cannot be read."""
-    sentences = read(proof_text)
+    sentences = read(proof_text, (theorem.claim.left, theorem.claim.right))
     end = Place(len(sentences), len(proof_text), len(proof_text))
     claim, truth = theorem.claim, theorem.truth
     if isinstance(claim, Solutions):
@@ -113,11 +113,12 @@ def _defects(
 
     ``shown`` tells what follows; what a false step fails to reach is no second defect.
     """
+    record.verdicts += [(True, sentence) for sentence in record.ended if not record.verdicts]
     wrong = [sentence for holds, sentence in record.verdicts if holds != truth]
     if not wrong and not truth:
         wrong = [sentence for sentence in record.asserted if record.verdicts]
     if wrong:
-        place = Place(sentences.index(wrong[0]), *wrong[0].span)
+        place = Place(next(i for i, one in enumerate(sentences) if one.span == wrong[0].span), *wrong[0].span)
         wrong_end = Defect(Kind.WRONG_CONCLUSION, place, f"the claim is {'true' if truth else 'false'}")
         return [*ledger.defects, wrong_end], Outcome()
     if any(not defect.minor for defect in ledger.defects):

@@ -267,16 +267,29 @@ class _Kernel:
         """One of the factors is 0 exactly for the solutions, from state to state."""
         old = [tuple(sorted((*self.terms(self.claim.left), *negated(self.terms(self.claim.right)))))]
         for state in how.states:
-            new = list(dict.fromkeys(self.terms(factor) for factor in state.factors))
+            new = [self.terms(factor) for factor in state.factors]
             never = {self.positive(self.premise(place)) for place in state.positive}
             before, after = ([f for f in some if not self.nonzero(f, never)] for some in (old, new))
             if set(before) != set(after):
                 _need(before and after, "the solutions change")
-                self.within(self.multiple(_product(before), _product(after)))
+                size = self.roots(before, after) or self.multiple(_product(before), _product(after))
+                self.within(self.multiple(*map(_distinct, (before, after))) if size is None else size)
             old = new
         found = {self.constant(solution) for solution in how.solutions}
         _need(how.states and {self.solution(factor) for factor in old} == found, "no solutions are read off")
         _need((found == set(self.claim.claimed)) == truth, "other solutions are claimed")
+
+    def roots(self, before: list, after: list) -> int | None:
+        """1 operation from A^2 - s^2 to A - s and A + s, where A^2 is written and s a number; else None."""
+        squares = [atom for term in before[0] for atom, times in term[1] if times == 2 and len(term[1]) == 1]
+        if len(before) != 1 or len(before[0]) != 2 or len(after) != 2 or len(squares) != 1:
+            return None
+        inner = self.value(squares[0][1] if squares[0][0] == "s" else ((1, ((squares[0], 1),)),))
+        total, product = (self.value(terms) for terms in ((*after[0], *after[1]), _product(after)))
+        double = all(total.get(mono, 0) == 2 * inner.get(mono, 0) for mono in total.keys() | inner.keys())
+        gap = self.difference(after[0], after[1])
+        constant = not any(number for mono, number in gap.items() if mono)
+        return 1 if double and constant and product in (self.value(before[0]), self.value(negated(before[0]))) else None
 
     def solution(self, factor: Terms) -> Number | None:
         """The number r of the factor x - r, or of r - x."""
@@ -326,6 +339,10 @@ def _times(parts: tuple, more: tuple) -> tuple:
     for atom, times in more:
         powers[atom] = powers.get(atom, 0) + times
     return tuple(sorted(pair for pair in powers.items() if pair[1]))
+
+
+def _distinct(factors: list) -> Terms:
+    return _product(list(dict.fromkeys(factors)))
 
 
 def _product(factors: list) -> Terms:

@@ -23,13 +23,32 @@ from lab.sentences import RELATIONS, Chain, Part, Sentence
 VARIABLES = frozenset("xyznkmjt")
 SEQUENCES = frozenset("Su")
 JOINED = frozenset("xyz")
-_TOKEN = re.compile(r"[ \t\r]*(<=|>=|!=|[0-9]+(?:\.[0-9]+)?|[A-Za-z]+|[^ \t\r])")
+_TOKEN = re.compile(
+    r"[ \t\r]*(<=|>=|!=|[0-9]+(?:\.[0-9]+)?|(?:[Ll]eft|[Rr]ight)-hand|AM-GM|[Nn]on-negative|[Ww]ell-known|[A-Za-z]+|"
+    r"\\[A-Za-z]+|\\[^A-Za-z]|[^ \t\r])"
+)
 _KINDS = (
     {sign: sign for sign in (*RELATIONS, *"+-*/^():,.")}
     | {";": ".", "\n": "."}
     | dict.fromkeys(VARIABLES, "var")
     | dict.fromkeys(SEQUENCES, "name")
 )
+
+
+# LaTeX: commands that are signs or words of the language, and marks that are none.
+_COMMANDS = {
+    "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "ne": "!=", "neq": "!=",
+    "lt": "<", "gt": ">", "equiv": "=", "cdot": "*", "times": "*", "pmod": "mod", "bmod": "mod", "mod": "mod",
+    "iff": "iff", "Leftrightarrow": "iff", "Longleftrightarrow": "iff", "implies": "so", "Rightarrow": "so",
+    "Longrightarrow": "so", "therefore": "so", "qed": "qed", "square": "qed", "blacksquare": "qed", "Box": "qed",
+    "frac": "frac", "tfrac": "frac", "dfrac": "frac",
+}  # fmt: skip
+_MARKS = {
+    "$",
+    "&",
+    *("\\" + mark for mark in ("(", ")", "[", "]", ",", ";", "!", " ", "left", "right", "quad", "qquad")),
+}
+SIDES = frozenset({"lhs", "rhs"})
 
 
 @dataclass(slots=True)
@@ -51,12 +70,14 @@ class Tokens:
         return self.starts[index] + len(self.texts[index])
 
 
-def read(text: str) -> tuple[Sentence, ...]:
-    """The sentences of a text. Raises Refused where it is too long, too deep, or not in the language."""
+def read(text: str, sides: tuple[Expr, Expr] | None = None) -> tuple[Sentence, ...]:
+    """The sentences of a text; LHS and RHS stand for ``sides``.
+
+    Raises Refused where it is too long, too deep, or not in the language.
+    """
     if len(text) > MAX_TEXT:
         raise Refused(f"the text has more than {MAX_TEXT} characters")
-    tokens = _tokens(text)
-    parser = _Parser(tokens)
+    parser = _Parser(_tokens(text), sides)
     sentences = []
     while (sentence := parser.sentence()) is not None:
         sentences.append(sentence)
@@ -93,7 +114,16 @@ def _tokens(text: str) -> Tokens:
 
 
 def _put_long(tokens: Tokens, token: str, start: int) -> None:
-    """A number, a word or a product of variables; anything else is refused."""
+    """A number, a word, a product of variables or a command of LaTeX; anything else is refused."""
+    if token in _MARKS:
+        return
+    if token[0] == "\\" or token in {"{", "}"}:
+        _put_command(tokens, token, start)
+        return
+    if "-" in token:
+        for word in token.split("-"):
+            tokens.put("word", word.lower(), start)
+        return
     if not token.isascii() or not token.replace(".", "").isalnum():
         raise Refused(f"the character {token!a} is not in the language", start)
     if token[0].isdigit():
@@ -104,14 +134,27 @@ def _put_long(tokens: Tokens, token: str, start: int) -> None:
         for offset, letter in enumerate(token):
             tokens.put("var", letter, start + offset)
     else:
-        tokens.put("word", token.lower(), start)
+        word = token.lower()
+        tokens.put("side" if word in SIDES else "word", word, start)
+
+
+def _put_command(tokens: Tokens, token: str, start: int) -> None:
+    """A command of LaTeX; braces are parentheses."""
+    meaning = {"{": "(", "}": ")"}.get(token) or _COMMANDS.get(token[1:])
+    if meaning is None:
+        raise Refused(f"the command {token} is not in the language", start)
+    if meaning == "frac":
+        tokens.put("frac", token, start)
+    else:
+        tokens.put(_KINDS.get(meaning, "word"), meaning, start)
 
 
 class _Parser:
     """Recursive descent over the tokens; ``at`` is the next one."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, sides: tuple[Expr, Expr] | None) -> None:
         self.tokens = tokens
+        self.sides = sides
         self.kinds = tokens.kinds
         self.at = 0
         self.depth = 0
@@ -128,7 +171,10 @@ class _Parser:
         return Sentence(tuple(parts), (start, self.tokens.end(self.at - 1)))
 
     def part(self) -> Part:
-        if self.kinds[self.at] in {"word", ",", ":"}:
+        kind = self.kinds[self.at]
+        if kind in {"word", ",", ":"} or (
+            kind == "side" and (not self.sides or self.kinds[self.at + 1] not in {*RELATIONS, "+", "-"})
+        ):
             self.at += 1
             return self.tokens.texts[self.at - 1]
         return self.chain()
@@ -155,15 +201,22 @@ class _Parser:
 
     def modulus(self) -> int:
         """The m of a closing ``mod m``; 0 without one."""
-        texts, bracket = self.tokens.texts, self.kinds[self.at] == "("
-        at = self.at + bracket
-        if texts[at] != "mod":
+        texts, kinds = self.tokens.texts, self.kinds
+        at = self.at
+        bracket = kinds[at] == "("
+        if texts[at + bracket] != "mod":
             return 0
-        closed = not bracket or self.kinds[at + 2 : at + 3] == [")"]
-        if not texts[at + 1].isdigit() or not int(texts[at + 1]) or not closed:
-            raise Refused("mod needs a positive number", self.tokens.starts[at])
-        self.at = at + 2 + bracket
-        return int(texts[at + 1])
+        at += bracket + 1
+        inner = kinds[at] == "("  # of \\pmod{3}
+        closing = [")"] * (bracket + inner)
+        if (
+            not texts[at + inner].isdigit()
+            or not int(texts[at + inner])
+            or kinds[at + inner + 1 :][: len(closing)] != closing
+        ):
+            raise Refused("mod needs a positive number", self.tokens.starts[at - 1])
+        self.at = at + inner + 1 + len(closing)
+        return int(texts[at + inner])
 
     def refuse(self, reason: str) -> NoReturn:
         """Refuses the text at the next token."""
@@ -199,7 +252,7 @@ class _Parser:
                 self.at += 1
                 factors = [Expr("div", (_product(factors), self.divisor()))]
                 divided = True
-            elif kind in {"var", "name", "num"} or (kind == "(" and not self.closes_with_modulus()):
+            elif kind in {"var", "name", "num", "frac"} or (kind == "(" and not self.closes_with_modulus()):
                 if divided or kind == "num":
                     self.refuse("a product here needs a star")
                 factors.append(self.factor())
@@ -230,6 +283,11 @@ class _Parser:
         kind, text = self.kinds[self.at], self.tokens.texts[self.at]
         if kind == "(":
             return self.bracket()
+        if kind == "frac":
+            return self.fraction()
+        if kind == "side" and self.sides is not None:
+            self.at += 1
+            return self.sides[text == "rhs"]
         if kind not in {"num", "var", "name"}:
             self.refuse(f"an expression cannot have {text!r} here" if text else "cut off")
         self.at += 1
@@ -238,6 +296,14 @@ class _Parser:
         if kind == "num":
             return Expr("num", (int(text),)) if text.isdigit() else num(Fraction(text))
         return Expr(kind, (text,))
+
+    def fraction(self) -> Expr:
+        """A fraction as LaTeX writes it, over a positive number."""
+        self.at += 1
+        above, below = self.bracket(), self.bracket()
+        if below.op != "num" or not below.args[0]:
+            self.refuse("only a positive number may be a divisor")
+        return Expr("div", (above, below))
 
     def bracket(self) -> Expr:
         if self.kinds[self.at] != "(":

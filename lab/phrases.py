@@ -70,7 +70,7 @@ PHRASES = tuple(
         r"and then|and therefore|giving|respectively|explicitly|note that|observe that|recall that|it follows that|"
         r"this means that|which means that|to begin|to start|to start with|on the one hand|on the other hand|"
         r"after that|"
-        r"for this|whence|altogether|together|overall|in total|and also|as follows|proof(?= [:,]|$)|"
+        r"for this|whence|altogether|together|overall|in total|and also|as follows|proof(?= [:,]|$| by (?:mathematical )?induction)|"
         r"solution(?= :)|step",
         r"(?:the )?(?:induction|inductive) step(?: is)?|(?:for )?the (?:induction|inductive) step|"
         r"(?:the )?(?:induction )?basis",
@@ -102,6 +102,7 @@ PHRASES = tuple(
         r"let us (?:see|start|begin|compute|continue)|we (?:want|have|need) to (?:show|prove|check)(?: that|"
         r" this)?(?= [:,]|$)",
         r"(?:we )?distinguish(?: the| two| several)? cases|we go through (?:the|all) (?:cases|residues)|by cases",
+        r"which (?:is (?:always |clearly |obviously )?(?:true|positive|nonnegative)|(?:always )?holds)",
         r"(?:this|these|which) (?:is|are) (?:the )?(?:same|what we want|what we need|also)(?= [,:]|$)",
     )
 )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from lab.algebra import MASK, Terms
 from lab.certificate import Instance, Refutation, Scope, Solved, State
 from lab.claims import Solutions
+from lab.clauses import clauses
 from lab.defects import Kind
 from lab.expressions import Expr, Number, holds_variable, num, sub
 from lab.ledger import Ledger
@@ -33,6 +34,7 @@ class Factor(NamedTuple):
     ready: bool
     says: bool
     square: bool = False
+    power: int = 1
 
 
 @dataclass(slots=True)
@@ -47,26 +49,28 @@ class Solver:
     solved: frozenset[Number] | None = None
 
     def __post_init__(self) -> None:
-        self.factors = self._split([(self.claim.left, self.claim.right)])
+        self.factors = self._split([(self.claim.left, self.claim.right)], given=True)
 
     def walk(self, sentences: tuple[Sentence, ...]) -> None:
         """Reads a proof."""
         for index, sentence in enumerate(sentences):
             self.ledger.sentence = index
-            reading = interpret(sentence)
-            if reading is None:
-                self.ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(sentence))
-            elif fits_claim(self.ledger, reading, sentence):
-                self._enter(reading, sentence)
+            for clause in clauses(sentence, self.claim):
+                reading = interpret(clause)
+                if reading is None:
+                    self.ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(clause))
+                elif fits_claim(self.ledger, reading, clause):
+                    self._enter(reading, clause)
 
     def _enter(self, reading: Reading, sentence: Sentence) -> None:
         if reading.move is Move.NO_SOLUTION:
             self._advance([], sentence)
         elif reading.move is Move.ALTERNATIVES or (reading.move is Move.RELATE and not self.record.scope.values):
             stages = [found for chain in reading.body if (found := self._equations(chain))]
-            if stages:
-                self._advance([first for first, _ in stages], sentence)
-                self._advance([last for _, last in stages], sentence)
+            together = reading.move is Move.ALTERNATIVES or all(_is_value(*last) for _, last in stages)
+            for group in [stages] if together and stages else [[stage] for stage in stages]:
+                self._advance([first for first, _ in group], sentence)
+                self._advance([last for _, last in group], sentence)
         else:
             enter(self.ledger, self.record, reading, sentence)
 
@@ -81,6 +85,9 @@ class Solver:
         places = [place for place, link in enumerate(links) if not self._of_numbers(link) and not self._identity(link)]
         if not places:
             ledger.read_chain(chain)
+            factored = len(ledger.algebra.terms(chain.terms[-1])) == 1 and holds_variable(chain.terms[-1])
+            if factored and not self.states and ledger.key(chain.terms[0]) == ledger.claim_key[0]:
+                return (chain.terms[0], self.claim.right), (chain.terms[-1], self.claim.right)
             return None
         if len(places) > 1:
             ledger.defect(Kind.UNREADABLE, (chain.spans[0][0], chain.spans[-1][1]), "two equations in one")
@@ -98,8 +105,9 @@ class Solver:
         """Whether a link relates numbers, which says something about x only where there is no solution."""
         return bool(self.claim.actual) and not any(map(holds_variable, link))
 
-    def _split(self, equations: list[Equation]) -> list[Factor]:
-        """The factors one of which is 0."""
+    def _split(self, equations: list[Equation], *, given: bool = False) -> list[Factor]:
+        """The factors one of which is 0; ``given`` in the claim, they are ready only where a division is left."""
+        known = {_unsigned(factor.terms): factor.ready for factor in self.factors}
         algebra = self.ledger.algebra
         found: dict[Terms, Factor] = {}
         for left, right in equations:
@@ -108,10 +116,11 @@ class Solver:
             gathered = _gathered(*sides) or _gathered(*reversed(sides))
             says = _is_value(left, right) or _is_value(right, left)
             factors = _factors(terms)
-            for factor in factors:
-                ready = len(factor) <= 2 or (gathered and len(factors) == 1)
+            for factor, power in factors:
+                easy = len(factor) <= (2 if given else 3) or (gathered and len(factors) == 1)
+                ready = known.get(_unsigned(factor), easy)
                 square = gathered and len(factor) == 2 and len(factors) == 1
-                found.setdefault(_unsigned(factor), Factor(factor, ready, says, square))
+                found.setdefault(_unsigned(factor), Factor(factor, ready, says, square, power))
         return list(found.values())
 
     def _advance(self, equations: list[Equation], sentence: Sentence) -> None:
@@ -186,12 +195,30 @@ class Solver:
             square = len(before) == 1 and before[0].square
             if not before or not after or (any(factor.says for factor in after) and not square):
                 return None
-            found = multiple(self.ledger.algebra, *(_product([one.terms for one in some]) for some in (before, after)))
-            if found is None:
-                return None
-            total += found.size
-        self._note([factor.terms for factor in new], positive)
+            size = 1 if square and self._roots(before[0].terms, [one.terms for one in after]) else None
+            if size is None:
+                found = multiple(self.ledger.algebra, *map(_repeated, (before, after)))
+                if found is None:
+                    return None
+                size = found.size
+            total += size
+        self._note([factor.terms for factor in new for _ in range(factor.power)], positive)
         return total
+
+    def _roots(self, square: Terms, found: list[Terms]) -> bool:
+        """Whether two factors A - s and A + s are those of a square A^2 that is the number s^2."""
+        value = self.ledger.algebra.value
+        squared = [
+            (atom, sign) for sign, ((atom, times), *more) in square if times == 2 and not more and atom[0] in "sv"
+        ]
+        if len(squared) != 1 or len(found) != 2:
+            return False
+        (atom, sign), (one, other) = squared[0], (value(terms) for terms in found)
+        inner = value(atom[1] if atom[0] == "s" else ((1, ((atom, 1),)),))
+        shift = one.get(0, 0) - inner.get(0, 0)
+        wanted = [{**inner, 0: inner.get(0, 0) + change} for change in (shift, -shift)]
+        rest = value(square).get(0, 0) - sign * value(((1, ((atom, 2),)),)).get(0, 0)
+        return [_nonzero(one), _nonzero(other)] == [*map(_nonzero, wanted)] and sign * rest == -shift * shift
 
     def _note(self, factors: list[Terms], positive: list[int]) -> None:
         written = tuple(self.ledger.algebra.written(terms) for terms in factors)
@@ -234,12 +261,12 @@ def solve(claim: Solutions, sentences: tuple[Sentence, ...]) -> Solver:
     return solver
 
 
-def _factors(terms: Terms) -> list[Terms]:
-    """The factors of a product; of any other sum, itself."""
+def _factors(terms: Terms) -> list[tuple[Terms, int]]:
+    """The factors of a product, and how often each stands there; of any other sum, itself."""
     if len(terms) != 1:
-        return [terms]
-    atoms = [atom for atom, exponent in terms[0][1] if atom[0] != "n" and exponent > 0]
-    return [atom[1] if atom[0] == "s" else ((1, ((atom, 1),)),) for atom in atoms] or [terms]
+        return [(terms, 1)]
+    atoms = [(atom, exponent) for atom, exponent in terms[0][1] if atom[0] != "n" and exponent > 0]
+    return [(atom[1] if atom[0] == "s" else ((1, ((atom, 1),)),), times) for atom, times in atoms] or [(terms, 1)]
 
 
 def _gathered(left: Terms, right: Terms) -> bool:
@@ -259,6 +286,15 @@ def _is_value(left: Expr, right: Expr) -> bool:
 def _unsigned(terms: Terms) -> Terms:
     """The same for a sum and its opposite."""
     return min(tuple(sorted(terms)), tuple(sorted((-sign, parts) for sign, parts in terms)))
+
+
+def _nonzero(values: dict[int, Number]) -> dict[int, Number]:
+    return {mono: number for mono, number in values.items() if number}
+
+
+def _repeated(factors: list[Factor]) -> Terms:
+    """The product of factors, each as often as it stands there."""
+    return _product([factor.terms for factor in factors for _ in range(factor.power)])
 
 
 def _product(factors: list[Terms]) -> Terms:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from lab.certificate import Scope
 from lab.claims import Claim, Solutions
+from lab.clauses import clauses
 from lab.defects import Defect, Kind, Place
 from lab.expressions import Expr, Number, is_numeral, shifted, substitute, var, variables
 from lab.ledger import EVERYWHERE, Ledger
@@ -24,6 +25,7 @@ class Record:
     verdicts: list[tuple[bool, Sentence]] = field(default_factory=list)
     asserted: list[Sentence] = field(default_factory=list)  # that the claim holds, said in passing
     ended: list[Sentence] = field(default_factory=list)  # QED and the like
+    at: Scope | None = None  # the values last put in
     scope: Scope = EVERYWHERE  # of the sentences that follow "Let x = 2."
 
     def note(self, scope: Scope) -> None:
@@ -41,11 +43,12 @@ def walk(ledger: Ledger, sentences: tuple[Sentence, ...]) -> Record:
     record = Record()
     for index, sentence in enumerate(sentences):
         ledger.sentence = index
-        reading = interpret(sentence)
-        if reading is None:
-            ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(sentence))
-        elif fits_claim(ledger, reading, sentence):
-            enter(ledger, record, reading, sentence)
+        for clause in clauses(sentence, ledger.claim):
+            reading = interpret(clause)
+            if reading is None:
+                ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(clause))
+            elif fits_claim(ledger, reading, clause):
+                enter(ledger, record, reading, clause)
     return record
 
 
@@ -56,6 +59,7 @@ def enter(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) 
         ledger.cited = move is Move.CITE
         scope = EVERYWHERE if reading.everywhere else record.scope
         record.note(scope)
+        record.at = scope if scope.values else None
         for chain in reading.body:
             ledger.read_chain(chain, scope)
         if ledger.cited and not reading.body:
@@ -67,13 +71,24 @@ def enter(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) 
         record.scope = EVERYWHERE
         _assume(ledger, record, reading, sentence)
     elif move in {Move.CLAIM_TRUE, Move.AGREE, Move.CLAIM_FALSE, Move.DIFFER}:
-        record.verdicts.append((move in {Move.CLAIM_TRUE, Move.AGREE}, sentence))
+        _conclude(ledger, record, reading, sentence)
     elif move is Move.DONE:
         record.ended.append(sentence)
     elif reading.asserts_claim:
         record.asserted.append(sentence)
     elif move is not Move.COMMENT:
         ledger.defect(Kind.UNREADABLE, sentence.span, "this kind of sentence has no place in such a proof")
+
+
+def _conclude(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
+    """A verdict; that the sides agree after values were put in speaks of these alone."""
+    agree = reading.move in {Move.CLAIM_TRUE, Move.AGREE}
+    if record.at is not None and reading.move in {Move.AGREE, Move.DIFFER} and not reading.everywhere:
+        if _fails_at(ledger, record.at) == agree:
+            ledger.defect(Kind.INVALID_STEP, sentence.span, "this is not so at these values")
+        elif agree:
+            return
+    record.verdicts.append((agree, sentence))
 
 
 def fits_claim(ledger: Ledger, reading: Reading, sentence: Sentence) -> bool:
@@ -132,7 +147,7 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
         message = "values are given as x = 2, one for each variable, or for one as a residue, n = 2 mod 3"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
         return
-    record.scope = EVERYWHERE if reading.body else point
+    record.scope, record.at = EVERYWHERE if reading.body else point, point
     if reading.body:
         record.note(point)
     sides = {ledger.key(ledger.claim.left), ledger.key(ledger.claim.right)}
