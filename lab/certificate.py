@@ -80,6 +80,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Definite:
+    """``large >= small``, or > if ``strict``: the difference is quadratic in one variable, opens upward, and has no
+    discriminant above 0 (for > below 0)."""
+
+    large: Expr
+    small: Expr
+    strict: bool
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
 class Differ:
     """Two numbers that are not equal (modulo ``modulus``)."""
 
@@ -89,7 +100,7 @@ class Differ:
     scope: Scope
 
 
-Node = Step | Joined | Hypothesis | Definition | Order | Differ
+Node = Step | Joined | Hypothesis | Definition | Order | Definite | Differ
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,12 @@ def check(theorem: Proposition, proof_text: str) -> CheckResult:
     except Refused as refusal:
         place = Place(0, refusal.start, max(refusal.start, min(len(proof_text), refusal.start + 1)))
         return CheckResult(0.0, (Defect(Kind.UNREADABLE, place, str(refusal)),))
+    except Exception as fault:
+        internal_errors[repr(fault)] += 1
+        logger.exception("the checker failed on a text")
+        return CheckResult(
+            0.0, (Defect(Kind.UNREADABLE, Place(0, 0, 0), f"internal error: {fault!r}; report this text"),)
+        )
 
 
 def certificate_of(theorem: Proposition, proof_text: str) -> Certificate | None:
@@ -94,9 +100,7 @@ def _agreed(
     except Rejected as disagreement:
         internal_errors[str(disagreement)] += 1
         logger.error("the kernel does not accept a certificate of the checker: %s", disagreement)
-        message = (
-            f"internal error: the kernel does not accept what the rules found ({disagreement}); please report this"
-        )
+        message = f"internal error: the kernel does not accept what the rules found ({disagreement}); report this text"
         return [*defects, Defect(Kind.UNREADABLE, end, message)], None
     return defects, certificate
 

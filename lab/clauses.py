@@ -7,6 +7,7 @@ claim A is shown by B, which is judged first. "The left side is 4" says that the
 import re
 from collections.abc import Iterator
 
+from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
 from lab.moves import Move, interpret
 from lab.sentences import Chain, Part, Sentence
@@ -59,7 +60,8 @@ def _both_read(left: tuple[Part, ...], right: tuple[Part, ...]) -> bool:
     before, after = interpret(Sentence(left)), interpret(Sentence(right))
     if before is None or after is None:
         return False
-    return (before.move in _FIRST and after.move is not Move.COMMENT) or after.move in _LAST
+    says = after.move is not Move.COMMENT or bool(after.heads)
+    return (before.move in _FIRST and says) or after.move in _LAST
 
 
 def _holds_chain(parts: tuple[Part, ...]) -> bool:
@@ -75,14 +77,23 @@ def _with_sides(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
             words += f" {part}"
             found.append(part)
             continue
-        side = _SIDE.search(words) if not part.relations or part.lead == "=" else None
-        found += _about(part, side, claim) if side else [part]
+        side = _SIDE.search(words) if part.lead in {"", "="} else None
+        found += _about(part, side, claim) if side and _leads_there(part, side, claim) else [part]
         words = ""
     return (
         Sentence(tuple(found), sentence.span)
         if len(found) > len(sentence.parts) or found != list(sentence.parts)
         else sentence
     )
+
+
+def _leads_there(chain: Chain, side: re.Match[str], claim: Claim | Solutions) -> bool:
+    """Whether a chain lacks the side it speaks of: it goes on from it, is one expression, or begins with one equal."""
+    if not chain.relations or chain.lead:
+        return True
+    algebra, expr = Algebra(), claim.left if (side[1] or side[2] or "")[:1] == "l" else claim.right
+    one, other = algebra.terms(chain.terms[0]), algebra.terms(expr)
+    return sorted(one) != sorted(other) and algebra.same_value(one, other)
 
 
 def _about(chain: Chain, side: re.Match[str], claim: Claim | Solutions) -> list[Part]:

@@ -70,6 +70,17 @@ class _Kernel:
             return None
         return self.value(terms).get(0, 0) if len(above) <= 1 else None
 
+    def linear(self, expr: tuple) -> tuple[Number, Number] | None:
+        """The slope and shift of a linear expression in one variable that is not the claim's; None for others."""
+        poly = dict(self.value(self.terms(expr)))
+        shift, rest = poly.pop(0, 0), list(poly.items())
+        new = {
+            1 << slot
+            for atom, slot in self.writing.slots.items()
+            if atom[0] == "v" and atom[1] not in self.claim.variables
+        }
+        return (rest[0][1], shift) if len(rest) == 1 and rest[0][0] in new else None
+
     def constant(self, expr: tuple) -> Number:
         """The number that a value is."""
         number = self.number(self.terms(expr))
@@ -82,12 +93,14 @@ class _Kernel:
         others = sum((1 << SLOT) - 1 << slot for atom, slot in self.writing.slots.items() if atom[0] != "v")
         return all(v.denominator == 1 and not mono & others for value in values for mono, v in value.items())
 
-    def sides(self, node: given.Step | given.Order | given.Differ, left: tuple, right: tuple) -> tuple[Terms, Terms]:
+    def sides(
+        self, node: given.Step | given.Order | given.Definite | given.Differ, left: tuple, right: tuple
+    ) -> tuple[Terms, Terms]:
         """Both sides at the values of the node's scope, which they hold for."""
         scope, modulus = node.scope, getattr(node, "modulus", 0)
         found = self.terms(left, scope.values), self.terms(right, scope.values)
-        numbers = [self.constant(value) for _, value in scope.values]
         if scope.modulus and (self.terms(left), self.terms(right)) != found:
+            numbers = [self.constant(value) for _, value in scope.values]
             _need(len(numbers) == 1 and numbers[0].denominator == 1, "a residue class is not one of whole numbers")
             _need(modulus and scope.modulus % modulus == 0, "a residue was put in modulo another number")
             _need(self.whole_polynomials(left, right), "a residue was put in where only a number can be")
@@ -125,8 +138,19 @@ class _Kernel:
             _need(
                 not any(v % node.modulus if node.modulus else v for v in rest.values()), "this is not what was put in"
             )
-        self.within(self.writing.size(start, end, node.modulus, self.limit))
+        size = self.writing.size(start, end, node.modulus, self.limit)
+        if node.modulus and (size is None or size > self.limit):  # products such as 2(k + 1) are seen to be 0 modulo 2
+            start, end = (tuple(t for t in side if not self.vanishes(t, node.modulus)) for side in (start, end))
+            size = self.writing.size(start, end, node.modulus, self.limit)
+        self.within(size)
         return Fact("=", left, right, node.modulus, needs)
+
+    def vanishes(self, term: tuple, modulus: int) -> bool:
+        """Whether the numbers before a parenthesis with whole coefficients are a multiple of the modulus."""
+        rest = tuple(pair for pair in term[1] if pair[0][0] != "n")
+        number = self.value(((1, tuple(pair for pair in term[1] if pair[0][0] == "n")),)).get(0, 0)
+        whole = all(v.denominator == 1 for v in self.value(((1, rest),)).values())
+        return number % modulus == 0 and whole and any(atom[0] == "s" for atom, _ in rest)
 
     def within(self, size: int | None) -> None:
         _need(size is not None and size <= self.limit, f"a step of {size} operations")
@@ -173,22 +197,38 @@ class _Kernel:
         return Fact("=", left, self.terms(sequence.initial[offset]) if offset < order else by_rule)
 
     def order(self, node: given.Order) -> Fact:
-        (large, small), spare, relation = self.sides(node, node.large, node.small), 0, ">" if node.strict else ">="
+        (large, small), relation = self.sides(node, node.large, node.small), ">" if node.strict else ">="
         if node.premise is not None:
             fact, factor = self.premise(node.premise), Fraction(node.factor)
             _need(fact.relation in {">", relation} and factor > 0, "no such inequality stands before")
             before = _scaled((*fact.left, *negated(fact.right)), factor, self.terms)
             self.within(self.writing.size((*large, *negated(small)), before, 0, self.limit))
             return Fact(relation, large, small, 0, fact.needs)
-        for terms, side in zip(canceled(large, small), (1, -1), strict=True):
-            for sign, parts in terms:
-                if all(atom[0] == "n" for atom, _ in parts):
-                    spare += side * self.value(((sign, parts),)).get(0, 0)
-                else:
-                    square = all(atom[0] == "n" or times % 2 == 0 for atom, times in parts)
-                    _need(sign == side and square, "no sum of squares is written")
-        _need(spare > 0 or (spare == 0 and not node.strict), "the squares leave too little")
+        left, right = canceled(large, small)
+        least = self.least((*left, *negated(right)))
+        _need(least is not None and (least > 0 or (least == 0 and not node.strict)), "no sum of squares shows this")
         return Fact(relation, large, small)
+
+    def least(self, terms: Terms) -> Number | None:
+        """A number that a sum of squares and numbers, as it is written, is not below; None for other sums."""
+        total: Number = 0
+        for sign, parts in terms:
+            if all(atom[0] == "n" for atom, _ in parts):
+                total += self.value(((sign, parts),)).get(0, 0)
+                continue
+            odd = [atom for atom, times in parts if atom[0] != "n" and times % 2]
+            inner = [self.least(atom[1]) if atom[0] == "s" else None for atom in odd]
+            if sign < 0 or any(least is None or least < 0 for least in inner):
+                return None
+        return total
+
+    def definite(self, node: given.Definite) -> Fact:
+        large, small = self.sides(node, node.large, node.small)
+        values = {mono: v for mono, v in self.difference(large, small).items() if v}
+        slot = next(slot for atom, slot in self.writing.slots.items() if atom[0] == "v" and 2 << slot in values)
+        a, b, c = (values.pop(mono, 0) for mono in (2 << slot, 1 << slot, 0))
+        _need(not values and a > 0 and (b * b < 4 * a * c or (b * b == 4 * a * c and not node.strict)), "not definite")
+        return Fact(">" if node.strict else ">=", large, small)
 
     def differ(self, node: given.Differ) -> Fact:
         left, right = self.sides(node, node.left, node.right)
@@ -223,7 +263,11 @@ class _Kernel:
         return self.instance(found, modulus) == (True, frozenset())
 
     def direct(self, how: given.Direct, truth: bool) -> None:
-        _need(truth and hasattr(self.claim, "relation") and not how.instance.values, "this is not the claim")
+        _need(truth and hasattr(self.claim, "relation"), "this is not the claim")
+        if how.instance.values:  # x = t + 3 for a new t
+            ((name, value),) = how.instance.values
+            poly = self.linear(value)
+            _need(name in self.claim.variables and poly and not self.claim.domain.integer, "a case is no proof")
         _need(self.holds(how.instance, self.modulus), "the claim is not reached")
 
     def induction(self, how: given.Induction, truth: bool) -> None:
@@ -246,8 +290,10 @@ class _Kernel:
         for residues, modulus, instances in how.blocks:
             _need(modulus > 0 and residues % modulus == 0, "cases and relation have unfit moduli")
             _need(self.relation == "=" or claim.modulus % modulus == 0, "this modulus decides nothing")
-            values = [self.constant(dict(instance.values)[claim.variables[0]]) for instance in instances]
-            _need({value % residues for value in values} == set(range(residues)), "a residue is missing")
+            values = [dict(instance.values)[claim.variables[0]] for instance in instances]
+            lines = [self.linear(value) or (residues, self.constant(value)) for value in values]
+            _need(all(abs(slope) == residues for slope, _ in lines), "a case is no residue class")
+            _need({shift % residues for _, shift in lines} == set(range(residues)), "a residue is missing")
             _need(all(self.holds(instance, modulus) for instance in instances), "a case is not shown")
         together = lcm(*(modulus for _, modulus, _ in how.blocks))
         _need(self.relation == "!=" or (claim.modulus and together % claim.modulus == 0), "the moduli do not suffice")
@@ -364,6 +410,7 @@ _NODES = {
     given.Hypothesis: _Kernel.hypothesis,
     given.Definition: _Kernel.definition,
     given.Order: _Kernel.order,
+    given.Definite: _Kernel.definite,
     given.Differ: _Kernel.differ,
 }
 _CONCLUSIONS = {

@@ -46,7 +46,7 @@ _COMMANDS = {
 _MARKS = {
     "$",
     "&",
-    *("\\" + mark for mark in ("(", ")", "[", "]", ",", ";", "!", " ", "left", "right", "quad", "qquad")),
+    *("\\" + mark for mark in ("(", ")", "[", ",", ";", "!", " ", "left", "right", "quad", "qquad")),
 }
 SIDES = frozenset({"lhs", "rhs"})
 
@@ -115,9 +115,7 @@ def _tokens(text: str) -> Tokens:
 
 def _put_long(tokens: Tokens, token: str, start: int) -> None:
     """A number, a word, a product of variables or a command of LaTeX; anything else is refused."""
-    if token in _MARKS:
-        return
-    if token[0] == "\\" or token in {"{", "}"}:
+    if token[0] in "\\{}$&":
         _put_command(tokens, token, start)
         return
     if "-" in token:
@@ -139,7 +137,12 @@ def _put_long(tokens: Tokens, token: str, start: int) -> None:
 
 
 def _put_command(tokens: Tokens, token: str, start: int) -> None:
-    """A command of LaTeX; braces are parentheses."""
+    """A command or mark of LaTeX; braces are parentheses, and a displayed formula ends a sentence."""
+    if token in _MARKS:
+        return
+    if token == "\\]":
+        tokens.put(".", token, start)
+        return
     meaning = {"{": "(", "}": ")"}.get(token) or _COMMANDS.get(token[1:])
     if meaning is None:
         raise Refused(f"the command {token} is not in the language", start)

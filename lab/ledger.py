@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
-from lab.certificate import Definition, Differ, Hypothesis, Joined, Node, Order, Path, Scope, Step, Use
+from lab.certificate import Definite, Definition, Differ, Hypothesis, Joined, Node, Order, Path, Scope, Step, Use
 from lab.claims import Claim
 from lab.congruence import vanishes
 from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, shifted, sub, substitute, variables
-from lab.ordering import holds_everywhere, plainly_at_least
+from lab.expressions import Expr, Number, num, power, sub, substitute, variables
+from lab.ordering import balanced_squares, holds_everywhere, plainly_at_least, quadratic
 from lab.sentences import Chain, Span
 from lab.sequences import close, definitions, lowest_index
-from lab.steps import LEAP, STEP, Change, Rule, minus, multiple, work, work_with
+from lab.steps import LEAP, STEP, Change, Rule, minus, multiple, without_multiples, work, work_with
 
 MAX_FACTS = 12
 MAX_ORDERS = 12
@@ -82,6 +82,8 @@ class Ledger:
     last: Last | None = None
     sentence: int = 0
     cited: bool = False
+    means: bool = False  # whether the inequality of the means is named
+    discriminants: set[Number] = field(default_factory=set)
     steps: int = 0
     claim_key: tuple[Terms, Terms] = ((), ())
 
@@ -204,6 +206,20 @@ class Ledger:
                 uses.append((place, factor, on_right))
         return self.add(Entered(left, right, modulus, scope, found, tuple(uses)), needs)
 
+    def rewrite(self, left: Expr, right: Expr) -> bool:
+        """Enters that the last fact's right side is, in one small step, ``right``."""
+        one, other = self.key(left), self.key(right)
+        found = Change(work(self.algebra, one, other, self.claim.modulus), one, other)
+        if found.size is None or found.size > STEP:
+            return False
+        node = self._enter_step(left, right, found, EVERYWHERE, self.claim.modulus)
+        self._connect(node, one, other, "=", self.claim.modulus)
+        for modulus, rule in self.facts:
+            if tuple(sorted(rule.right)) == one and modulus == self.claim.modulus:
+                self.add_fact(rule.left, self.algebra.terms(right), modulus, (*rule.source, node))
+                break
+        return True
+
     def joined(self, run: tuple[int, ...]) -> int:
         """The node of a run of equations."""
         place = run[0] if len(run) == 1 else self.runs.get(run)
@@ -246,6 +262,14 @@ class Ledger:
         direct = work(self.algebra, one, other, modulus)
         if direct is not None and direct <= STEP:
             return Change(direct, one, other)
+        if (
+            modulus
+            and (reduced := work(self.algebra, *(without_multiples(side, modulus) for side in (one, other)), modulus))
+            is not None
+        ):
+            direct = min(reduced, reduced if direct is None else direct)
+            if direct <= STEP:
+                return Change(direct, one, other)
         facts = [rule for under, rule in self.facts if under in {0, modulus}]
         known = definitions(self.algebra, self.claim.sequence, one + other, self.lowest)
         found = work_with(self.algebra, one, other, facts, known, modulus)
@@ -307,7 +331,7 @@ class Ledger:
             self.defect(Kind.INVALID_STEP, span, "this inequality is false for some values")
             return None
         else:
-            node = self._moved(large, small, one, other, strict, scope)
+            node = self._moved(large, small, one, other, strict, scope) or self._named(large, small, strict, scope)
         if node is None:
             circular = self.is_claim(large, ">" if strict else ">=", small, EVERYWHERE, 0)
             kind = Kind.CIRCULAR if circular else Kind.GAP
@@ -336,6 +360,25 @@ class Ledger:
         if len(path) == 1 and not path[0][1]:
             return path[0][0]
         return self.add(Joined(path), NOTHING.union(*(self.needs[node] for node, _ in path)))
+
+    def _named(self, large: Expr, small: Expr, strict: bool, scope: Scope) -> Node | None:
+        """An inequality by what the text names: the inequality of the means, or a discriminant that it works out."""
+        terms = self.algebra.terms(sub(large, small), self.values(scope))
+        root = balanced_squares(self.algebra, terms) if self.means and not strict else None
+        if root is not None:
+            square = self.add(Order(power(root, 2), num(0), False, EVERYWHERE), NOTHING)
+            before = self.algebra.terms(power(root, 2))
+            found = multiple(self.algebra, before, terms)
+            return Order(large, small, False, scope, square) if found is not None and found.size <= STEP else None
+        return Definite(large, small, strict, scope) if self.opens_upward(terms, strict) else None
+
+    def opens_upward(self, terms: Terms, strict: bool) -> bool:
+        """Whether a quadratic polynomial is never negative by a discriminant that the text worked out."""
+        found = quadratic(self.algebra, terms)
+        if found is None or found[0] < 0:
+            return False
+        discriminant = found[1] ** 2 - 4 * found[0] * found[2]
+        return discriminant in self.discriminants and (discriminant < 0 or (discriminant == 0 and not strict))
 
     def path(
         self, start: Terms, wanted: Callable[[Terms], bool], usable: Callable[[Edge], bool]

@@ -77,17 +77,26 @@ class Reading:
 
 
 _NEXT = r"(?: (?:,|:|~|and|but|while|whereas|where))+ "
-_LIST = rf"[#@](?:{_NEXT}[#@])*(?: ~)*"
+_LIST = rf"[#@](?:{_NEXT}[#@])*(?:(?: [,:])? ~)*"
 _HEADS = r"@(?:(?: and| ,| , and) @)*"
 _IN = (
-    r"(?:(?:in|in the|the|this|a|now|and|~|,) )*"
+    r"(?:(?:in|in the|the|this|a|now|and|~|,|:) )*"
     r"(?:(?:for|at|if|when|take|let|choose|try|put|set|with|base cases?|case|cases)(?: (?:is|of|where|that|"
     r"\$))?(?: [,:])? )+"
 )
-_ASSUME = r"(?:(?:let us|we|now|~) )*(?:assume|suppose)(?: (?:now|next|for induction|that|~))*"
+_ASSUME = r"(?:(?:let us|we|now|~|[,:]) )*(?:assume|suppose)(?: (?:now|next|for induction|that|~))*"
 _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
     (move, re.compile(pattern))
     for move, pattern in (
+        (
+            Move.EVALUATE,
+            rf"(?:~ (?:[,:] )?)*(?:{IS_FALSE}) (?:for|at|when|if) (?P<heads>{_HEADS})(?: [,:~])+ (?P<body>{_LIST})",
+        ),
+        (
+            Move.COMMENT,
+            rf"(?:~ (?:[,:] )?)*(?:{CLAIM}|it) (?:holds|is true) (?:for|at) (?P<heads>[$#])(?: (?:too|also|"
+            rf"as well|~))?",
+        ),
         (Move.COMMENT, rf"|(?:{COMMENT})|(?:~ (?:, )?)*(?:the )?claim holds ALLOF(?: ~)?"),
         (Move.CLAIM_TRUE, rf"(?:~ (?:[,:] )?)*(?:{IS_TRUE})(?: ,)?(?: ALLOF)?(?: ,? ?(?:~|{DONE}))?"),
         (
@@ -106,7 +115,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (Move.ALTERNATIVES, r"(?:~ (?:[,:] )?)*=(?: :)? (?P<body>[#@](?: (?:, )?(?:or|and) [#@]| , [#@])+)"),
         (
             Move.EVALUATE,
-            rf"{_IN}(?P<heads>{_HEADS})(?: (?:[,:~]|then))*(?: (?P<body>{_LIST.replace('[#@]', '[#@$]')}))?",
+            rf"{_IN}(?P<heads>{_HEADS}|#)(?: (?:[,:~]|then))*(?: (?P<body>{_LIST.replace('[#@]', '[#@$]')}))?",
         ),
         (
             Move.ASSUME,

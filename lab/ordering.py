@@ -1,10 +1,11 @@
 """Inequalities: which ones are plain to see, and which are true at all."""
 
 from fractions import Fraction
+from math import isqrt
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.expressions import Expr, Number
-from lab.steps import canceled
+from lab.steps import canceled, minus
 
 MAX_NAMES = 8
 
@@ -14,14 +15,55 @@ def plainly_at_least(algebra: Algebra, large: Terms, small: Terms, strict: bool)
 
     Strict needs a positive number.
     """
-    spare: Number = 0
-    for terms, side in zip(canceled(large, small), (1, -1), strict=True):
-        for sign, factors in terms:
-            if all(atom[0] == "n" for atom, _ in factors):
-                spare += side * algebra.expand((sign, factors))[0][0][1]
-            elif sign * side < 0 or any(atom[0] != "n" and times % 2 for atom, times in factors):
-                return False
-    return spare > 0 or (spare == 0 and not strict)
+    left, right = canceled(large, small)
+    least = _least(algebra, minus(left, right))
+    return least is not None and (least > 0 or (least == 0 and not strict))
+
+
+def _least(algebra: Algebra, terms: Terms) -> Number | None:
+    """A number that a sum of squares and numbers, as it is written, is not below; None for other sums."""
+    total: Number = 0
+    for sign, factors in terms:
+        if all(atom[0] == "n" for atom, _ in factors):
+            total += algebra.expand((sign, factors))[0][0][1]
+            continue
+        odd = [atom for atom, times in factors if atom[0] != "n" and times % 2]
+        inner = [_least(algebra, atom[1]) if atom[0] == "s" else None for atom in odd]
+        if sign < 0 or any(least is None or least < 0 for least in inner):
+            return None
+    return total
+
+
+def quadratic(algebra: Algebra, terms: Terms) -> tuple[Number, Number, Number] | None:
+    """The coefficients a, b, c of a quadratic polynomial in one variable; None for anything else."""
+    found = dict(algebra.value(terms))
+    atoms = {atom for mono in found for atom in algebra.exponents(mono)}
+    if len(atoms) != 1 or next(iter(atoms))[0] != "v":
+        return None
+    slot = algebra.slot(next(iter(atoms)))
+    a, b, c = (found.pop(mono, 0) for mono in (2 << slot, 1 << slot, 0))
+    return (a, b, c) if a and not found else None
+
+
+def balanced_squares(algebra: Algebra, terms: Terms) -> Expr | None:
+    """The p of a sum that is p^2 for p = A - B, as the inequality of the means has it; None for other sums."""
+    found = sorted(algebra.value(terms).items())
+    squares = [(mono, value) for mono, value in found if value > 0]
+    roots = [(mono >> 1, rational_root(value)) for mono, value in squares]
+    if len(found) != 3 or len(squares) != 2 or None in [root for _, root in roots]:
+        return None
+    if any(times % 2 for mono, _ in squares for times in algebra.exponents(mono).values()):
+        return None
+    (one, first), (other, second) = roots
+    difference = {one: first or 0, other: -(second or 0)}
+    return algebra.expression(difference) if dict(found).get(one + other) == -2 * (first or 0) * (second or 0) else None
+
+
+def rational_root(value: Number) -> Number | None:
+    """The square root of a positive number, where it is rational."""
+    number = Fraction(value)
+    above, below = isqrt(number.numerator), isqrt(number.denominator)
+    return Fraction(above, below) if (above * above, below * below) == (number.numerator, number.denominator) else None
 
 
 def holds_everywhere(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, strict: bool = False) -> bool:

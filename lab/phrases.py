@@ -17,9 +17,12 @@ _NOUN = (
     r"constants?|coefficients?|formulas?|definition|recurrence|recurrence relation|rule|hypothesis|"
     r"induction hypothesis|"
     r"inductive hypothesis|summands?|summation|polynomials?|quadratic|common factor|calculation|cases?|residues?|"
-    r"remainders?|claim for the next index|next index|next case|quadratic formula|discriminant|variables?)"
+    r"remainders?|claim for the next index|next index|next case|quadratic formula|discriminant|variables?|"
+    r"leading coefficient|constant term)"
 )
-_THING = rf"(?:{_NOUN}(?: on {_SIDE}|{_OF})|(?:{_SIDE}){_OF}|everything|it|this|that|these|them|out|each|each of them)"
+_THING = (
+    rf"(?:{_NOUN}(?: on {_SIDE}|{_OF})|(?:{_SIDE}){_OF}|everything|it|this|that|these|them|out|each|each of them|\$)"
+)
 _VERBS = (
     r"expand|simplify|collect|factor|factorize|factorise|multiply|compute|calculate|evaluate|rewrite|write|rearrange|"
     r"substitute|insert|combine|gather|group|complete|divide|subtract|add|move|bring|use|apply|work|reduce|split|"
@@ -61,6 +64,9 @@ _HAVE = (
 PHRASES = tuple(
     re.compile(rf"(?:{pattern})(?= |$)")
     for pattern in (
+        r"note that|observe that|recall that|it follows that|this means that|which means that|and then|"
+        r"and therefore|and so|"
+        r"and hence|and thus|to start with|in particular|in other words|but then|as well|and also",
         r"so|then|hence|thus|therefore|now|next|here|also|again|first|firstly|second|secondly|third|thirdly|"
         r"finally|lastly|"
         r"moreover|further|furthermore|consequently|accordingly|note|observe|clearly|indeed|in fact|since|"
@@ -70,7 +76,8 @@ PHRASES = tuple(
         r"and then|and therefore|giving|respectively|explicitly|note that|observe that|recall that|it follows that|"
         r"this means that|which means that|to begin|to start|to start with|on the one hand|on the other hand|"
         r"after that|"
-        r"for this|whence|altogether|together|overall|in total|and also|as follows|proof(?= [:,]|$| by (?:mathematical )?induction)|"
+        r"for this|whence|altogether|together|overall|in total|and also|as follows|proof(?= [:,]|$|"
+        r" by (?:mathematical )?induction)|"
         r"solution(?= :)|step",
         r"(?:the )?(?:induction|inductive) step(?: is)?|(?:for )?the (?:induction|inductive) step|"
         r"(?:the )?(?:induction )?basis",
@@ -94,7 +101,16 @@ PHRASES = tuple(
         rf"substitution|factorization){_GIVES}?",
         r"(?:we (?:argue|proceed|prove (?:this|it|the claim)|show (?:this|it|the claim)) |"
         r"we use )?(?:by )?(?:mathematical )?"
-        r"induction(?: on \$)?|this follows by induction",
+        r"(?<![a-z] )induction(?: on \$)?|(?:(?:we )?(?:use|proceed by|argue by)|by|"
+        r"proof by) (?:mathematical )?induction(?: on \$)?|this follows by induction",
+        r"by (?:the )?(?:difference of (?:two )?squares|square of a (?:sum|difference)|binomial formula|am gm|"
+        r"am gm inequality|"
+        r"distributivity|commutativity|arithmetic)|(?:working )?modulo \$|on the (?:left|right)(?: hand)?(?: side)?",
+        r"(?:as|since|because) \$ and \$ are (?:coprime|relatively prime)|(?:\$|every integer|each integer|"
+        r"any integer) is "
+        r"(?:either )?even or odd|this is (?:exactly |just |also )?the (?:right|left|other)(?: hand)? side|"
+        r"(?:this is |which is |that is )?(?:exactly )?(?:the )?(?:claimed (?:formula|value|result)|"
+        r"desired (?:formula|value|result))",
         r"(?:so |then |hence |thus |now )?(?:(?:at least )?one (?:of the )?factors? must be (?:zero|0)|"
         r"one of the factors is zero|"
         r"one factor is zero|a product is zero only if (?:a|one) factor is(?: zero)?)",

@@ -13,6 +13,7 @@ An equation proved before may be put in, whole: for a term, for a factor, or for
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 from lab.algebra import Algebra, Atom, Terms
@@ -132,6 +133,23 @@ def _pairs(
         rights.append(other)
         yield left, other
     yield from product(lefts, rights)
+
+
+def without_multiples(terms: Terms, modulus: int) -> Terms:
+    """A sum without the products with a parenthesis that are seen to be multiples of the modulus, such as 2(k + 1)."""
+    return tuple(term for term in terms if not _is_multiple(term[1], modulus))
+
+
+def _is_multiple(factors: tuple, modulus: int) -> bool:
+    numbers = prod(atom[1] ** times for atom, times in factors if atom[0] == "n" and times > 0)
+    whole = all(times > 0 for _, times in factors) and not any(_holds_divisor(atom) for atom, _ in factors)
+    return whole and numbers % modulus == 0 and any(atom[0] == "s" for atom, _ in factors)
+
+
+def _holds_divisor(atom: Atom) -> bool:
+    """Whether something is divided within a sum."""
+    inner = [pair for _, factors in atom[1] for pair in factors] if atom[0] == "s" else []
+    return any(times < 0 or _holds_divisor(part) for part, times in inner)
 
 
 class Multiple(NamedTuple):

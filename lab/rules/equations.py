@@ -15,11 +15,12 @@ from lab.certificate import Instance, Refutation, Scope, Solved, State
 from lab.claims import Solutions
 from lab.clauses import clauses
 from lab.defects import Kind
-from lab.expressions import Expr, Number, holds_variable, num, sub
+from lab.expressions import Expr, Number, holds_variable, num, polynomial, sub
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
+from lab.ordering import quadratic, rational_root
 from lab.rules.goals import Outcome, positive_fact, to_number
-from lab.rules.reader import Record, enter, fits_claim, proposition_of
+from lab.rules.reader import Record, enter, fits_claim, note_discriminant, proposition_of
 from lab.rules.roots import has_real_root
 from lab.sentences import Chain, Sentence
 from lab.steps import LEAP, STEP, multiple, times
@@ -47,6 +48,8 @@ class Solver:
     factors: list[Factor] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     solved: frozenset[Number] | None = None
+    squares: bool = False  # whether a square is seen to be at least 0 as it is written
+    formula: bool = False  # whether the quadratic formula is named
 
     def __post_init__(self) -> None:
         self.factors = self._split([(self.claim.left, self.claim.right)], given=True)
@@ -64,8 +67,13 @@ class Solver:
 
     def _enter(self, reading: Reading, sentence: Sentence) -> None:
         if reading.move is Move.NO_SOLUTION:
+            self.squares = "square" in reading.words or bool(self.states)
             self._advance([], sentence)
+            self.squares = False
         elif reading.move is Move.ALTERNATIVES or (reading.move is Move.RELATE and not self.record.scope.values):
+            for chain in reading.body:
+                note_discriminant(self.ledger, reading, chain)
+            self.formula = "quadratic formula" in reading.words or bool(self.ledger.discriminants)
             stages = [found for chain in reading.body if (found := self._equations(chain))]
             together = reading.move is Move.ALTERNATIVES or all(_is_value(*last) for _, last in stages)
             for group in [stages] if together and stages else [[stage] for stage in stages]:
@@ -193,6 +201,12 @@ class Solver:
                     break
         if before or after:
             square = len(before) == 1 and before[0].square
+            if self.formula and (solved := self._by_formula(before, after)):
+                others = [factor.terms for factor in new if _unsigned(factor.terms) in kept]
+                for count in range(len(after) + 1):
+                    now = [*(factor.terms for factor in after[:count]), *solved[count:], *others]
+                    self._note(now, positive)
+                return total + 1
             if not before or not after or (any(factor.says for factor in after) and not square):
                 return None
             size = 1 if square and self._roots(before[0].terms, [one.terms for one in after]) else None
@@ -204,6 +218,26 @@ class Solver:
             total += size
         self._note([factor.terms for factor in new for _ in range(factor.power)], positive)
         return total
+
+    def _by_formula(self, before: list[Factor], after: list[Factor]) -> list[Terms]:
+        """The linear factors of a quadratic equation, whose zeros are those of what is said to be x; else nothing."""
+        algebra = self.ledger.algebra
+        found = quadratic(algebra, before[0].terms) if len(before) == 1 and all(one.says for one in after) else None
+        discriminant = found and found[1] ** 2 - 4 * found[0] * found[2]
+        if not found or discriminant < 0 or (root := rational_root(discriminant)) is None:
+            return []
+        zeros = {(-found[1] + sign * root) / (2 * found[0]) for sign in (1, -1)}
+        if zeros != {self._zero(factor.terms) for factor in after}:
+            return []
+        order = [Fraction(self._zero(factor.terms)) for factor in after]
+        lines = [polynomial((zero.denominator, -zero.numerator)) for zero in (order if len(zeros) == 2 else order * 2)]
+        factors = [algebra.terms(line) for line in lines]
+        size = multiple(algebra, before[0].terms, _product(factors))
+        return factors if size is not None and size.size <= STEP else []
+
+    def _zero(self, linear: Terms) -> Number:
+        value = self.ledger.algebra.value(linear)
+        return -Fraction(value.get(0, 0)) / value[max(value)]
 
     def _roots(self, square: Terms, found: list[Terms]) -> bool:
         """Whether two factors A - s and A + s are those of a square A^2 that is the number s^2."""
@@ -228,7 +262,7 @@ class Solver:
         """Whether a factor is to be accounted for: it does not stand in both, and is not never 0 by what is shown."""
         if _unsigned(factor.terms) in kept or self.ledger.algebra.value(factor.terms).keys() == {0}:
             return False
-        fact = positive_fact(self.ledger, factor.terms)
+        fact = positive_fact(self.ledger, factor.terms, squares=self.squares)
         if fact is not None:
             positive.append(fact)
         return fact is None

@@ -8,20 +8,24 @@ from lab.algebra import Terms
 from lab.certificate import (
     Cases,
     Conclusion,
+    Definite,
     Direct,
     Induction,
     Instance,
+    Order,
     Path,
     Refutation,
     Scope,
     Values,
 )
-from lab.expressions import Expr, Number, num, shifted, sub
+from lab.expressions import Expr, Number, num, shifted, sub, substitute, variables
 from lab.ledger import EVERYWHERE, NOTHING, Edge, Entered, Ledger, Needs
+from lab.ordering import plainly_at_least
 from lab.rules.reader import Record, holds_between
-from lab.steps import minus
+from lab.steps import minus, work
 
 WHOLE = "-"
+NEAR = 2  # operations between what is reached and the claim at the next index
 Allowed = frozenset
 
 
@@ -44,7 +48,8 @@ def outcome(ledger: Ledger, record: Record, truth: bool) -> Outcome:
 def _proved(ledger: Ledger, record: Record) -> Outcome:
     claim = ledger.claim
     if claim.relation != "!=":
-        found = _everywhere(ledger)
+        substituted = [point.values for point in record.points if not claim.domain.integer and _is_new(point.values)]
+        found = next(filter(None, (_everywhere(ledger, values) for values in ((), *substituted))), None)
         if found is not None:
             return Outcome(Direct(found), "")
     if claim.domain.first is not None and claim.relation == "=":
@@ -52,11 +57,16 @@ def _proved(ledger: Ledger, record: Record) -> Outcome:
     return _by_residues(ledger, record) if claim.modulus else Outcome()
 
 
-def _everywhere(ledger: Ledger) -> Instance | None:
-    """The claim without values: facts that lead from the left side to the right, or from the difference to 0."""
+def _everywhere(ledger: Ledger, values: Values) -> Instance | None:
+    """The claim for all values: facts that lead from the left side to the right, or from the difference to 0."""
     claim = ledger.claim
     down = claim.relation in {">=", ">"}
-    return _between(ledger, (), down=down) or _between(ledger, (), down=down, difference=True)
+    return _between(ledger, values, down=down) or _between(ledger, values, down=down, difference=True)
+
+
+def _is_new(values: Values) -> bool:
+    """Whether a variable was put in for another, as in t = x - 3."""
+    return len(values) == 1 and bool(variables(values[0][1]))
 
 
 def _between(
@@ -112,12 +122,17 @@ def _within(needs: Needs, allowed: Needs) -> bool:
     )
 
 
-def positive_fact(ledger: Ledger, factor: Terms) -> int | None:
-    """The fact that a factor, in either sign, is above 0."""
+def positive_fact(ledger: Ledger, factor: Terms, *, squares: bool) -> int | None:
+    """The fact that a factor, in either sign, is above 0; with ``squares``, as it is seen to be as it is written."""
     for terms in (factor, minus((), factor)):
         found = _strict_path(ledger, tuple(sorted(terms)), ())
         if found is not None:
             return ledger.fact(found)
+        written = ledger.algebra.written(terms)
+        if ledger.opens_upward(terms, strict=True):
+            return ledger.add(Definite(written, num(0), True, EVERYWHERE), NOTHING)
+        if squares and plainly_at_least(ledger.algebra, terms, (), strict=True):
+            return ledger.add(Order(written, num(0), True, EVERYWHERE), NOTHING)
     return None
 
 
@@ -148,14 +163,36 @@ def _step(ledger: Ledger, record: Record, name: str, order: int) -> tuple[str, i
             found = _between(ledger, values, difference=difference, allowed=allowed)
             if found is not None:
                 return name, shift, found
+        found = _nearly(ledger, values, allowed)
+        if found is not None:
+            return name, shift, found
     return None
+
+
+def _nearly(ledger: Ledger, values: Values, allowed: Needs) -> Instance | None:
+    """The left side led to what is a small step from the right side: (k + 1)(k + 2) for (k + 1)(k + 1 + 1)."""
+    claim, algebra, scope = ledger.claim, ledger.algebra, Scope(values)
+    start, goal = ledger.key(claim.left, scope), ledger.key(claim.right, scope)
+    usable = _usable(ledger, claim.modulus, allowed)
+
+    def near(terms: Terms) -> bool:
+        size = work(algebra, terms, goal, claim.modulus) if algebra.same_value(terms, goal, claim.modulus) else None
+        return size is not None and size <= NEAR
+
+    found = ledger.path(start, near, usable)
+    if found is None:
+        return None
+    right = substitute(claim.right, dict(values))
+    ledger.rewrite(algebra.written(found[1]), right)
+    return _between(ledger, values, allowed=allowed)
 
 
 def _by_residues(ledger: Ledger, record: Record) -> Outcome:
     """Every residue of the modulus needs its case; or those of several moduli that make it up."""
     claim = ledger.claim
     blocks, together, lacking = [], 1, ""
-    for residues in sorted({point.modulus for point in record.points} - {0}, key=claim.modulus.__ne__):
+    classes = {_class(ledger, point)[0] for point in record.points} - {0}
+    for residues in sorted(classes, key=lambda modulus: (modulus != claim.modulus, modulus)):
         modulus = gcd(residues, claim.modulus)
         cases = dict(_cases(ledger, record, residues, modulus))
         missing = [residue for residue in range(residues) if residue not in cases]
@@ -172,10 +209,22 @@ def _by_residues(ledger: Ledger, record: Record) -> Outcome:
 def _cases(ledger: Ledger, record: Record, residues: int, modulus: int) -> Iterator[tuple[int, Instance]]:
     """The residues for which the claim is shown."""
     for point in record.points:
-        if point.modulus == residues and [name for name, _ in point.values] == list(ledger.claim.variables):
+        modulus_of_class, residue = _class(ledger, point)
+        if modulus_of_class == residues and [name for name, _ in point.values] == list(ledger.claim.variables):
             found = _holding(ledger, point.values, modulus)
             if found is not None:
-                yield int(_number(ledger, point.values[0][1])) % residues, found
+                yield residue, found
+
+
+def _class(ledger: Ledger, point: Scope) -> tuple[int, int]:
+    """The modulus and the residue of n = 1 mod 3, or of n = 3k + 1; modulus 0 for other values."""
+    if len(point.values) != 1:
+        return 0, 0
+    value = dict(ledger.algebra.value(ledger.key(point.values[0][1])))
+    shift = value.pop(0, 0)
+    modulus = point.modulus or next((abs(slope) for slope in value.values()), 0)
+    whole = modulus and shift.denominator == modulus.denominator == 1
+    return (int(modulus), int(shift % modulus)) if whole else (0, 0)
 
 
 def _holding(ledger: Ledger, values: Values, modulus: int | None = None) -> Instance | None:
@@ -192,6 +241,8 @@ def _refuted(ledger: Ledger, point: Scope) -> Refutation | None:
     """The claim shown to fail at a point of its domain."""
     claim = ledger.claim
     if {name for name, _ in point.values} != set(claim.variables) or (point.modulus and point.modulus != claim.modulus):
+        return None
+    if any(variables(value) for _, value in point.values):
         return None
     if claim.domain.integer and not all(_in_domain(ledger, value) for _, value in point.values):
         return None

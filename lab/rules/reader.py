@@ -1,17 +1,23 @@
 """Walks over the sentences of a proof: relations go to the ledger; points, cases, assumptions, verdicts are noted."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
+from lab.algebra import Terms
 from lab.certificate import Scope
 from lab.claims import Claim, Solutions
 from lab.clauses import clauses
 from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, Number, is_numeral, shifted, substitute, var, variables
+from lab.expressions import Expr, Number, add, is_numeral, num, scaled, shifted, substitute, var, variables
 from lab.ledger import EVERYWHERE, Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.sentences import Chain, Sentence
 from lab.sequences import close
+from lab.steps import STEP, work
 
+_REFUTES = re.compile(r"\b(?:fails|false|wrong|refuted|does not hold)\b")
 SHIFTS = (0, 1, -1, 2, 3, -2)  # of a hypothesis, the common ones first
 
 
@@ -54,30 +60,49 @@ def walk(ledger: Ledger, sentences: tuple[Sentence, ...]) -> Record:
 
 def enter(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """Takes one sentence in."""
-    move = reading.move
-    if move in {Move.RELATE, Move.CITE}:
-        ledger.cited = move is Move.CITE
-        scope = EVERYWHERE if reading.everywhere else record.scope
-        record.note(scope)
-        record.at = scope if scope.values else None
-        for chain in reading.body:
-            ledger.read_chain(chain, scope)
-        if ledger.cited and not reading.body:
-            ledger.defect(Kind.UNSUPPORTED_CITATION, sentence.span, "a citation does not replace a proof", minor=True)
-        ledger.cited = False
-    elif move is Move.EVALUATE:
-        _evaluate(ledger, record, reading, sentence)
-    elif move is Move.ASSUME:
-        record.scope = EVERYWHERE
-        _assume(ledger, record, reading, sentence)
-    elif move in {Move.CLAIM_TRUE, Move.AGREE, Move.CLAIM_FALSE, Move.DIFFER}:
-        _conclude(ledger, record, reading, sentence)
-    elif move is Move.DONE:
-        record.ended.append(sentence)
+    take = _TAKERS.get(reading.move)
+    if take is None:
+        ledger.defect(Kind.UNREADABLE, sentence.span, "this kind of sentence has no place in such a proof")
+    else:
+        take(ledger, record, reading, sentence)
+
+
+def _relate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
+    """Relations that hold for all values, or after "Let x = 2." at these; cited ones are marked."""
+    ledger.cited = reading.move is Move.CITE
+    ledger.means = "am gm" in reading.words
+    scope = EVERYWHERE if reading.everywhere else record.scope
+    record.note(scope)
+    record.at = scope if scope.values else None
+    for chain in reading.body:
+        ledger.read_chain(chain, scope)
+        note_discriminant(ledger, reading, chain)
+    if ledger.cited and not reading.body:
+        ledger.defect(Kind.UNSUPPORTED_CITATION, sentence.span, "a citation does not replace a proof", minor=True)
+    ledger.cited = False
+
+
+def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
+    """Words without a relation: that the claim holds for the next index, or for all, is noted."""
+    if reading.heads:
+        named = _instance_named(ledger, reading.heads[0])
+        if named is None or named[0] not in record.assumed:
+            ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "only the next case of an induction is concluded so")
     elif reading.asserts_claim:
         record.asserted.append(sentence)
-    elif move is not Move.COMMENT:
-        ledger.defect(Kind.UNREADABLE, sentence.span, "this kind of sentence has no place in such a proof")
+
+
+def _end(_ledger: Ledger, record: Record, _reading: Reading, sentence: Sentence) -> None:
+    """QED and the like."""
+    record.ended.append(sentence)
+
+
+def note_discriminant(ledger: Ledger, reading: Reading, chain: Chain) -> None:
+    """Notes the number that is worked out as a discriminant."""
+    if "discriminant" in reading.words and len(chain.terms) > 1 and not chain.lead:
+        value = ledger.algebra.value(ledger.key(chain.terms[0]))
+        if value.keys() <= {0}:
+            ledger.discriminants.add(value.get(0, 0))
 
 
 def _conclude(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
@@ -133,7 +158,11 @@ def _domain_words(claim: Claim) -> str:
 def _fails_at(ledger: Ledger, point: Scope | None) -> bool:
     """Whether the claim is false at some values of all its variables."""
     claim = ledger.claim
-    if point is None or {name for name, _ in point.values} != set(claim.variables):
+    if (
+        point is None
+        or any(variables(value) for _, value in point.values)
+        or {name for name, _ in point.values} != set(claim.variables)
+    ):
         return False
     sides = (close(substitute(side, dict(point.values)), claim.sequence) for side in (claim.left, claim.right))
     one, other = (ledger.algebra.value(ledger.algebra.terms(side)).get(0, 0) for side in sides)
@@ -142,7 +171,7 @@ def _fails_at(ledger: Ledger, point: Scope | None) -> bool:
 
 def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """For x = 2: ... (or: n = 2 mod 3), the values put in for the body."""
-    point = _point(reading.heads)
+    point = _point(reading.heads) or _substitution(ledger, reading.heads)
     if point is None:
         message = "values are given as x = 2, one for each variable, or for one as a residue, n = 2 mod 3"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
@@ -151,6 +180,8 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
     if reading.body:
         record.note(point)
     sides = {ledger.key(ledger.claim.left), ledger.key(ledger.claim.right)}
+    if _REFUTES.search(reading.words):
+        record.verdicts.append((False, sentence))
     for chain in reading.body:
         if chain.relations or chain.lead:
             ledger.read_chain(chain, point)
@@ -175,13 +206,33 @@ def _point(heads: tuple[Chain, ...]) -> Scope | None:
     return Scope(tuple(values.items()), modulus)
 
 
+def _substitution(ledger: Ledger, heads: tuple[Chain, ...]) -> Scope | None:
+    """n = 2k + 1, or t = x - 3 turned into x = t + 3: a variable of the claim as a linear expression in a new one."""
+    if len(heads) != 1 or heads[0].relations != ("=",) or heads[0].lead or heads[0].modulus:
+        return None
+    (left, right), algebra, claim = heads[0].terms, ledger.algebra, ledger.claim
+    (name,) = variables(left) if left.op == "var" else ("",)
+    found = algebra.value(algebra.terms(right))
+    shift, linear = found.pop(0, 0), [*found.items()]
+    atoms = list(algebra.exponents(linear[0][0]).items()) if len(linear) == 1 else []
+    if not name or len(atoms) != 1 or atoms[0][0][0] != "v" or atoms[0][1] != 1:
+        return None
+    other, slope = atoms[0][0][1], linear[0][1]
+    if name in claim.variables and other not in claim.variables:
+        return Scope(((name, right),))
+    if other in claim.variables and name not in claim.variables and (slope == 1 or not claim.domain.integer):
+        turned = scaled(1 / Fraction(slope), var(name))
+        return Scope(((other, add(turned, num(-shift / Fraction(slope))) if shift else turned),))
+    return None
+
+
 def _written_fraction(value: Expr) -> bool:
     return "div" in {value.op, value.args[0].op if value.op == "neg" else ""}
 
 
 def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """An induction hypothesis: it must be the claim at k (or at k and k + 1 for a rule of order two)."""
-    claim = ledger.claim
+    record.scope, claim = EVERYWHERE, ledger.claim
     order = claim.sequence.order if claim.sequence else 1
     if claim.relation != "=" or claim.domain.first is None:
         message = "nothing is assumed but the claim for some k, in an induction"
@@ -207,6 +258,16 @@ def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
             place = Place(ledger.sentence, *sentence.span)
             record.own.append(Defect(Kind.CIRCULAR, place, "this supposes the claim itself"))
         ledger.suppose(name, shift, *claim.at(shifted(name, shift)))
+        _write_hypothesis(ledger, reading, claim.at(shifted(name, shift)))
+
+
+def _write_hypothesis(ledger: Ledger, reading: Reading, supposed: tuple[Expr, Expr]) -> None:
+    """Where the hypothesis is written otherwise than the claim is at k, leads from its right side to that."""
+    for chain in reading.body:
+        if ledger.key(chain.terms[0]) == ledger.key(supposed[0]) and ledger.key(chain.terms[-1]) != ledger.key(
+            supposed[1]
+        ):
+            ledger.rewrite(supposed[1], chain.terms[-1])
 
 
 def _instance_named(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
@@ -235,9 +296,19 @@ def _instance_written(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
     for name in sorted({name for term in chain.terms for name in variables(term)}):
         for shift in SHIFTS:
             pair = sorted(ledger.key(side) for side in claim.at(shifted(name, shift)))
-            if written == pair:
+            if written == pair or _close_to(ledger, written, pair):
                 return name, shift
     return None
+
+
+def _close_to(ledger: Ledger, written: list[Terms], pair: list[Terms]) -> bool:
+    """Whether one side is that of the claim, and the other a permitted step from it: k for k - 1 + 1."""
+    same = [side for side in written if side in pair]
+    if len(same) != 1:
+        return False
+    (one,), (other,) = ([side for side in sides if side != same[0]] for sides in (written, pair))
+    size = work(ledger.algebra, one, other, ledger.claim.modulus)
+    return size is not None and size <= STEP
 
 
 def holds_between(claim: Claim, left: Number, right: Number, modulus: int) -> bool:
@@ -246,6 +317,17 @@ def holds_between(claim: Claim, left: Number, right: Number, modulus: int) -> bo
         return left > right if claim.relation == ">" else left >= right
     difference = (left - right) % modulus if modulus else left - right
     return (difference == 0) == (claim.relation == "=")
+
+
+_TAKERS: dict[Move, Callable[[Ledger, Record, Reading, Sentence], None]] = {
+    Move.RELATE: _relate,
+    Move.CITE: _relate,
+    Move.EVALUATE: _evaluate,
+    Move.ASSUME: _assume,
+    Move.COMMENT: _comment,
+    Move.DONE: _end,
+    **dict.fromkeys((Move.CLAIM_TRUE, Move.AGREE, Move.CLAIM_FALSE, Move.DIFFER), _conclude),
+}
 
 
 def proposition_of(claim: Claim | Solutions) -> Claim:
