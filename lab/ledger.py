@@ -14,7 +14,7 @@ from lab.certificate import Definite, Definition, Differ, Hypothesis, Joined, No
 from lab.claims import Claim
 from lab.congruence import vanishes
 from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, Number, num, power, sub, substitute, variables
+from lab.expressions import Expr, Number, num, power, shifted, sub, substitute, variables
 from lab.ordering import balanced_squares, holds_everywhere, plainly_at_least, quadratic
 from lab.sentences import Chain, Span
 from lab.sequences import close, definitions, lowest_index
@@ -73,6 +73,7 @@ class Ledger:
     edges: dict[Terms, list[Edge]] = field(default_factory=dict)
     facts: list[tuple[int, Rule]] = field(default_factory=list)
     supposed: list[set[Terms]] = field(default_factory=list)
+    nexts: list[set[Terms]] = field(default_factory=list)  # the claim after what is supposed
     restated: list[Defect] = field(default_factory=list)
     runs: dict[tuple[int, ...], int] = field(default_factory=dict)
     moduli: dict[Any, int] = field(default_factory=dict)
@@ -158,8 +159,10 @@ class Ledger:
     def suppose(self, name: str, shift: int, left: Expr, right: Expr) -> None:
         """Enters the claim at ``name + shift`` as a hypothesis."""
         node = self.add(Hypothesis(name, shift), frozenset({(name, shift)}))
-        self.lowest[name] = min(shift, self.lowest.get(name, 0))
+        self.lowest[name] = min(shift, self.lowest.get(name, shift))
         self.add_fact(self.algebra.terms(left), self.algebra.terms(right), self.claim.modulus, (node,))
+        following = (self.claim.at(shifted(name, shift + more)) for more in (1, 2))
+        self.nexts += ({self.key(side) for side in pair} for pair in following)
         self.supposed.append({self.key(left), self.key(right)})
         self._connect(node, self.key(left), self.key(right), "=", self.claim.modulus)
 
@@ -190,11 +193,19 @@ class Ledger:
             self._too_large(left, right, found.size, span, scope, modulus, itself=itself)
         node = self._enter_step(left, right, found, scope, modulus)
         sides = tuple(sorted(one)), tuple(sorted(other))
-        if _is_hypothetical(self.needs[node]) and set(sides) in [*self.supposed, set(self.claim_key)]:
-            place = Place(self.sentence, *span)
-            self.restated.append(Defect(Kind.CIRCULAR, place, "this takes what is to be shown as given"))
+        if _is_hypothetical(self.needs[node]):
+            self._note_circle(set(sides), span)
         self._connect(node, *sides, "=", modulus)
         return node
+
+    def _note_circle(self, sides: set[Terms], span: Span) -> None:
+        """Notes a hypothesis that is only said again, a circle should nothing come of it; the claim at another index in
+        one line is what the step of the induction has to show."""
+        if sides in self.supposed or sides == set(self.claim_key):
+            place = Place(self.sentence, *span)
+            self.restated.append(Defect(Kind.CIRCULAR, place, "this takes what is to be shown as given"))
+        elif sides in self.nexts:
+            self.defect(Kind.CIRCULAR, span, "this is what the step has to show, in one line")
 
     def _enter_step(self, left: Expr, right: Expr, found: Change, scope: Scope, modulus: int) -> int:
         needs = NOTHING
@@ -262,14 +273,11 @@ class Ledger:
         direct = work(self.algebra, one, other, modulus)
         if direct is not None and direct <= STEP:
             return Change(direct, one, other)
-        if (
-            modulus
-            and (reduced := work(self.algebra, *(without_multiples(side, modulus) for side in (one, other)), modulus))
-            is not None
-        ):
-            direct = min(reduced, reduced if direct is None else direct)
-            if direct <= STEP:
-                return Change(direct, one, other)
+        reduced = [without_multiples(side, modulus) for side in (one, other)] if modulus else [one, other]
+        if reduced != [one, other]:
+            size = work(self.algebra, reduced[0], reduced[1], modulus)
+            if size is not None and size <= STEP:
+                return Change(size, one, other)
         facts = [rule for under, rule in self.facts if under in {0, modulus}]
         known = definitions(self.algebra, self.claim.sequence, one + other, self.lowest)
         found = work_with(self.algebra, one, other, facts, known, modulus)

@@ -111,7 +111,8 @@ class Solver:
 
     def _of_numbers(self, link: Equation) -> bool:
         """Whether a link relates numbers, which says something about x only where there is no solution."""
-        return bool(self.claim.actual) and not any(map(holds_variable, link))
+        solved = bool(self.claim.actual) or self.solved is not None
+        return solved and not any(map(holds_variable, link))
 
     def _split(self, equations: list[Equation], *, given: bool = False) -> list[Factor]:
         """The factors one of which is 0; ``given`` in the claim, they are ready only where a division is left."""

@@ -199,7 +199,7 @@ def _by_residues(ledger: Ledger, record: Record) -> Outcome:
         if not missing and modulus > 1:
             blocks.append((residues, modulus, tuple(cases[residue] for residue in range(residues))))
             together = lcm(together, modulus)
-        elif cases and not lacking:
+        elif cases and missing and not lacking:
             lacking = f"the case {claim.variables[0]} = {missing[0]} mod {residues}"
         if blocks and (claim.relation == "!=" or together == claim.modulus):
             return Outcome(Cases(tuple(blocks)), "")

@@ -172,8 +172,8 @@ def _fails_at(ledger: Ledger, point: Scope | None) -> bool:
 def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """For x = 2: ... (or: n = 2 mod 3), the values put in for the body."""
     point = _point(reading.heads) or _substitution(ledger, reading.heads)
-    if point is None:
-        message = "values are given as x = 2, one for each variable, or for one as a residue, n = 2 mod 3"
+    if point is None or not {name for name, _ in point.values} <= set(ledger.claim.variables):
+        message = "values of the claim's variables are given as x = 2, or of one as a residue, n = 2 mod 3"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
         return
     record.scope, record.at = EVERYWHERE if reading.body else point, point
@@ -201,7 +201,7 @@ def _point(heads: tuple[Chain, ...]) -> Scope | None:
     if len(moduli) != 1 or len(values) != len(heads) or (len(heads) > 1 and moduli != {0}):
         return None
     modulus = moduli.pop()
-    if modulus and any(_written_fraction(value) for value in values.values()):
+    if modulus == 1 or (modulus and any(_written_fraction(value) for value in values.values())):
         return None
     return Scope(tuple(values.items()), modulus)
 
