@@ -9,23 +9,31 @@ from collections.abc import Iterator
 
 from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
+from lab.expressions import num
 from lab.moves import Move, interpret
 from lab.sentences import Chain, Part, Sentence
 
-_LINKS = frozenset({"so", "hence", "thus", "therefore", "whence", "giving", "we", "which"})
+_LINKS = frozenset(
+    {"so", "hence", "thus", "therefore", "whence", "giving", "we", "which", "and", ":", "since", "because"}
+)
 _EQUIVALENT = (("iff",), ("if", "and", "only", "if"), ("or", "equivalently"), ("which", "is", "equivalent", "to"))
+_AT = frozenset({"for", "at", "if", "when", "case"})
+_MARKERS = frozenset({"iff", "if", "equivalently", "equivalent"})
 _FIRST = {Move.RELATE, Move.ALTERNATIVES}
 _LAST = {Move.AGREE, Move.DIFFER, Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.DONE, Move.NO_SOLUTION}
+_DIVISIBLE = frozenset({"divides", "divisible", "multiple"})
 _SIDE = re.compile(
-    r"\b(?:(left|right)(?: hand)? side|(lhs|rhs)|(both) (?:the )?sides|(both) sides)(?: of the [a-z]+)?"
+    r"\b(?:(left|right)(?: hand)? side|(lhs|rhs)|(both) (?:the )?sides|(both) sides|the (formula))(?: of the [a-z]+)?"
     r"(?: (?:is|are|equals?|becomes?|gives?|yields?|comes? to|factors as|simplifies to))?(?: (?:also|equal to|then))?$"
 )
 
 
 def clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
     """The clauses of a sentence in the order in which they are judged."""
-    sentence = _with_sides(sentence, claim)
-    if len(sentence.chains) < 2 and not _LINKS.intersection(map(str, sentence.parts[1:])):
+    sentence = _with_sides(_with_multiples(sentence), claim)
+    if not _LINKS.intersection(
+        part for part in sentence.parts[1:] if isinstance(part, str)
+    ) and not _MARKERS.intersection(part for part in sentence.parts if isinstance(part, str)):
         return (sentence,)
     pieces = list(_equivalents(sentence.parts))
     if len(pieces) > 1 and not isinstance(claim, Solutions):
@@ -50,22 +58,69 @@ def _linked(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
     """The parts before and after words such as "so", where both are sentences by themselves."""
     start = 0
     for at in range(1, len(parts)):
-        if parts[at] in _LINKS and _holds_chain(parts[start:at]) and _both_read(parts[start:at], parts[at:]):
+        turn = parts[at] in {",", "and", "but"} and parts[at + 1 : at + 2] and parts[at + 1] in _AT
+        if turn and _both_evaluate(parts[start:at], parts[at + 1 :]):
             yield parts[start:at]
-            start = at
+            start = at + 1
+        elif parts[at] in _LINKS and _both_read(parts[start:at], parts[at:], str(parts[at])):
+            yield parts[start:at]
+            start = at + (parts[at] in {"and", ":"})
     yield parts[start:]
 
 
-def _both_read(left: tuple[Part, ...], right: tuple[Part, ...]) -> bool:
-    before, after = interpret(Sentence(left)), interpret(Sentence(right))
+def _both_evaluate(left: tuple[Part, ...], right: tuple[Part, ...]) -> bool:
+    """Whether values are put in twice: at x = 1 both sides are 1, and at x = 2 they are 4."""
+    found = [interpret(Sentence(parts)) for parts in (left, right)]
+    return all(reading is not None and reading.move is Move.EVALUATE and reading.body for reading in found)
+
+
+def _both_read(left: tuple[Part, ...], right: tuple[Part, ...], link: str) -> bool:
+    """Whether both are sentences by themselves; after "and" only a conclusion, after a colon what a verdict has."""
+    plain = right[1:] if link in {"and", ":"} else right
+    after = interpret(Sentence(plain)) if plain else None
+    before = interpret(Sentence(left)) if after is not None else None
     if before is None or after is None:
         return False
-    says = after.move is not Move.COMMENT or bool(after.heads)
-    return (before.move in _FIRST and says) or after.move in _LAST
+    says = (after.move is not Move.COMMENT or bool(after.heads)) and link not in {"and", ":"}
+    verdict = link == ":" and before.move is Move.CLAIM_FALSE
+    return (before.move in _FIRST and says) or (after.move in _LAST and before.move is not Move.COMMENT) or verdict
 
 
 def _holds_chain(parts: tuple[Part, ...]) -> bool:
     return any(isinstance(part, Chain) for part in parts)
+
+
+def _with_multiples(sentence: Sentence) -> Sentence:
+    """The sentence with congruences for "3 divides A" and "A, which is (not) divisible by 3"."""
+    parts = list(sentence.parts)
+    if not _DIVISIBLE.intersection(part for part in parts if isinstance(part, str)):
+        return sentence
+    for at in range(len(parts) - 2):
+        number, verb, whole = parts[at : at + 3]
+        if verb == "divides" and isinstance(whole, Chain) and (modulus := _divisor(number)) and not whole.relations:
+            zero = (whole.spans[0], whole.spans[0])
+            parts[at : at + 3] = [Chain((whole.terms[0], num(0)), ("=",), "", modulus, zero), "", ""]
+    text = [part if isinstance(part, str) else "#" for part in parts]
+    for words in (("is", "not", "divisible", "by"), ("is", "divisible", "by"), ("is", "a", "multiple", "of")):
+        for at in range(1, len(parts) - len(words)):
+            modulus = _divisor(parts[at + len(words)]) if tuple(text[at : at + len(words)]) == words else 0
+            before = [place for place in range(at) if isinstance(parts[place], Chain)]
+            if modulus and before and before[-1] >= at - 3:
+                chain = parts[before[-1]]
+                assert isinstance(chain, Chain)
+                sign = "!=" if "not" in words else "="
+                span = chain.spans[-1]
+                said = Chain((chain.terms[-1], num(0)), (sign,), "", modulus, (span, span))
+                replaced = [said] if not chain.relations and not chain.lead else [chain, ",", said]
+                parts[before[-1] : at + len(words) + 1] = [*replaced]
+                return Sentence(tuple(part for part in parts if part != ""), sentence.span)
+    return Sentence(tuple(part for part in parts if part != ""), sentence.span)
+
+
+def _divisor(part: Part) -> int:
+    """The number that stands alone; 0 for anything else."""
+    alone = isinstance(part, Chain) and not part.relations and not part.lead and part.terms[0].op == "num"
+    return part.terms[0].args[0] if alone and isinstance(part, Chain) else 0
 
 
 def _with_sides(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
@@ -98,7 +153,7 @@ def _leads_there(chain: Chain, side: re.Match[str], claim: Claim | Solutions) ->
 
 def _about(chain: Chain, side: re.Match[str], claim: Claim | Solutions) -> list[Part]:
     """One equation for each side that is spoken of."""
-    named = side[1] or side[2] or ""
+    named = side[1] or side[2] or side[5] or ""
     sides = [claim.left, claim.right] if side[3] or side[4] else [claim.left if named[0] == "l" else claim.right]
     found: list[Part] = []
     for expr in sides:

@@ -24,7 +24,8 @@ VARIABLES = frozenset("xyznkmjt")
 SEQUENCES = frozenset("Su")
 JOINED = frozenset("xyz")
 _TOKEN = re.compile(
-    r"[ \t\r]*(<=|>=|!=|[0-9]+(?:\.[0-9]+)?|(?:[Ll]eft|[Rr]ight)-hand|AM-GM|[Nn]on-negative|[Ww]ell-known|[A-Za-z]+|"
+    r"[ \t\r]*(<=|>=|!=|[0-9]+(?:\.[0-9]+)?|(?:[Ll]eft|[Rr]ight)-hand|AM-GM|i\.e\.|Q\.E\.D\.?|[Nn]on-negative|"
+    r"[Ww]ell-known|[A-Za-z]+|"
     r"\\[A-Za-z]+|\\[^A-Za-z]|[^ \t\r])"
 )
 _KINDS = (
@@ -48,6 +49,14 @@ _MARKS = {
     "&",
     *("\\" + mark for mark in ("(", ")", "[", ",", ";", "!", " ", "left", "right", "quad", "qquad")),
 }
+# Signs outside ASCII (and abbreviations) that are read; letters and a minus that look like others are not.
+_SYMBOLS: dict[str, tuple[str, ...]] = {
+    "\u00b2": ("^", "2"), "\u00b3": ("^", "3"), "\u2261": ("=",), "\u2265": (">=",), "\u2264": ("<=",),
+    "\u2260": ("!=",),
+    "\u00b7": ("*",), "\u00d7": ("*",), "\u25a1": ("qed",), "\u220e": ("qed",), "\u25a0": ("qed",), "\u21d4": ("iff",),
+    "\u21d2": ("so",), "i.e.": ("namely",), "Q.E.D.": ("qed",), "Q.E.D": ("qed",),
+}  # fmt: skip
+_BULLET = re.compile(r"(?m)^[ \t]*(?:[-*\u2022]|[0-9]{1,2}\.|\([0-9a-z]\)|[0-9]\))[ \t]+(?=[A-Za-z]{2,}[ :,]|S\()")
 SIDES = frozenset({"lhs", "rhs"})
 
 
@@ -77,7 +86,7 @@ def read(text: str, sides: tuple[Expr, Expr] | None = None) -> tuple[Sentence, .
     """
     if len(text) > MAX_TEXT:
         raise Refused(f"the text has more than {MAX_TEXT} characters")
-    parser = _Parser(_tokens(text), sides)
+    parser = _Parser(_tokens(_BULLET.sub(lambda bullet: " " * len(bullet[0]), text)), sides)
     sentences = []
     while (sentence := parser.sentence()) is not None:
         sentences.append(sentence)
@@ -118,9 +127,9 @@ def _put_long(tokens: Tokens, token: str, start: int) -> None:
     if token[0] in "\\{}$&":
         _put_command(tokens, token, start)
         return
-    if "-" in token:
-        for word in token.split("-"):
-            tokens.put("word", word.lower(), start)
+    if token in _SYMBOLS or "-" in token:
+        for sign in _SYMBOLS.get(token) or token.lower().split("-"):
+            tokens.put(_KINDS.get(sign, "num" if sign.isdigit() else "word"), sign, start)
         return
     if not token.isascii() or not token.replace(".", "").isalnum():
         raise Refused(f"the character {token!a} is not in the language", start)

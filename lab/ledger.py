@@ -217,14 +217,20 @@ class Ledger:
                 uses.append((place, factor, on_right))
         return self.add(Entered(left, right, modulus, scope, found, tuple(uses)), needs)
 
+    def enter_plain(self, left: Expr, right: Expr, scope: Scope, modulus: int, size: int) -> int:
+        """Enters an equation that takes one small step of nothing but algebra."""
+        one, other = self.key(left, scope), self.key(right, scope)
+        node = self._enter_step(left, right, Change(size, one, other), scope, modulus)
+        self._connect(node, one, other, "=", modulus)
+        return node
+
     def rewrite(self, left: Expr, right: Expr) -> bool:
         """Enters that the last fact's right side is, in one small step, ``right``."""
         one, other = self.key(left), self.key(right)
         found = Change(work(self.algebra, one, other, self.claim.modulus), one, other)
         if found.size is None or found.size > STEP:
             return False
-        node = self._enter_step(left, right, found, EVERYWHERE, self.claim.modulus)
-        self._connect(node, one, other, "=", self.claim.modulus)
+        node = self.enter_plain(left, right, EVERYWHERE, self.claim.modulus, found.size)
         for modulus, rule in self.facts:
             if tuple(sorted(rule.right)) == one and modulus == self.claim.modulus:
                 self.add_fact(rule.left, self.algebra.terms(right), modulus, (*rule.source, node))

@@ -76,15 +76,19 @@ class Reading:
         return self.move is Move.COMMENT and self.everywhere and "claim" in self.words
 
 
-_NEXT = r"(?: (?:,|:|~|and|but|while|whereas|where))+ "
+_NEXT = r"(?: (?:,|:|~|and|but|while|whereas|where|however))+ "
 _LIST = rf"[#@](?:{_NEXT}[#@])*(?:(?: [,:])? ~)*"
 _HEADS = r"@(?:(?: and| ,| , and) @)*"
 _IN = (
     r"(?:(?:in|in the|the|this|a|now|and|~|,|:) )*"
-    r"(?:(?:for|at|if|when|take|let|choose|try|put|set|with|base cases?|case|cases)(?: (?:is|of|where|that|"
+    r"(?:(?:for|at|if|when|take|let|choose|try|put|set|with|base cases?|base|case|cases|"
+    r"(?:a )?counterexample)(?: (?:is|of|where|that|"
     r"\$))?(?: [,:])? )+"
 )
-_ASSUME = r"(?:(?:let us|we|now|~|[,:]) )*(?:assume|suppose)(?: (?:now|next|for induction|that|~))*"
+_ASSUME = (
+    r"(?:(?:let us|we|now|~|[,:]) )*(?:assume|suppose|(?:the )?(?:induction|inductive) hypothesis(?: is)?)"
+    r"(?: (?:now|next|for induction|that|~))*"
+)
 _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
     (move, re.compile(pattern))
     for move, pattern in (
@@ -103,7 +107,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
             Move.CLAIM_FALSE,
             rf"(?:~ (?:[,:] )?)*(?:{IS_FALSE})(?: (?:for|at|when|if) (?P<heads>{_HEADS}))?(?: ,? ?{DONE})?",
         ),
-        (Move.AGREE, rf"(?:~ (?:[,:] )?)*(?:{AGREES})(?: ,)?(?: ALLOF)?"),
+        (Move.AGREE, rf"(?:~ (?:[,:] )?)*(?:{AGREES})(?: ,)?(?: ALLOF)?(?: ,? ?(?:{DONE}))?"),
         (Move.DIFFER, rf"(?:~ (?:[,:] )?)*(?:{DIFFERS})"),
         (Move.DONE, rf"(?:~ (?:[,:] )?)*(?:{DONE})"),
         (Move.NO_SOLUTION, rf"(?:~ (?:[,:] )?)*(?:{NO_SOLUTION})"),
@@ -115,16 +119,19 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (Move.ALTERNATIVES, r"(?:~ (?:[,:] )?)*=(?: :)? (?P<body>[#@](?: (?:, )?(?:or|and) [#@]| , [#@])+)"),
         (
             Move.EVALUATE,
-            rf"{_IN}(?P<heads>{_HEADS}|#)(?: (?:[,:~]|then))*(?: (?P<body>{_LIST.replace('[#@]', '[#@$]')}))?",
+            rf"{_IN}(?P<heads>{_HEADS}|#)(?: for (?:some|a) [$%])?(?: (?:[,:~]|"
+            rf"then))*(?: (?P<body>{_LIST.replace('[#@]', '[#@$]')}))?",
         ),
         (
             Move.ASSUME,
             rf"{_ASSUME}(?: {CLAIM}(?: (?:holds|is true|is correct))?)?(?: (?:for|"
             rf"at)(?: some)? (?P<heads>[$#@](?:(?: and| ,) [$#@])*))?"
-            rf"(?: (?:[,:~]|that is))*(?: (?P<body>{_LIST}))?(?: (?:, )?(?:ALLOF|for (?:some|a|this|a fixed|a given)"
+            rf"(?: (?:[,:~]|that is))*(?: (?P<body>{_LIST}))?(?: (?:holds|is true))?(?: (?:, )?(?:ALLOF|"
+            rf"for (?:some|a|this|a fixed|a given)"
             r"(?: (?:integer|natural number|number))? (?P<bound>[$%])))?",
         ),
         (Move.CITE, rf"(?:{CITATION})(?:(?: [,:~])* (?P<body>{_LIST}))?"),
+        (Move.EVALUATE, rf"(?P<heads>@) : (?P<body>{_LIST})"),
         (Move.RELATE, rf"(?:[~,:=] )*(?P<body>{_LIST})(?: ,? ?ALLOF)?(?: ,? ?(?:{DONE}))?"),
     )
 )

@@ -81,7 +81,12 @@ PHRASES = tuple(
         r"solution(?= :)|step",
         r"(?:the )?(?:induction|inductive) step(?: is)?|(?:for )?the (?:induction|inductive) step|"
         r"(?:the )?(?:induction )?basis",
-        r"(?:the |as )?(?:induction|inductive) hypothesis(?: is)?",
+        r"(?:this|the) (?:product |expression |equation )?(?:is zero|is 0|vanishes|holds) (?:exactly |"
+        r"precisely )?(?:when|if)|"
+        r"(?:the |this )?equation (?:is equivalent to|can be (?:written|rewritten)(?: as)?|becomes|reads)|"
+        r"this is (?:always |clearly )?true|taking (?:square )?roots(?: gives)?|factoring out \$",
+        r"let \$ be (?:a|an|any) (?:arbitrary |fixed )?(?:real number|real|integer|natural number|number)|"
+        r"since \$ (?:was|is) arbitrary|by squaring|even|(?:this )?follows",
         rf"we{_HAVE.join((' ', ''))}|one {_HAVE}|where we have",
         rf"(?:this|it|which|that|these|and this|and that|so this|so that){_GIVES}",
         rf"{_ONE_SIDE}{_OF}{_GIVES}?|{_SIDE}{_OF}{_GIVES}",
@@ -101,7 +106,7 @@ PHRASES = tuple(
         rf"substitution|factorization){_GIVES}?",
         r"(?:we (?:argue|proceed|prove (?:this|it|the claim)|show (?:this|it|the claim)) |"
         r"we use )?(?:by )?(?:mathematical )?"
-        r"(?<![a-z] )induction(?: on \$)?|(?:(?:we )?(?:use|proceed by|argue by)|by|"
+        r"(?<![a-z] )induction(?! (?:hypothesis|step))(?: on \$)?|(?:(?:we )?(?:use|proceed by|argue by)|by|"
         r"proof by) (?:mathematical )?induction(?: on \$)?|this follows by induction",
         r"by (?:the )?(?:difference of (?:two )?squares|square of a (?:sum|difference)|binomial formula|am gm|"
         r"am gm inequality|"

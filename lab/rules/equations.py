@@ -48,6 +48,7 @@ class Solver:
     factors: list[Factor] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     solved: frozenset[Number] | None = None
+    solved_after: int = 0  # states until then
     squares: bool = False  # whether a square is seen to be at least 0 as it is written
     formula: bool = False  # whether the quadratic formula is named
 
@@ -147,7 +148,7 @@ class Solver:
             self.ledger.defect(Kind.GAP, sentence.span, message, minor=minor)
         self.factors = new
         if len(solved) == len(equations):
-            self.solved = solved
+            self.solved, self.solved_after = solved, len(self.states)
 
     def _same_solutions(self, new: list[Terms], sentence: Sentence) -> bool:
         """Judges the truth of a step: no solution lost, none gained."""
@@ -271,7 +272,7 @@ class Solver:
     def outcome(self, truth: bool) -> Outcome:
         """How the claim, or its contrary, follows: from all solutions, or against it from one number."""
         if self.solved is not None and (self.solved == self.claim.claimed) == truth:
-            return Outcome(Solved(tuple(self.states), tuple(map(num, sorted(self.solved)))), "")
+            return Outcome(Solved(tuple(self.states[: self.solved_after]), tuple(map(num, sorted(self.solved)))), "")
         found = None if truth else next(filter(None, map(self._refuted, self.record.points)), None)
         return Outcome(found, "") if found else Outcome()
 

@@ -22,7 +22,7 @@ from lab.expressions import Expr, Number, num, shifted, sub, substitute, variabl
 from lab.ledger import EVERYWHERE, NOTHING, Edge, Entered, Ledger, Needs
 from lab.ordering import plainly_at_least
 from lab.rules.reader import Record, holds_between
-from lab.steps import minus, work
+from lab.steps import STEP, minus, work
 
 WHOLE = "-"
 NEAR = 2  # operations between what is reached and the claim at the next index
@@ -141,7 +141,8 @@ def _by_induction(ledger: Ledger, record: Record) -> Outcome:
     order = claim.sequence.order if claim.sequence else 1
     first = claim.domain.first or 0
     step = next(filter(None, (_step(ledger, record, name, order) for name in record.assumed)), None)
-    bases = [_holding(ledger, ((claim.variables[0], num(index)),)) for index in range(first, first + order)]
+    values = (((claim.variables[0], num(index)),) for index in range(first, first + order))
+    bases = [_holding(ledger, at) or _worked_out(ledger, at) for at in values]
     missing = [index for index, base in zip(range(first, first + order), bases, strict=True) if base is None]
     if step is None:
         return Outcome(lacking=WHOLE if missing or not record.assumed else "the step of the induction")
@@ -237,6 +238,20 @@ def _holding(ledger: Ledger, values: Values, modulus: int | None = None) -> Inst
     return found
 
 
+def _worked_out(ledger: Ledger, values: Values) -> Instance | None:
+    """A base case of which the left side alone is shown, where its number is seen to be the right side's."""
+    claim, scope = ledger.claim, Scope(values)
+    left = to_number(ledger, claim.left, scope, claim.modulus)
+    if left is None or not left[1]:
+        return None
+    one, other = ledger.key(claim.right, scope), ledger.key(num(left[0]))
+    size = work(ledger.algebra, one, other, claim.modulus)
+    if size is None or size > STEP:
+        return None
+    ledger.enter_plain(claim.right, num(left[0]), scope, claim.modulus, size)
+    return _holding(ledger, values)
+
+
 def _refuted(ledger: Ledger, point: Scope) -> Refutation | None:
     """The claim shown to fail at a point of its domain."""
     claim = ledger.claim
@@ -273,8 +288,8 @@ def to_number(ledger: Ledger, side: Expr, scope: Scope, modulus: int) -> tuple[N
     found: tuple[Path, Terms] | None = ((), start)
     if not is_number(start):
         found = ledger.path(start, is_number, usable)
-    else:
-        about = (edge for edge in ledger.edges.get(start, ()) if usable(edge) and _speaks_of(ledger, edge, side))
+    elif not is_number(ledger.key(side)):
+        about = (edge for edge in ledger.edges.get(start, ()) if usable(edge) and _speaks_of(ledger, edge, side, scope))
         first = next(about, None)
         if first is not None:
             rest = ((), first.to) if is_number(first.to) else ledger.path(first.to, is_number, usable)
@@ -282,10 +297,14 @@ def to_number(ledger: Ledger, side: Expr, scope: Scope, modulus: int) -> tuple[N
     return None if found is None else (ledger.algebra.value(found[1]).get(0, 0), found[0])
 
 
-def _speaks_of(ledger: Ledger, edge: Edge, side: Expr) -> bool:
-    """Whether a fact has a side of the claim as one of its own, before values are put in."""
+def _speaks_of(ledger: Ledger, edge: Edge, side: Expr, scope: Scope) -> bool:
+    """Whether a fact at these values has a side of the claim as one of its own, before they are put in."""
     node = ledger.nodes[edge.node]
-    return isinstance(node, Entered) and ledger.key(side) in {ledger.key(node.left), ledger.key(node.right)}
+    return (
+        isinstance(node, Entered)
+        and node.scope.values == scope.values
+        and ledger.key(side) in {ledger.key(node.left), ledger.key(node.right)}
+    )
 
 
 def is_number(terms: Terms) -> bool:

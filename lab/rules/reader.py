@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from lab.algebra import Terms
@@ -172,6 +172,8 @@ def _fails_at(ledger: Ledger, point: Scope | None) -> bool:
 def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """For x = 2: ... (or: n = 2 mod 3), the values put in for the body."""
     point = _point(reading.heads) or _substitution(ledger, reading.heads)
+    if point is None and len(reading.heads) == 1 and _evaluates_otherwise(ledger, record, reading, sentence):
+        return
     if point is None or not {name for name, _ in point.values} <= set(ledger.claim.variables):
         message = "values of the claim's variables are given as x = 2, or of one as a residue, n = 2 mod 3"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
@@ -188,6 +190,21 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
         elif not {ledger.key(chain.terms[0]), ledger.key(chain.terms[0], point)} & sides:
             message = "an expression stands alone that is no side of the claim: write what it is equal to"
             ledger.defect(Kind.NOT_UNDERSTOOD, chain.spans[0], message)
+
+
+def _evaluates_otherwise(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> bool:
+    """Base case: S(1) = 1 = 1^2, where no value is named; if S(k) = k^2, then ..., which is a hypothesis."""
+    (head,) = reading.heads
+    if "base" in reading.words:
+        for chain in (head, *reading.body):
+            ledger.read_chain(chain)
+        return True
+    if ledger.claim.domain.first is None or ledger.claim.relation != "=" or _instance_written(ledger, head) is None:
+        return False
+    _assume(ledger, record, replace(reading, heads=(), body=(head,)), sentence)
+    for chain in reading.body:
+        ledger.read_chain(chain)
+    return True
 
 
 def _point(heads: tuple[Chain, ...]) -> Scope | None:
@@ -232,7 +249,7 @@ def _written_fraction(value: Expr) -> bool:
 
 def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """An induction hypothesis: it must be the claim at k (or at k and k + 1 for a rule of order two)."""
-    record.scope, claim = EVERYWHERE, ledger.claim
+    record.scope, claim, ledger.last = EVERYWHERE, ledger.claim, None
     order = claim.sequence.order if claim.sequence else 1
     if claim.relation != "=" or claim.domain.first is None:
         message = "nothing is assumed but the claim for some k, in an induction"
