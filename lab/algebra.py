@@ -247,7 +247,7 @@ class Algebra:
         return dict(self.collected(terms)[0])
 
     def same_value(self, one: Terms, other: Terms, modulus: int = 0) -> bool:
-        """Whether two sums have the same normal form (modulo a number, coefficient by coefficient)."""
+        """Returns whether two sums have the same normal form (modulo a number, coefficient by coefficient)."""
         left, right = self.collected(one)[0], self.collected(other)[0]
         if left == right or not modulus:
             return left == right
@@ -329,7 +329,7 @@ def _literal_cost(literals: int, divisors: int) -> int:
 
 
 def _weight(value: Number) -> int:
-    """What one product of numbers costs: 1 up to four digits in the result, then 1 more for every two digits."""
+    """Operations of one product of numbers: 1 up to four digits in the result, then 1 more for every two digits."""
     size = abs(value.numerator)
     return 1 if size < 10_000 else (len(str(size)) - 1) // 2
 

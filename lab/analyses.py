@@ -40,7 +40,7 @@ from lab.checker import check
 from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, line_of, read_complaint, write_complaint
 from lab.defects import MAX_MINOR, CheckResult
 from lab.theorem import Proposition
-from lab.walkthrough import Item, items
+from lab.walkthrough import Passage, items
 
 OPENING = "Here is my evaluation of the solution:"
 CLOSING = "Based on my evaluation, the final overall score should be:"
@@ -63,8 +63,8 @@ _CHECKED = (
 _REMARK = re.compile(r"line [0-9]{1,4}(?: gives .{1,200}|: .{1,200} is right)\.", re.IGNORECASE)
 
 
-class Judgment(StrEnum):
-    """Worth of a complaint."""
+class ComplaintVerdict(StrEnum):
+    """Verdict on a complaint."""
 
     REAL = "real"
     MISPUT = "put wrongly"
@@ -93,7 +93,7 @@ def write_analysis(theorem: Proposition, proof: str, verdict: CheckResult | None
 
 
 def right_complaints(proof: str, verdict: CheckResult) -> tuple[Complaint, ...]:
-    """Returns what there is to report: the defects up to the first grave one, which decides the score; at most
+    """Complaints to report: the defects up to the first grave one, which decides the score; at most
     ``MAX_COMPLAINTS``."""
     found = []
     for defect in verdict.defects:
@@ -103,7 +103,7 @@ def right_complaints(proof: str, verdict: CheckResult) -> tuple[Complaint, ...]:
     return tuple(dict.fromkeys(found))[:MAX_COMPLAINTS]
 
 
-def compose(rng: Random, judged: Sequence[Item], complaints: Sequence[Complaint], score: float) -> str:
+def compose(rng: Random, judged: Sequence[Passage], complaints: Sequence[Complaint], score: float) -> str:
     """The text of an analysis with these complaints and this score, which goes through a proof item by item.
 
     With a grave complaint it ends at the line of the last one: the score is decided.
@@ -117,7 +117,7 @@ def compose(rng: Random, judged: Sequence[Item], complaints: Sequence[Complaint]
     return "\n".join([OPENING, *body, CLOSING, score_text(score)])
 
 
-def judged_lines(rng: Random, judged: Sequence[Item], complaints: Iterable[Complaint]) -> list[str]:
+def judged_lines(rng: Random, judged: Sequence[Passage], complaints: Iterable[Complaint]) -> list[str]:
     """Items of a proof, each with what is worked out and the complaints about it, or that it is right."""
     by_line = groupby(judged, lambda item: item.line)
     found = [text for line, group in by_line for text in _of_line(rng, line, group, complaints)]
@@ -125,7 +125,7 @@ def judged_lines(rng: Random, judged: Sequence[Item], complaints: Iterable[Compl
     return found + [write_complaint(rng, complaint) for complaint in complaints if complaint.line not in lines]
 
 
-def _of_line(rng: Random, line: int, judged: Iterable[Item], complaints: Iterable[Complaint]) -> Iterator[str]:
+def _of_line(rng: Random, line: int, judged: Iterable[Passage], complaints: Iterable[Complaint]) -> Iterator[str]:
     """The items of a line, each with the complaints about it or that it is right; then the other complaints."""
     left = [complaint for complaint in complaints if complaint.line == line]
     for item in judged:
@@ -174,14 +174,14 @@ def _read(lines: tuple[str, ...], score: float) -> Parsed:
     return Parsed(tuple(dict.fromkeys(complaints)), score, tuple(strange))
 
 
-def judge(complaint: Complaint, proof: str, verdict: CheckResult) -> Judgment:
+def judge(complaint: Complaint, proof: str, verdict: CheckResult) -> ComplaintVerdict:
     """A complaint about a proof, by the checker's verdict of it."""
     there = [defect for defect in verdict.defects if line_of(proof, defect) == complaint.line]
     if not there:
-        return Judgment.FALSE
+        return ComplaintVerdict.FALSE
     right = [complaint_of(proof, defect) for defect in there]
     bare = [Complaint(found.line, found.kind, found.minor) for found in right if found.line != END]
-    return Judgment.REAL if complaint in right + bare else Judgment.MISPUT
+    return ComplaintVerdict.REAL if complaint in right + bare else ComplaintVerdict.MISPUT
 
 
 def following(complaints: Iterable[Complaint]) -> float:
@@ -198,12 +198,12 @@ def analysis_quality(theorem: Proposition, proof: str, analysis: str) -> float:
 
 
 def quality(parsed: Parsed, proof: str, verdict: CheckResult) -> float:
-    """Returns the quality as `analysis_quality` does, where analysis and verdict are known."""
+    """Exact quality of an analysis, where analysis and result of the check are known."""
     if parsed.score is None:
         return 0.0
     judged = [judge(complaint, proof, verdict) for complaint in parsed.complaints]
-    judged += [Judgment.FALSE] * len(parsed.strange)
-    if judged and all(found is Judgment.FALSE for found in judged):
+    judged += [ComplaintVerdict.FALSE] * len(parsed.strange)
+    if judged and all(found is ComplaintVerdict.FALSE for found in judged):
         return 0.0
-    sound = all(found is Judgment.REAL for found in judged)
+    sound = all(found is ComplaintVerdict.REAL for found in judged)
     return 1.0 if sound and parsed.score == following(parsed.complaints) else 0.5

@@ -16,6 +16,6 @@ def write_answer(theorem: Theorem, proof: str, score: float | None = None, seed:
 
 
 def write_parts(theorem: Theorem, proof: str, seed: int = 0) -> tuple[str, str]:
-    """Returns ``write_answer`` cut before the self-evaluation: the given start, and the text that goes on."""
+    """The answer of ``write_answer`` in two parts: the proof that a model has written, and the self-evaluation."""
     given, _, evaluation = write_answer(theorem, proof, seed=seed).partition(BETWEEN)
     return given, BETWEEN + evaluation

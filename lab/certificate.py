@@ -45,7 +45,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What a path of equations, and of inequalities from the larger side down, gives."""
+    """The fact that a path of equations, and of inequalities from the larger side down, gives."""
 
     path: Path
 

@@ -134,7 +134,7 @@ def _defects(
 
 
 def _unreached(ledger: Ledger, record: Record, lacking: str, end: Place) -> list[Defect]:
-    """What the end lacks when all steps hold."""
+    """Defects of the end when all steps hold."""
     if lacking and (circles := [*record.circles(), *ledger.restated]):
         return circles
     if lacking == WHOLE:

@@ -1,4 +1,4 @@
-"""Claims of theorems, and the sequences in them."""
+"""Claims of theorems, and the sequences they speak of."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Sequence:
 
     @property
     def order(self) -> int:
-        """Returns how many values the rule needs."""
+        """Number of values that the rule needs."""
         return len(self.initial)
 
 

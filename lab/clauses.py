@@ -69,13 +69,13 @@ def _linked(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
 
 
 def _both_evaluate(left: tuple[Part, ...], right: tuple[Part, ...]) -> bool:
-    """Whether values are put in twice: at x = 1 both sides are 1, and at x = 2 they are 4."""
+    """Returns whether values are put in twice: at x = 1 both sides are 1, and at x = 2 they are 4."""
     found = [interpret(Sentence(parts)) for parts in (left, right)]
     return all(reading is not None and reading.move is Move.EVALUATE and reading.body for reading in found)
 
 
 def _both_read(left: tuple[Part, ...], right: tuple[Part, ...], link: str) -> bool:
-    """Whether both are sentences by themselves; after "and" only a conclusion, after a colon what a verdict has."""
+    """Returns whether both are sentences; after "and" only a conclusion, after a colon what a verdict has."""
     plain = right[1:] if link in {"and", ":"} else right
     after = interpret(Sentence(plain)) if plain else None
     before = interpret(Sentence(left)) if after is not None else None
@@ -143,7 +143,7 @@ def _with_sides(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
 
 
 def _leads_there(chain: Chain, side: re.Match[str], claim: Claim | Solutions) -> bool:
-    """Whether a chain lacks the side it speaks of: it goes on from it, is one expression, or begins with one equal."""
+    """Returns whether a chain lacks the side it speaks of: it goes on from it, is one expression, or begins equal."""
     if not chain.relations or chain.lead:
         return True
     algebra, expr = Algebra(), claim.left if (side[1] or side[2] or "")[:1] == "l" else claim.right

@@ -1,4 +1,4 @@
-"""Congruence: the test that an expression is 0 modulo a number for every value of its variable."""
+"""Congruences: residues of an expression for every value of its variable."""
 
 from collections.abc import Iterator, Mapping
 

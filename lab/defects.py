@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Location of a defect: index of the sentence (the number of sentences for the end) and characters of the text."""
+    """Place of a defect: the index of the sentence (its number of sentences for the end) and characters of the text."""
 
     sentence: int
     start: int

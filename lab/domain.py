@@ -1,4 +1,4 @@
-"""Domain of a model, as ``domain.json`` beside its weights states it, and the test of a statement against it.
+"""Domain of a model, as ``domain.json`` beside its weights states it, and the check that a statement belongs to it.
 
 {"families": ["inequalities", "equations"], "levels": [1, 2, 3], "prompts": "lab"}
 """
@@ -79,7 +79,7 @@ def read_domain(folder: Path) -> ModelDomain | None:
 
 
 def outside(domain: ModelDomain, statement: str) -> str:
-    """Returns why a statement is none of the domain's; nothing where it is one.
+    """Why a statement is none of the domain's; nothing where it is one.
 
     It must be worded as the lab words it, of a family of the domain, and not larger in any part of ``Size`` than what
     is drawn at its levels (its numbers not above ``ROOM`` times theirs).

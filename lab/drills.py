@@ -60,7 +60,7 @@ def sheet(theorem: Theorem, seed: int) -> Drill:
 
 
 def sum_drill(theorem: Theorem, seed: int) -> Drill | None:
-    """Drill of the value of a sum that a derivation writes out, in its place; None where there is none."""
+    """The total of a sum that a derivation writes out, in its place; None where there is none."""
     proof = theorem.derivation
     totals = list(written_sums(theorem.steps))
     if not totals:
@@ -71,7 +71,7 @@ def sum_drill(theorem: Theorem, seed: int) -> Drill | None:
 
 
 def _start(analysis: str, line: int) -> int:
-    """Start of what is stated of a line; the end of an analysis that does not reach it."""
+    """The place where the judgment of a line begins; the end of an analysis that does not come to it."""
     found = re.search(rf"^Line {line}\b", analysis, re.MULTILINE)
     return found.start() if found else len(analysis)
 

@@ -21,14 +21,14 @@ from lab.checker import check
 from lab.complaints import END, Complaint
 from lab.defects import CheckResult, Kind
 from lab.theorem import Theorem
-from lab.walkthrough import Item, items
+from lab.walkthrough import Passage, items
 
 SCORES = (0.0, 0.5, 1.0)
 MAX_TRIES = 20
 
 
 class Fault(StrEnum):
-    """Faults that an analysis may have."""
+    """Faults of an analysis."""
 
     FALSE_COMPLAINT = "false complaint"
     MISSED_DEFECT = "missed defect"
@@ -53,7 +53,7 @@ class Subject:
     proof: str
     verdict: CheckResult
     right: tuple[Complaint, ...]
-    items: tuple[Item, ...]
+    items: tuple[Passage, ...]
 
 
 Planted = tuple[list[Complaint], float]
@@ -78,10 +78,10 @@ def plant_analysis(theorem: Theorem, proof: str, seed: int, kind: Fault | None =
     return None
 
 
-def labeled_analysis(theorem: Theorem, proof: str, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabeledAnalysis:
-    """An analysis whose quality is drawn from 0, 0.5 and 1, in these shares (as far as the proof allows it)."""
+def labeled_analysis(theorem: Theorem, proof: str, seed: int, mixture: Sequence[float] = (1, 1, 1)) -> LabeledAnalysis:
+    """An analysis whose quality is drawn from 0, 0.5 and 1, in these mixture (as far as the proof allows it)."""
     rng = Random(f"labelled analysis {theorem.id} {proof} {seed}")
-    (wanted,) = rng.choices(SCORES, shares)
+    (wanted,) = rng.choices(SCORES, mixture)
     subject = _subject(theorem, proof)
     for _ in range(MAX_TRIES if wanted < 1 or rng.random() < 0.2 else 0):
         found = _planted(rng, subject, rng.choice(list(Fault)))

@@ -18,7 +18,21 @@ from fractions import Fraction
 from math import lcm
 
 from lab import certificate as given
-from lab.kernel_terms import SLOT, Number, Poly, Rejected, Terms, Writing, canceled, negated
+from lab.kernel_terms import (
+    SLOT,
+    Number,
+    Poly,
+    Rejected,
+    Terms,
+    Writing,
+    canceled,
+    distinct,
+    divides,
+    negated,
+    plus,
+    product,
+    scaled,
+)
 
 LIMIT = 6  # operations of a step
 ITSELF = "itself", 0
@@ -26,7 +40,7 @@ ITSELF = "itself", 0
 
 @dataclass(slots=True)
 class Fact:
-    """What a node shows; ``needs`` are hypotheses (name, shift), bounds (name, shift, "from"), the claim ``ITSELF``."""
+    """Fact of a node; ``needs`` are hypotheses (name, shift), bounds (name, shift, "from"), the claim ``ITSELF``."""
 
     relation: str
     left: Terms
@@ -88,7 +102,7 @@ class _Kernel:
         return number
 
     def whole_polynomials(self, *sides: tuple) -> bool:
-        """Whether both sides are polynomials with whole coefficients."""
+        """Returns whether both sides are polynomials with whole coefficients."""
         values = [self.value(self.terms(side)) for side in sides]
         others = sum((1 << SLOT) - 1 << slot for atom, slot in self.writing.slots.items() if atom[0] != "v")
         return all(v.denominator == 1 and not mono & others for value in values for mono, v in value.items())
@@ -129,7 +143,7 @@ class _Kernel:
             rest = self.difference(written, changed)
             for use in (use for use in node.uses if use.right is side):
                 fact, factor = self.premise(use.premise), self.value(self.terms(use.factor))
-                _need(fact.relation == "=" and _divides(node.modulus, fact.modulus), "an unfit equation is put in")
+                _need(fact.relation == "=" and divides(node.modulus, fact.modulus), "an unfit equation is put in")
                 _need(not fact.modulus or all(v.denominator == 1 for v in factor.values()), "part of a congruence")
                 needs |= fact.needs
                 for mono, number in self.difference(fact.left, fact.right).items():
@@ -146,7 +160,7 @@ class _Kernel:
         return Fact("=", left, right, node.modulus, needs)
 
     def vanishes(self, term: tuple, modulus: int) -> bool:
-        """Whether the numbers before a parenthesis with whole coefficients are a multiple of the modulus."""
+        """Returns whether the numbers before a parenthesis with whole coefficients are a multiple of the modulus."""
         rest = tuple(pair for pair in term[1] if pair[0][0] != "n")
         number = self.value(((1, tuple(pair for pair in term[1] if pair[0][0] == "n")),)).get(0, 0)
         whole = all(v.denominator == 1 for v in self.value(((1, rest),)).values())
@@ -172,7 +186,7 @@ class _Kernel:
     def hypothesis(self, node: given.Hypothesis) -> Fact:
         claim = self.claim
         _need(claim.relation == "=" and claim.domain.first is not None, "this claim has no induction")
-        at = ((claim.variables[0], _plus(("var", (node.name,)), node.shift)),)
+        at = ((claim.variables[0], plus(("var", (node.name,)), node.shift)),)
         left, right = self.terms(claim.left, at), self.terms(claim.right, at)
         return Fact("=", left, right, claim.modulus, frozenset({(node.name, node.shift)}))
 
@@ -183,7 +197,7 @@ class _Kernel:
         value = dict(self.value(self.terms(node.argument)))
         shift, order = value.pop(0, 0), len(sequence.initial)
         _need(shift.denominator == 1, "a sequence has whole indices")
-        by_rule = self.terms(sequence.rule, (("n", _plus(node.argument, -order)),))
+        by_rule = self.terms(sequence.rule, (("n", plus(node.argument, -order)),))
         if value:
             ((mono, slope),) = value.items()
             name = next(atom[1] for atom, slot in self.writing.slots.items() if mono == 1 << slot and atom[0] == "v")
@@ -201,7 +215,7 @@ class _Kernel:
         if node.premise is not None:
             fact, factor = self.premise(node.premise), Fraction(node.factor)
             _need(fact.relation in {">", relation} and factor > 0, "no such inequality stands before")
-            before = _scaled((*fact.left, *negated(fact.right)), factor, self.terms)
+            before = scaled((*fact.left, *negated(fact.right)), factor, self.terms)
             self.within(self.writing.size((*large, *negated(small)), before, 0, self.limit))
             return Fact(relation, large, small, 0, fact.needs)
         left, right = canceled(large, small)
@@ -237,7 +251,7 @@ class _Kernel:
         return Fact("!=", left, right, node.modulus)
 
     def instance(self, found: given.Instance, modulus: int) -> tuple[bool | None, frozenset]:
-        """Whether the claim holds at some values (None: that is not shown), and what this needs."""
+        """Returns whether the claim holds at some values (None: that is not shown), and what this needs."""
         _need((found.left, found.right) != (None, None), "nothing is said about the claim there")
         ends, needs, fallen = [], frozenset(), "="
         left, right = self.terms(self.claim.left, found.values), self.terms(self.claim.right, found.values)
@@ -245,7 +259,7 @@ class _Kernel:
             left, right = tuple(sorted((*left, *negated(right)))), ()
         for side, place in ((left, found.left), (right, found.right)):
             fact = Fact("=", side, side) if place is None else self.premise(place)
-            _need(fact.left == side and _divides(modulus, fact.modulus), "this is not about the claim")
+            _need(fact.left == side and divides(modulus, fact.modulus), "this is not about the claim")
             _need(fact.relation == "=" or (side is left and self.relation in {">", ">="}), "an unfit inequality")
             fallen, needs = max(fallen, fact.relation, key=len) if fact.relation != ">" else ">", needs | fact.needs
             ends.append(fact.right)
@@ -259,7 +273,7 @@ class _Kernel:
         return (not (one - other) % modulus if modulus else one == other) == (self.relation == "="), needs
 
     def holds(self, found: given.Instance, modulus: int) -> bool:
-        """Whether the claim is shown at some values, by what depends on nothing."""
+        """Returns whether the claim is shown at some values, by what depends on nothing."""
         return self.instance(found, modulus) == (True, frozenset())
 
     def direct(self, how: given.Direct, truth: bool) -> None:
@@ -277,7 +291,7 @@ class _Kernel:
         bases = {self.constant(dict(base.values)[claim.variables[0]]): base for base in how.bases}
         for index in range(claim.domain.first, claim.domain.first + order):
             _need(self.holds(bases[index], claim.modulus), f"the base case {index} is not shown")
-        target = _plus(("var", (how.name,)), how.shift + order)
+        target = plus(("var", (how.name,)), how.shift + order)
         holds, needs = self.instance(how.step, claim.modulus)
         _need(holds and how.step.values == ((claim.variables[0], target),), "the step of the induction is not shown")
         for name, shift, *bound in needs:
@@ -318,8 +332,8 @@ class _Kernel:
             before, after = ([f for f in some if not self.nonzero(f, never)] for some in (old, new))
             if set(before) != set(after):
                 _need(before and after, "the solutions change")
-                size = self.roots(before, after) or self.multiple(_product(before), _product(after))
-                self.within(self.multiple(*map(_distinct, (before, after))) if size is None else size)
+                size = self.roots(before, after) or self.multiple(product(before), product(after))
+                self.within(self.multiple(*map(distinct, (before, after))) if size is None else size)
             old = new
         found = {self.constant(solution) for solution in how.solutions}
         _need(how.states and {self.solution(factor) for factor in old} == found, "no solutions are read off")
@@ -331,11 +345,11 @@ class _Kernel:
         if len(before) != 1 or len(before[0]) != 2 or len(after) != 2 or len(squares) != 1:
             return None
         inner = self.value(squares[0][1] if squares[0][0] == "s" else ((1, ((squares[0], 1),)),))
-        total, product = (self.value(terms) for terms in ((*after[0], *after[1]), _product(after)))
+        total, both = (self.value(terms) for terms in ((*after[0], *after[1]), product(after)))
         double = all(total.get(mono, 0) == 2 * inner.get(mono, 0) for mono in total.keys() | inner.keys())
         gap = self.difference(after[0], after[1])
         constant = not any(number for mono, number in gap.items() if mono)
-        return 1 if double and constant and product in (self.value(before[0]), self.value(negated(before[0]))) else None
+        return 1 if double and constant and both in (self.value(before[0]), self.value(negated(before[0]))) else None
 
     def solution(self, factor: Terms) -> Number | None:
         """The number r of the factor x - r, or of r - x."""
@@ -346,7 +360,7 @@ class _Kernel:
         return None
 
     def nonzero(self, factor: Terms, never: set) -> bool:
-        """Whether a factor is never 0: shown to be positive, in either sign, or a number."""
+        """Returns whether a factor is never 0: shown to be positive, in either sign, or a number."""
         value = self.value(factor)
         return factor in never or negated(factor) in never or (bool(value) and value.keys() <= {0})
 
@@ -360,48 +374,7 @@ class _Kernel:
         if not before or before.keys() != after.keys():
             return None
         ratio = Fraction(after[max(after)]) / before[max(after)]
-        return self.writing.size(_scaled(old, ratio, self.terms), new, 0, self.limit)
-
-
-def _divides(modulus: int, other: int) -> bool:
-    """Whether what holds modulo ``other`` (0: exactly) holds modulo ``modulus``."""
-    return other == 0 or (modulus != 0 and other % modulus == 0)
-
-
-def _plus(expr: tuple, shift: int) -> tuple:
-    number = ("num", (abs(shift),))
-    return ("add", (expr, number if shift > 0 else ("neg", (number,)))) if shift else expr
-
-
-def _scaled(terms: Terms, ratio: Fraction, written: object) -> Terms:
-    """The terms times a number, which is written into each."""
-    scale = ("div", (("num", (abs(ratio.numerator),)), ("num", (ratio.denominator,))))
-    parts = written(scale)[0][1]
-    return tuple((sign if ratio > 0 else -sign, _times(old, parts)) for sign, old in terms)
-
-
-def _times(parts: tuple, more: tuple) -> tuple:
-    powers = dict(parts)
-    for atom, times in more:
-        powers[atom] = powers.get(atom, 0) + times
-    return tuple(sorted(pair for pair in powers.items() if pair[1]))
-
-
-def _distinct(factors: list) -> Terms:
-    return _product(list(dict.fromkeys(factors)))
-
-
-def _product(factors: list) -> Terms:
-    """The factors as one product that is not multiplied out."""
-    if len(factors) == 1:
-        return factors[0]
-    sign, parts = 1, ()
-    for terms in factors:
-        single = len(terms) == 1
-        sign, parts = (
-            (sign * terms[0][0], _times(parts, terms[0][1])) if single else (sign, _times(parts, ((("s", terms), 1),)))
-        )
-    return ((sign, parts),)
+        return self.writing.size(scaled(old, ratio, self.terms), new, 0, self.limit)
 
 
 _NODES = {

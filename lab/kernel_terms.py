@@ -259,3 +259,44 @@ def _folded(terms: Terms, atom: tuple) -> Terms:
         if not missing:
             return (*kept, (sign, ((atom, 1),)))
     return terms
+
+
+def divides(modulus: int, other: int) -> bool:
+    """Returns whether what holds modulo ``other`` (0: exactly) holds modulo ``modulus``."""
+    return other == 0 or (modulus != 0 and other % modulus == 0)
+
+
+def plus(expr: tuple, shift: int) -> tuple:
+    number = ("num", (abs(shift),))
+    return ("add", (expr, number if shift > 0 else ("neg", (number,)))) if shift else expr
+
+
+def scaled(terms: Terms, ratio: Fraction, written: object) -> Terms:
+    """The terms times a number, which is written into each."""
+    scale = ("div", (("num", (abs(ratio.numerator),)), ("num", (ratio.denominator,))))
+    parts = written(scale)[0][1]
+    return tuple((sign if ratio > 0 else -sign, times(old, parts)) for sign, old in terms)
+
+
+def times(parts: tuple, more: tuple) -> tuple:
+    powers = dict(parts)
+    for atom, times in more:
+        powers[atom] = powers.get(atom, 0) + times
+    return tuple(sorted(pair for pair in powers.items() if pair[1]))
+
+
+def distinct(factors: list) -> Terms:
+    return product(list(dict.fromkeys(factors)))
+
+
+def product(factors: list) -> Terms:
+    """The factors as one product that is not multiplied out."""
+    if len(factors) == 1:
+        return factors[0]
+    sign, parts = 1, ()
+    for terms in factors:
+        single = len(terms) == 1
+        sign, parts = (
+            (sign * terms[0][0], times(parts, terms[0][1])) if single else (sign, times(parts, ((("s", terms), 1),)))
+        )
+    return ((sign, parts),)

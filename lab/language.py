@@ -75,7 +75,7 @@ class Tokens:
         self.starts.append(start)
 
     def end(self, index: int) -> int:
-        """Where a token ends."""
+        """The end of a token."""
         return self.starts[index] + len(self.texts[index])
 
 
@@ -272,7 +272,7 @@ class _Parser:
                 return _product(factors)
 
     def closes_with_modulus(self) -> bool:
-        """Whether the parenthesis that comes next is the ``(mod m)`` of a chain."""
+        """Returns whether the parenthesis that comes next is the ``(mod m)`` of a chain."""
         return self.tokens.texts[self.at + 1] == "mod"
 
     def divisor(self) -> Expr:

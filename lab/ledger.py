@@ -7,14 +7,15 @@ smaller, and what depends on a hypothesis is marked.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.certificate import Definite, Definition, Differ, Hypothesis, Joined, Node, Order, Path, Scope, Step, Use
 from lab.claims import Claim
 from lab.congruence import vanishes
 from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, Number, num, power, shifted, sub, substitute, variables
+from lab.expressions import Expr, Number, num, power, shifted, sub, substitute
+from lab.facts import NOTHING, Edge, Entered, Last, Needs, fits_case, has_divisor, is_hypothetical
 from lab.ordering import balanced_squares, holds_everywhere, plainly_at_least, quadratic
 from lab.sentences import Chain, Span
 from lab.sequences import close, definitions, lowest_index
@@ -23,42 +24,6 @@ from lab.steps import LEAP, STEP, Change, Rule, minus, multiple, without_multipl
 MAX_FACTS = 12
 MAX_ORDERS = 12
 EVERYWHERE = Scope()
-
-Need = tuple
-Needs = frozenset[Need]
-NOTHING: Needs = frozenset()
-
-
-@dataclass(slots=True)
-class Last:
-    """Where the chain before ended, for one that goes on from it; ``run`` are its equations up to there."""
-
-    expr: Expr
-    modulus: int
-    scope: Scope
-    run: tuple[int, ...]
-
-
-class Entered(NamedTuple):
-    """An equation as it is entered: a step of the certificate before its expressions are written."""
-
-    left: Expr
-    right: Expr
-    modulus: int
-    scope: Scope
-    change: Change
-    uses: tuple[tuple[int, Terms, bool], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A fact from one written side to another; ``relation`` is =, or > or >= from the larger side down."""
-
-    to: Terms
-    node: int
-    turned: bool
-    relation: str
-    modulus: int
 
 
 @dataclass(slots=True)
@@ -169,7 +134,7 @@ class Ledger:
     def _relate(self, left: Expr, relation: str, right: Expr, span: Span, scope: Scope, modulus: int) -> int | None:
         """Judges one relation; the node that it is entered as, None where it does not hold."""
         self.steps += 1
-        if scope.modulus and not _fits_case(left, right, scope, modulus):
+        if scope.modulus and not fits_case(left, right, scope, modulus):
             message = "in a case of residues, relations of the variable hold only modulo a number dividing the case's"
             self.defect(Kind.INVALID_STEP, span, message)
             return None
@@ -193,7 +158,7 @@ class Ledger:
             self._too_large(left, right, found.size, span, scope, modulus, itself=itself)
         node = self._enter_step(left, right, found, scope, modulus)
         sides = tuple(sorted(one)), tuple(sorted(other))
-        if _is_hypothetical(self.needs[node]):
+        if is_hypothetical(self.needs[node]):
             self._note_circle(set(sides), span)
         self._connect(node, *sides, "=", modulus)
         return node
@@ -288,7 +253,7 @@ class Ledger:
         known = definitions(self.algebra, self.claim.sequence, one + other, self.lowest)
         found = work_with(self.algebra, one, other, facts, known, modulus)
         applied = (*found.on_left, *found.on_right)
-        split = any(self.moduli.get(source) and _has_divisor(factor) for source, factor in applied)
+        split = any(self.moduli.get(source) and has_divisor(factor) for source, factor in applied)
         return Change(direct, one, other) if split else found
 
     def _too_large(
@@ -307,7 +272,7 @@ class Ledger:
             self.defect(Kind.GAP, span, f"{much} in one step, where {STEP} are permitted", minor=minor)
 
     def is_claim(self, left: Expr, relation: str, right: Expr, scope: Scope, modulus: int) -> bool:
-        """Whether a relation is the claim or an instance of it, as it is written or turned around."""
+        """Returns whether a relation is the claim or an instance of it, as it is written or turned around."""
         claim = self.claim
         if (relation, modulus) != (claim.relation, claim.modulus):
             return False
@@ -387,7 +352,7 @@ class Ledger:
         return Definite(large, small, strict, scope) if self.opens_upward(terms, strict) else None
 
     def opens_upward(self, terms: Terms, strict: bool) -> bool:
-        """Whether a quadratic polynomial is never negative by a discriminant that the text worked out."""
+        """Returns whether a quadratic polynomial is never negative by a discriminant that the text worked out."""
         found = quadratic(self.algebra, terms)
         if found is None or found[0] < 0:
             return False
@@ -409,28 +374,3 @@ class Ledger:
                     seen.add(edge.to)
                     waiting.append((edge.to, (*path, (edge.node, edge.turned))))
         return None
-
-
-def _has_divisor(factor: Terms) -> bool:
-    """Whether a number divides, so that a multiple by it of a congruence is none."""
-    return any(times < 0 for _, factors in factor for _, times in factors)
-
-
-def _is_hypothetical(needs: Needs) -> bool:
-    """Whether something depends on a hypothesis."""
-    return any(len(need) == 2 for need in needs)
-
-
-def _fits_case(left: Expr, right: Expr, scope: Scope, modulus: int) -> bool:
-    """Whether the residue of a case may be put in: modulo the same number, and not into an exponent or a quotient."""
-    names = {name for name, _ in scope.values}
-    if not names & (variables(left) | variables(right)):
-        return True
-    return bool(modulus) and scope.modulus % modulus == 0 and not any(map(_spoils_residues, (left, right)))
-
-
-def _spoils_residues(expr: Expr) -> bool:
-    """Whether a variable stands in an exponent or in the argument of a sequence, or something is divided."""
-    if expr.op in {"div", "call"} or (expr.op == "pow" and expr.args[1].op != "num"):
-        return True
-    return any(_spoils_residues(part) for part in expr.args if isinstance(part, Expr))

@@ -1,4 +1,4 @@
-"""Limits of the checker, so that no text costs more than some milliseconds, and the refusal itself.
+"""Limits of what the checker reads, so that no text costs more than some milliseconds, and the refusal.
 
 The largest written derivation has about 1,800 characters; every limit leaves room above what the families need.
 """

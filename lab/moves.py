@@ -67,12 +67,12 @@ class Reading:
 
     @property
     def everywhere(self) -> bool:
-        """Whether it is said of all values."""
+        """Returns whether it is said of all values."""
         return bool(self.scope)
 
     @property
     def asserts_claim(self) -> bool:
-        """Whether it says in passing that the claim holds."""
+        """Returns whether it says in passing that the claim holds."""
         return self.move is Move.COMMENT and self.everywhere and "claim" in self.words
 
 
@@ -173,7 +173,7 @@ def _symbol(chain: Chain) -> str:
 
 
 def why_not_understood(sentence: Sentence) -> str:
-    """What a sentence that fits no shape may be written as instead."""
+    """The message for a sentence that fits no shape: its words, and the forms that are read."""
     words = [word for word in _compressed(shape_of(sentence))[0].split() if word not in {*"~#@$%=", ",", ":"}]
     if not words:
         return "an expression stands alone here: write what it is equal to, such as (x + 1)^2 = x^2 + 2x + 1"

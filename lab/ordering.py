@@ -11,7 +11,7 @@ MAX_NAMES = 8
 
 
 def plainly_at_least(algebra: Algebra, large: Terms, small: Terms, strict: bool) -> bool:
-    """Whether large - small is, as written, a sum of squares with positive factors and a number that is not negative.
+    """Returns whether large - small is, as written, a sum of squares with positive factors and a number >= 0.
 
     Strict needs a positive number.
     """
@@ -67,8 +67,9 @@ def rational_root(value: Number) -> Number | None:
 
 
 def holds_everywhere(algebra: Algebra, expr: Expr, values: Values = NO_VALUES, strict: bool = False) -> bool:
-    """Whether a polynomial of degree two at most is never negative (never zero, if strict). False for other degrees
-    and for more than ``MAX_NAMES`` indeterminates.
+    """Returns whether a polynomial of degree two at most is never negative (never zero, if strict).
+
+    False for other degrees and for more than ``MAX_NAMES`` indeterminates.
 
     The quadratic form of the homogenized polynomial is diagonalized; with the constant last, its pivots decide.
     """

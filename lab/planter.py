@@ -102,10 +102,10 @@ def plant(theorem: Theorem, seed: int, kind: Kind | None = None) -> LabeledProof
     return None
 
 
-def labeled_proof(theorem: Theorem, seed: int, shares: Sequence[float] = (1, 1, 1)) -> LabeledProof:
-    """A proof with a label drawn from 0, 0.5 and 1, in these shares (as far as the theorem allows it)."""
+def labeled_proof(theorem: Theorem, seed: int, mixture: Sequence[float] = (1, 1, 1)) -> LabeledProof:
+    """A proof with a label drawn from 0, 0.5 and 1, in these mixture (as far as the theorem allows it)."""
     rng = Random(f"proof {theorem.id} {seed}")
-    (label,) = rng.choices(LABELS, shares)
+    (label,) = rng.choices(LABELS, mixture)
     for wanted in (label, 0.0) if label < 1 else ():
         weights = WEIGHTS[wanted]
         found = _planted(rng, theorem, list(weights), list(weights.values()), (wanted,))

@@ -6,21 +6,24 @@ What a complaint is about is judged anew, as an analysis would, and only then th
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from lab.analyses import Judgment, Parsed, following, judge, parse_analysis, quality, score_text
+from lab.analyses import ComplaintVerdict, Parsed, following, judge, parse_analysis, quality, score_text
 from lab.checker import check
 from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, write_complaint
 from lab.defects import CheckResult
 from lab.theorem import Proposition
 from lab.walkthrough import items
 
-Place = tuple[int, str]  # line and quote
+LineQuote = tuple[int, str]  # line and quote
 
 OPENING = 'Here is my analysis of the "solution evaluation":'
 CLOSING = 'Based on my analysis, I will rate the "solution evaluation" as:'
 _WORDS = {
-    Judgment.REAL: ("So the complaint holds.", "So this defect is real."),
-    Judgment.MISPUT: ("So there is a defect, but it is put wrongly.", "So the place is faulty, but not in this way."),
-    Judgment.FALSE: ("So the complaint is false.", "So there is no such defect."),
+    ComplaintVerdict.REAL: ("So the complaint holds.", "So this defect is real."),
+    ComplaintVerdict.MISPUT: (
+        "So there is a defect, but it is put wrongly.",
+        "So the place is faulty, but not in this way.",
+    ),
+    ComplaintVerdict.FALSE: ("So the complaint is false.", "So there is no such defect."),
 }
 
 
@@ -38,7 +41,7 @@ def write_review(theorem: Proposition, proof: str, analysis: str, seed: int = 0)
 
 
 def _body(
-    rng: Random, parsed: Parsed, proof: str, verdict: CheckResult, workings: Mapping[Place, str]
+    rng: Random, parsed: Parsed, proof: str, verdict: CheckResult, workings: Mapping[LineQuote, str]
 ) -> Iterator[str]:
     if parsed.score is None:
         yield "This is no evaluation: its form is wrong."
@@ -59,7 +62,7 @@ def _body(
 
 
 def _anew(rng: Random, complaint: Complaint, right: Sequence[Complaint]) -> str:
-    """Returns what there is to say where a complaint points to: of what it quotes, else of that line."""
+    """The judgment of the place that a complaint points to: of what it quotes, else of that line."""
     there = [one for one in right if one.line == complaint.line]
     if there:
         return write_complaint(rng, next((one for one in there if one.quote == complaint.quote), there[0]))

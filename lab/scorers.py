@@ -18,7 +18,7 @@ NAME = "lemmata_lab"
 
 @dataclass
 class LabConfig:
-    """Contents of a data set. Empty ``families`` and ``levels`` mean all (but the level without a training stream)."""
+    """Settings of a data set. ``families``, ``levels``: empty means all (but the level without a training stream)."""
 
     role: str = "prove"
     families: Sequence[str] = ()
@@ -48,7 +48,7 @@ class LabDataset:
         self.stream = self.config.stream
 
     def __len__(self) -> int:
-        """Returns how many entries there are."""
+        """Number of entries."""
         return self.size
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

@@ -42,7 +42,7 @@ def definitions(
 def _meanings(
     algebra: Algebra, sequence: Sequence, argument: Expr, lowest: Mapping[str, int]
 ) -> Iterator[tuple[bool, Expr]]:
-    """Returns what a value is by definition, and whether that is the whole sum."""
+    """The meanings of a value by definition, each with whether it is the whole sum."""
     value = algebra.value(algebra.terms(argument))
     shift = value.pop(0, 0)
     if not isinstance(shift, int) or abs(shift) > MAX_INDEX:

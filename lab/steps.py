@@ -147,7 +147,7 @@ def _is_multiple(factors: tuple, modulus: int) -> bool:
 
 
 def _holds_divisor(atom: Atom) -> bool:
-    """Whether something is divided within a sum."""
+    """Returns whether something is divided within a sum."""
     inner = [pair for _, factors in atom[1] for pair in factors] if atom[0] == "s" else []
     return any(times < 0 or _holds_divisor(part) for part, times in inner)
 
@@ -165,7 +165,7 @@ def minus(left: Terms, right: Terms) -> Terms:
 
 
 def multiple(algebra: Algebra, old: Terms, new: Terms) -> Multiple | None:
-    """How ``new`` is a number other than 0 times ``old``; None where it is not."""
+    """The number other than 0 that ``old`` is multiplied by to give ``new``; None where there is none."""
     before, after = algebra.value(old), algebra.value(new)
     top = max(before, default=0)
     if not before or before.keys() != after.keys():

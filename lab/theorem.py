@@ -25,7 +25,7 @@ class Proposition:
 
 @dataclass(frozen=True, slots=True)
 class Draft(Proposition):
-    """Draft of a theorem by a family: a proposition and a writer that shows its truth."""
+    """Draw of a family: a proposition and a writer that shows its truth."""
 
     write: Callable[[], list[Sentence]]
 

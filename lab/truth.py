@@ -58,7 +58,7 @@ def polynomial_values(algebra: Algebra, expr: Expr, names: Collection[str]) -> d
 
 
 def same_function(formula: Expr, closed: Expr) -> bool:
-    """True if two sums of polynomials and powers of numbers in n are equal for all n. Raises Refused for others.
+    """Returns whether two sums of polynomials and powers of numbers in n are equal. Raises Refused for others.
 
     Products n^a b^n with different a or b are linearly independent, so the normal forms decide.
     """

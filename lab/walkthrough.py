@@ -24,20 +24,22 @@ VERDICTS = {*HOLDS, Move.CLAIM_FALSE, Move.DIFFER}
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One item to judge: a line, the quote (empty for words), and what is true and worked out before, if any."""
+class Passage:
+    """Passage of a proof that is judged at once: a line, the quote (empty for words), and its workings, if any."""
 
     line: int
     quote: str
     working: str = ""
 
 
-def items(theorem: Proposition, proof: str) -> tuple[Item, ...]:
+def items(theorem: Proposition, proof: str) -> tuple[Passage, ...]:
     """All that is to be judged in a proof; of a text that can't be read, its lines."""
     try:
         sentences = read(proof)
     except Refused:
-        return tuple(Item(number, quotation(line)) for number, line in enumerate(proof.split("\n"), 1) if line.strip())
+        return tuple(
+            Passage(number, quotation(line)) for number, line in enumerate(proof.split("\n"), 1) if line.strip()
+        )
     return tuple(_Reader(theorem, proof).items(sentences))
 
 
@@ -51,24 +53,24 @@ class _Reader:
         self.found = "nothing"
         self.solutions: set[Number] = set()
 
-    def items(self, sentences: Sequence[Sentence]) -> Iterator[Item]:
+    def items(self, sentences: Sequence[Sentence]) -> Iterator[Passage]:
         for sentence in sentences:
             line = self.proof.count("\n", 0, sentence.span[0]) + 1
             reading = interpret(sentence)
             chains = tuple(chain for chain in reading.body if chain.relations or chain.lead) if reading else ()
             if reading and reading.move in VERDICTS:
-                yield Item(line, "", self._verdict(reading.move))
+                yield Passage(line, "", self._verdict(reading.move))
             elif reading and chains:
                 yield from self._relations(line, sentence, reading, chains)
                 self.found = self._shown(chains)
                 self.solutions = {value for chain in chains if (value := self.workings.solution(chain)) is not None}
             else:
-                yield Item(line, quotation(self._text(*sentence.span)))
+                yield Passage(line, quotation(self._text(*sentence.span)))
 
-    def _relations(self, line: int, sentence: Sentence, reading: Reading, chains: Sequence[Chain]) -> Iterator[Item]:
+    def _relations(self, line: int, sentence: Sentence, reading: Reading, chains: Sequence[Chain]) -> Iterator[Passage]:
         """One item for each relation; the alternatives of an equation are judged together."""
         if isinstance(self.theorem.claim, Solutions) and reading.move is Move.ALTERNATIVES:
-            yield Item(line, quotation(self._text(*sentence.span)))
+            yield Passage(line, quotation(self._text(*sentence.span)))
             return
         point = {head.terms[0].args[0]: head.terms[1] for head in reading.heads if _names_value(head)}
         for chain in chains:
@@ -79,7 +81,7 @@ class _Reader:
                 working = ""
                 if left is not None and right is not None and not chain.modulus:
                     working = self.workings.of(left, sign, right, point)
-                yield Item(line, quote_at(self.proof, *_span(chain, place)), working)
+                yield Passage(line, quote_at(self.proof, *_span(chain, place)), working)
 
     def _shown(self, chains: Sequence[Chain]) -> str:
         """The last relations, or of the values of both sides how they compare."""
@@ -91,7 +93,7 @@ class _Reader:
         return ", ".join(self._text(*_last(chain)) for chain in chains)
 
     def _verdict(self, move: Move) -> str:
-        """Returns what is found beside what is claimed, and whether it holds beside what the proof says about that."""
+        """The findings beside the claim, and whether it holds beside what the proof states."""
         claim, said = self.theorem.claim, "hold" if move in HOLDS else "fail"
         verdict = f"it {'holds' if self.theorem.truth else 'fails'}; said to {said}"
         if not isinstance(claim, Solutions):

@@ -53,7 +53,7 @@ class Workings:
             return ""
 
     def compared(self, left: Expr, right: Expr) -> str:
-        """Returns the comparison of two numbers, in words that no proof has; empty where a side is none."""
+        """The comparison of two numbers, after both and in words that no proof has; empty where a side is none."""
         one, other = self._value(left), self._value(right)
         return "" if one is None or other is None else comparison(one, other)
 
@@ -109,7 +109,7 @@ class Workings:
                 yield f"{render(term)} = {render(self.algebra.expression(values))}"
 
     def _divided(self, left: Expr, right: Expr) -> Iterator[str]:
-        """Returns what x is after an equation such as 6x = 4."""
+        """The value of x after an equation such as 6x = 4."""
         times, number = self.algebra.value(self.algebra.terms(self.before[0])), self._value(self.before[1])
         if self.solving and left.op == "var" and len(times) == 1 and number is not None:
             ((mono, divisor),) = times.items()
@@ -164,7 +164,7 @@ def _compared_numbers(one: list[Number], other: list[Number]) -> Iterator[str]:
 
 
 def _joined(texts: Sequence[str]) -> str:
-    """Joins as many of the texts as there is room for, the last first: with it the relation is decided."""
+    """As many of the texts as there is room for, the last first: with it the relation is decided."""
     first, room = len(texts), ROOM
     while first and room >= len(texts[first - 1]):
         first -= 1

@@ -60,7 +60,7 @@ def completed(algebra: Algebra, whole: Expr) -> Path:
 
 
 def split(algebra: Algebra, normal: Expr, whole: Expr) -> list[Sentence]:
-    """Returns how much the number of the normal form is above that of the squares in ``whole``: of
+    """The difference between the number of the normal form and that of the squares in ``whole``: of
     x^2 + 12x + 35 = (x + 6)^2 - 1 this is 35 - 36 = -1. Empty where nothing is to be added.
     """
     number, rest = (algebra.value(algebra.terms(add(*apart(expr)[1]))).get(0, 0) for expr in (normal, whole))

@@ -76,7 +76,7 @@ def _multiplied(algebra: Algebra, factors: list[Expr]) -> Expr:
 
 
 def _moved(rng: Random, level: int) -> Expr:
-    """Returns what stands on the right side."""
+    """The right side."""
     if level > 1 and rng.random() < 0.5:
         return ZERO
     slope = rng.choice((0, 1, 2, 3, -1, -2)) if level > 1 else rng.choice((1, 2, 3, 4, -1, -2))

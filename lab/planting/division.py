@@ -54,7 +54,7 @@ def _lost_solution(rng: Random, sentences: Sentences) -> Edit | None:
 
 
 def _left(sentence: Sentence, zero: Number) -> list[Sentence]:
-    """Returns what remains of a later sentence: its equations without the lost solution."""
+    """The rest of a later sentence: its equations without the lost solution."""
     if move_of(sentence) not in {Move.RELATE, Move.ALTERNATIVES}:
         return [sentence]
     kept = [chain for part in sentence.chains if (chain := _without(part, zero)) is not None]
@@ -81,7 +81,7 @@ def _vanishes(expr: Expr, at: Number) -> bool:
 
 
 def _zero(factor: Expr) -> Number | None:
-    """Returns the zero of a linear factor in x."""
+    """The zero of a linear factor in x."""
     algebra = Algebra()
     values = algebra.value(algebra.terms(factor))
     slot = algebra.slot(("v", "x"))

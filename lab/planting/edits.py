@@ -25,7 +25,7 @@ class Spot(NamedTuple):
 
 
 def move_of(sentence: Sentence) -> Move | None:
-    """Returns what a sentence does in a proof."""
+    """The move of a sentence in a proof."""
     reading = interpret(sentence)
     return None if reading is None else reading.move
 

@@ -1,1 +1,1 @@
-"""Rules: what each kind of claim needs to be shown, over the ledger that the reader fills."""
+"""Rules: how each kind of claim is shown, over the ledger that the reader fills."""

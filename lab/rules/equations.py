@@ -111,7 +111,7 @@ class Solver:
         return not self.ledger.algebra.value(self.ledger.algebra.terms(sub(*link)))
 
     def _of_numbers(self, link: Equation) -> bool:
-        """Whether a link relates numbers, which says something about x only where there is no solution."""
+        """Returns whether a link relates numbers, which says something about x only where there is no solution."""
         solved = bool(self.claim.actual) or self.solved is not None
         return solved and not any(map(holds_variable, link))
 
@@ -168,7 +168,7 @@ class Solver:
         return 1 if degrees is None else sum(value * root**degree for degree, value in degrees.items())
 
     def _gains(self, factor: Terms) -> bool:
-        """Whether a factor has a real zero that is no solution, or is no polynomial in x at all."""
+        """Returns whether a factor has a real zero that is no solution, or is no polynomial in x at all."""
         degrees = self._degrees(factor)
         if not degrees:
             return True
@@ -242,7 +242,7 @@ class Solver:
         return -Fraction(value.get(0, 0)) / value[max(value)]
 
     def _roots(self, square: Terms, found: list[Terms]) -> bool:
-        """Whether two factors A - s and A + s are those of a square A^2 that is the number s^2."""
+        """Returns whether two factors A - s and A + s are those of a square A^2 that is the number s^2."""
         value = self.ledger.algebra.value
         squared = [
             (atom, sign) for sign, ((atom, times), *more) in square if times == 2 and not more and atom[0] in "sv"
@@ -261,7 +261,7 @@ class Solver:
         self.states.append(State(written, tuple(positive)))
 
     def _counts(self, factor: Factor, kept: set[Terms], positive: list[int]) -> bool:
-        """Whether a factor is to be accounted for: it does not stand in both, and is not never 0 by what is shown."""
+        """Returns whether a factor is to be accounted for: it is not in both, and not shown to be never 0."""
         if _unsigned(factor.terms) in kept or self.ledger.algebra.value(factor.terms).keys() == {0}:
             return False
         fact = positive_fact(self.ledger, factor.terms, squares=self.squares)
@@ -270,7 +270,7 @@ class Solver:
         return fact is None
 
     def outcome(self, truth: bool) -> Outcome:
-        """How the claim, or its contrary, follows: from all solutions, or against it from one number."""
+        """Returns how the claim, or its contrary, follows: from all solutions, or against it from one number."""
         if self.solved is not None and (self.solved == self.claim.claimed) == truth:
             return Outcome(Solved(tuple(self.states[: self.solved_after]), tuple(map(num, sorted(self.solved)))), "")
         found = None if truth else next(filter(None, map(self._refuted, self.record.points)), None)
@@ -306,7 +306,7 @@ def _factors(terms: Terms) -> list[tuple[Terms, int]]:
 
 
 def _gathered(left: Terms, right: Terms) -> bool:
-    """Whether all terms with a variable stand on the left and all numbers on the right."""
+    """Returns whether all terms with a variable stand on the left and all numbers on the right."""
     return bool(left) and not any(map(_is_numeric, left)) and all(map(_is_numeric, right))
 
 
@@ -315,7 +315,7 @@ def _is_numeric(term: tuple) -> bool:
 
 
 def _is_value(left: Expr, right: Expr) -> bool:
-    """Whether an equation says what x is."""
+    """Returns whether an equation says what x is."""
     return left.op == "var" and not holds_variable(right)
 
 

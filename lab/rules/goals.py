@@ -19,7 +19,8 @@ from lab.certificate import (
     Values,
 )
 from lab.expressions import Expr, Number, num, shifted, sub, substitute, variables
-from lab.ledger import EVERYWHERE, NOTHING, Edge, Entered, Ledger, Needs
+from lab.facts import NOTHING, Edge, Entered, Needs
+from lab.ledger import EVERYWHERE, Ledger
 from lab.ordering import plainly_at_least
 from lab.rules.reader import Record, holds_between
 from lab.steps import STEP, minus, work
@@ -31,14 +32,14 @@ Allowed = frozenset
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the claim (or its contrary) follows, or what the proof lacks: a case in words, or ``WHOLE``."""
+    """Outcome of a proof: how the claim (or its contrary) follows, or what is lacking: a case, or ``WHOLE``."""
 
     conclusion: Conclusion | None = None
     lacking: str = WHOLE
 
 
 def outcome(ledger: Ledger, record: Record, truth: bool) -> Outcome:
-    """What a proof shows of a claim, or against it."""
+    """Returns what a proof shows of a claim, or against it."""
     if truth:
         return _proved(ledger, record)
     found = next(filter(None, (_refuted(ledger, point) for point in record.points)), None)
@@ -65,7 +66,7 @@ def _everywhere(ledger: Ledger, values: Values) -> Instance | None:
 
 
 def _is_new(values: Values) -> bool:
-    """Whether a variable was put in for another, as in t = x - 3."""
+    """Returns whether a variable was put in for another, as in t = x - 3."""
     return len(values) == 1 and bool(variables(values[0][1]))
 
 
@@ -115,7 +116,7 @@ def _usable(ledger: Ledger, modulus: int, allowed: Needs, *, down: bool = False)
 
 
 def _within(needs: Needs, allowed: Needs) -> bool:
-    """Whether hypotheses are among the allowed ones; indices from one of those on may be used."""
+    """Returns whether hypotheses are among the allowed ones; indices from one of those on may be used."""
     lowest = {name: min(shift for other, shift in allowed if other == name) for name, _ in allowed}
     return all(
         need in allowed if len(need) == 2 else need[0] in lowest and need[1] >= lowest[need[0]] for need in needs
@@ -298,7 +299,7 @@ def to_number(ledger: Ledger, side: Expr, scope: Scope, modulus: int) -> tuple[N
 
 
 def _speaks_of(ledger: Ledger, edge: Edge, side: Expr, scope: Scope) -> bool:
-    """Whether a fact at these values has a side of the claim as one of its own, before they are put in."""
+    """Returns whether a fact at these values has a side of the claim as one of its own, before they are put in."""
     node = ledger.nodes[edge.node]
     return (
         isinstance(node, Entered)
@@ -308,7 +309,7 @@ def _speaks_of(ledger: Ledger, edge: Edge, side: Expr, scope: Scope) -> bool:
 
 
 def is_number(terms: Terms) -> bool:
-    """Whether this is one number as it is written at the end: 0, 7, -7 or 7/2."""
+    """Returns whether this is one number as it is written at the end: 0, 7, -7 or 7/2."""
     if not terms:
         return True
     factors = terms[0][1]

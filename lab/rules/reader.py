@@ -23,7 +23,7 @@ SHIFTS = (0, 1, -1, 2, 3, -2)  # of a hypothesis, the common ones first
 
 @dataclass(slots=True)
 class Record:
-    """What a proof did besides relating expressions."""
+    """Record of what a proof did besides relating expressions."""
 
     points: list[Scope] = field(default_factory=list)
     assumed: dict[str, set[int]] = field(default_factory=dict)
@@ -117,8 +117,10 @@ def _conclude(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
 
 
 def fits_claim(ledger: Ledger, reading: Reading, sentence: Sentence) -> bool:
-    """Whether "for all" speaks of variables, in a verdict of the claim's over its whole domain; and nothing is divided
-    by 0, and a claim said to fail at some values does."""
+    """Returns whether "for all" names variables, in a verdict those of the claim over its whole domain.
+
+    Also: nothing is divided by 0, and a claim that is stated to fail at some values does.
+    """
     claim, message = ledger.claim, ""
     verdict = reading.move not in {Move.RELATE, Move.CITE, Move.ASSUME, Move.COMMENT} or reading.asserts_claim
     if any(chain.terms[0].op != "var" for chain in reading.scope):
@@ -135,7 +137,7 @@ def fits_claim(ledger: Ledger, reading: Reading, sentence: Sentence) -> bool:
 
 
 def _covers(claim: Claim, reading: Reading) -> bool:
-    """Whether what stands after "for all" is the claim's domain."""
+    """Returns whether what stands after "for all" is the claim's domain."""
     first, bounds = claim.domain.first, reading.bounds
     for chain in reading.scope:
         low = chain.terms[1] if chain.relations else None
@@ -156,7 +158,7 @@ def _domain_words(claim: Claim) -> str:
 
 
 def _fails_at(ledger: Ledger, point: Scope | None) -> bool:
-    """Whether the claim is false at some values of all its variables."""
+    """Returns whether the claim is false at some values of all its variables."""
     claim = ledger.claim
     if (
         point is None
@@ -279,7 +281,7 @@ def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
 
 
 def _write_hypothesis(ledger: Ledger, reading: Reading, supposed: tuple[Expr, Expr]) -> None:
-    """Where the hypothesis is written otherwise than the claim is at k, leads from its right side to that."""
+    """Leads from the claim at k to a hypothesis that is written otherwise."""
     for chain in reading.body:
         if ledger.key(chain.terms[0]) == ledger.key(supposed[0]) and ledger.key(chain.terms[-1]) != ledger.key(
             supposed[1]
@@ -319,7 +321,7 @@ def _instance_written(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
 
 
 def _close_to(ledger: Ledger, written: list[Terms], pair: list[Terms]) -> bool:
-    """Whether one side is that of the claim, and the other a permitted step from it: k for k - 1 + 1."""
+    """Returns whether one side is that of the claim, and the other a permitted step from it: k for k - 1 + 1."""
     same = [side for side in written if side in pair]
     if len(same) != 1:
         return False
@@ -329,7 +331,7 @@ def _close_to(ledger: Ledger, written: list[Terms], pair: list[Terms]) -> bool:
 
 
 def holds_between(claim: Claim, left: Number, right: Number, modulus: int) -> bool:
-    """Whether the claimed relation holds between two numbers."""
+    """Returns whether the claimed relation holds between two numbers."""
     if claim.relation in {">=", ">"}:
         return left > right if claim.relation == ">" else left >= right
     difference = (left - right) % modulus if modulus else left - right

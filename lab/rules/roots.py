@@ -15,7 +15,7 @@ Coefficients = list[Fraction]
 
 
 def has_real_root(coefficients: Coefficients, besides: Collection[Number]) -> bool:
-    """True if there is a real zero besides the given ones: Sturm's theorem, on what their linear factors leave."""
+    """Returns whether there is a real zero besides the given ones. Sturm's theorem, without their linear factors."""
     if len(coefficients) > LARGEST_DEGREE + 1:
         raise Refused(f"an equation has a degree above {LARGEST_DEGREE}")
     if len(coefficients) == 2:

@@ -14,7 +14,7 @@ from lab import LEVELS, CheckResult, Defect, Kind, Place, check, families, gener
 from lab.analyses import (
     CLOSING,
     OPENING,
-    Judgment,
+    ComplaintVerdict,
     analysis_quality,
     compose,
     following,
@@ -248,10 +248,10 @@ def test_hostile_proofs_can_be_analyzed() -> None:
 
 
 def test_a_judgment_names_line_kind_and_quote() -> None:
-    assert judge(Complaint(1, Kind.INVALID_STEP, quote="x = x + 1"), PROOF, FAULTY) is Judgment.REAL
-    assert judge(Complaint(1, Kind.INVALID_STEP), PROOF, FAULTY) is Judgment.REAL
-    assert judge(Complaint(1, Kind.CIRCULAR), PROOF, FAULTY) is Judgment.MISPUT
-    assert judge(Complaint(2, Kind.INVALID_STEP), PROOF, FAULTY) is Judgment.FALSE
+    assert judge(Complaint(1, Kind.INVALID_STEP, quote="x = x + 1"), PROOF, FAULTY) is ComplaintVerdict.REAL
+    assert judge(Complaint(1, Kind.INVALID_STEP), PROOF, FAULTY) is ComplaintVerdict.REAL
+    assert judge(Complaint(1, Kind.CIRCULAR), PROOF, FAULTY) is ComplaintVerdict.MISPUT
+    assert judge(Complaint(2, Kind.INVALID_STEP), PROOF, FAULTY) is ComplaintVerdict.FALSE
 
 
 def test_the_prompts_are_short_and_complete() -> None:

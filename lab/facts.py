@@ -1,0 +1,70 @@
+"""Facts as the ledger holds them: equations before they are written into a certificate, and what they depend on."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lab.algebra import Terms
+from lab.certificate import Scope
+from lab.expressions import Expr, variables
+from lab.steps import Change
+
+Need = tuple  # a hypothesis (name, shift), or the lowest index (name, shift, "from") that a definition speaks of
+Needs = frozenset[Need]
+NOTHING: Needs = frozenset()
+
+
+@dataclass(slots=True)
+class Last:
+    """End of the chain before, for one that goes on from it; ``run`` are its equations up to there."""
+
+    expr: Expr
+    modulus: int
+    scope: Scope
+    run: tuple[int, ...]
+
+
+class Entered(NamedTuple):
+    """An equation as it is entered: a step of the certificate before its expressions are written."""
+
+    left: Expr
+    right: Expr
+    modulus: int
+    scope: Scope
+    change: Change
+    uses: tuple[tuple[int, Terms, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A fact from one written side to another; ``relation`` is =, or > or >= from the larger side down."""
+
+    to: Terms
+    node: int
+    turned: bool
+    relation: str
+    modulus: int
+
+
+def has_divisor(factor: Terms) -> bool:
+    """Returns whether a number divides, so that a multiple by it of a congruence is none."""
+    return any(times < 0 for _, factors in factor for _, times in factors)
+
+
+def is_hypothetical(needs: Needs) -> bool:
+    """Returns whether something depends on a hypothesis."""
+    return any(len(need) == 2 for need in needs)
+
+
+def fits_case(left: Expr, right: Expr, scope: Scope, modulus: int) -> bool:
+    """Returns whether the residue of a case may be put in: modulo the same number, in no exponent or quotient."""
+    names = {name for name, _ in scope.values}
+    if not names & (variables(left) | variables(right)):
+        return True
+    return bool(modulus) and scope.modulus % modulus == 0 and not any(map(_spoils_residues, (left, right)))
+
+
+def _spoils_residues(expr: Expr) -> bool:
+    """Returns whether a variable stands in an exponent or in the argument of a sequence, or something is divided."""
+    if expr.op in {"div", "call"} or (expr.op == "pow" and expr.args[1].op != "num"):
+        return True
+    return any(_spoils_residues(part) for part in expr.args if isinstance(part, Expr))
