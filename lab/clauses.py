@@ -17,7 +17,9 @@ _LINKS = frozenset(
     {"so", "hence", "thus", "therefore", "whence", "giving", "we", "which", "and", ":", "since", "because"}
 )
 _EQUIVALENT = (("iff",), ("if", "and", "only", "if"), ("or", "equivalently"), ("which", "is", "equivalent", "to"))
+MAX_PARTS, MAX_LINKS = 80, 8  # of a sentence that is taken apart, so that no text takes long
 _AT = frozenset({"for", "at", "if", "when", "case"})
+_TURNS = frozenset({",", "and", "but"})
 _MARKERS = frozenset({"iff", "if", "equivalently", "equivalent"})
 _FIRST = {Move.RELATE, Move.ALTERNATIVES}
 _LAST = {Move.AGREE, Move.DIFFER, Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.DONE, Move.NO_SOLUTION}
@@ -34,6 +36,8 @@ def clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...
     if not _LINKS.intersection(
         part for part in sentence.parts[1:] if isinstance(part, str)
     ) and not _MARKERS.intersection(part for part in sentence.parts if isinstance(part, str)):
+        return (sentence,)
+    if len(sentence.parts) > MAX_PARTS:
         return (sentence,)
     pieces = list(_equivalents(sentence.parts))
     if len(pieces) > 1 and not isinstance(claim, Solutions):
@@ -57,8 +61,9 @@ def _equivalents(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
 def _linked(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
     """The parts before and after words such as "so", where both are sentences by themselves."""
     start = 0
-    for at in range(1, len(parts)):
-        turn = parts[at] in {",", "and", "but"} and parts[at + 1 : at + 2] and parts[at + 1] in _AT
+    places = [at for at in range(1, len(parts)) if parts[at] in _LINKS or parts[at] in _TURNS]
+    for at in places[:MAX_LINKS]:
+        turn = parts[at] in _TURNS and parts[at + 1 : at + 2] and parts[at + 1] in _AT
         if turn and _both_evaluate(parts[start:at], parts[at + 1 :]):
             yield parts[start:at]
             start = at + 1
