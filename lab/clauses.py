@@ -24,6 +24,8 @@ _MARKERS = frozenset({"iff", "if", "equivalently", "equivalent"})
 _FIRST = {Move.RELATE, Move.ALTERNATIVES}
 _LAST = {Move.AGREE, Move.DIFFER, Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.DONE, Move.NO_SOLUTION}
 _DIVISIBLE = frozenset({"divides", "divisible", "multiple"})
+_VERDICTS = frozenset({"false", "fails", "refuted", "wrong"})
+_TRIGGERS = _LINKS | _MARKERS | _TURNS | _DIVISIBLE | {"side", "sides", "lhs", "rhs", "formula"}
 _SIDE = re.compile(
     r"\b(?:(left|right)(?: hand)? side|(lhs|rhs)|(both) (?:the )?sides|(both) sides|the (formula))(?: of the [a-z]+)?"
     r"(?: (?:is|are|equals?|becomes?|gives?|yields?|comes? to|factors as|simplifies to))?(?: (?:also|equal to|then))?$"
@@ -32,6 +34,8 @@ _SIDE = re.compile(
 
 def clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
     """The clauses of a sentence in the order in which they are judged."""
+    if _TRIGGERS.isdisjoint(part for part in sentence.parts if isinstance(part, str)):
+        return (sentence,)
     sentence = _with_sides(_with_multiples(sentence), claim)
     if not _LINKS.intersection(
         part for part in sentence.parts[1:] if isinstance(part, str)
@@ -61,7 +65,7 @@ def _equivalents(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
 def _linked(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
     """The parts before and after words such as "so", where both are sentences by themselves."""
     start = 0
-    places = [at for at in range(1, len(parts)) if parts[at] in _LINKS or parts[at] in _TURNS]
+    places = [at for at in range(1, len(parts) - 1) if _may_link(parts, at)]
     for at in places[:MAX_LINKS]:
         turn = parts[at] in _TURNS and parts[at + 1 : at + 2] and parts[at + 1] in _AT
         if turn and _both_evaluate(parts[start:at], parts[at + 1 :]):
@@ -71,6 +75,14 @@ def _linked(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
             yield parts[start:at]
             start = at + (parts[at] in {"and", ":"})
     yield parts[start:]
+
+
+def _may_link(parts: tuple[Part, ...], at: int) -> bool:
+    """Returns whether a clause may begin at a word; after a colon only behind a verdict."""
+    if parts[at] in _TURNS or parts[at] == ":":
+        follows = isinstance(parts[at + 1], str)
+        return follows and (parts[at] != ":" or not _VERDICTS.isdisjoint(parts[:at]))
+    return parts[at] in _LINKS
 
 
 def _both_evaluate(left: tuple[Part, ...], right: tuple[Part, ...]) -> bool:
@@ -151,6 +163,8 @@ def _leads_there(chain: Chain, side: re.Match[str], claim: Claim | Solutions) ->
     """Returns whether a chain lacks the side it speaks of: it goes on from it, is one expression, or begins equal."""
     if not chain.relations or chain.lead:
         return True
+    if side[5]:  # the formula, at whatever index
+        return False
     algebra, expr = Algebra(), claim.left if (side[1] or side[2] or "")[:1] == "l" else claim.right
     one, other = algebra.terms(chain.terms[0]), algebra.terms(expr)
     return sorted(one) != sorted(other) and algebra.same_value(one, other)
