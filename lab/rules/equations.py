@@ -71,6 +71,9 @@ class Solver:
             self.squares = "square" in reading.words or bool(self.states)
             self._advance([], sentence)
             self.squares = False
+        elif reading.move is Move.RELATE and reading.everywhere:  # said of all x: no equation to be solved
+            for chain in reading.body:
+                self.ledger.read_chain(chain)
         elif reading.move is Move.ALTERNATIVES or (reading.move is Move.RELATE and not self.record.scope.values):
             for chain in reading.body:
                 note_discriminant(self.ledger, reading, chain)

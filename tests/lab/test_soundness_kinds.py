@@ -119,6 +119,7 @@ def test_a_planted_fact_is_a_defect_whatever_follows(planted: str) -> None:
         "Here x + 1.",
         "Expand x = 1 and 1 = 1.",
         "By induction on 1 = 2, 1 = 1.",
+        "For all x, x = 1.",
     ],
 )
 def test_words_and_chains_that_decide_the_meaning_are_read(words: str) -> None:
