@@ -117,7 +117,8 @@ def _defects(
 
     ``shown`` tells what follows; what a false step fails to reach is no second defect.
     """
-    record.verdicts += [(True, sentence) for sentence in record.ended if not record.verdicts]
+    closing = record.ended + [sentence for sentence in record.asserted if sentence.span == sentences[-1].span]
+    record.verdicts += [(True, sentence) for sentence in closing if not record.verdicts]
     wrong = [sentence for holds, sentence in record.verdicts if holds != truth]
     if not wrong and not truth:
         wrong = [sentence for sentence in record.asserted if record.verdicts]

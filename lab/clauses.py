@@ -11,6 +11,8 @@ from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
 from lab.expressions import num
 from lab.moves import Move, interpret
+from lab.relations_in_words import STATES as _STATES
+from lab.relations_in_words import with_relations
 from lab.sentences import Chain, Part, Sentence
 
 _LINKS = frozenset(
@@ -18,14 +20,16 @@ _LINKS = frozenset(
 )
 _EQUIVALENT = (("iff",), ("if", "and", "only", "if"), ("or", "equivalently"), ("which", "is", "equivalent", "to"))
 MAX_PARTS, MAX_LINKS = 80, 8  # of a sentence that is taken apart, so that no text takes long
+_BECOMES = (("is", "equivalent", "to"), ("becomes",), ("gives",))
 _AT = frozenset({"for", "at", "if", "when", "case"})
+_REASONS = frozenset({"since", "because", "as"})
 _TURNS = frozenset({",", "and", "but"})
-_MARKERS = frozenset({"iff", "if", "equivalently", "equivalent"})
+_MARKERS = _REASONS | frozenset({"either", "becomes", "gives", "iff", "if", "equivalently", "equivalent"})
 _FIRST = {Move.RELATE, Move.ALTERNATIVES}
 _LAST = {Move.AGREE, Move.DIFFER, Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.DONE, Move.NO_SOLUTION}
 _DIVISIBLE = frozenset({"divides", "divisible", "multiple"})
 _VERDICTS = frozenset({"false", "fails", "refuted", "wrong"})
-_TRIGGERS = _LINKS | _MARKERS | _TURNS | _DIVISIBLE | {"side", "sides", "lhs", "rhs", "formula"}
+_TRIGGERS = _STATES | {"or"} | _LINKS | _MARKERS | _TURNS | _DIVISIBLE | {"side", "sides", "lhs", "rhs", "formula"}
 _SIDE = re.compile(
     r"\b(?:(left|right)(?: hand)? side|(lhs|rhs)|(both) (?:the )?sides|(both) sides|the (formula))(?: of the [a-z]+)?"
     r"(?: (?:is|are|equals?|becomes?|gives?|yields?|comes? to|factors as|simplifies to))?(?: (?:also|equal to|then))?$"
@@ -36,24 +40,56 @@ def clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...
     """The clauses of a sentence in the order in which they are judged."""
     if _TRIGGERS.isdisjoint(part for part in sentence.parts if isinstance(part, str)):
         return (sentence,)
-    sentence = _with_sides(_with_multiples(sentence), claim)
+    several = _with_alternatives(sentence) if isinstance(claim, Solutions) else _one_value_each(sentence)
+    return tuple(found for one in several for found in _clauses(one, claim))
+
+
+def _clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
+    """The clauses of a sentence that speaks of one value."""
+    sentence = _with_sides(with_relations(_with_multiples(sentence), claim), claim)
     if not _LINKS.intersection(
         part for part in sentence.parts[1:] if isinstance(part, str)
     ) and not _MARKERS.intersection(part for part in sentence.parts if isinstance(part, str)):
         return (sentence,)
     if len(sentence.parts) > MAX_PARTS:
         return (sentence,)
-    pieces = list(_equivalents(sentence.parts))
+    pieces = list(_equivalents(sentence.parts, isinstance(claim, Solutions)))
     if len(pieces) > 1 and not isinstance(claim, Solutions):
         pieces.reverse()
     return tuple(Sentence(found, sentence.span) for piece in pieces for found in _linked(piece))
 
 
-def _equivalents(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
-    """The parts between words for "if and only if"."""
+def _one_value_each(sentence: Sentence) -> tuple[Sentence, ...]:
+    """The sentence once for each of several values of a variable: if n = 1 mod 3 or n = 2 mod 3."""
+    parts = sentence.parts
+    for at in range(1, min(len(parts), MAX_PARTS) - 2):
+        found = [parts[at]] if parts[at - 1] in _AT and _is_value(parts[at]) else []
+        end = at + 1
+        while found and end + 1 < len(parts) and parts[end] in {"or", "and"} and _same(parts[at], parts[end + 1]):
+            found.append(parts[end + 1])
+            end += 2
+        if 1 < len(found) <= MAX_LINKS:
+            return tuple(Sentence((*parts[:at], value, *parts[end:]), sentence.span) for value in found)
+    return (sentence,)
+
+
+def _is_value(part: Part) -> bool:
+    return isinstance(part, Chain) and part.relations == ("=",) and part.terms[0].op == "var" and not part.lead
+
+
+def _same(one: Part, other: Part) -> bool:
+    """Returns whether values are given to the same variable."""
+    return isinstance(one, Chain) and isinstance(other, Chain) and _is_value(other) and one.terms[0] == other.terms[0]
+
+
+def _equivalents(parts: tuple[Part, ...], solving: bool) -> Iterator[tuple[Part, ...]]:
+    """The parts between words for "if and only if"; in solving, also "gives" and the like."""
     start = at = 0
     while at < len(parts):
         marker = next((marker for marker in _EQUIVALENT if parts[at : at + len(marker)] == marker), None)
+        if marker is None and solving and at:
+            joins = (one for one in _BECOMES if parts[at : at + len(one)] == one)
+            marker = next((one for one in joins if _are_chains(parts, at - 1, at + len(one))), None)
         if marker is not None and _holds_chain(parts[start:at]) and at + len(marker) < len(parts):
             yield parts[start:at]
             start = at = at + len(marker)
@@ -71,9 +107,12 @@ def _linked(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
         if turn and _both_evaluate(parts[start:at], parts[at + 1 :]):
             yield parts[start:at]
             start = at + 1
-        elif parts[at] in _LINKS and _both_read(parts[start:at], parts[at:], str(parts[at])):
+            continue
+        reason = parts[at] == "," and parts[start] in _REASONS
+        link = "and" if reason else str(parts[at])
+        if (reason or parts[at] in _LINKS) and _both_read(parts[start:at], parts[at:], link):
             yield parts[start:at]
-            start = at + (parts[at] in {"and", ":"})
+            start = at + (link in {"and", ":"})
     yield parts[start:]
 
 
@@ -88,7 +127,11 @@ def _may_link(parts: tuple[Part, ...], at: int) -> bool:
 def _both_evaluate(left: tuple[Part, ...], right: tuple[Part, ...]) -> bool:
     """Returns whether values are put in twice: at x = 1 both sides are 1, and at x = 2 they are 4."""
     found = [interpret(Sentence(parts)) for parts in (left, right)]
-    return all(reading is not None and reading.move is Move.EVALUATE and reading.body for reading in found)
+    return all(
+        reading is not None
+        and ((reading.move is Move.EVALUATE and reading.body) or (reading.move is Move.AGREE and reading.heads))
+        for reading in found
+    )
 
 
 def _both_read(left: tuple[Part, ...], right: tuple[Part, ...], link: str) -> bool:
@@ -101,6 +144,12 @@ def _both_read(left: tuple[Part, ...], right: tuple[Part, ...], link: str) -> bo
     says = (after.move is not Move.COMMENT or bool(after.heads)) and link not in {"and", ":"}
     verdict = link == ":" and before.move is Move.CLAIM_FALSE
     return (before.move in _FIRST and says) or (after.move in _LAST and before.move is not Move.COMMENT) or verdict
+
+
+def _are_chains(parts: tuple[Part, ...], *places: int) -> bool:
+    """Returns whether relations stand at all these places."""
+    chains = [parts[place] for place in places if place < len(parts)]
+    return len(chains) == len(places) and all(isinstance(chain, Chain) and chain.relations for chain in chains)
 
 
 def _holds_chain(parts: tuple[Part, ...]) -> bool:
@@ -140,8 +189,53 @@ def _divisor(part: Part) -> int:
     return part.terms[0].args[0] if alone and isinstance(part, Chain) else 0
 
 
+def _with_sides_at(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
+    """The sentence with the claim's side at an index in front of what "the right-hand side at k + 1 is" says of it."""
+    parts = sentence.parts
+    for at in range(3, len(parts) - 3):
+        side, index, chain = parts[at - 3], parts[at + 1], parts[at + 3]
+        if (
+            isinstance(claim, Claim)
+            and claim.domain.first is not None
+            and parts[at - 2 : at + 1] in {("hand", "side", "at"), ("hand", "side", "for")}
+            and side in {"left", "right"}
+            and isinstance(index, Chain)
+            and not index.relations
+            and not index.lead
+            and parts[at + 2] in {"is", "equals"}
+            and isinstance(chain, Chain)
+            and not chain.lead
+        ):
+            expr = claim.at(index.terms[0])[side == "right"]
+            spans = (chain.spans[0], *chain.spans)
+            said = Chain((expr, *chain.terms), ("=", *chain.relations), "", chain.modulus, spans)
+            start = at - 4 if at > 3 and parts[at - 4] == "the" else at - 3
+            return Sentence((*parts[:start], said, *parts[at + 4 :]), sentence.span)
+    return sentence
+
+
+def _with_alternatives(sentence: Sentence) -> tuple[Sentence, ...]:
+    """Two sentences for "either A, which gives B, or C, which gives D": A or C, and B or D."""
+    parts = sentence.parts
+    gives = ((",", "which", "gives"), (",", "so"), (",", "giving"))
+    firsts: list[Part] = []
+    lasts: list[Part] = []
+    at = 1 if parts[0] == "either" else len(parts)
+    while at < len(parts):
+        link = next((one for one in gives if parts[at + 1 : at + 1 + len(one)] == one), ())
+        end = at + 1 + len(link)
+        if not link or not _are_chains(parts, at, end):
+            return (sentence,)
+        firsts += (["or"] if firsts else []) + [parts[at]]
+        lasts += (["or"] if lasts else []) + [parts[end]]
+        at = end + 1
+        at += 2 if parts[at : at + 2] == (",", "or") else 1 if parts[at : at + 1] == ("or",) else 0
+    return tuple(Sentence(tuple(one), sentence.span) for one in (firsts, lasts)) if len(firsts) > 1 else (sentence,)
+
+
 def _with_sides(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     """The sentence with the claim's side in front of what "the left side is" says of it."""
+    sentence = _with_sides_at(sentence, claim)
     found: list[Part] = []
     words = ""
     for part in sentence.parts:

@@ -311,6 +311,9 @@ class Ledger:
             return None
         else:
             node = self._moved(large, small, one, other, strict, scope) or self._named(large, small, strict, scope)
+            node = node or self._seen_in_another_form(one, small, other, strict, scope)
+            if node is not None and isinstance(node, Order) and node.large != large:
+                one = self.key(node.large)
         if node is None:
             circular = self.is_claim(large, ">" if strict else ">=", small, EVERYWHERE, 0)
             kind = Kind.CIRCULAR if circular else Kind.GAP
@@ -332,6 +335,14 @@ class Ledger:
             found = multiple(self.algebra, minus(*sides), minus(one, other))
             if found is not None and found.ratio > 0 and found.size <= STEP:
                 return Order(large, small, strict, scope, place, found.ratio)
+        return None
+
+    def _seen_in_another_form(self, one: Terms, small: Expr, other: Terms, strict: bool, scope: Scope) -> Order | None:
+        """An inequality that is plain in a form that the large side was shown to equal: squares and a number."""
+        for edge in () if scope.values else self.edges.get(tuple(sorted(one)), ()):
+            plain = edge.relation == "=" and not edge.modulus and not self.needs[edge.node]
+            if plain and plainly_at_least(self.algebra, edge.to, other, strict):
+                return Order(self.algebra.written(edge.to), small, strict, scope)
         return None
 
     def fact(self, path: Path) -> int:

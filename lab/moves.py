@@ -21,6 +21,7 @@ from lab.phrases import (
     COMMENT,
     DIFFERS,
     DONE,
+    GOAL,
     IS_FALSE,
     IS_TRUE,
     NO_SOLUTION,
@@ -44,6 +45,8 @@ class Move(StrEnum):
     DIFFER = "differ"
     DONE = "done"
     NO_SOLUTION = "no solution"
+    SOLVES = "solves"
+    GOAL = "goal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ _NEXT = r"(?: (?:,|:|~|and|but|while|whereas|where|however))+ "
 _LIST = rf"[#@](?:{_NEXT}[#@])*(?:(?: [,:])? ~)*"
 _HEADS = r"@(?:(?: and| ,| , and) @)*"
 _IN = (
-    r"(?:(?:in|in the|the|this|a|now|and|~|,|:) )*"
+    r"(?:(?:in|in the|the|this|a|now|and|but|while|whereas|~|,|:) )*"
     r"(?:(?:for|at|if|when|take|let|choose|try|put|set|with|base cases?|base|case|cases|"
     r"(?:a )?counterexample)(?: (?:is|of|where|that|"
     r"\$))?(?: [,:])? )+"
@@ -98,10 +101,21 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         ),
         (
             Move.COMMENT,
-            rf"(?:~ (?:[,:] )?)*(?:{CLAIM}|it) (?:holds|is true) (?:for|at) (?P<heads>[$#])(?: (?:too|also|"
-            rf"as well|~))?",
+            rf"(?:~ (?:[,:] )?)*(?:{CLAIM}|it) (?:holds|is true) (?:for|at) (?P<heads>[$#@])(?: (?:too|also|"
+            rf"as well|~))?(?: (?:, )?and (?:~ (?:, )?)*it (?:holds|is true)(?: ~)?)?",
         ),
-        (Move.COMMENT, rf"|(?:{COMMENT})|(?:~ (?:, )?)*(?:the )?claim holds ALLOF(?: ~)?"),
+        (
+            Move.EVALUATE,
+            rf"(?:~ (?:[,:] )?)*(?:{CLAIM}) (?:holds|is true) (?:for|at) (?P<heads>@)(?: [,:~])+ (?P<body>{_LIST})",
+        ),
+        (Move.GOAL, rf"(?:~ (?:[,:] )?)*(?:{GOAL})(?: that)? (?P<heads>#)"),
+        (
+            Move.SOLVES,
+            rf"(?:~ (?:[,:] )?)*(?P<heads>@) is (?:(?:not|~) )*a (?:real )?(?:solution|root|zero)"
+            rf"(?: of the equation)?(?:(?: [,:~])+ (?P<body>{_LIST}))?",
+        ),
+        (Move.AGREE, rf"{_IN}(?P<heads>{_HEADS})(?: [,:~])* (?:{AGREES})"),
+        (Move.COMMENT, rf"|(?:{COMMENT})|(?:~ (?:, )?)*(?:the )?claim holds ALLOF(?: ~)?|~ ALLOF"),
         (Move.CLAIM_TRUE, rf"(?:~ (?:[,:] )?)*(?:{IS_TRUE})(?: ,)?(?: ALLOF)?(?: ,? ?(?:~|{DONE}))?"),
         (
             Move.CLAIM_FALSE,
@@ -116,7 +130,10 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
             r"(?:~ (?:[,:] )?)*(?:either )?(?P<body>[#@](?: (?:, )?(?:or|or else)(?: ~)* [#@]|"
             r" , [#@])*(?: (?:, )?(?:or|or else)(?: ~)* [#@]))",
         ),
-        (Move.ALTERNATIVES, r"(?:~ (?:[,:] )?)*=(?: :)? (?P<body>[#@](?: (?:, )?(?:or|and) [#@]| , [#@])+)"),
+        (
+            Move.ALTERNATIVES,
+            rf"(?:~ (?:[,:] )?)*=(?: :)? (?P<body>[#@](?: (?:, )?(?:or|and) [#@]| , [#@])+)(?: ,? ?(?:{DONE}))?",
+        ),
         (
             Move.EVALUATE,
             rf"{_IN}(?P<heads>{_HEADS}|#)(?: for (?:some|a) [$%])?(?: (?:[,:~]|"
@@ -132,7 +149,8 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         ),
         (Move.CITE, rf"(?:{CITATION})(?:(?: [,:~])* (?P<body>{_LIST}))?"),
         (Move.EVALUATE, rf"(?P<heads>@) : (?P<body>{_LIST})"),
-        (Move.RELATE, rf"(?:[~,:=] )*(?P<body>{_LIST})(?: ,? ?ALLOF)?(?: ,? ?(?:{DONE}))?"),
+        (Move.EVALUATE, rf"(?:[~,:] |base case : )*(?P<body>{_LIST}) (?:for|at|when) (?P<heads>@)"),
+        (Move.RELATE, rf"(?:(?:[~,:=]|and|but) )*(?P<body>{_LIST})(?: ,? ?ALLOF)?(?: ,? ?(?:{DONE}))?"),
     )
 )
 _ALL = re.compile(ALL)
@@ -140,7 +158,7 @@ _BOUNDS = re.compile(r"\b(?:integers?|whole|positive|natural)\b")
 _PREFIX = re.compile(r"^(?:~ (?:, )?)*ALLOF ?[,:]? ?(?=[~#@]|the claim|claim)")
 _SOLUTIONS = re.compile(
     r"(?:the )?(?:only )?(?:real )?(?:solutions?|roots?|zeros?)(?: of the equation)? (?:is|"
-    r"are)(?: exactly)?(?= (?:: )?[#@])"
+    r"are)(?: (?:exactly|precisely|therefore|thus|hence|then))*(?= (?:: )?[#@])"
 )
 
 

@@ -11,7 +11,8 @@ _ONE_SIDE = r"(?:(?:the )?(?:left|right|left hand|right hand|other|first|second)
 _SIDE = rf"(?:{_ONE_SIDE}|(?:both|the|the two|these) sides)"
 _OF = r"(?: of (?:the |this |our )?(?:equation|claim|identity|inequality|congruence|statement|formula))?"
 _NOUN = (
-    r"(?:the |this |these |our |its |a |all |all the |all )?(?:like terms?|terms?|products?|squares?|brackets?|"
+    r"(?:the |this |these |our |its |their |a |all |all the |all )?(?:like terms?|middle terms?|terms?|"
+    r"products?|squares?|brackets?|"
     r"parentheses|"
     r"factors?|equations?|inequality|inequalities|expressions?|sums?|differences?|values?|results?|powers?|numbers?|"
     r"constants?|coefficients?|formulas?|definition|recurrence|recurrence relation|rule|hypothesis|"
@@ -42,7 +43,9 @@ _TAIL = (
     r"(?: out| together| in| up| again| further| step by step| term by term| one by one| directly| each|"
     r" separately| back)?"
     rf"(?: {_THING})?(?: and {_THING})?(?: out| together| in| again| separately| each)?"
-    rf"(?: (?:on|of|in|to|into|from|with|by|for|over|as) (?:{_THING}|one side|the other side|zero on the right|"
+    rf"(?: (?:on|of|in|to|into|from|with|by|for|over|as) (?:{_THING}|one side|"
+    rf"the other side|the (?:left|right)(?! (?:hand )?side)|"
+    rf"zero on the right|"
     rf"squares|"
     r"a square|a product|the definition|hand|\$))?(?: from (?:both sides|it))?"
 )
@@ -70,10 +73,11 @@ PHRASES = tuple(
         r"so|then|hence|thus|therefore|now|next|here|also|again|first|firstly|second|secondly|third|thirdly|"
         r"finally|lastly|"
         r"moreover|further|furthermore|consequently|accordingly|note|observe|clearly|indeed|in fact|since|"
-        r"because|as(?= [#@])|"
+        r"because|(?:as|from)(?= [#@])|"
         r"i e|namely|likewise|similarly|too|as well|in turn|in particular|in other words|but then|and so|"
         r"and hence|and thus|"
-        r"and then|and therefore|giving|respectively|explicitly|note that|observe that|recall that|it follows that|"
+        r"and then|and therefore|giving|however|conversely|we are given(?: that)?|"
+        r"respectively|explicitly|note that|observe that|recall that|it follows that|"
         r"this means that|which means that|to begin|to start|to start with|on the one hand|on the other hand|"
         r"after that|"
         r"for this|whence|altogether|together|overall|in total|and also|as follows|proof(?= [:,]|$|"
@@ -82,9 +86,10 @@ PHRASES = tuple(
         r"(?:the )?(?:induction|inductive) step(?: is)?|(?:for )?the (?:induction|inductive) step|"
         r"(?:the )?(?:induction )?basis",
         r"(?:this|the) (?:product |expression |equation )?(?:is zero|is 0|vanishes|holds) (?:exactly |"
-        r"precisely )?(?:when|if)|"
+        r"precisely )?(?:when|if(?: and only if)?)|"
         r"(?:the |this )?equation (?:is equivalent to|can be (?:written|rewritten)(?: as)?|becomes|reads)|"
-        r"this is (?:always |clearly )?true|taking (?:square )?roots(?: gives)?|factoring out \$",
+        r"(?:and )?this is (?:always |clearly )?true|taking (?:square )?roots(?: gives)?|factoring out \$",
+        r"the terms? \$ cancels?",
         r"let \$ be (?:a|an|any) (?:arbitrary |fixed )?(?:real number|real|integer|natural number|number)|"
         r"since \$ (?:was|is) arbitrary|by squaring|even|(?:this )?follows",
         rf"we{_HAVE.join((' ', ''))}|one {_HAVE}|where we have",
@@ -175,6 +180,7 @@ CITATION = (
     r"faulhaber)"
     r"(?: s)?(?: little)?(?: theorem| inequality| identity| formulas?| lemma)?)"
 )
+GOAL = r"(?:it suffices|it is enough|it remains|we must|we want|we need|we have|we are)(?: to)? (?:show|prove|check)"
 COMMENT = r"~(?: [,:~])*"
 ALL = (
     r"for (?:all|every|each|any)(?: (?:real|integers?|whole|positive|natural|numbers?|values? of))*"

@@ -6,7 +6,7 @@ other, within the permitted work. A factor may be dropped once it is shown to be
 read off linear factors, and off a square that is a number.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -71,6 +71,8 @@ class Solver:
             self.squares = "square" in reading.words or bool(self.states)
             self._advance([], sentence)
             self.squares = False
+        elif reading.move is Move.SOLVES:
+            self._check_solution(reading, sentence)
         elif reading.move is Move.RELATE and reading.everywhere:  # said of all x: no equation to be solved
             for chain in reading.body:
                 self.ledger.read_chain(chain)
@@ -83,8 +85,20 @@ class Solver:
             for group in [stages] if together and stages else [[stage] for stage in stages]:
                 self._advance([first for first, _ in group], sentence)
                 self._advance([last for _, last in group], sentence)
+            if reading.words.endswith("as claimed"):
+                self.record.ended.append(sentence)
         else:
             enter(self.ledger, self.record, reading, sentence)
+
+    def _check_solution(self, reading: Reading, sentence: Sentence) -> None:
+        """x = 5 is (not) a solution, since ...: judged by the solutions; the reason counts at this value."""
+        (head,) = reading.heads
+        root = _solution(*head.terms)
+        solves = root is not None and not head.modulus and root in self.claim.actual
+        if root is None or head.modulus or solves == (" is not " in reading.words):
+            self.ledger.defect(Kind.INVALID_STEP, sentence.span, "this is not so: put the value in")
+        elif reading.body:
+            enter(self.ledger, self.record, replace(reading, move=Move.EVALUATE), sentence)
 
     def _equations(self, chain: Chain) -> tuple[Equation, Equation] | None:
         """The equation of a chain, with its first and with its last sides; links of numbers or that hold for all x, and

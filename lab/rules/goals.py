@@ -22,7 +22,8 @@ from lab.expressions import Expr, Number, num, shifted, sub, substitute, variabl
 from lab.facts import NOTHING, Edge, Entered, Needs
 from lab.ledger import EVERYWHERE, Ledger
 from lab.ordering import plainly_at_least
-from lab.rules.reader import Record, holds_between
+from lab.rules.points import holds_between
+from lab.rules.reader import Record
 from lab.steps import STEP, minus, work
 
 WHOLE = "-"
@@ -263,7 +264,39 @@ def _refuted(ledger: Ledger, point: Scope) -> Refutation | None:
     if claim.domain.integer and not all(_in_domain(ledger, value) for _, value in point.values):
         return None
     found = _compared(ledger, point.values, claim.modulus, holds=False)
+    if found is None and _put_in(ledger, point):
+        found = _compared(ledger, point.values, claim.modulus, holds=False)
     return None if found is None else Refutation(found)
+
+
+def _put_in(ledger: Ledger, point: Scope) -> bool:
+    """Enters that a side at numbers is what is written with them put in, term by term: 4 - 8 + 2 for x^2 - 4x + 2."""
+    entered = False
+    written: list[Expr] = []
+    for node in ledger.nodes:
+        if isinstance(node, Entered | Order) and node.scope.values == point.values:
+            written += (node.left, node.right) if isinstance(node, Entered) else (node.large, node.small)
+    for side in (ledger.claim.left, ledger.claim.right):
+        start = ledger.key(side, point)
+        same = (expr for expr in written if not variables(expr) and _by_terms(ledger, expr) == _numbers(ledger, start))
+        expr = next(same, None)
+        if expr is None or to_number(ledger, side, point, ledger.claim.modulus) is not None:
+            continue
+        size = work(ledger.algebra, start, ledger.key(expr), ledger.claim.modulus)
+        if size is not None and size <= STEP:
+            ledger.enter_plain(side, expr, point, ledger.claim.modulus, size)
+            entered = True
+    return entered
+
+
+def _by_terms(ledger: Ledger, expr: Expr) -> list[Number] | None:
+    return _numbers(ledger, ledger.key(expr))
+
+
+def _numbers(ledger: Ledger, terms: Terms) -> list[Number] | None:
+    """The values of the terms of a sum of numbers; None where there is anything else."""
+    values = [ledger.algebra.value((term,)) for term in terms]
+    return sorted(value.get(0, 0) for value in values) if all(value.keys() <= {0} for value in values) else None
 
 
 def _compared(ledger: Ledger, values: Values, modulus: int, *, holds: bool) -> Instance | None:

@@ -10,13 +10,16 @@ from lab.certificate import Scope
 from lab.claims import Claim, Solutions
 from lab.clauses import clauses
 from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, Number, add, is_numeral, num, scaled, shifted, substitute, var, variables
+from lab.expressions import Expr, add, is_numeral, num, scaled, shifted, sub, var, variables
 from lab.ledger import EVERYWHERE, Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
+from lab.rules.points import equal_at, fails_at, names_all
 from lab.sentences import Chain, Sentence
-from lab.sequences import close
 from lab.steps import STEP, work
 
+_HOLDS = re.compile(r"\b(?:holds|is true) (?:for|at) @")
+_TRAILING = re.compile(r" (?:for|at|when) @$")
+_CONCLUDES = re.compile(r"\band (?:[a-z ,]+ )?it (?:holds|is true)(?! (?:for|at)\b)")
 _REFUTES = re.compile(r"\b(?:fails|false|wrong|refuted|does not hold)\b")
 SHIFTS = (0, 1, -1, 2, 3, -2)  # of a hypothesis, the common ones first
 
@@ -86,10 +89,16 @@ def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentenc
     """Words without a relation: that the claim holds for the next index, or for all, is noted."""
     if reading.heads:
         named = _instance_named(ledger, reading.heads[0])
-        if named is None or named[0] not in record.assumed:
+        point = _point(reading.heads)
+        at_number = point is not None and not fails_at(ledger, point) and names_all(ledger, point)
+        if not at_number and (named is None or named[0] not in record.assumed):
             ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "only the next case of an induction is concluded so")
+        elif _CONCLUDES.search(reading.words):
+            record.verdicts.append((True, sentence))
     elif reading.asserts_claim:
         record.asserted.append(sentence)
+    elif reading.everywhere and (record.at is not None or record.assumed):
+        ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "what is shown at some values is not said of all")
 
 
 def _end(_ledger: Ledger, record: Record, _reading: Reading, sentence: Sentence) -> None:
@@ -108,8 +117,9 @@ def note_discriminant(ledger: Ledger, reading: Reading, chain: Chain) -> None:
 def _conclude(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """A verdict; that the sides agree after values were put in speaks of these alone."""
     agree = reading.move in {Move.CLAIM_TRUE, Move.AGREE}
-    if record.at is not None and reading.move in {Move.AGREE, Move.DIFFER} and not reading.everywhere:
-        if _fails_at(ledger, record.at) == agree:
+    at = _point(reading.heads) if reading.heads and reading.move is Move.AGREE else record.at
+    if at is not None and reading.move in {Move.AGREE, Move.DIFFER} and not reading.everywhere:
+        if fails_at(ledger, at) == agree or (agree and not equal_at(ledger, at)):
             ledger.defect(Kind.INVALID_STEP, sentence.span, "this is not so at these values")
         elif agree:
             return
@@ -129,7 +139,7 @@ def fits_claim(ledger: Ledger, reading: Reading, sentence: Sentence) -> bool:
         message = f'"for all" must name the variables of the claim and its whole domain: {_domain_words(claim)}'
     elif any(not ledger.algebra.value(ledger.key(chain.terms[0])) for chain in reading.passed):
         message = "nothing is divided by 0"
-    elif reading.move is Move.CLAIM_FALSE and reading.heads and not _fails_at(ledger, _point(reading.heads)):
+    elif reading.move is Move.CLAIM_FALSE and reading.heads and not fails_at(ledger, _point(reading.heads)):
         message = "the claim does not fail at these values"
     if message:
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
@@ -157,18 +167,24 @@ def _domain_words(claim: Claim) -> str:
     return f"for all {'integers' if claim.domain.integer else 'real'} {names}"
 
 
-def _fails_at(ledger: Ledger, point: Scope | None) -> bool:
-    """Returns whether the claim is false at some values of all its variables."""
+def _goal(ledger: Ledger, _record: Record, reading: Reading, sentence: Sentence) -> None:
+    """It suffices to show x^2 - 4x + 5 > 0: the claim at an index, or with its terms moved from side to side."""
+    (chain,) = reading.heads
+    if _instance_written(ledger, chain) is None and not _is_moved(ledger, chain):
+        message = "what is to be shown is read if it is the claim, at another index or with its terms moved"
+        ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
+
+
+def _is_moved(ledger: Ledger, chain: Chain) -> bool:
+    """Returns whether an inequality has the same difference of its sides as the claim."""
     claim = ledger.claim
-    if (
-        point is None
-        or any(variables(value) for _, value in point.values)
-        or {name for name, _ in point.values} != set(claim.variables)
-    ):
+    if claim.relation not in {">", ">="} or len(chain.relations) != 1 or chain.lead or chain.modulus:
         return False
-    sides = (close(substitute(side, dict(point.values)), claim.sequence) for side in (claim.left, claim.right))
-    one, other = (ledger.algebra.value(ledger.algebra.terms(side)).get(0, 0) for side in sides)
-    return not holds_between(claim, one, other, claim.modulus)
+    turned = {"<": ">", "<=": ">="}.get(chain.relations[0])
+    large, small = reversed(chain.terms) if turned else chain.terms
+    moved, whole = (ledger.algebra.terms(sub(*sides)) for sides in ((large, small), (claim.left, claim.right)))
+    same = sorted(ledger.algebra.value(moved).items()) == sorted(ledger.algebra.value(whole).items())
+    return (turned or chain.relations[0]) == claim.relation and same
 
 
 def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
@@ -179,6 +195,13 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
     if point is None or not {name for name, _ in point.values} <= set(ledger.claim.variables):
         message = "values of the claim's variables are given as x = 2, or of one as a residue, n = 2 mod 3"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
+        return
+    if _TRAILING.search(reading.words) and not _of_numbers(ledger, reading.body[:-1]):
+        message = "values behind several relations count for the last alone: write them in front"
+        ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
+        return
+    if _HOLDS.search(reading.words) and (not names_all(ledger, point) or fails_at(ledger, point)):
+        ledger.defect(Kind.INVALID_STEP, sentence.span, "the claim does not hold at these values")
         return
     record.scope, record.at = EVERYWHERE if reading.body else point, point
     if reading.body:
@@ -192,6 +215,15 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
         elif not {ledger.key(chain.terms[0]), ledger.key(chain.terms[0], point)} & sides:
             message = "an expression stands alone that is no side of the claim: write what it is equal to"
             ledger.defect(Kind.NOT_UNDERSTOOD, chain.spans[0], message)
+
+
+def _of_numbers(ledger: Ledger, chains: tuple[Chain, ...]) -> bool:
+    """Returns whether relations have no variables; but a side of the claim that "both sides are 1" speaks of may."""
+    sides = (ledger.claim.left, ledger.claim.right)
+    return all(
+        not any(map(variables, chain.terms[1:])) and (chain.terms[0] in sides or not variables(chain.terms[0]))
+        for chain in chains
+    )
 
 
 def _evaluates_otherwise(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> bool:
@@ -259,7 +291,7 @@ def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
         return
     found = [_instance_named(ledger, chain) for chain in reading.heads]
     found += [_instance_written(ledger, chain) for chain in reading.body if chain not in reading.heads]
-    if not found and reading.named:  # "Assume the claim for some k" without what k is
+    if not found:  # "Assume the claim for some k" without what k is
         found = [None]
     for instance in found:
         if instance is None:
@@ -330,14 +362,6 @@ def _close_to(ledger: Ledger, written: list[Terms], pair: list[Terms]) -> bool:
     return size is not None and size <= STEP
 
 
-def holds_between(claim: Claim, left: Number, right: Number, modulus: int) -> bool:
-    """Returns whether the claimed relation holds between two numbers."""
-    if claim.relation in {">=", ">"}:
-        return left > right if claim.relation == ">" else left >= right
-    difference = (left - right) % modulus if modulus else left - right
-    return (difference == 0) == (claim.relation == "=")
-
-
 _TAKERS: dict[Move, Callable[[Ledger, Record, Reading, Sentence], None]] = {
     Move.RELATE: _relate,
     Move.CITE: _relate,
@@ -345,6 +369,7 @@ _TAKERS: dict[Move, Callable[[Ledger, Record, Reading, Sentence], None]] = {
     Move.ASSUME: _assume,
     Move.COMMENT: _comment,
     Move.DONE: _end,
+    Move.GOAL: _goal,
     **dict.fromkeys((Move.CLAIM_TRUE, Move.AGREE, Move.CLAIM_FALSE, Move.DIFFER), _conclude),
 }
 

@@ -154,6 +154,116 @@ FORMS = {
             "induction, the claim is true."
         ),
     ],
+    "Prove or refute: (x - 1)(x + 2) = x^2 + x + 2 for all real x.": [
+        (
+            "Counterexample: x = 0. The left-hand side is (0 - 1)(0 + 2) = -2 and the right-hand side is 2. Since -2 "
+            "is not equal to 2, the claim is false."
+        ),
+        "At x = 0, however, (x - 1)(x + 2) = -2 and x^2 + x + 2 = 2. These are different, so the claim is false.",
+    ],
+    "Prove or refute: x^2 + 7x + 12 = (x + 3)(x + 4) for all real x.": [
+        (
+            "Multiplying out the right-hand side, (x + 3)(x + 4) = x^2 + 4x + 3x + 12 = x^2 + 7x + 12, which is the "
+            "left-hand side. The claim is true."
+        ),
+        (
+            "Let x be an arbitrary real number. Then (x + 3)(x + 4) = x^2 + 4x + 3x + 12 = x^2 + 7x + 12. Since x was "
+            "arbitrary, the claim holds for all real x."
+        ),
+    ],
+    "Prove or refute: x^2 >= x for all real x.": [
+        (
+            "For x = 0 and x = 1 both sides are equal, and for x = 2 we have 4 >= 2. But for x = 1/2 we get 1/4 < 1/2. "
+            "The claim is false."
+        ),
+    ],
+    "Prove or refute: x^2 - 2x >= 0 for all real x.": [
+        "For x = 1 the left side is 1 - 2 = -1, which is less than 0. So the claim is false.",
+        "Take x = 1: 1 - 2 = -1 < 0. The claim is false.",
+    ],
+    "Prove that x^2 + 5 > 4x for all real x.": [
+        "It suffices to show x^2 - 4x + 5 > 0. Now x^2 - 4x + 5 = (x - 2)^2 + 1 > 0. The claim is true.",
+        "We must show x^2 - 4x + 5 > 0. Since (x - 2)^2 is nonnegative, x^2 - 4x + 5 = (x - 2)^2 + 1 > 0. QED.",
+    ],
+    "Prove that x^2 + 12x + 40 > 3 for all real x.": [
+        (
+            "Note that x^2 + 12x + 40 = (x + 6)^2 + 4. As a square is never negative, this is at least 4, hence "
+            "greater than 3. The claim is true."
+        ),
+        "x^2 + 12x + 40 = (x + 6)^2 + 4. Since squares are nonnegative, x^2 + 12x + 40 > 3. The claim is true.",
+    ],
+    "Prove or refute: the real solutions of 2x^2 - 3x + 1 = 0 are exactly x = 1 and x = 1/2.": [
+        (
+            "2x^2 - 3x + 1 = (2x - 1)(x - 1) = 0. Either 2x - 1 = 0, which gives x = 1/2, or x - 1 = 0, which gives x "
+            "= 1. The claim is true."
+        ),
+        "(2x - 1)(x - 1) = 0. Therefore the solutions are exactly x = 1 and x = 1/2, as claimed.",
+        "(2x - 1)(x - 1) = 0. This vanishes if and only if x = 1 or x = 1/2. The claim is true.",
+    ],
+    "Prove or refute: the only real solution of 3x - 1 = x + 5 is x = 3.": [
+        "3x - 1 = x + 5 is equivalent to 2x = 6, which is equivalent to x = 3. The claim is true.",
+        "3x - 1 = x + 5 becomes 2x = 6. This gives x = 3. The claim is true.",
+    ],
+    "Prove or refute: the real solutions of x^2 - 3x = 0 are exactly x = 3 and x = 1.": [
+        "x = 1 is not a solution, since 1 - 3 = -2 is not 0. The claim is false.",
+        "x(x - 3) = 0, so x = 0 or x = 3. Since x = 0 is also a solution, the claim is false.",
+    ],
+    "Prove or refute: n^2 + 1 is never divisible by 3, for all integers n.": [
+        (
+            "If n = 0 mod 3 then n^2 + 1 = 1 mod 3. If n = 1 mod 3 or n = 2 mod 3 then n^2 + 1 = 2 mod 3. So n^2 + 1 "
+            "is never 0 mod 3 and the claim is true."
+        ),
+    ],
+    "Prove or refute: 2 divides n^2 + 3n for all integers n.": [
+        "If n is even, then n^2 + 3n = 0 mod 2. If n is odd, then n^2 + 3n = 1 + 3 = 0 mod 2. The claim is true.",
+    ],
+    "Let S(n) be the sum of 2i over i = 1, ..., n. Prove or refute: S(n) = n(n + 1) for all n >= 1.": [
+        (
+            "S(1) = 2 and S(2) = 6, so the formula holds for n = 1 and n = 2. Suppose S(k) = k(k + 1). Then S(k + 1) = "
+            "k(k + 1) + 2(k + 1) = (k + 1)(k + 2). So the claim holds for n = k + 1, and by induction it is true."
+        ),
+        (
+            "The claim holds for n = 1, since S(1) = 2 and 1*2 = 2. We assume S(k) = k(k + 1). We must show that S(k + "
+            "1) = (k + 1)(k + 2). But S(k + 1) = k(k + 1) + 2(k + 1) = (k + 1)(k + 2). We are done."
+        ),
+    ],
+    "Let S(n) be the sum of i over i = 1, ..., n. Prove or refute: S(n) = n^2/2 for all n >= 1.": [
+        "S(1) = 1, but 1/2 = 0.5 for n = 1. The claim is false.",
+        "S(1) = 1, whereas the formula gives 1/2 at n = 1. The claim is false.",
+    ],
+}
+
+MISSTATED = {
+    "Prove that x^2 + 5 > 4x for all real x.": [
+        "It suffices to show 1 = 1. Now x^2 - 4x + 5 = (x - 2)^2 + 1 > 0. The claim is true.",
+        "It suffices to show x^2 > 0. Now x^2 - 4x + 5 = (x - 2)^2 + 1 > 0. The claim is true.",
+        "It suffices to show x^2 - 4x + 5 > 0. The claim is true.",
+        "x^2 - 4x + 5 = (x - 2)^2 + 1 > 0, and x is positive. The claim is true.",
+        "For x = 0: 5 > 0. This is true for all real x. x^2 - 4x + 5 = (x - 2)^2 + 1 > 0. The claim is true.",
+        "x^2 - 4x + 5 = (x - 2)^2 + 1 > 0, which is the left-hand side. The claim is true.",
+    ],
+    "Prove or refute: x^2 >= x for all real x.": [
+        "For x = 2 both sides are equal. For x = 1/2 we get 1/4 < 1/2. The claim is false.",
+        "For x = 1/2 we get 1/4 > 1/2. The claim is false.",
+        "For x = 1/2 we get 1/8 < 1/2. The claim is false.",
+        "x = 0 and 1/4 < 1/2 for x = 1/2. The claim is false.",
+    ],
+    "Prove or refute: the real solutions of x^2 - 3x = 0 are exactly x = 3 and x = 1.": [
+        "x = 1 is a solution, since 1 - 3 = -2 is not 0. The claim is false.",
+        "x = 3 is not a solution. The claim is false.",
+        "x = 1 is not a solution. The claim is false.",
+    ],
+    "Prove or refute: 2 divides n^2 + 3n for all integers n.": [
+        "If n is even, then n^2 + 3n = 0 mod 2. If n is even, then n^2 + 3n = 0 mod 2. The claim is true.",
+        "n is even. n^2 + 3n = 0 mod 2. The claim is true.",
+        "If n = 0 mod 2 or n = 0 mod 2 then n^2 + 3n = 0 mod 2. The claim is true.",
+    ],
+    "Let S(n) be the sum of 2i over i = 1, ..., n. Prove or refute: S(n) = n(n + 1) for all n >= 1.": [
+        "By induction, S(n) = n(n + 1) for all n >= 1.",
+        "The claim holds for n = 1, and it is true.",
+        "The claim holds for n = 1 and n = 2. The claim is true.",
+        "S(1) = 2, so the claim holds for n = 1. Suppose S(k) = k(k + 1). Then S(k + 1) = k(k + 1) + 3(k + 1). QED",
+    ],
 }
 
 
@@ -165,3 +275,11 @@ def test_the_forms_are_read(statement: str) -> None:
         assert check(proposition, proof).defects == (), proof
         contrary = "false" if proposition.truth else "true"
         assert check(proposition, f"{proof} The claim is {contrary}.").score == 0, proof
+
+
+@pytest.mark.parametrize("statement", MISSTATED)
+def test_what_is_misstated_in_these_forms_scores_0(statement: str) -> None:
+    proposition = read_statement(statement)
+    assert isinstance(proposition, Proposition)
+    for proof in MISSTATED[statement]:
+        assert check(proposition, proof).score == 0, proof
