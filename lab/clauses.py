@@ -29,7 +29,8 @@ _FIRST = {Move.RELATE, Move.ALTERNATIVES}
 _LAST = {Move.AGREE, Move.DIFFER, Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.DONE, Move.NO_SOLUTION}
 _DIVISIBLE = frozenset({"divides", "divisible", "multiple"})
 _VERDICTS = frozenset({"false", "fails", "refuted", "wrong"})
-_TRIGGERS = _STATES | {"or"} | _LINKS | _MARKERS | _TURNS | _DIVISIBLE | {"side", "sides", "lhs", "rhs", "formula"}
+_NAMED = frozenset({"side", "sides", "lhs", "rhs", "formula", "coefficient", "or"})
+_TRIGGERS = _STATES | _LINKS | _MARKERS | _TURNS | _DIVISIBLE | _NAMED
 _SIDE = re.compile(
     r"\b(?:(left|right)(?: hand)? side|(lhs|rhs)|(both) (?:the )?sides|(both) sides|the (formula))(?: of the [a-z]+)?"
     r"(?: (?:is|are|equals?|becomes?|gives?|yields?|comes? to|factors as|simplifies to))?(?: (?:also|equal to|then))?$"
@@ -215,8 +216,11 @@ def _with_sides_at(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
 
 
 def _with_alternatives(sentence: Sentence) -> tuple[Sentence, ...]:
-    """Two sentences for "either A, which gives B, or C, which gives D": A or C, and B or D."""
+    """Two sentences for "either A, which gives B, or C, which gives D": A or C, and B or D; and for "if A then B" of
+    equations."""
     parts = sentence.parts
+    if parts[0] == "if" and parts[2:3] == ("then",) and _are_chains(parts, 1, 3) and not _is_value(parts[1]):
+        return Sentence(parts[1:2], sentence.span), Sentence(parts[3:], sentence.span)
     gives = ((",", "which", "gives"), (",", "so"), (",", "giving"))
     firsts: list[Part] = []
     lasts: list[Part] = []

@@ -89,7 +89,7 @@ PHRASES = tuple(
         r"precisely )?(?:when|if(?: and only if)?)|"
         r"(?:the |this )?equation (?:is equivalent to|can be (?:written|rewritten)(?: as)?|becomes|reads)|"
         r"(?:and )?this is (?:always |clearly )?true|taking (?:square )?roots(?: gives)?|factoring out \$",
-        r"the terms? \$ cancels?",
+        r"the terms? \$ cancels?|the discriminant of \$ (?:is|equals)(?= #)",
         r"let \$ be (?:a|an|any) (?:arbitrary |fixed )?(?:real number|real|integer|natural number|number)|"
         r"since \$ (?:was|is) arbitrary|by squaring|even|(?:this )?follows",
         rf"we{_HAVE.join((' ', ''))}|one {_HAVE}|where we have",

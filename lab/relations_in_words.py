@@ -4,8 +4,10 @@ Each wording is one relation between what stands before it and what stands after
 chain that it becomes is judged like any other.
 """
 
+from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
-from lab.expressions import num
+from lab.expressions import num, sub
+from lab.ordering import quadratic
 from lab.sentences import Chain, Part, Sentence
 
 _BETWEEN: tuple[tuple[str, str], ...] = (
@@ -29,6 +31,7 @@ _ALONE: tuple[tuple[str, str], ...] = (
 )
 _PARITY = {"even": 0, "odd": 1}
 STATES = frozenset({"is", "does", "equals", "are", "induction"})
+_LEADING = ("the", "leading", "coefficient", "is", "positive")
 _LEFT = (("left", "hand", "side"), ("left", "side"), ("lhs",))
 _RIGHT = (("right", "hand", "side"), ("right", "side"), ("rhs",))
 _GOING_ON: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -45,7 +48,7 @@ def with_relations(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     """The sentence with chains of signs for relations in words."""
     if STATES.isdisjoint(part for part in sentence.parts if isinstance(part, str)):
         return sentence
-    sentence = _with_claim(_going_on(sentence), claim)
+    sentence = _with_coefficient(_with_claim(_going_on(sentence), claim), claim)
     found: list[Part] = []
     at = 0
     while at < len(sentence.parts):
@@ -72,6 +75,19 @@ def _going_on(sentence: Sentence) -> Sentence:
                 found[at : at + len(words) + 1] = [said]
                 break
     return Sentence(tuple(found), sentence.span)
+
+
+def _with_coefficient(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
+    """The sentence with a chain for "the leading coefficient is positive", that of a quadratic claim."""
+    parts = sentence.parts
+    places = [at for at in range(len(parts) - len(_LEADING) + 1) if parts[at : at + len(_LEADING)] == _LEADING]
+    algebra = Algebra()
+    found = quadratic(algebra, algebra.terms(sub(claim.left, claim.right))) if places else None
+    if found is None:
+        return sentence
+    at, span = places[0], sentence.span
+    said = Chain((num(found[0]), num(0)), (">",), "", 0, (span, span))
+    return Sentence((*parts[:at], said, *parts[at + len(_LEADING) :]), sentence.span)
 
 
 def _is_expression(part: Part) -> bool:

@@ -13,11 +13,13 @@ from lab.defects import Defect, Kind, Place
 from lab.expressions import Expr, add, is_numeral, num, scaled, shifted, sub, var, variables
 from lab.ledger import EVERYWHERE, Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
+from lab.ordering import quadratic
 from lab.rules.points import equal_at, fails_at, names_all
 from lab.sentences import Chain, Sentence
 from lab.steps import STEP, work
 
 _HOLDS = re.compile(r"\b(?:holds|is true) (?:for|at) @")
+_OF = re.compile(r"\bdiscriminant of \$")
 _TRAILING = re.compile(r" (?:for|at|when) @$")
 _CONCLUDES = re.compile(r"\band (?:[a-z ,]+ )?it (?:holds|is true)(?! (?:for|at)\b)")
 _REFUTES = re.compile(r"\b(?:fails|false|wrong|refuted|does not hold)\b")
@@ -110,7 +112,11 @@ def note_discriminant(ledger: Ledger, reading: Reading, chain: Chain) -> None:
     """Notes the number that is worked out as a discriminant."""
     if "discriminant" in reading.words and len(chain.terms) > 1 and not chain.lead:
         value = ledger.algebra.value(ledger.key(chain.terms[0]))
-        if value.keys() <= {0}:
+        named = chain is reading.body[0] and _OF.search(reading.words)
+        of = quadratic(ledger.algebra, ledger.algebra.terms(reading.passed[0].terms[0])) if named else ()
+        if of is None or (of and of[1] ** 2 - 4 * of[0] * of[2] != value.get(0, 0)):
+            ledger.defect(Kind.INVALID_STEP, chain.spans[0], "this is not the discriminant of that polynomial")
+        elif value.keys() <= {0}:
             ledger.discriminants.add(value.get(0, 0))
 
 

@@ -200,6 +200,15 @@ FORMS = {
         "(2x - 1)(x - 1) = 0. Therefore the solutions are exactly x = 1 and x = 1/2, as claimed.",
         "(2x - 1)(x - 1) = 0. This vanishes if and only if x = 1 or x = 1/2. The claim is true.",
     ],
+    "Prove that x^2 + x + 1 > 0 for all real x.": [
+        (
+            "The discriminant of x^2 + x + 1 is 1 - 4 = -3 < 0 and the leading coefficient is positive. Hence x^2 + x "
+            "+ 1 > 0 for all real x. The claim is true."
+        ),
+    ],
+    "Prove or refute: the only real solution of 4x = 20 is x = 5.": [
+        "If 4x = 20 then x = 5; conversely, 4*5 = 20. The claim is true.",
+    ],
     "Prove or refute: the only real solution of 3x - 1 = x + 5 is x = 3.": [
         "3x - 1 = x + 5 is equivalent to 2x = 6, which is equivalent to x = 3. The claim is true.",
         "3x - 1 = x + 5 becomes 2x = 6. This gives x = 3. The claim is true.",
@@ -234,6 +243,18 @@ FORMS = {
 }
 
 MISSTATED = {
+    "Prove that x^2 + x + 1 > 0 for all real x.": [
+        "The discriminant of x^2 + x + 2 is 1 - 4 = -3 < 0. Hence x^2 + x + 1 > 0. The claim is true.",
+        "The discriminant of x^2 + x + 1 is -1 - 2 = -3 < 0, and x is positive. So x^2 + x + 1 > 0. The claim is true.",
+        "The leading coefficient is positive. Hence x^2 + x + 1 > 0. The claim is true.",
+    ],
+    "Prove that -x^2 - 1 < 0 for all real x.": [
+        "The leading coefficient is negative. -x^2 - 1 < 0. The claim is true.",
+    ],
+    "Prove or refute: the only real solution of 4x = 20 is x = 5.": [
+        "If 4x = 24 then x = 6. The claim is true.",
+        "If 3x = 20 then x = 5. The claim is true.",
+    ],
     "Prove that x^2 + 5 > 4x for all real x.": [
         "It suffices to show 1 = 1. Now x^2 - 4x + 5 = (x - 2)^2 + 1 > 0. The claim is true.",
         "It suffices to show x^2 > 0. Now x^2 - 4x + 5 = (x - 2)^2 + 1 > 0. The claim is true.",
