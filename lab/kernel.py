@@ -16,6 +16,7 @@ import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
+from typing import Any
 
 from lab import certificate as given
 from lab.kernel_terms import (
@@ -49,7 +50,7 @@ class Fact:
     needs: frozenset = frozenset()
 
 
-def verify(claim: object, certificate: given.Certificate, limit: int = LIMIT) -> None:
+def verify(claim: Any, certificate: given.Certificate, limit: int = LIMIT) -> None:
     """Returns where the certificate shows the claim, or with ``truth`` False its contrary. Raises Rejected."""
     try:
         kernel = _Kernel(claim, limit)
@@ -68,7 +69,7 @@ def _need(holds: object, message: str) -> None:
 class _Kernel:
     """The facts checked so far."""
 
-    def __init__(self, claim: object, limit: int) -> None:
+    def __init__(self, claim: Any, limit: int) -> None:
         self.claim, self.limit = claim, limit
         self.writing = Writing()
         self.terms, self.value = self.writing.terms, self.writing.value
@@ -98,7 +99,8 @@ class _Kernel:
     def constant(self, expr: tuple) -> Number:
         """The number that a value is."""
         number = self.number(self.terms(expr))
-        _need(number is not None, "a value is no number")
+        if number is None:
+            raise Rejected("a value is no number")
         return number
 
     def whole_polynomials(self, *sides: tuple) -> bool:
@@ -289,7 +291,8 @@ class _Kernel:
         _need(truth and claim.relation == "=" and claim.domain.first is not None, "this claim has no induction")
         order = len(claim.sequence.initial) if claim.sequence else 1
         bases = {self.constant(dict(base.values)[claim.variables[0]]): base for base in how.bases}
-        for index in range(claim.domain.first, claim.domain.first + order):
+        first = int(claim.domain.first or 0)
+        for index in range(first, first + order):
             _need(self.holds(bases[index], claim.modulus), f"the base case {index} is not shown")
         target = plus(("var", (how.name,)), how.shift + order)
         holds, needs = self.instance(how.step, claim.modulus)

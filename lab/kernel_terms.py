@@ -5,7 +5,7 @@ A term is a sign and sorted (atom, exponent) pairs. Atoms: ``("n", 3)``, ``("v",
 is a dict from monomials (integers with ``SLOT`` bits for each indeterminate) to coefficients.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 Number = int | Fraction
@@ -88,7 +88,7 @@ class Writing:
         if shift.denominator != 1 or abs(shift) > MAX_EXPONENT or (shift < 0 and not linear):
             raise Rejected("an exponent is out of bounds")
         if not linear:
-            return self._factors(base, times * shift, at, powers) if shift else 1
+            return self._factors(base, times * int(shift), at, powers) if shift else 1
         ((mono, slope),) = linear.items()
         name = next(atom[1] for atom, slot in self.slots.items() if mono == 1 << slot and atom[0] == "v")
         if base[0] != "num" or not 1 < base[1][0] <= 1000 or slope < 0 or slope.denominator != 1:
@@ -97,9 +97,9 @@ class Writing:
         while rest > 1:
             while rest % prime == 0:
                 rest //= prime
-                _put(powers, ("e", prime, name), slope * times)
+                _put(powers, ("e", prime, name), int(slope) * times)
             prime += 1
-        return _put(powers, ("n", base[1][0]), shift * times)
+        return _put(powers, ("n", base[1][0]), int(shift) * times)
 
     def expand(self, term: tuple) -> tuple[list, int]:
         """The (monomial, number) pairs of a term multiplied out but not collected, and the operations that takes."""
@@ -271,7 +271,7 @@ def plus(expr: tuple, shift: int) -> tuple:
     return ("add", (expr, number if shift > 0 else ("neg", (number,)))) if shift else expr
 
 
-def scaled(terms: Terms, ratio: Fraction, written: object) -> Terms:
+def scaled(terms: Terms, ratio: Fraction, written: Callable[[tuple], Terms]) -> Terms:
     """The terms times a number, which is written into each."""
     scale = ("div", (("num", (abs(ratio.numerator),)), ("num", (ratio.denominator,))))
     parts = written(scale)[0][1]

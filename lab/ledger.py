@@ -71,7 +71,7 @@ class Ledger:
         """An expression at the values of a scope, up to the order of its terms."""
         return tuple(sorted(self.algebra.terms(expr, self.values(scope))))
 
-    def add(self, node: Node, needs: Needs) -> int:
+    def add(self, node: Node | Entered, needs: Needs) -> int:
         """Enters a node; gives its place."""
         self.nodes.append(node)
         self.needs.append(needs)

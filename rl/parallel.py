@@ -112,5 +112,6 @@ def processes(device: str) -> Iterator[Parallel]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Parallel()
+        dist.barrier()  # a process that leaves early would close connections that another still uses
     finally:
         dist.destroy_process_group()

@@ -242,8 +242,10 @@ class Solver:
         """The linear factors of a quadratic equation, whose zeros are those of what is said to be x; else nothing."""
         algebra = self.ledger.algebra
         found = quadratic(algebra, before[0].terms) if len(before) == 1 and all(one.says for one in after) else None
-        discriminant = found and found[1] ** 2 - 4 * found[0] * found[2]
-        if not found or discriminant < 0 or (root := rational_root(discriminant)) is None:
+        if found is None:
+            return []
+        discriminant = found[1] ** 2 - 4 * found[0] * found[2]
+        if discriminant < 0 or (root := rational_root(discriminant)) is None:
             return []
         zeros = {(-found[1] + sign * root) / (2 * found[0]) for sign in (1, -1)}
         if zeros != {self._zero(factor.terms) for factor in after}:
@@ -304,7 +306,8 @@ class Solver:
         number = ledger.algebra.value(ledger.key(point.values[0][1])).get(0, 0)
         if not (left or right) or (one == other) == (number in self.claim.claimed):
             return None
-        return Refutation(Instance(point.values, *(ledger.fact(path) if path else None for path in (left, right))))
+        facts = [ledger.fact(path) if path else None for path in (left, right)]
+        return Refutation(Instance(point.values, facts[0], facts[1]))
 
 
 def solve(claim: Solutions, sentences: tuple[Sentence, ...]) -> Solver:

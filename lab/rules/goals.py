@@ -309,7 +309,8 @@ def _compared(ledger: Ledger, values: Values, modulus: int, *, holds: bool) -> I
     spoken = any(path and not is_number(ledger.key(side)) for side, path in ((claim.left, left), (claim.right, right)))
     if not spoken or holds_between(claim, one, other, modulus) != holds:
         return None
-    return Instance(values, *(ledger.fact(path) if path else None for path in (left, right)))
+    facts = [ledger.fact(path) if path else None for path in (left, right)]
+    return Instance(values, facts[0], facts[1])
 
 
 def to_number(ledger: Ledger, side: Expr, scope: Scope, modulus: int) -> tuple[Number, Path] | None:

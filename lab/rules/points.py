@@ -13,16 +13,16 @@ from lab.sequences import close
 def fails_at(ledger: Ledger, point: Scope | None) -> bool:
     """Returns whether the claim is false at some values of all its variables."""
     claim = ledger.claim
-    return names_all(ledger, point) and not holds_between(claim, *_sides_at(ledger, point), claim.modulus)
+    return names_all(point, ledger) and not holds_between(claim, *_sides_at(ledger, point), claim.modulus)
 
 
 def equal_at(ledger: Ledger, point: Scope) -> bool:
     """Returns whether the sides of the claim are equal at numbers, for a congruence modulo what it is about."""
     equal = replace(ledger.claim, relation="=")
-    return not names_all(ledger, point) or holds_between(equal, *_sides_at(ledger, point), equal.modulus)
+    return not names_all(point, ledger) or holds_between(equal, *_sides_at(ledger, point), equal.modulus)
 
 
-def names_all(ledger: Ledger, point: Scope | None) -> TypeGuard[Scope]:
+def names_all(point: Scope | None, ledger: Ledger) -> TypeGuard[Scope]:
     """Returns whether numbers are given for all variables of the claim."""
     return (
         point is not None

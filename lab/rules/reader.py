@@ -92,7 +92,7 @@ def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentenc
     if reading.heads:
         named = _instance_named(ledger, reading.heads[0])
         point = _point(reading.heads)
-        at_number = point is not None and not fails_at(ledger, point) and names_all(ledger, point)
+        at_number = point is not None and not fails_at(ledger, point) and names_all(point, ledger)
         if not at_number and (named is None or named[0] not in record.assumed):
             ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "only the next case of an induction is concluded so")
         elif _CONCLUDES.search(reading.words):
@@ -206,7 +206,7 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
         message = "values behind several relations count for the last alone: write them in front"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
         return
-    if _HOLDS.search(reading.words) and (not names_all(ledger, point) or fails_at(ledger, point)):
+    if _HOLDS.search(reading.words) and (not names_all(point, ledger) or fails_at(ledger, point)):
         ledger.defect(Kind.INVALID_STEP, sentence.span, "the claim does not hold at these values")
         return
     record.scope, record.at = EVERYWHERE if reading.body else point, point

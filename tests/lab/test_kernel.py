@@ -12,6 +12,7 @@ import lab.kernel_terms
 from lab import LEVELS, Theorem, families, generate
 from lab.certificate import Cases, Certificate, Hypothesis, Induction, Order, Scope, Solved, Step
 from lab.checker import certificate_of
+from lab.claims import Claim
 from lab.expressions import add, num
 from lab.kernel import verify
 from lab.kernel_terms import Rejected
@@ -95,6 +96,7 @@ def test_no_case_and_no_base_may_be_missing() -> None:
 def test_a_hypothesis_proves_nothing_outside_of_its_induction() -> None:
     theorem = next(theorem for theorem, found in certified("sums") if isinstance(found.conclusion, Induction))
     claim = theorem.claim
+    assert isinstance(claim, Claim)
     restated = Step(claim.left, claim.right, claim.modulus, Scope(), claim.right, None, ())
     rejected(theorem, Certificate(True, (Hypothesis("n", 0), restated), Solved((), ())))
 
