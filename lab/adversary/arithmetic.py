@@ -104,6 +104,11 @@ def evaluate(text: str | list[str], values: Values, calls: Calls) -> Fraction:
     return value
 
 
+def no_calls(name: str, index: int) -> Fraction:
+    """Calls where there is no sequence."""
+    raise Unreadable(f"no sequence {name}")
+
+
 def tokenize(text: str) -> list[str]:
     """Tokens; runs of the letters x, y and z are split, as variables stand side by side."""
     found: list[str] = []

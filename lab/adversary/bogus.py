@@ -5,10 +5,12 @@ nothing or the contrary in words, leaves cases out, or takes the numbers of anot
 """
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from importlib import resources
 
 import yaml
 
+from lab.adversary.arithmetic import evaluate, no_calls
 from lab.claims import Claim, Solutions
 from lab.expressions import num, render, substitute
 from lab.generator import generate
@@ -18,6 +20,7 @@ from lab.theorem import Theorem
 TRUE = "The claim is true."
 FALSE = "The claim is false."
 PHRASES = yaml.safe_load(resources.files("lab.adversary").joinpath("phrases.yaml").read_text(encoding="utf-8"))
+_SAMPLES = tuple(Fraction(x, 7) for x in (1, 9, 20, 38))
 Writer = Callable[[Theorem], Iterator[str]]
 
 
@@ -144,8 +147,22 @@ def _foreign(theorem: Theorem) -> Iterator[str]:
     own = render(theorem.claim.left)
     for offset in range(1, 7):
         other = generate(theorem.family, theorem.level, theorem.seed + 5000 + offset, theorem.split)
-        if other.truth == theorem.truth and render(other.claim.left) != own and own not in other.derivation:
+        foreign = render(other.claim.left) != own and own not in other.derivation
+        if foreign and other.truth == theorem.truth and not _same_equation(theorem, other):
             yield other.derivation
+
+
+def _same_equation(one: Theorem, other: Theorem) -> bool:
+    """Whether two equations differ by what is added to both sides: a proof about one may begin at the other."""
+    if not isinstance(one.claim, Solutions):
+        return False
+    values = [[_difference(theorem, x) for x in _SAMPLES] for theorem in (one, other)]
+    return all(a * values[1][0] == b * values[0][0] for a, b in zip(*values, strict=True))
+
+
+def _difference(theorem: Theorem, x: Fraction) -> Fraction:
+    left, right = (evaluate(render(side), {"x": x}, no_calls) for side in (theorem.claim.left, theorem.claim.right))
+    return left - right
 
 
 def _cut(theorem: Theorem) -> Iterator[str]:

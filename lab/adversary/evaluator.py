@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
 
-from lab.adversary.arithmetic import RELATIONS, Calls, Unreadable, compare, evaluate, tokenize
+from lab.adversary.arithmetic import RELATIONS, Calls, Unreadable, compare, evaluate, no_calls, tokenize
 from lab.claims import Claim, Domain, Solutions
 from lab.expressions import render
 from lab.theorem import Proposition
@@ -121,7 +121,7 @@ def sequence_calls(statement: str) -> Calls:
     known: dict[int, Fraction] = {}
     summed = re.match(r"Let S\(n\) be the sum of (.+?) over i = 1, \.\.\., n\.", statement)
     rule = re.search(r"u\(n \+ (\d)\) = (.+?) for all n >= 0", statement)
-    initial = {int(n): evaluate(value, {}, _no_calls) for n, value in re.findall(r"u\((\d)\) = ([-\d/]+)", statement)}
+    initial = {int(n): evaluate(value, {}, no_calls) for n, value in re.findall(r"u\((\d)\) = ([-\d/]+)", statement)}
 
     def calls(name: str, index: int) -> Fraction:
         if index > 60 or index < 0:
@@ -131,7 +131,7 @@ def sequence_calls(statement: str) -> Calls:
                 before = calls("S", index - 1) if index > 1 else Fraction(0)
                 if index < 1:
                     raise Unreadable("S before its first value")
-                known[index] = before + evaluate(summed[1], {"i": Fraction(index)}, _no_calls)
+                known[index] = before + evaluate(summed[1], {"i": Fraction(index)}, no_calls)
             elif name == "u" and rule:
                 order = int(rule[1])
                 if index < order:
@@ -143,10 +143,6 @@ def sequence_calls(statement: str) -> Calls:
         return known[index]
 
     return calls
-
-
-def _no_calls(name: str, index: int) -> Fraction:
-    raise Unreadable(f"no sequence {name}")
 
 
 @dataclass
@@ -174,12 +170,16 @@ def _relation_faults(theorem: Proposition, lines: list[Line], rng: Random) -> li
 
 
 def _line_faults(trial: "_Trial", scope: _Scope, line: Line) -> list[str]:
-    found, chains = [], line.chains
+    # A variable alone is only named, as in "for all real x".
+    found, chains = [], [chain for chain in line.chains if chain.leads or chain.relations or len(chain.terms[0]) > 1]
     if own := _heads(line):
         scope.heads, scope.last, chains = own, None, chains[len(own) :]
     elif chains and not chains[0].leads:
         scope.heads, scope.last = [], None
     for chain in chains:
+        if chain.leads and {"left", "right"} & set(line.words) and "side" in line.words:
+            side = trial.claim.left if "left" in line.words else trial.claim.right
+            scope.last = tokenize(render(side)), trial.claim.modulus
         if chain.leads and scope.last is None:
             found.append("a line that goes on from nothing")
             continue
@@ -237,7 +237,7 @@ class _Trial:
         domain = self.claim.domain
         values = {name: self._draw(domain) for name in sorted(_LETTERS)}
         for head in heads:
-            value = evaluate(list(head.terms[1]), values, _no_calls)
+            value = evaluate(list(head.terms[1]), values, no_calls)
             if head.modulus:
                 value += head.modulus * self.rng.randint(0 if domain.first is not None else -3, 3)
                 while domain.first is not None and value < domain.first:
@@ -295,10 +295,15 @@ def _induction_faults(first: int, cases: list[Case], text: list[str], assumed: b
 
 
 def _residue_faults(cases: list[Case]) -> list[str]:
-    modulus = max(head.modulus for head, _ in cases)
-    treated = [head for head, body in cases if head.modulus == modulus and body]
-    seen = {int(evaluate(list(head.terms[1]), {}, _no_calls)) % modulus for head in treated} if modulus else set()
-    return [] if modulus and len(seen) == modulus else [f"{len(seen)} of {modulus} residues"]
+    """Residues that are left out, of the modulus of which most are treated."""
+    seen: dict[int, set[int]] = {}
+    for head, body in cases:
+        if head.modulus and body:
+            value = evaluate(list(head.terms[1]), {}, no_calls)
+            seen.setdefault(head.modulus, set()).add(int(value) % head.modulus)
+    if any(len(residues) == modulus for modulus, residues in seen.items()):
+        return []
+    return [f"{len(residues)} of {modulus} residues" for modulus, residues in seen.items()] or ["no residues"]
 
 
 def _refutation_faults(theorem: Proposition, lines: list[Line]) -> list[str]:
@@ -312,7 +317,7 @@ def _refutation_faults(theorem: Proposition, lines: list[Line]) -> list[str]:
     values: dict[str, set[Fraction]] = {name: set() for name in names}
     for chain in chains:
         if _is_head(chain) and chain.terms[0][0] in values:
-            values[chain.terms[0][0]].add(evaluate(list(chain.terms[1]), {}, _no_calls))
+            values[chain.terms[0][0]].add(evaluate(list(chain.terms[1]), {}, no_calls))
         for term in chain.terms:
             if len(term) == 4 and term[0] in {"S", "u"} and term[2].isdigit():
                 values.setdefault("n", set()).add(Fraction(term[2]))
@@ -339,7 +344,7 @@ def _solution_faults(claim: Solutions, lines: list[Line]) -> list[str]:
     found = []
     for line in lines:
         if own := _heads(line):
-            value = evaluate(list(own[0].terms[1]), {}, _no_calls)
+            value = evaluate(list(own[0].terms[1]), {}, no_calls)
             rest = [chain for chain in line.chains[1:] if not chain.leads]
             found += ["false at a value" for chain in rest if _at_root(chain, value) is False]
             continue
@@ -362,7 +367,7 @@ def _is_list_of_roots(chains: list[Chain]) -> bool:
 
 def _at_root(chain: Chain, root: Fraction) -> bool | None:
     try:
-        numbers = [evaluate(list(term), {"x": root}, _no_calls) for term in chain.terms]
+        numbers = [evaluate(list(term), {"x": root}, no_calls) for term in chain.terms]
     except Unreadable:
         return None
     pairs = zip(numbers, chain.relations, numbers[1:], strict=False)

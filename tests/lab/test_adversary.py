@@ -4,7 +4,7 @@ import pytest
 
 from lab.adversary.bogus import bogus_proofs
 from lab.adversary.evaluator import faults
-from lab.adversary.fuzz import theorems
+from lab.adversary.fuzz import attack_with_bogus_proofs, fuzz, theorems
 from lab.adversary.variants import variants
 from lab.generator import generate
 from lab.statements import read_statement
@@ -47,3 +47,14 @@ def test_there_are_150_variants_of_all_families() -> None:
     assert len(found) >= 150
     assert len({variant["proof"] for variant, _ in found}) == len(found)
     assert len({variant["family"] for variant, _ in found}) == 6
+
+
+def test_no_bogus_proof_is_scored_1() -> None:
+    found = attack_with_bogus_proofs(1, 7_100_000)
+    assert (found.confirmed, found.exceptions, found.examples) == ({}, {}, [])
+
+
+def test_no_mutant_that_is_wrong_is_scored_1() -> None:
+    found = fuzz(1_500, 7_200_000)
+    assert (found.confirmed, found.exceptions, found.examples) == ({}, {}, [])
+    assert found.accepted > 20
