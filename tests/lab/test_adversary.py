@@ -49,11 +49,13 @@ def test_there_are_150_variants_of_all_families() -> None:
     assert len({variant["family"] for variant, _ in found}) == 6
 
 
+@pytest.mark.slow
 def test_no_bogus_proof_is_scored_1() -> None:
     found = attack_with_bogus_proofs(1, 7_100_000)
     assert (found.confirmed, found.exceptions, found.examples) == ({}, {}, [])
 
 
+@pytest.mark.slow
 def test_no_mutant_that_is_wrong_is_scored_1() -> None:
     found = fuzz(1_500, 7_200_000)
     assert (found.confirmed, found.exceptions, found.examples) == ({}, {}, [])
