@@ -153,7 +153,7 @@ def _foreign(theorem: Theorem) -> Iterator[str]:
 
 
 def _same_equation(one: Theorem, other: Theorem) -> bool:
-    """Whether two equations differ by what is added to both sides: a proof about one may begin at the other."""
+    """Returns whether two equations differ only by terms added to both sides, or by a factor."""
     if not isinstance(one.claim, Solutions):
         return False
     values = [[_difference(theorem, x) for x in _SAMPLES] for theorem in (one, other)]
