@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from core.errors import LemmataError
-from core.log import read_log
+from core.labels import read_with_labels
 from core.parquet import write_parquet
 from core.proof_table import PROOF_COLUMNS, proof_rows
-from core.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, Usage
+from core.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, StatementReport, Usage
 from core.store import Run
 
 Row = dict[str, Any]
@@ -21,6 +21,7 @@ _TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),
     str | None: pa.string(),
     int: pa.int64(),
+    int | None: pa.int64(),
     bool: pa.bool_(),
     float: pa.float64(),
     float | None: pa.float64(),
@@ -70,6 +71,7 @@ TABLES: dict[str, tuple[pa.Schema, Callable[[Sequence[Record]], Iterator[Row]]]]
             "reviews": Review,
             "gradings": Grading,
             "labels": Label,
+            "reports": StatementReport,
             "selections": Selection,
             "refusals": Refusal,
         }.items()
@@ -86,5 +88,5 @@ def export_table(run: Run, table: str, out: Path) -> int:
     if table not in TABLES:
         raise LemmataError(f"unknown table {table!r}; known: {', '.join(TABLES)}.")
     schema, rows_of = TABLES[table]
-    rows = (row for path in run.log_paths() for row in rows_of(list(read_log(path))))
+    rows = (row for path in run.log_paths() for row in rows_of(list(read_with_labels(path))))
     return write_parquet(out, schema, rows, "out=FILE")

@@ -7,7 +7,7 @@ from typing import Any
 from core.columns import ProofColumns
 from core.errors import LemmataError
 from core.ids import digest
-from core.log import read_log
+from core.labels import read_with_labels
 from core.problems import load_proofs
 from core.records import IMPORTED, Label, Problem, Proof, Record
 from core.released import ReleasedProof, read_released
@@ -19,7 +19,7 @@ Group = tuple[Problem, Sequence[Record]]
 def records_of_run(run: Run, keep: Callable[[Record], bool]) -> Iterator[Group]:
     """The problems of a run with those of their records that ``keep`` chooses."""
     for path in run.log_paths():
-        records = list(read_log(path))
+        records = list(read_with_labels(path))
         problem = records[0] if records else None
         if isinstance(problem, Problem):
             yield problem, [record for record in records if record is not problem and keep(record)]

@@ -146,7 +146,8 @@ class Label:
 
     ``score`` is on the scale 0..1; ``points`` of ``max_points`` where the grader used points. An undecided automatic
     label has score None and says so in ``reason``. With an ``analysis_id`` it judges that analysis of the proof (as a
-    review does), not the proof.
+    review does), not the proof. ``passage``: the part of the labeled text (the proof's body, or the analysis) to which
+    it points, from character ``passage_start`` to ``passage_end``.
     """
 
     kind: ClassVar[str] = "label"
@@ -161,6 +162,33 @@ class Label:
     reason: str = ""
     created: str
     analysis_id: str | None = None
+    passage: str | None = None
+    passage_start: int | None = None
+    passage_end: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementReport:
+    """A person's report that the statement of a problem is flawed: its proofs are not exported for training."""
+
+    kind: ClassVar[str] = "report"
+    id: str
+    problem_id: str
+    author: str
+    reason: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """The withdrawal of a label or report by its author; an earlier label by the same author is in effect again."""
+
+    kind: ClassVar[str] = "withdrawal"
+    id: str
+    problem_id: str
+    withdrawn_id: str
+    author: str
+    created: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +209,10 @@ class Selection:
     created: str
 
 
-Record = Problem | Proof | Analysis | Review | Grading | Refusal | Label | Selection
+Record = Problem | Proof | Analysis | Review | Grading | Refusal | Label | StatementReport | Withdrawal | Selection
 KINDS: dict[str, type[Any]] = {
-    cls.kind: cls for cls in (Problem, Proof, Analysis, Review, Grading, Refusal, Label, Selection)
+    cls.kind: cls
+    for cls in (Problem, Proof, Analysis, Review, Grading, Refusal, Label, StatementReport, Withdrawal, Selection)
 }
 
 

@@ -1,7 +1,8 @@
 """A run is a folder: its configuration, one append-only log per problem, and metrics.
 
 RUN/run.yaml               command, configuration, versions
-RUN/problems/<id>.jsonl    problem, proofs, analyses, reviews, labels, selection: one record a line
+RUN/problems/<id>.jsonl    problem, proofs, analyses, reviews, automatic labels, selection: one record a line
+RUN/labels/<id>.jsonl      labels by people (core.labels)
 RUN/checkpoints/           of a training run (rl.checkpoint)
 RUN/metrics.jsonl          progress over time
 RUN/lock                   held by the process that writes
@@ -23,7 +24,8 @@ import filelock
 import yaml
 
 from core.errors import LemmataError
-from core.log import ProblemLog, read_log
+from core.labels import read_with_labels
+from core.log import ProblemLog
 from core.records import SCHEMA_VERSION, Problem, Record
 
 HELD = ("problems", "checkpoints", "steps")  # folders of a run with what was made by its settings
@@ -80,13 +82,6 @@ class Run:
             )
         return cls(folder, _read_manifest(folder))
 
-    @classmethod
-    def extend(cls, folder: str | Path) -> "Run":
-        """Open an existing run as its only writer, to add labels. Raises LemmataError as ``start`` and ``read``."""
-        run = cls.read(folder)
-        run._lock = _locked(run.folder)
-        return run
-
     def __enter__(self) -> "Run":
         return self
 
@@ -106,9 +101,9 @@ class Run:
         return sorted((self.folder / "problems").glob("*.jsonl"))
 
     def records(self) -> Iterator[Record]:
-        """Every record of the run, one problem after the other."""
+        """Every record of the run, one problem after the other, each with the labels by people that are in effect."""
         for path in self.log_paths():
-            yield from read_log(path)
+            yield from read_with_labels(path)
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
         """Add one line to the metrics. Losing them loses no record, so the run goes on where they cannot be written."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config import read_config
-from core.log import read_log
+from core.labels import read_with_labels
 from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
 from evaluation.answers import PATCHED
 from evaluation.champ import wrong_step
@@ -178,7 +178,7 @@ def judge_grade(gradings: list[Grading]) -> Grade:
 
 def _collect(path: Path) -> _Collected:
     collected = _Collected()
-    for record in read_log(path):
+    for record in read_with_labels(path):
         collected.add(record)
     return collected
 

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.config import STRICT, Positive, settings
 from core.errors import LemmataError
 from core.ids import digest
-from core.log import ProblemLog, read_log
+from core.labels import append_labels
+from core.log import read_log
 from core.records import Label, Problem, Proof, Selection
-from core.store import Run, now
+from core.store import now
 from core.tables import open_table
 from evaluation.folders import Part
 
@@ -95,21 +95,20 @@ def add_human_grades(parts: Sequence[Part], grades: Sequence[HumanGrade]) -> int
     """Appends grades as labels and returns the number of new ones; writes nothing unless every row finds its proof.
 
     Raises:
-        LemmataError: a row matches no proof here, or several; another process is writing a run.
+        LemmataError: a row matches no proof here, or several; the labels cannot be written.
     """
-    labels: dict[Path, list[tuple[Path, Label]]] = {}
+    labels: dict[Path, list[Label]] = {}
     index = list(_proofs(parts))
     for grade in grades:
         proof = _find(grade, index)
-        labels.setdefault(proof.run, []).append((proof.log, _label(grade, proof)))
-    return sum(_append(run, run_labels) for run, run_labels in labels.items())
+        labels.setdefault(proof.log, []).append(_label(grade, proof))
+    return sum(append_labels(log, log_labels) for log, log_labels in labels.items())
 
 
 @dataclass(frozen=True, slots=True)
 class _IndexedProof:
     """A proof and its log; ``final``: the chosen proof of its problem, or the only one."""
 
-    run: Path
     log: Path
     entrant: str
     attempt: int | None
@@ -132,7 +131,7 @@ def _proofs(parts: Sequence[Part]) -> Iterator[_IndexedProof]:
             if problem is not None:
                 final = {chosen} if chosen else set(ids) if len(ids) == 1 else set()
                 for name in ids:
-                    yield _IndexedProof(part.run.folder, path, part.entrant, part.attempt, problem, name, name in final)
+                    yield _IndexedProof(path, part.entrant, part.attempt, problem, name, name in final)
 
 
 def _find(grade: HumanGrade, index: Sequence[_IndexedProof]) -> _IndexedProof:
@@ -172,14 +171,3 @@ def _label(grade: HumanGrade, proof: _IndexedProof) -> Label:
         reason=grade.reason,
         created=grade.time,
     )
-
-
-def _append(folder: Path, labels: Sequence[tuple[Path, Label]]) -> int:
-    new = 0
-    with Run.extend(folder):
-        for path, label in labels:
-            with closing(ProblemLog(path)) as log:
-                if label.id not in log:
-                    log.append([label])
-                    new += 1
-    return new

@@ -17,6 +17,7 @@ from core.records import (
     Refusal,
     Review,
     Selection,
+    StatementReport,
     to_json,
 )
 from lemmata.terminal import plain
@@ -37,11 +38,17 @@ def headline(record: Record) -> str:
             f"no points ({record.fault})" if record.points is None else f"{record.points:g} of {record.max_points:g}"
         )
         return f"grading {record.id} by {record.model or record.policy}: {grade}"
-    if isinstance(record, Label):
-        return f"label by {record.grader} ({record.author}): {label_score(record)} {record.reason}"
+    if isinstance(record, Label | StatementReport):
+        return _label_headline(record)
     if isinstance(record, Refusal):
         return f"refused {record.role} {record.id}: {record.error}"
     return f"{record.kind} {record.id}"
+
+
+def _label_headline(record: Label | StatementReport) -> str:
+    if isinstance(record, StatementReport):
+        return f"report of the statement by {record.author}: {record.reason}"
+    return f"label by {record.grader} ({record.author}): {label_score(record)} {record.reason}"
 
 
 def label_score(label: Label) -> str:
@@ -79,7 +86,7 @@ def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
         if isinstance(record, Label):
             children[record.analysis_id or record.proof_id].append(record)
     for record in records:
-        if isinstance(record, Proof | Refusal):
+        if isinstance(record, Proof | Refusal | StatementReport):
             _grow(tree, record, children)
         if isinstance(record, Selection):
             tree.add(plain(f"selection: {record.proof_id or 'none'}: {record.reason}", style="bold"))

@@ -4,7 +4,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from core.records import Analysis, Grading, Label, Problem, Proof, Record, Refusal, Review, Selection, Usage
+from core.records import (
+    Analysis,
+    Grading,
+    Label,
+    Problem,
+    Proof,
+    Record,
+    Refusal,
+    Review,
+    Selection,
+    StatementReport,
+    Usage,
+    Withdrawal,
+)
 
 # Any text that UTF-8 can hold: NUL, separators that some readers take for line ends, right-to-left marks, emoji.
 text = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
@@ -95,7 +108,12 @@ labels = st.builds(
     max_points=st.none() | number,
     reason=text,
     created=text,
+    passage=maybe_text,
+    passage_start=st.none() | count,
+    passage_end=st.none() | count,
 )
+reports = st.builds(StatementReport, id=names, problem_id=names, author=text, reason=text, created=text)
+withdrawals = st.builds(Withdrawal, id=names, problem_id=names, withdrawn_id=names, author=text, created=text)
 selections = st.builds(
     Selection,
     id=names,
@@ -111,7 +129,7 @@ selections = st.builds(
     created=text,
 )
 records: st.SearchStrategy[Record] = st.one_of(
-    problems, proofs, analyses, reviews, gradings, refusals, labels, selections
+    problems, proofs, analyses, reviews, gradings, refusals, labels, reports, withdrawals, selections
 )
 
 

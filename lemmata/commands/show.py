@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from core.errors import LemmataError
-from core.log import read_log
+from core.labels import read_with_labels
 from core.records import Problem, Record
 from core.store import Run
 from lemmata.record_format import problem_tree, raw_json, record_lines
@@ -48,7 +48,7 @@ def find(run: Run, name: str) -> tuple[Record, list[Record]]:
     exact: list[tuple[Record, list[Record]]] = []
     begin: list[tuple[Record, list[Record]]] = []
     for path in run.log_paths():
-        records = list(read_log(path))
+        records = list(read_with_labels(path))
         exact += [(r, records) for r in records if r.id == name or (isinstance(r, Problem) and r.name == name)]
         begin += [(r, records) for r in records if r.id.startswith(name)][: MAX_LISTED - len(begin)]
     matches = exact or begin  # a problem called "1" is found by its name

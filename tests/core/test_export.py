@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from core.errors import LemmataError
 from core.export import TABLES, export_table
 from core.parquet import GROUP
-from core.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, Usage
+from core.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, StatementReport, Usage
 from core.store import Run
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of, selection
 from tests.strategies import distinct
@@ -22,6 +22,7 @@ KINDS: dict[str, type[Any]] = {
     "analyses": Analysis,
     "reviews": Review,
     "labels": Label,
+    "reports": StatementReport,
     "selections": Selection,
     "gradings": Grading,
     "refusals": Refusal,

@@ -144,4 +144,15 @@ def test_records_of_another_schema_are_refused_with_their_place(tmp_path: Path, 
 
 def test_the_kind_comes_first_in_a_line() -> None:
     assert encode(LABEL).startswith(b'{"kind":"label","id":"l1"')
-    assert set(KINDS) == {"problem", "proof", "analysis", "review", "grading", "refusal", "label", "selection"}
+    assert set(KINDS) == {
+        "problem",
+        "proof",
+        "analysis",
+        "review",
+        "grading",
+        "refusal",
+        "label",
+        "report",
+        "withdrawal",
+        "selection",
+    }
