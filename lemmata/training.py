@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import file_digest
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from core.tables import open_table
 from core.templates import Templates
 from lemmata.compose import whole_mappings
 from lemmata.terminal import plain
+from policy.local_config import model_folder
 from rl.config import TrainConfig
 
 NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
@@ -62,7 +64,10 @@ def settings_digest(config: Mapping[str, Any], may_change: Collection[str]) -> s
 
 
 def content_digests(settings: TrainConfig) -> dict[str, str]:
-    """Returns a summary of each table and folder of prompts that the settings name, which changes with its content.
+    """Returns a summary of each table, folder of prompts and model that a run reads throughout, by its setting.
+
+    The models are judges and teachers; the model that training starts from is read once. A summary changes with the
+    content.
 
     Raises LemmataError where one cannot be read.
     """
@@ -71,7 +76,27 @@ def content_digests(settings: TrainConfig) -> dict[str, str]:
     if settings.prompts is not None:
         templates = Templates.load(settings.prompts)
         found["prompts"] = ", ".join(templates.identity(name) for name in sorted(templates.texts))
-    return found
+    models = {f"stages.distill.teachers.{kind}": name for kind, name in settings.stages.distill.teachers.items()}
+    judges = settings.data.get("judges")
+    if isinstance(judges, Mapping):
+        models |= {f"data.judges.{role}": judges.get(role) for role in ("verifier", "meta_verifier")}
+    return found | {key: model_digest(str(name)) for key, name in models.items() if name is not None}
+
+
+def model_digest(name: str) -> str:
+    """Returns a digest of all files of the model in folder ``name``, or ``pkg://PACKAGE/FOLDER``.
+
+    Raises LemmataError where there is no such package, or a file cannot be read.
+    """
+    folder = model_folder(name)
+    parts: list[str] = []
+    try:
+        for path in sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else ():
+            with path.open("rb") as file:
+                parts += [path.name, file_digest(file, "sha256").hexdigest()]
+    except OSError as error:
+        raise LemmataError(f"{folder} cannot be read: {error}") from error
+    return f"{len(parts) // 2} files, digest {digest(*parts)}"
 
 
 def _summary(source: str) -> str:

@@ -123,8 +123,8 @@ class PolicyConfig(RolloutConfig):
 class DistillConfig(RolloutConfig):
     """A stage of on-policy distillation.
 
-    ``teachers``: the model's folder for each kind of problem (a role that is trained alone is the one kind); None: no
-    teacher. ``divergence``: of student and teacher (`rl.divergence`).
+    ``teachers``: the model's folder, or ``pkg://PACKAGE/FOLDER``, for each kind of problem (a role that is trained
+    alone is the one kind); None: no teacher. ``divergence``: of student and teacher (`rl.divergence`).
     """
 
     teachers: Mapping[str, Name | None]

@@ -21,7 +21,7 @@ class Judge(Protocol):
 
 @settings(frozen=True, config=STRICT)
 class JudgesConfig:
-    """Folders of trained judges; None: the exact truth in their place.
+    """Folders of trained judges, or ``pkg://PACKAGE/FOLDER``; None: the exact truth in their place.
 
     ``verifier``: R_Y is the mean of its scores over ``analyses`` of each proof. ``meta_verifier``: R_meta is its mean
     rating over ``reviews`` of each analysis or self-evaluation.

@@ -71,8 +71,10 @@ def make_judges(config: TrainConfig) -> Judges | None:
     if "rl" not in config.schedule or folders == (None, None):
         return None
     made = [
-        TrainedJudge(folder, wanted.temperature, wanted.max_tokens, config.seed, config.device) if folder else None
-        for folder in folders
+        TrainedJudge(model_folder(name), wanted.temperature, wanted.max_tokens, config.seed, config.device)
+        if name
+        else None
+        for name in folders
     ]
     return Judges(wanted, *made)
 

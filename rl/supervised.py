@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.errors import LemmataError
+from core.ids import digest
 from model.packed import pack
 from model.packed_attention import IndexerStage
 from model.training import train_indexers_only
@@ -17,6 +19,7 @@ from rl.config import NextTokenConfig, SupervisedConfig
 from rl.learner import Learner
 from rl.task import Example
 
+MAX_LEFT_OUT = 200  # examples in a row that exceed the context, after which the stage stops with an error
 INDEXER: dict[str, IndexerStage] = {"sft": "off", "warmup": "dense", "sparse": "sparse"}
 
 
@@ -30,7 +33,8 @@ class Encoded(NamedTuple):
 class Supervised:
     """A stage: ``step`` computes the gradients of whole examples with at least ``config.tokens`` tokens.
 
-    Examples are packed without padding, and do not attend to each other.
+    Examples are packed without padding, and do not attend to each other. One that exceeds the context is left out,
+    counted and named.
     """
 
     def __init__(self, name: str, learner: Learner, config: SupervisedConfig) -> None:
@@ -39,15 +43,19 @@ class Supervised:
         self.train_on_prompts = isinstance(config, NextTokenConfig) and config.train_on_prompts
         self.cursor = 0  # examples used so far by all processes
         self.batch: list[Encoded] = []
+        self._named: set[str] = set()  # examples that were too long
         if name == "warmup":
             train_indexers_only(learner.module)
         else:
             learner.module.requires_grad_(True)
 
     def step(self) -> dict[str, float]:
-        """Computes the gradients of the next batch; returns its metrics."""
+        """Computes the gradients of the next batch; returns its metrics.
+
+        Raises LemmataError where `MAX_LEFT_OUT` examples in a row exceed the context.
+        """
         parallel = self.learner.parallel
-        examples = self._next_batch()
+        examples, left_out = self._next_batch()
         self.batch = examples[parallel.rank :: parallel.world_size]
         tokens = sum(len(one.targets) for one in examples)
         fed = sum(len(one.ids) - 1 for one in examples)
@@ -56,13 +64,20 @@ class Supervised:
             lambda batch: self._loss(batch, tokens, fed),
             self.indexer,
         )
-        return {**parts, "target_tokens": tokens, "tokens": fed, "examples": len(examples)}
+        counts = {"target_tokens": tokens, "tokens": fed, "examples": len(examples), "examples_too_long": left_out}
+        return parts | counts
 
     @torch.no_grad()
     def validate(self, items: int) -> dict[str, float]:
-        """Returns the loss on the first ``items`` examples of the validation stream."""
+        """Returns the loss on the first ``items`` examples of the validation stream, but for those that are too long.
+
+        Without any the loss is left out.
+        """
         parallel = self.learner.parallel
-        examples = [encode(self.learner, self.learner.validation.example(number)) for number in range(items)]
+        encoded = [(number, encode(self.learner, self.learner.validation.example(number))) for number in range(items)]
+        examples = [one for number, one in encoded if self._fits("validation", number, one)]
+        if not examples:
+            return {}
         tokens = sum(len(one.targets) for one in examples)
         fed = sum(len(one.ids) - 1 for one in examples)
         own = list(micro_batches(examples[parallel.rank :: parallel.world_size], self.config.micro_batch_tokens))
@@ -87,14 +102,43 @@ class Supervised:
         """Makes every weight trainable again."""
         self.learner.module.requires_grad_(True)
 
-    def _next_batch(self) -> list[Encoded]:
+    def _next_batch(self) -> tuple[list[Encoded], int]:
+        """The next examples that fit the context, and the number of those between them that do not."""
         batch: list[Encoded] = []
-        total = 0
+        total = left_out = in_a_row = 0
         while total < self.config.tokens or len(batch) < self.learner.parallel.world_size:
-            batch.append(encode(self.learner, self.learner.training.example(self.cursor), self.train_on_prompts))
-            total += len(batch[-1].ids)
-            self.cursor += 1
-        return batch
+            number, self.cursor = self.cursor, self.cursor + 1
+            one = encode(self.learner, self.learner.training.example(number), self.train_on_prompts)
+            if self._fits("training", number, one):
+                batch.append(one)
+                total += len(one.ids)
+                in_a_row = 0
+                continue
+            left_out, in_a_row = left_out + 1, in_a_row + 1
+            if in_a_row == MAX_LEFT_OUT:
+                raise LemmataError(
+                    f"stage {self.name}: {in_a_row} examples in a row exceed the context of {self.context} tokens. Use "
+                    "shorter examples, or a model of a longer context (new_model.shape.max_position_embeddings)"
+                )
+        return batch, left_out
+
+    @property
+    def context(self) -> int:
+        """The most tokens of an example: its last token is predicted, and is no input."""
+        return self.learner.module.config.max_position_embeddings + 1
+
+    def _fits(self, purpose: str, number: int, one: Encoded) -> bool:
+        """False for an example that exceeds the context, which is named once."""
+        if len(one.ids) <= self.context:
+            return True
+        key = digest(str(one.ids))
+        if key not in self._named and self.learner.parallel.is_main:
+            self._named.add(key)
+            self.learner.notice(
+                f"left out: {purpose} example {number} has {len(one.ids)} tokens, and the context is {self.context}; "
+                f"it begins {self.learner.tokenizer.decode(one.ids[:30], skip_special_tokens=True)[:80]!r}"
+            )
+        return False
 
     def _loss(self, batch: Sequence[Encoded], tokens: int, fed: int) -> tuple[Tensor, dict[str, float]]:
         """This micro-batch's part of the loss; the whole batch has ``tokens`` targets and ``fed`` input tokens."""

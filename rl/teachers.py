@@ -12,6 +12,7 @@ from model.errors import ModelError
 from model.loading import load_model
 from model.tokenizer import load_tokenizer
 from model.transformer import DsaModel
+from policy.local_config import model_folder
 from rl.learner import Learner
 from rl.task import Task
 from rl.tasks.mixed import MixedTask
@@ -33,7 +34,7 @@ def check_teachers(teachers: Mapping[str, str | None], learner: Learner, role: s
     Raises LemmataError where a kind has no teacher or a teacher no kind, and where a tokenizer is not the student's.
     """
     kinds = kinds_of(learner.training, role)
-    folders = {kind: Path(folder) for kind, folder in teachers.items() if folder is not None}
+    folders = {kind: model_folder(name) for kind, name in teachers.items() if name is not None}
     if missing := [kind for kind in kinds if kind not in folders]:
         raise LemmataError(
             f"stages.distill.teachers has no teacher for {', '.join(missing)}: name a model's folder for each, as in "

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,47 @@ def test_progress_has_total_and_remaining_time(capsys: pytest.CaptureFixture[str
     assert "step 41 of 100, about 12 min left, sft" in lines[3]
     assert "step 42 of 100, rl" in lines[4]
     assert "step 43 of 100, about 57 s left, rl" in lines[5]
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
+def test_a_judge_of_other_content_is_refused(file: str, lemmata: CommandLine, tmp_path: Path) -> None:
+    judge = shutil.copytree(SHIPPED_FOLDER, tmp_path / "judge")
+    settings = ["role=prover", "stage=rl", f"model={SHIPPED}", f"run={tmp_path / 'run'}", *TINY]
+    settings += [f"data.judges.verifier={judge}", f"data.judges.meta_verifier={SHIPPED}"]
+    lemmata.ok("train", *settings)
+    before = (judge / file).read_bytes()
+    middle = len(before) // 2
+    (judge / file).write_bytes(before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :])
+    message = lemmata.fails("train", *settings, "stages.rl.steps=2")
+    assert re.search(r"content\.data\.judges\.verifier: '.* digest \w+' -> '.* digest \w+'", message)
+    assert "meta_verifier" not in message
+    (judge / file).write_bytes(before)
+    lemmata.ok("train", *settings, "stages.rl.steps=2")
+
+
+def test_a_teacher_of_other_content_is_refused(lemmata: CommandLine, tmp_path: Path) -> None:
+    teacher = shutil.copytree(SHIPPED_FOLDER, tmp_path / "teacher")
+    settings = ["role=generator", "stage=distill", f"model={SHIPPED}", f"run={tmp_path / 'run'}", *TINY]
+    settings += ["data.mixture={prover: 1, verifier: 1}", "stages.distill.groups=2", "stages.distill.samples=1"]
+    settings += ["stages.distill.sampling.max_tokens=8", f"stages.distill.teachers.prover={teacher}"]
+    settings += [f"stages.distill.teachers.verifier={SHIPPED}"]
+    lemmata.ok("train", *settings, "stages.distill.steps=1")
+    (teacher / "README.md").write_text("Another model.\n")
+    message = lemmata.fails("train", *settings, "stages.distill.steps=2")
+    assert "content.stages.distill.teachers.prover" in message
+    assert "teachers.verifier" not in message
+
+
+def test_an_example_that_exceeds_the_context_is_left_out(lemmata: CommandLine, tmp_path: Path) -> None:
+    table = tmp_path / "examples.jsonl"
+    rows = [{"prompt": "Prove it.", "answer": "So it is. " * 3000}, {"prompt": "Prove this.", "answer": "It is clear."}]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = ["role=prover", "stage=sft", f"model={SHIPPED}", f"run={tmp_path / 'run'}", *TINY]
+    done = lemmata.ok("train", *settings, f"data.examples={table}", "stages.sft.tokens=40")
+    assert done.err.count("left out: training example 0 has") == 1
+    (line,) = read_metrics(tmp_path / "run")
+    assert line["examples_too_long"] in (line["examples"], line["examples"] + 1)
+    assert line["tokens"] < 100
+    table.write_text(json.dumps(rows[0]) + "\n")
+    message = lemmata.fails("train", *settings[:-1], f"run={tmp_path / 'none'}", f"data.examples={table}", *TINY)
+    assert "examples in a row exceed the context" in message
