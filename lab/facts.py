@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lab.algebra import Terms
-from lab.certificate import Scope
+from lab.algebra import Algebra, Terms
+from lab.certificate import Scope, Step, Use
 from lab.expressions import Expr, variables
 from lab.steps import Change
 
@@ -32,6 +32,17 @@ class Entered(NamedTuple):
     scope: Scope
     change: Change
     uses: tuple[tuple[int, Terms, bool], ...]
+
+
+def step_of(algebra: Algebra, node: Entered) -> Step:
+    """An equation as a certificate has it, with what was put in written out."""
+    found = node.change
+    start, end = (
+        algebra.written(terms) if applied else None
+        for terms, applied in ((found.start, found.on_left), (found.end, found.on_right))
+    )
+    uses = tuple(Use(algebra.written(factor), place, on_right) for place, factor, on_right in node.uses)
+    return Step(node.left, node.right, node.modulus, node.scope, start, end, uses)
 
 
 @dataclass(frozen=True, slots=True)

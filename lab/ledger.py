@@ -7,15 +7,17 @@ smaller, and what depends on a hypothesis is marked.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
-from lab.certificate import Definite, Definition, Differ, Hypothesis, Joined, Node, Order, Path, Scope, Step, Use
+from lab.certificate import Definite, Definition, Differ, Hypothesis, Joined, Node, Order, Path, Scope
 from lab.claims import Claim
 from lab.congruence import vanishes
 from lab.defects import Defect, Kind, Place
 from lab.expressions import Expr, Number, num, power, shifted, sub, substitute
-from lab.facts import NOTHING, Edge, Entered, Last, Needs, fits_case, has_divisor, is_hypothetical
+from lab.facts import NOTHING, Edge, Entered, Last, Needs, fits_case, has_divisor, is_hypothetical, step_of
+from lab.openings import forms_between
 from lab.ordering import balanced_squares, holds_everywhere, plainly_at_least, quadratic
 from lab.sentences import Chain, Span
 from lab.sequences import close, definitions, lowest_index
@@ -98,12 +100,10 @@ class Ledger:
             return self.defect(Kind.UNREADABLE, (spans[0][0], spans[-1][1]), "modulo 1 everything is equal")
         for index, relation in enumerate(relations):
             span = (spans[index][0], spans[index + 1][1])
-            node = self._relate(terms[index], relation, terms[index + 1], span, scope, modulus)
-            if relation != "=" or node is None:
+            nodes = self._relate(terms[index], relation, terms[index + 1], span, scope, modulus)
+            if not nodes:
                 self._note(run)
-                run = ()
-            else:
-                run = (*run, node)
+            run = (*run, *nodes) if nodes else ()
         self._note(run)
         self.last = Last(terms[-1], modulus, scope, run)
         return None
@@ -131,37 +131,42 @@ class Ledger:
         self.supposed.append({self.key(left), self.key(right)})
         self._connect(node, self.key(left), self.key(right), "=", self.claim.modulus)
 
-    def _relate(self, left: Expr, relation: str, right: Expr, span: Span, scope: Scope, modulus: int) -> int | None:
-        """Judges one relation; the node that it is entered as, None where it does not hold."""
+    def _relate(
+        self, left: Expr, relation: str, right: Expr, span: Span, scope: Scope, modulus: int
+    ) -> tuple[int, ...]:
+        """Judges one relation; the equations that it is entered as, none where it does not hold."""
         self.steps += 1
         if scope.modulus and not fits_case(left, right, scope, modulus):
             message = "in a case of residues, relations of the variable hold only modulo a number dividing the case's"
             self.defect(Kind.INVALID_STEP, span, message)
-            return None
-        if relation == "=":
+        elif relation == "=":
             return self._equate(left, right, span, scope, modulus)
-        if relation == "!=":
-            return self._separate(left, right, span, scope, modulus)
-        if relation in {"<=", "<"}:
-            left, right = right, left
-        return self._order(left, right, relation in {"<", ">"}, span, scope)
+        elif relation == "!=":
+            self._separate(left, right, span, scope, modulus)
+        else:
+            sides = (left, right) if relation in {">", ">="} else (right, left)
+            self._order(*sides, relation in {"<", ">"}, span, scope)
+        return ()
 
-    def _equate(self, left: Expr, right: Expr, span: Span, scope: Scope, modulus: int) -> int | None:
+    def _equate(self, left: Expr, right: Expr, span: Span, scope: Scope, modulus: int) -> tuple[int, ...]:
         values = self.values(scope)
         one, other = self.algebra.terms(left, values), self.algebra.terms(right, values)
         found = self.change(one, other, modulus)
         if found.size is None and not self._equal_everywhere(left, right, values, modulus):
             self.defect(Kind.INVALID_STEP, span, "the two sides are not equal")
-            return None
+            return ()
         itself = bool(modulus) and not scope.values and self.is_claim(left, "=", right, EVERYWHERE, modulus)
+        nodes: tuple[int, ...] = ()
         if found.size is None or found.size > STEP or self.cited or itself:
-            self._too_large(left, right, found.size, span, scope, modulus, itself=itself)
-        node = self._enter_step(left, right, found, scope, modulus)
+            nodes = () if itself else self._enter_opened(left, right, found, scope, modulus)
+            if not nodes:
+                self._too_large(left, right, found.size, span, scope, modulus, itself=itself)
+        nodes = nodes or (self._enter_step(left, right, found, scope, modulus),)
         sides = tuple(sorted(one)), tuple(sorted(other))
-        if is_hypothetical(self.needs[node]):
+        if any(is_hypothetical(self.needs[node]) for node in nodes):
             self._note_circle(set(sides), span)
-        self._connect(node, *sides, "=", modulus)
-        return node
+        self._connect(self.joined(nodes), *sides, "=", modulus)
+        return nodes
 
     def _note_circle(self, sides: set[Terms], span: Span) -> None:
         """Notes a hypothesis that is only said again, a circle should nothing come of it; the claim at another index in
@@ -181,6 +186,22 @@ class Ledger:
                 needs |= self.needs[place]
                 uses.append((place, factor, on_right))
         return self.add(Entered(left, right, modulus, scope, found, tuple(uses)), needs)
+
+    def _enter_opened(self, left: Expr, right: Expr, found: Change, scope: Scope, modulus: int) -> tuple[int, ...]:
+        """Enters a step that is large only by powers and multiples of sums, as the small steps that open them."""
+        if found.size is None or self.cited or scope.modulus or self.is_claim(left, "=", right, scope, modulus):
+            return ()
+        forms = forms_between(self.algebra, found.start, found.end, modulus)
+        if len(forms) < 3:
+            return ()
+        first, last = Change(0, *forms[:2], found.on_left), Change(0, *forms[-2:], (), found.on_right)
+        written = [self.algebra.written(form) for form in forms[1:-1]]
+        between = [
+            self._enter_step(*sides, Change(0, *terms), EVERYWHERE, modulus)
+            for sides, terms in zip(pairwise(written), pairwise(forms[1:-1]), strict=True)
+        ]
+        start = self._enter_step(left, written[0], first, scope, modulus)
+        return (start, *between, self._enter_step(written[-1], right, last, scope, modulus))
 
     def enter_plain(self, left: Expr, right: Expr, scope: Scope, modulus: int, size: int) -> int:
         """Enters an equation that takes one small step of nothing but algebra."""
@@ -212,17 +233,7 @@ class Ledger:
 
     def certified(self) -> tuple[Node, ...]:
         """The nodes as a certificate has them."""
-        return tuple(self._step(node) if isinstance(node, Entered) else node for node in self.nodes)
-
-    def _step(self, node: Entered) -> Step:
-        written = self.algebra.written
-        found = node.change
-        start, end = (
-            written(terms) if applied else None
-            for terms, applied in ((found.start, found.on_left), (found.end, found.on_right))
-        )
-        uses = tuple(Use(written(factor), place, on_right) for place, factor, on_right in node.uses)
-        return Step(node.left, node.right, node.modulus, node.scope, start, end, uses)
+        return tuple(step_of(self.algebra, node) if isinstance(node, Entered) else node for node in self.nodes)
 
     def _define(self, definition: Definition) -> int:
         """The node of a definition that was put in."""
@@ -289,7 +300,7 @@ class Ledger:
             return not found
         return vanishes(self.algebra, found, modulus)
 
-    def _separate(self, left: Expr, right: Expr, span: Span, scope: Scope, modulus: int) -> int | None:
+    def _separate(self, left: Expr, right: Expr, span: Span, scope: Scope, modulus: int) -> None:
         """``!=`` is for numbers."""
         difference = self.algebra.value(self.algebra.terms(sub(left, right), self.values(scope)))
         if set(difference) - {0}:
@@ -298,9 +309,8 @@ class Ledger:
             self.defect(Kind.INVALID_STEP, span, "the two sides are equal")
         else:
             self.add(Differ(left, right, modulus, scope), NOTHING)
-        return None
 
-    def _order(self, large: Expr, small: Expr, strict: bool, span: Span, scope: Scope) -> int | None:
+    def _order(self, large: Expr, small: Expr, strict: bool, span: Span, scope: Scope) -> None:
         values = self.values(scope)
         one, other = self.algebra.terms(large, values), self.algebra.terms(small, values)
         node: Node | None = None
@@ -308,7 +318,7 @@ class Ledger:
             node = Order(large, small, strict, scope)
         elif not holds_everywhere(self.algebra, sub(large, small), values, strict):
             self.defect(Kind.INVALID_STEP, span, "this inequality is false for some values")
-            return None
+            return
         else:
             node = self._moved(large, small, one, other, strict, scope) or self._named(large, small, strict, scope)
             node = node or self._seen_in_another_form(one, small, other, strict, scope)
@@ -318,10 +328,9 @@ class Ledger:
             circular = self.is_claim(large, ">" if strict else ">=", small, EVERYWHERE, 0)
             kind = Kind.CIRCULAR if circular else Kind.GAP
             self.defect(kind, span, "no sum of squares shows this inequality")
-            return None
+            return
         place = self.add(node, NOTHING)
         self._connect(place, tuple(sorted(one)), tuple(sorted(other)), ">" if strict else ">=", 0)
-        return place
 
     def _moved(self, large: Expr, small: Expr, one: Terms, other: Terms, strict: bool, scope: Scope) -> Order | None:
         """An inequality that is a multiple of an earlier one, its terms moved from side to side."""

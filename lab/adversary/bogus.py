@@ -7,6 +7,7 @@ nothing or the contrary in words, leaves cases out, or takes the numbers of anot
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from importlib import resources
+from itertools import combinations
 
 import yaml
 
@@ -156,8 +157,8 @@ def _same_equation(one: Theorem, other: Theorem) -> bool:
     """Returns whether two equations differ only by terms added to both sides, or by a factor."""
     if not isinstance(one.claim, Solutions):
         return False
-    values = [[_difference(theorem, x) for x in _SAMPLES] for theorem in (one, other)]
-    return all(a * values[1][0] == b * values[0][0] for a, b in zip(*values, strict=True))
+    pairs = [(_difference(one, x), _difference(other, x)) for x in _SAMPLES]
+    return all(a * d == b * c for (a, b), (c, d) in combinations(pairs, 2))
 
 
 def _difference(theorem: Theorem, x: Fraction) -> Fraction:
