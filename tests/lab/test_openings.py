@@ -10,7 +10,7 @@ from lab.theorem import Proposition
 
 
 def proposition(statement: str) -> Proposition:
-    """What a statement claims."""
+    """Proposition of a statement."""
     found = read_statement(statement)
     assert isinstance(found, Proposition)
     return found
