@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from core.grades import HUMAN, combined
 from core.records import Analysis, Label, Problem, Proof, Record, Review, Selection
 
 _TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
@@ -23,6 +24,7 @@ PROOF_COLUMNS: list[tuple[str, pa.DataType]] = [
     ("selected", pa.bool_()), ("accepted", pa.bool_()),
     ("automatic_mean", _NUMBER), ("auto_label", _NUMBER),
     ("human_score", _NUMBER), ("human_points", _NUMBER), ("human_max_points", _NUMBER),
+    ("human_graders", _COUNT), ("human_spread", _NUMBER),
 ]  # fmt: skip
 
 
@@ -31,7 +33,8 @@ def proof_rows(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
 
     ``mean_verdict`` is the plain mean over the ``verdicts`` that could be read, whatever reviews say of them; the
     aggregate by which the run decided is in its selection. ``automatic_mean`` is an imported grader's, ``auto_label``
-    that of `lemmata label`, ``human_*`` the latest human label; null where there is none.
+    that of `lemmata label`, ``human_*`` the mean over the latest label of each person, with the number of people and
+    the difference of their highest and lowest score; null where there is none.
     """
     problem = next((record for record in records if isinstance(record, Problem)), None)
     selection = next((record for record in records if isinstance(record, Selection)), None)
@@ -93,11 +96,14 @@ def _verdicts(analyses: Sequence[Analysis], reviews: Sequence[Review]) -> dict[s
 
 def _labels(labels: Sequence[Label]) -> dict[str, Any]:
     latest = {label.grader: label for label in labels}
-    human, automatic, auto = (latest.get(grader) for grader in ("human", "automatic", "auto"))
+    automatic, auto = (latest.get(grader) for grader in ("automatic", "auto"))
+    human = combined([label for label in labels if label.grader == HUMAN])
     return {
         "automatic_mean": automatic.score if automatic else None,
         "auto_label": auto.score if auto else None,
         "human_score": human.score if human else None,
         "human_points": human.points if human else None,
         "human_max_points": human.max_points if human else None,
+        "human_graders": len(human.scores) if human else 0,
+        "human_spread": human.spread if human else None,
     }

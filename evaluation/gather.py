@@ -18,6 +18,10 @@ _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_
           int | None: pa.int64(), float | None: pa.float64(), str | None: pa.string()}  # fmt: skip
 
 
+_GRADE_COLUMNS = (("score", pa.float64()), ("author", pa.string()), ("points", pa.float64()),
+                  ("max_points", pa.float64()), ("graders", pa.int64()), ("spread", pa.float64()))  # fmt: skip
+
+
 @dataclass
 class ReportData:
     """Data of a report. ``entries``: proofs that were chosen, are junk, or have a grade besides the verifier's.
@@ -87,12 +91,23 @@ def _keep(data: ReportData, entry: GradedProof) -> None:
 
 def _schema() -> pa.Schema:
     own = [(each.name, _TYPES[each.type]) for each in fields(GradedProof) if each.name != "grades"]
-    grades = [(f"{grader}_{each.name}", _TYPES[each.type]) for grader in GRADERS for each in fields(Grade)]
+    grades = [(f"{grader}_{name}", kind) for grader in GRADERS for name, kind in _GRADE_COLUMNS]
     return pa.schema(own + grades)
 
 
 def _row(entry: GradedProof) -> dict[str, Any]:
     row = {each.name: getattr(entry, each.name) for each in fields(entry) if each.name != "grades"}
     for grader, grade in entry.grades.items():
-        row |= {f"{grader}_{each.name}": getattr(grade, each.name) for each in fields(grade)}
+        row |= {f"{grader}_{name}": value for name, value in _grade_cells(grade).items()}
     return row
+
+
+def _grade_cells(grade: Grade) -> dict[str, Any]:
+    return {
+        "score": grade.score,
+        "author": grade.author,
+        "points": grade.points,
+        "max_points": grade.max_points,
+        "graders": len(grade.authors),
+        "spread": grade.spread,
+    }

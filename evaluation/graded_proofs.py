@@ -1,12 +1,13 @@
 """Graded proofs: the proofs of a run without their texts, with the grades of every grader side by side."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from core.config import read_config
+from core.grades import HUMAN, combined
 from core.labels import read_with_labels
 from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
 from evaluation.answers import PATCHED
@@ -21,12 +22,27 @@ WITHOUT_JUDGE = AggregateConfig(use_reviews="filter", confirm_at=1.0, min_verdic
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """Grade of one grader: ``score`` on 0..1 (None: unscored), ``points`` where it grades in points, and its author."""
+    """Grade of one grader: ``score`` on 0..1 (None: unscored), ``points`` where it grades in points, and its author.
+
+    ``scores``: the score of each author, where several authors are averaged; ``spread``: the difference of the highest
+    and the lowest of them.
+    """
 
     score: float | None
     author: str
     points: float | None = None
     max_points: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Names of the people or models behind the grade."""
+        return tuple(self.scores) or ((self.author,) if self.author else ())
+
+    @property
+    def spread(self) -> float | None:
+        """Difference of the highest and the lowest score of several authors."""
+        return max(self.scores.values()) - min(self.scores.values()) if len(self.scores) > 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +118,7 @@ class _Collected:
     proofs: list[tuple[Proof, int | None]] = field(default_factory=list)
     analyses: defaultdict[str, list[tuple[str, float | None]]] = field(default_factory=lambda: defaultdict(list))
     reviews: defaultdict[str, list[float | None]] = field(default_factory=lambda: defaultdict(list))
-    grades: defaultdict[str, dict[str, Grade]] = field(default_factory=lambda: defaultdict(dict))
+    labels: defaultdict[str, list[Label]] = field(default_factory=lambda: defaultdict(list))
     gradings: defaultdict[str, list[Grading]] = field(default_factory=lambda: defaultdict(list))
     wrong_steps: dict[str, tuple[int, int]] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
@@ -125,12 +141,10 @@ class _Collected:
             self.reviews[record.analysis_id].append(record.score)
         elif isinstance(record, Grading):
             self.gradings[record.proof_id].append(record)
-        elif isinstance(record, Label):
+        elif isinstance(record, Label) and record.analysis_id is None:
             if (step := wrong_step(record)) is not None:
                 self.wrong_steps[record.proof_id] = step
-            self.grades[record.proof_id][record.grader] = Grade(
-                record.score, record.author, record.points, record.max_points
-            )
+            self.labels[record.proof_id].append(record)
 
     def entries(self, part: Part, aggregate: AggregateConfig) -> list[GradedProof]:
         assert self.problem is not None
@@ -141,7 +155,7 @@ class _Collected:
     ) -> GradedProof:
         analyses, step = self.analyses[proof.id], self.wrong_steps.get(proof.id)
         result = tally([Judged(name, score, tuple(self.reviews[name])) for name, score in analyses], aggregate)
-        grades = dict(self.grades[proof.id])
+        grades = label_grades(self.labels[proof.id])
         if analyses:
             grades[VERIFIER] = Grade(result.mean, self.models[proof.id])
         if gradings := self.gradings[proof.id]:
@@ -166,6 +180,22 @@ class _Collected:
             error_end=step[1] if step else None,
             grades=grades,
         )
+
+
+def label_grades(labels: Sequence[Label]) -> dict[str, Grade]:
+    """Grades by grader: people averaged (`core.grades.combined`), of any other grader its last label."""
+    grades = {
+        label.grader: Grade(label.score, label.author, label.points, label.max_points)
+        for label in labels
+        if label.grader != HUMAN
+    }
+    people = [label for label in labels if label.grader == HUMAN]
+    human = combined(people)
+    if people and human is None:
+        grades[HUMAN] = Grade(None, people[-1].author)
+    if human is not None:
+        grades[HUMAN] = Grade(human.score, ", ".join(human.scores), human.points, human.max_points, human.scores)
+    return grades
 
 
 def judge_grade(gradings: list[Grading]) -> Grade:

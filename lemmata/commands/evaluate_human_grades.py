@@ -22,9 +22,15 @@ class HumanGradesSettings(HumanGradesConfig):
 def evaluate_human_grades_command(config: dict[str, Any]) -> int:
     """Appends the grades of a table as human labels."""
     settings = read_config(HumanGradesSettings, config, "")
-    grades = read_human_grades(settings.source, settings)
-    new = add_human_grades(parts_of(settings.run), grades)
-    authors = ", ".join(sorted({grade.author for grade in grades}))
-    message = f"{settings.run}: {counted(new, 'new grade')} of {len(grades)} by {authors}"
-    Console(highlight=False).print(plain(message), soft_wrap=True)
+    found = read_human_grades(settings.source, settings)
+    new = add_human_grades(parts_of(settings.run), found.grades)
+    authors = ", ".join(sorted({grade.author for grade in found.grades})) or "nobody"
+    lines = [f"{settings.run}: {counted(new, 'new grade')} of {len(found.grades)} by {authors}"]
+    if found.ungraded:
+        rows = "row has" if len(found.ungraded) == 1 else "rows have"
+        lines.append(f"{len(found.ungraded)} {rows} no grade, the first is {found.ungraded[0]}")
+    if found.warning:
+        lines.append(f"Warning: {found.warning}")
+    for line in lines:
+        Console(highlight=False).print(plain(line), soft_wrap=True)
     return 0

@@ -168,7 +168,7 @@ def test_human_grades_become_labels_of_final_proofs(evaluated: CommandLine) -> N
     [
         ({"problem": "p9", "score": 1, "author": "a"}, "grades.csv:3: no proof here matches problem 'p9', attempt 0"),
         ({"problem": "p0", "score": 8, "author": "a"}, "score=8 is above max_points=7"),
-        ({"problem": "p0", "score": "nan", "author": "a"}, "score='nan'"),
+        ({"problem": "p0", "score": "inf", "author": "a"}, "score=inf"),
         ({"problem": "p0", "score": 1}, "no author"),
         ({"score": 1, "author": "a"}, "neither a proof's id nor a problem"),
         ({"problem": "p0", "attempt": "one", "score": 1, "author": "a"}, "attempt='one'"),
