@@ -33,11 +33,11 @@ from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
 from prover.role import Prover
+from refine.acceptance import AcceptanceConfig
 from refine.assess import Assessor, AssessorConfig
 from refine.config import RefineConfig
 from refine.loop import ProofLoop
 from refine.schedule import run_problems
-from verifier.aggregate import AggregateConfig
 from verifier.role import Verifier
 
 WORDS = "hence the claim holds for every integer by induction on the degree of the polynomial in question"
@@ -79,12 +79,14 @@ def problems(count: int) -> Iterator[Problem]:
 UNLIMITED = BudgetConfig(tokens=None, cost=None, seconds=None, max_consecutive_failures=20)
 
 
-async def evaluate(run: Run, config: RefineConfig, options: argparse.Namespace, meters: Meters) -> None:
+async def evaluate(
+    run: Run, config: RefineConfig, judges: AssessorConfig, options: argparse.Namespace, meters: Meters
+) -> None:
     """Runs all problems through the proof loop."""
     guard, sampling, templates = Guard(UNLIMITED), Sampling(), Templates.load()
     scripted = Scripted(options.proof_words, options.analysis_words)
     policy = Throttle(scripted, options.concurrency, guard, meters)
-    judge = Assessor(Verifier(policy, templates, sampling), MetaVerifier(policy, templates, sampling), config.judge)
+    judge = Assessor(Verifier(policy, templates, sampling), MetaVerifier(policy, templates, sampling), judges)
     loop = ProofLoop(Prover(policy, templates, sampling), judge, config, 0)
 
     async def work(problem: Problem) -> None:
@@ -113,14 +115,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep the run here")
     options = parser.parse_args()
     folder = options.out or Path(tempfile.mkdtemp(prefix="evaluation-scale-"))
-    aggregate = AggregateConfig(use_reviews="ignore", confirm_at=1.0, min_verdicts=options.analyses)
-    judge = AssessorConfig(analyses=options.analyses, reviews=0, review="issues", aggregate=aggregate)
-    config = RefineConfig("search", options.proofs, 64, 8, options.rounds, "mean", judge)
+    acceptance = AcceptanceConfig(
+        rule="unanimous",
+        min_verdicts=options.analyses,
+        min_readable=1.0,
+        min_perfect=1.0,
+        min_mean=1.0,
+        use_reviews="ignore",
+        confirm_at=1.0,
+    )
+    judges = AssessorConfig(analyses=options.analyses, reviews=0, review="issues", acceptance=acceptance)
+    config = RefineConfig("search", options.proofs, 64, 8, options.rounds, "mean")
     print(f"before: {peak_mib():.0f} MiB", flush=True)
     meters, started = Meters(), time.perf_counter()
     try:
-        with Run.start(folder / "run", "attempt", {"refine": {"judge": {"aggregate": asdict(aggregate)}}}) as run:
-            asyncio.run(evaluate(run, config, options, meters))
+        with Run.start(folder / "run", "attempt", {"judge": {"acceptance": asdict(acceptance)}}) as run:
+            asyncio.run(evaluate(run, config, judges, options, meters))
         seconds = time.perf_counter() - started
         size = sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file())
         print(f"{meters.calls:,} calls in {seconds:.0f} s: {meters.calls / seconds:.0f} calls/s")

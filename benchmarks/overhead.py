@@ -27,9 +27,9 @@ CONCURRENCY = 64
 SETTINGS = (
     "refine.proofs=1",
     "refine.rounds=1",
-    "refine.judge.analyses=1",
-    "refine.judge.reviews=0",
-    "refine.judge.aggregate.min_verdicts=1",
+    "judge.analyses=1",
+    "judge.reviews=0",
+    "judge.acceptance.min_verdicts=1",
     f"policy.concurrency={CONCURRENCY}",
 )
 

@@ -23,7 +23,7 @@ from lab import check
 from lab.items import Stream
 from lab.theorem import Theorem
 
-JUDGED = ["refine.judge.analyses=4", "refine.judge.reviews=1"]
+JUDGED = ["judge.analyses=4", "judge.reviews=1"]
 WAYS = {
     "sequential, 8 chains, 8 rounds": ["refine=sequential", "refine.proofs=8", "refine.rounds=8", *JUDGED],
     "search, 8 proofs, then 4 x 2, 4 rounds": ["refine=light", "refine.proofs=8", "refine.top=4", "refine.rounds=4"],

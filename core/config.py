@@ -98,6 +98,6 @@ def _explain(where: str, item: Mapping[str, Any]) -> tuple[str, str]:
     if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"{key}: ", "there is no such setting"
     if item["type"] == "value_error":  # raised by a settings class itself, about several of its fields
-        return f"{key}: ", str(item["ctx"]["error"])
+        return f"{key}: " if key else "", str(item["ctx"]["error"])
     message = item["msg"].replace("tuple", "list")
     return f"{key}={item.get('input')!r}: ", f"{message[:1].lower()}{message[1:]}"

@@ -4,20 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from core.config import read_config
 from core.grades import HUMAN, combined
 from core.labels import read_with_labels
 from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
 from evaluation.answers import PATCHED
 from evaluation.champ import wrong_step
 from evaluation.folders import Part
-from verifier.aggregate import AggregateConfig, Judged, is_accepted, tally
+from refine.acceptance import AcceptanceConfig, decide, recorded_rule
+from verifier.aggregate import AggregateConfig, Judged, judged, tally
 
 VERIFIER, JUDGE = "verifier", "judge"
-# Of runs whose command judges nothing, such as an import: they contain no analyses, and nothing is accepted.
-WITHOUT_JUDGE = AggregateConfig(use_reviews="filter", confirm_at=1.0, min_verdicts=3)
+WITHOUT_RULE = AggregateConfig(use_reviews="filter", confirm_at=1.0)  # of a run whose command judges nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +93,11 @@ class ProblemOutcome:
 
 def read_part(part: Part) -> Iterator[tuple[ProblemOutcome, list[GradedProof]]]:
     """Yields every problem of a run with its proofs, one problem in memory at a time."""
-    aggregate = aggregate_config(part)
+    rule = recorded_rule(part.run.manifest["config"])
     for path in part.run.log_paths():
         collected = _collect(path)
         if collected.problem is not None:
-            yield _outcome(part, collected, collected.entries(part, aggregate))
-
-
-def aggregate_config(part: Part) -> AggregateConfig:
-    """Settings by which the run of ``part`` aggregates verdicts and accepts proofs."""
-    config: Mapping[str, Any] = part.run.manifest["config"]
-    judge = config.get("judge") or (config.get("refine") or {}).get("judge")
-    return read_config(AggregateConfig, judge.get("aggregate"), "aggregate") if judge else WITHOUT_JUDGE
+            yield _outcome(part, collected, collected.entries(part, rule))
 
 
 @dataclass
@@ -116,7 +107,7 @@ class _Collected:
     problem: Problem | None = None
     selection: Selection | None = None
     proofs: list[tuple[Proof, int | None]] = field(default_factory=list)
-    analyses: defaultdict[str, list[tuple[str, float | None]]] = field(default_factory=lambda: defaultdict(list))
+    analyses: defaultdict[str, list[Judged]] = field(default_factory=lambda: defaultdict(list))
     reviews: defaultdict[str, list[float | None]] = field(default_factory=lambda: defaultdict(list))
     labels: defaultdict[str, list[Label]] = field(default_factory=lambda: defaultdict(list))
     gradings: defaultdict[str, list[Grading]] = field(default_factory=lambda: defaultdict(list))
@@ -135,7 +126,7 @@ class _Collected:
             body = record.body
             self.proofs.append((replace(record, text="", reasoning=None), None if body is None else len(body)))
         elif isinstance(record, Analysis):
-            self.analyses[record.proof_id].append((record.id, record.score))
+            self.analyses[record.proof_id].append(judged(record, ()))
             self.models[record.proof_id] = record.model
         elif isinstance(record, Review):
             self.reviews[record.analysis_id].append(record.score)
@@ -146,15 +137,16 @@ class _Collected:
                 self.wrong_steps[record.proof_id] = step
             self.labels[record.proof_id].append(record)
 
-    def entries(self, part: Part, aggregate: AggregateConfig) -> list[GradedProof]:
+    def entries(self, part: Part, rule: AcceptanceConfig | None) -> list[GradedProof]:
         assert self.problem is not None
-        return [self._entry(part, aggregate, self.problem, *proof) for proof in self.proofs]
+        return [self._entry(part, rule, self.problem, *proof) for proof in self.proofs]
 
     def _entry(
-        self, part: Part, aggregate: AggregateConfig, problem: Problem, proof: Proof, length: int | None
+        self, part: Part, rule: AcceptanceConfig | None, problem: Problem, proof: Proof, length: int | None
     ) -> GradedProof:
-        analyses, step = self.analyses[proof.id], self.wrong_steps.get(proof.id)
-        result = tally([Judged(name, score, tuple(self.reviews[name])) for name, score in analyses], aggregate)
+        step = self.wrong_steps.get(proof.id)
+        analyses = [replace(one, reviews=tuple(self.reviews[one.analysis_id])) for one in self.analyses[proof.id]]
+        result = tally(analyses, rule or WITHOUT_RULE)
         grades = label_grades(self.labels[proof.id])
         if analyses:
             grades[VERIFIER] = Grade(result.mean, self.models[proof.id])
@@ -174,7 +166,7 @@ class _Collected:
             verdicts=result.verdicts,
             unparseable=result.unparseable,
             verdict_std=result.std,
-            accepted=is_accepted(result, aggregate),
+            accepted=rule is not None and decide(analyses, rule).accepted,
             selected=self.selection is not None and self.selection.proof_id == proof.id,
             error_start=step[0] if step else None,
             error_end=step[1] if step else None,

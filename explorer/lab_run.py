@@ -45,7 +45,7 @@ class LiveRun:
                 f"refine.proofs={proofs}",
                 "refine.rounds=2",
             ),
-            *("refine.top=2", "refine.pairs=1", "refine.judge.analyses=4", "refine.judge.reviews=1"),
+            *("refine.top=2", "refine.pairs=1", "judge.analyses=4", "judge.reviews=1"),
         ]
 
     @property

@@ -21,7 +21,6 @@ from lemmata.session import Session, open_session
 from lemmata.settings import RefineSettings, SessionConfig, VerifySettings, read_settings
 from refine.schedule import T as Item
 from refine.schedule import Work
-from verifier.aggregate import is_accepted
 
 if TYPE_CHECKING:
     from lab.defects import CheckResult
@@ -150,9 +149,8 @@ async def averify(
             with closing(session.run.log(problem)) as log:
                 _append_once(log, record)
                 assessed = await assessor.assess(session.recorder(problem, log), record)
-                accepted = is_accepted(assessed.tally, settings.judge.aggregate)
                 records = tuple(read_log(log.path))
-                found.append(Verification(problem, record, accepted, assessed.tally, records, folder))
+                found.append(Verification(problem, record, assessed.decision, assessed.tally, records, folder))
 
         await _process(session, [problem], work)
     return found[0]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from core.log import read_log
 from core.records import Analysis, Problem, Proof, Record, Review, Selection
 from core.store import Run
+from refine.acceptance import Decision
 from verifier.aggregate import Tally
 
 R = TypeVar("R")
@@ -75,15 +76,21 @@ class Result:
 class Verification:
     """One given proof after its verification.
 
-    ``tally`` aggregates the analyses; ``run`` is the run folder, None where it was a temporary one.
+    ``decision``: the acceptance rule, the verdicts that counted, and those that did not; ``tally``: their aggregate;
+    ``run``: the run folder, None where it was a temporary one.
     """
 
     problem: Problem
     proof: Proof
-    accepted: bool
+    decision: Decision
     tally: Tally
     records: tuple[Record, ...]
     run: Path | None
+
+    @property
+    def accepted(self) -> bool:
+        """True if the proof passed the acceptance rule."""
+        return self.decision.accepted
 
     @property
     def score(self) -> float | None:

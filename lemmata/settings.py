@@ -10,7 +10,7 @@ from core.config import STRICT, Count, Name, Positive, read_config, settings
 from policy.guard import BudgetConfig
 from policy.interface import Sampling
 from refine.assess import AssessorConfig
-from refine.config import RefineConfig
+from refine.config import RefineConfig, require_enough_analyses
 from verifier.autolabel import LabelConfig
 
 C = TypeVar("C")
@@ -62,6 +62,7 @@ class SessionConfig:
     prover: RoleConfig
     verifier: RoleConfig
     meta_verifier: RoleConfig
+    judge: AssessorConfig
     policy: Mapping[str, Any]
     policies: Mapping[str, Any]
 
@@ -108,6 +109,9 @@ class RefineSettings(SessionConfig, ProblemsConfig):
 
     refine: RefineConfig
 
+    def __post_init__(self) -> None:
+        require_enough_analyses(self.refine, self.judge)
+
 
 @settings(frozen=True, kw_only=True, config=STRICT)
 class ProveSettings(SessionConfig, ProblemsConfig):
@@ -119,8 +123,6 @@ class ProveSettings(SessionConfig, ProblemsConfig):
 @settings(frozen=True, kw_only=True, config=STRICT)
 class VerifySettings(SessionConfig, SourceConfig):
     """Settings of ``lemmata verify`` and ``lemmata review``."""
-
-    judge: AssessorConfig
 
 
 @settings(frozen=True, kw_only=True, config=STRICT)

@@ -1,4 +1,4 @@
-"""Assessment of one proof: n analyses, m reviews of each, and their tally."""
+"""Assessment of one proof: n analyses, m reviews of each, their tally, and the decision of the acceptance rule."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,8 +8,9 @@ from core.config import STRICT, Count, settings
 from core.records import Analysis, Proof, Review
 from meta_verifier.role import MetaVerifier
 from policy.recorder import Recorder
+from refine.acceptance import PROGRESSIVE, AcceptanceConfig, Decision, decide
 from refine.transitions import Reviewed, needs_review
-from verifier.aggregate import AggregateConfig, Judged, Tally, tally
+from verifier.aggregate import Judged, Tally, judged, sift, tally
 from verifier.role import Verifier
 
 
@@ -20,7 +21,7 @@ class AssessorConfig:
     analyses: Count
     reviews: Count
     review: Reviewed
-    aggregate: AggregateConfig
+    acceptance: AcceptanceConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Assessed:
     faults: tuple[str, ...]
     judged: tuple[Judged, ...]
     tally: Tally
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +56,45 @@ class Assessor:
 
     async def assess(self, recorder: Recorder, proof: Proof) -> Assessed:
         """The assessment of ``proof``. An answer that holds no proof gets no analyses and no score."""
-        judged: Sequence[Judged] = ()
+        verdicts: Sequence[Judged] = ()
         body = proof.body
         if body is not None and self.config.analyses:
-
-            async def follow(analysis: Analysis) -> Judged:
-                return await self.review(recorder, proof, analysis)
-
-            judged = await self.verifier.analyze(recorder, follow, proof=proof, indices=range(self.config.analyses))
+            verdicts = await self._analyze(recorder, proof)
         return Assessed(
             proof_id=proof.id,
             text_digest=None if body is None else hashlib.sha256(body.encode()).hexdigest()[:16],
             round=proof.round,
             self_score=proof.self_score,
             faults=proof.faults,
-            judged=tuple(judged),
-            tally=tally(judged, self.config.aggregate),
+            judged=tuple(verdicts),
+            tally=tally(verdicts, self.config.acceptance),
+            decision=decide(verdicts, self.config.acceptance),
         )
+
+    async def _analyze(self, recorder: Recorder, proof: Proof) -> Sequence[Judged]:
+        """All analyses at once; by the progressive rule one after another, until one reports an issue that stands."""
+
+        async def follow(analysis: Analysis) -> Judged:
+            return await self.review(recorder, proof, analysis)
+
+        indices = range(self.config.analyses)
+        if self.config.acceptance.rule != PROGRESSIVE:
+            return await self.verifier.analyze(recorder, follow, proof=proof, indices=indices)
+        found: list[Judged] = []
+        for index in indices:
+            found += await self.verifier.analyze(recorder, follow, proof=proof, indices=[index])
+            if any(one.score < 1.0 for one in sift(found, self.config.acceptance)[0]):
+                break
+        return found
 
     async def review(self, recorder: Recorder, proof: Proof, analysis: Analysis) -> Judged:
         """An analysis with the scores of its reviews; without any where `needs_review` or the settings ask for none."""
         if not self.config.reviews or not needs_review(analysis.score, self.config.review):
-            return Judged(analysis.id, analysis.score)
+            return judged(analysis, ())
         scores = await self.meta_verifier.review(
             recorder, _score, proof=proof, analysis=analysis, indices=range(self.config.reviews)
         )
-        return Judged(analysis.id, analysis.score, tuple(scores))
+        return judged(analysis, scores)
 
 
 async def _score(review: Review) -> float | None:

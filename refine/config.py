@@ -21,13 +21,14 @@ class RefineConfig:
     pairs: Positive
     rounds: Positive
     select: Rule
-    judge: AssessorConfig
 
-    def __post_init__(self) -> None:
-        if self.strategy == "search" and not self.judge.analyses:
-            raise ValueError("strategy=search needs judge.analyses of at least 1")
-        if 0 < self.judge.analyses < self.judge.aggregate.min_verdicts:
-            raise ValueError(
-                f"with {self.judge.analyses} analyses no proof can have the {self.judge.aggregate.min_verdicts} valid "
-                "verdicts that acceptance needs; raise judge.analyses, or lower judge.aggregate.min_verdicts"
-            )
+
+def require_enough_analyses(refine: RefineConfig, judge: AssessorConfig) -> None:
+    """Raises ValueError where the judge's settings leave the strategy without verdicts, or no proof acceptable."""
+    if refine.strategy == "search" and not judge.analyses:
+        raise ValueError("refine.strategy=search needs judge.analyses of at least 1")
+    if 0 < judge.analyses < judge.acceptance.min_verdicts:
+        raise ValueError(
+            f"with judge.analyses={judge.analyses} no proof can have the {judge.acceptance.min_verdicts} verdicts that "
+            "acceptance needs; raise judge.analyses, or lower judge.acceptance.min_verdicts"
+        )

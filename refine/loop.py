@@ -33,7 +33,7 @@ class ProofLoop:
 
     def _conclude(self, recorder: Recorder, outcome: Outcome) -> Selection:
         """Appends the selection to the log."""
-        choice = select(outcome.pool, self.config.select, self.assessor.config.aggregate)
+        choice = select(outcome.pool, self.config.select)
         chosen = choice.chosen
         selection = Selection(
             id=selection_id(recorder.problem.id),

@@ -4,13 +4,14 @@ import random
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from refine.acceptance import AcceptanceConfig, decide
 from refine.assess import Assessed
-from verifier.aggregate import AggregateConfig, Judged, tally, validity
+from verifier.aggregate import Judged, tally, validity
 
 Pair = tuple[str, str]
 
 
-def merge_identical(pool: Sequence[Assessed], config: AggregateConfig) -> list[Assessed]:
+def merge_identical(pool: Sequence[Assessed], config: AcceptanceConfig) -> list[Assessed]:
     """One entry for each text: the earliest proof of that text, with the analyses of all of them counted together."""
     merged: dict[str, Assessed] = {}
     for entry in pool:
@@ -20,7 +21,7 @@ def merge_identical(pool: Sequence[Assessed], config: AggregateConfig) -> list[A
             merged[key] = entry
         else:
             judged = known.judged + entry.judged
-            merged[key] = replace(known, judged=judged, tally=tally(judged, config))
+            merged[key] = replace(known, judged=judged, tally=tally(judged, config), decision=decide(judged, config))
     return list(merged.values())
 
 

@@ -9,7 +9,6 @@ from prover.role import Prover
 from refine.assess import Assessed, Assessor, Outcome
 from refine.config import RefineConfig
 from refine.pool import Pair, merge_identical, pairings, ranked
-from verifier.aggregate import is_accepted
 
 
 async def search(recorder: Recorder, prover: Prover, assessor: Assessor, config: RefineConfig, seed: int) -> Outcome:
@@ -19,24 +18,24 @@ async def search(recorder: Recorder, prover: Prover, assessor: Assessor, config:
     ``config.rounds`` only when a proof is accepted. Analyses of a proof start as soon as it arrives; a round ends
     when all its proofs are judged, so that the result does not depend on the order in which answers arrive.
     """
-    aggregate = assessor.config.aggregate
+    acceptance = assessor.config.acceptance
     used: set[Pair] = set()
     pool = await _fresh(recorder, prover, assessor, config.proofs, 0)
     rounds = 1
     for number in range(1, config.rounds):
-        merged = merge_identical(pool, aggregate)
-        if any(is_accepted(entry.tally, aggregate) for entry in merged):
+        merged = merge_identical(pool, acceptance)
+        if any(entry.decision.accepted for entry in merged):
             break
         rounds += 1
         draw = derive_seed(seed, recorder.problem.id, "pairings", number)
-        pairs = pairings(ranked(merged)[: config.top], config.pairs, used, aggregate.confirm_at, draw)
+        pairs = pairings(ranked(merged)[: config.top], config.pairs, used, acceptance.confirm_at, draw)
         used.update(pairs)
         refined = await gather_all(_refine(recorder, prover, assessor, pair, number) for pair in pairs)
         pool += [entry for part in refined for entry in part]
         if not pairs:
             # Nothing to refine: no proof, or no analysis that can be read.
             pool += await _fresh(recorder, prover, assessor, config.proofs, number)
-    return Outcome(merge_identical(pool, aggregate), rounds)
+    return Outcome(merge_identical(pool, acceptance), rounds)
 
 
 async def _fresh(recorder: Recorder, prover: Prover, assessor: Assessor, count: int, number: int) -> list[Assessed]:

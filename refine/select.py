@@ -6,7 +6,6 @@ from typing import Literal
 
 from core.statistics import wilson
 from refine.assess import Assessed
-from verifier.aggregate import AggregateConfig, is_accepted
 
 Key = tuple[float, ...]
 Rule = Literal["mean", "lower_bound", "self_score", "last"]
@@ -26,15 +25,18 @@ def _number(value: float | None) -> float:
 
 
 def _by_mean(entry: Assessed) -> Key:
-    return (_number(entry.tally.mean), _number(entry.self_score), entry.tally.verdicts)
+    """An accepted proof first, since a search ends with it."""
+    return (entry.decision.accepted, _number(entry.tally.mean), _number(entry.self_score), entry.tally.verdicts)
 
 
 def _by_lower_bound(entry: Assessed) -> Key:
-    """Lower end of the 95 % Wilson interval of the mean: a mean of 1 over 2 verdicts does not beat 0.98 over 64."""
+    """An accepted proof first; then the lower end of the 95 % Wilson interval of the mean.
+
+    By it a mean of 1 over 2 verdicts does not beat 0.98 over 64.
+    """
     mean, n = entry.tally.mean, entry.tally.verdicts
-    if mean is None or not n:
-        return (-1.0, _number(entry.self_score))
-    return (wilson(mean * n, n)[0], _number(entry.self_score))
+    bound = wilson(mean * n, n)[0] if mean is not None and n else -1.0
+    return (entry.decision.accepted, bound, _number(entry.self_score))
 
 
 def _by_self_score(entry: Assessed) -> Key:
@@ -53,14 +55,14 @@ RULES: dict[Rule, Callable[[Assessed], Key]] = {
 }
 
 
-def select(pool: Sequence[Assessed], rule: Rule, config: AggregateConfig) -> Choice:
+def select(pool: Sequence[Assessed], rule: Rule) -> Choice:
     """The best proof of ``pool`` by ``rule``; the earliest wins a tie."""
     candidates = [entry for entry in pool if entry.text_digest is not None]
     if not candidates:
         return Choice(None, False, f"no proof in {_count(len(pool), 'answer')}: {_common_fault(pool)}")
     chosen = max(candidates, key=RULES[rule])
-    accepted = is_accepted(chosen.tally, config)
-    return Choice(chosen, accepted, f"{_why(chosen, candidates, rule)}; {_verdict(chosen, accepted, config)}")
+    decision = chosen.decision
+    return Choice(chosen, decision.accepted, f"{_why(chosen, candidates, rule)}; {decision.reason}")
 
 
 def _why(chosen: Assessed, candidates: Sequence[Assessed], rule: Rule) -> str:
@@ -69,29 +71,25 @@ def _why(chosen: Assessed, candidates: Sequence[Assessed], rule: Rule) -> str:
     return f"best of {_count(len(candidates), 'proof')} by {rule}{tied}: {describe(chosen)}"
 
 
-def _verdict(chosen: Assessed, accepted: bool, config: AggregateConfig) -> str:
-    valid = _count(chosen.tally.verdicts, "valid verdict")
-    if accepted:
-        return f"accepted: {'all ' if chosen.tally.verdicts > 1 else ''}{valid} {_are(chosen.tally.verdicts)} 1"
-    if chosen.tally.verdicts < config.min_verdicts:
-        return f"not accepted: {valid}, {config.min_verdicts} {_are(config.min_verdicts)} needed"
-    below = chosen.tally.verdicts - chosen.tally.perfect
-    return f"not accepted: {below} of {valid} {_are(below)} below 1"
-
-
 def describe(entry: Assessed) -> str:
     """The verdicts, self-score and round of one proof in words."""
     result = entry.tally
-    mean = (
-        "no verdict"
-        if result.mean is None
-        else f"mean {result.mean:.3g} of {_count(result.verdicts, 'verdict')}, std {result.std:.2g}"
-    )
+    parts = []
+    if result.mean is not None:
+        parts.append(f"mean {result.mean:.3g} of {_count(result.verdicts, 'distinct verdict')}, std {result.std:.2g}")
+    elif entry.decision.judged:
+        parts.append("no verdict")
     own = "no self-score" if entry.self_score is None else f"self-score {entry.self_score:g}"
     left_out = [
-        f"{count} {name}" for count, name in ((result.unparseable, "unparseable"), (result.refuted, "refuted")) if count
+        f"{count} {name}"
+        for count, name in (
+            (result.unparseable, "unparseable"),
+            (result.identical, "identical"),
+            (result.refuted, "refuted"),
+        )
+        if count
     ]
-    return ", ".join([mean, *left_out, own, f"round {entry.round}"])
+    return ", ".join([*parts, *left_out, own, f"round {entry.round}"])
 
 
 def _common_fault(pool: Sequence[Assessed]) -> str:
@@ -104,7 +102,3 @@ def _common_fault(pool: Sequence[Assessed]) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"

@@ -11,20 +11,8 @@ from policy.endpoint import EndpointConfig
 from policy.guard import BudgetConfig
 from policy.local_config import LocalConfig
 from policy.retry import RetryConfig
+from refine.assess import AssessorConfig
 from refine.config import RefineConfig
-
-
-def refine_preset(name: str) -> RefineConfig:
-    """The settings of ``refine=NAME``."""
-    with initialize_config_module("lemmata.conf", version_base="1.3"):
-        composed = compose("refine", [f"refine={name}"])
-    values: Any = OmegaConf.to_container(composed["refine"], resolve=True)
-    return read_config(RefineConfig, values, "refine")
-
-
-LIGHT = refine_preset("light")
-JUDGE = LIGHT.judge
-AGGREGATE = JUDGE.aggregate
 
 
 def _defaults(*overrides: str) -> dict[str, Any]:
@@ -33,8 +21,22 @@ def _defaults(*overrides: str) -> dict[str, Any]:
     return values
 
 
+def refine_preset(name: str) -> RefineConfig:
+    """``refine`` of ``refine=NAME``."""
+    return read_config(RefineConfig, _defaults(ENDPOINT, f"refine={name}")["refine"], "refine")
+
+
+def judge_preset(name: str) -> AssessorConfig:
+    """``judge`` of ``refine=NAME``, with a server."""
+    return read_config(AssessorConfig, _defaults(ENDPOINT, f"refine={name}")["judge"], "judge")
+
+
+ENDPOINT = "policy=endpoint"
+LIGHT = refine_preset("light")
+JUDGE = judge_preset("light")
+ACCEPTANCE = JUDGE.acceptance
 _BUDGET: Any = _defaults()["budget"]
-_ENDPOINT: Any = _defaults("policy=endpoint")["policy"]
+_ENDPOINT: Any = _defaults(ENDPOINT)["policy"]
 _LOCAL: Any = _defaults("policy=local")["policy"]
 del _ENDPOINT["kind"], _LOCAL["kind"]
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from refine.acceptance import decide
 from refine.assess import Assessed
-from tests.presets import AGGREGATE
+from tests.presets import ACCEPTANCE
 from verifier.aggregate import Judged, tally
 
-CONFIG = AGGREGATE
-IGNORE = replace(AGGREGATE, use_reviews="ignore")
+CONFIG = ACCEPTANCE
+IGNORE = replace(ACCEPTANCE, use_reviews="ignore")
 
 
 def entry(
@@ -22,4 +23,4 @@ def entry(
 ) -> Assessed:
     """A proof of that text (None: no proof) whose analyses ``name-0``, ``name-1``, ... gave ``scores``."""
     judged = tuple(Judged(f"{name}-{number}", score) for number, score in enumerate(scores))
-    return Assessed(name, text, round, self_score, faults, judged, tally(judged, CONFIG))
+    return Assessed(name, text, round, self_score, faults, judged, tally(judged, CONFIG), decide(judged, CONFIG))

@@ -20,16 +20,17 @@ from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
 from prover.role import Prover
-from refine.assess import Assessor
+from refine.assess import Assessor, AssessorConfig
 from refine.config import RefineConfig
 from refine.loop import ProofLoop
 from tests.clocks import HANG
 from tests.fake_server import META_PHRASE, PHRASE, answer_text, role_of
-from tests.presets import budget_config
+from tests.presets import JUDGE, budget_config, judge_preset
 from verifier.role import Verifier
 
 PROBLEM = single_problem("Prove that the sum of two odd integers is even.")
 TEMPLATES = Templates.load()
+JUDGES = {"search": JUDGE, "sequential": judge_preset("sequential")}
 
 
 def proof_text(body: str, score: float | str = 1) -> str:
@@ -107,7 +108,7 @@ class Scripted:
         self.asked.append(asked)
         await asyncio.sleep(0)
         reply = await self.answer(asked)
-        texts = reply if isinstance(reply, list) else [reply] * sampling.n
+        texts = reply if isinstance(reply, list) else [_variant(asked, reply, index) for index in range(sampling.n)]
         return [
             Completion(text, "stop", "scripted", 0.0, Usage(10, 0, 5) if index == 0 else None)
             for index, text in enumerate(texts)
@@ -122,6 +123,11 @@ class Scripted:
         return sum(asked.role == role for asked in self.asked)
 
 
+def _variant(asked: Asked, reply: str, index: int) -> str:
+    """A text that is scripted for every sample; analyses differ in a word, for identical ones count once."""
+    return reply.replace("\n", f" ({asked.seed}-{index})\n", 1) if asked.role == "verifier" else reply
+
+
 def open_recorder(folder: Path, seed: int = 0, problem: Problem = PROBLEM) -> Recorder:
     """A recorder on the log of ``problem`` in ``folder``, as a run has it."""
     log = ProblemLog(folder / f"{problem.id}.jsonl")
@@ -130,23 +136,26 @@ def open_recorder(folder: Path, seed: int = 0, problem: Problem = PROBLEM) -> Re
     return Recorder(problem, log, seed, Meters())
 
 
-def loop_of(policy: Policy, config: RefineConfig, seed: int = 0) -> ProofLoop:
-    """The proof loop with one policy in all three roles."""
+def loop_of(policy: Policy, config: RefineConfig, seed: int = 0, judge: AssessorConfig | None = None) -> ProofLoop:
+    """The proof loop with one policy in all three roles; ``judge``: None means that of the strategy's preset."""
     sampling = Sampling()
-    judge = Assessor(Verifier(policy, TEMPLATES, sampling), MetaVerifier(policy, TEMPLATES, sampling), config.judge)
-    return ProofLoop(Prover(policy, TEMPLATES, sampling), judge, config, seed)
+    judge = judge or JUDGES[config.strategy]
+    assessor = Assessor(Verifier(policy, TEMPLATES, sampling), MetaVerifier(policy, TEMPLATES, sampling), judge)
+    return ProofLoop(Prover(policy, TEMPLATES, sampling), assessor, config, seed)
 
 
-def run_loop(policy: Policy, config: RefineConfig, folder: Path, seed: int = 0) -> tuple[Selection, list[Record]]:
+def run_loop(
+    policy: Policy, config: RefineConfig, folder: Path, seed: int = 0, judge: AssessorConfig | None = None
+) -> tuple[Selection, list[Record]]:
     """One problem through the loop; its selection and all its records."""
-    return asyncio.run(_run_loop(policy, config, folder, seed))
 
+    async def run() -> tuple[Selection, list[Record]]:
+        recorder = open_recorder(folder, seed)
+        with closing(recorder.log):
+            selection = await asyncio.wait_for(loop_of(policy, config, seed, judge).run(recorder), HANG)
+            return selection, records_of(recorder.log)
 
-async def _run_loop(policy: Policy, config: RefineConfig, folder: Path, seed: int) -> tuple[Selection, list[Record]]:
-    recorder = open_recorder(folder, seed)
-    with closing(recorder.log):
-        selection = await asyncio.wait_for(loop_of(policy, config, seed).run(recorder), HANG)
-        return selection, records_of(recorder.log)
+    return asyncio.run(run())
 
 
 def records_of(log: ProblemLog) -> list[Record]:

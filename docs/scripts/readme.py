@@ -20,7 +20,10 @@ BEGIN = "<!-- output of lemmata refine: written by python -m docs.scripts.readme
 END = "\n```\n<!-- end of output -->"
 SETTINGS = ["problem=Prove or refute: x^2 + 2x - 1 >= 0 for all real x.", "refine.proofs=1"]
 # What policy=shipped sets, which policy=replay does not.
-AS_SHIPPED = ["prompts=lab", "sampling.temperature=0.6", "sampling.max_tokens=512"]
+AS_SHIPPED = [
+    *("prompts=lab", "sampling.temperature=0.6", "sampling.max_tokens=512"),
+    *("judge.acceptance.rule=quorum", "judge.acceptance.min_verdicts=1"),
+]
 FIRST_LINE = "Prove or refute:"
 
 

@@ -31,7 +31,7 @@ from policy.interface import gather_all
 from policy.meters import Meters
 from policy.recorder import Recorder
 from policy.throttle import Throttle
-from refine.config import RefineConfig
+from refine.config import RefineConfig, require_enough_analyses
 
 # Settings that extend an evaluation which exists already.
 MAY_GROW = MAY_CHANGE | {"attempts", "entrants", "grading.samples", "answers", "exact", "control.problems"}
@@ -58,6 +58,7 @@ class EvaluateSettings(SessionConfig, ProblemsConfig):
     def __post_init__(self) -> None:
         if not self.entrants or len(set(self.entrants)) < len(self.entrants):
             raise ValueError("entrants must name at least one policy, and each once")
+        require_enough_analyses(self.refine, self.judge)
 
     @property
     def roles(self) -> dict[str, RoleConfig]:
@@ -67,7 +68,7 @@ class EvaluateSettings(SessionConfig, ProblemsConfig):
     @property
     def has_control(self) -> bool:
         """True where junk proofs are judged: some are requested, and there is a judge."""
-        return bool(self.control.problems and (self.refine.judge.analyses or self.grading.samples))
+        return bool(self.control.problems and (self.judge.analyses or self.grading.samples))
 
     def of_entrant(self, entrant: str) -> "EvaluateSettings":
         """The settings with ``entrant`` in every role that names no policy."""
@@ -200,7 +201,7 @@ class _Work:
     async def _control(self, session: Session, recorder: Recorder, others: tuple[str, ...]) -> None:
         junk = junk_proofs(recorder.problem, others, session.settings.seed, self.settings.grading)
         recorder.log.append([proof for proof in junk if proof.id not in recorder.log])
-        assessor = session.assessor(self.settings.refine.judge)
+        assessor = session.assessor(self.settings.judge)
         await gather_all(assessor.assess(recorder, proof) for proof in junk)
         await gather_all(self._points(session, recorder, proof) for proof in junk)
 

@@ -34,7 +34,7 @@ def refine_command(config: dict[str, Any]) -> int:
 
 async def refine_problem(session: Session, config: RefineConfig, recorder: Recorder) -> Selection:
     """Run the proof loop on the recorder's problem, or return the selection that its log already holds."""
-    loop = ProofLoop(session.prover, session.assessor(config.judge), config, session.settings.seed)
+    loop = ProofLoop(session.prover, session.assessor(session.settings.judge), config, session.settings.seed)
     done = selection_id(recorder.problem.id)
     selection = recorder.log.get(done) if done in recorder.log else await loop.run(recorder)
     assert isinstance(selection, Selection)

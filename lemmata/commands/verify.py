@@ -16,7 +16,6 @@ from lemmata.settings import LabelSettings, VerifySettings, read_settings
 from policy.interface import gather_all
 from policy.recorder import Recorder
 from refine.assess import Assessor
-from verifier.aggregate import is_accepted
 from verifier.autolabel import LabelConfig, auto_label
 
 OnProof = Callable[[Recorder, Proof], Awaitable[None]]
@@ -32,7 +31,7 @@ def verify_command(config: dict[str, Any]) -> int:
 
         async def verify(recorder: Recorder, proof: Proof) -> None:
             assessed = await assessor.assess(recorder, proof)
-            session.meters.accepted += is_accepted(assessed.tally, settings.judge.aggregate)
+            session.meters.accepted += assessed.decision.accepted
 
         return _for_each_proof(session, settings, verify, lambda record: isinstance(record, Proof | Label))
 

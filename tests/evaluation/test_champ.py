@@ -105,8 +105,11 @@ def test_a_verifier_measured_on_champ(lemmata: CommandLine, monkeypatch: pytest.
     async def careful(body: Mapping[str, Any], server: FakeServer) -> Reply:
         right = GOOD in "".join(message["content"] for message in body["messages"])
         issue = "All is well." if right else f'The step "{STEP}" forgets a term.'
-        text = f"Here is my evaluation of the solution: {issue}\n{PHRASE} \\boxed{{{1 if right else 0}}}"
-        return json_reply(completion(body, [text] * body.get("n", 1)))
+        verdict = f"{PHRASE} \\boxed{{{1 if right else 0}}}"
+        head = f"Here is my evaluation of the solution, number {body['seed']}"
+        return json_reply(
+            completion(body, [f"{head}-{place}: {issue}\n{verdict}" for place in range(body.get("n", 1))])
+        )
 
     path = champ(tmp_path)
     monkeypatch.setattr("lemmata.commands.evaluate_champ.champ_file", lambda: path)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 pytest_plugins = ["tests.lemmata.conftest"]
 
-SMALL = ["refine.proofs=2", "refine.rounds=2", "refine.judge.analyses=3", "control.problems=1"]
+SMALL = ["refine.proofs=2", "refine.rounds=2", "judge.analyses=3", "control.problems=1"]
 
 
 def problem_file(folder: Path, count: int, **more: str) -> str:
@@ -134,8 +134,9 @@ def test_a_judge_that_accepts_everything_accepts_the_junk(lemmata: CommandLine) 
         prompt = "".join(message["content"] for message in body["messages"])
         if role_of(prompt) != "verifier":
             return await well_behaved(body, server)
-        answer = "I agree.\nBased on my evaluation, the final overall score should be:\n\\boxed{1}"
-        return json_reply(completion(body, [answer] * body.get("n", 1)))
+        verdict = "Based on my evaluation, the final overall score should be:\n\\boxed{1}"
+        places = range(body.get("n", 1))
+        return json_reply(completion(body, [f"I agree, {body['seed']}-{place}.\n{verdict}" for place in places]))
 
     with serving(yes) as served:
         problems = problem_file(lemmata.folder, 2)

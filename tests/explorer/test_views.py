@@ -126,7 +126,7 @@ def test_prompts_are_reconstructed_exactly(tmp_path: Path, capsys: pytest.Captur
     with serving() as served:
         CommandLine(tmp_path, capsys).ok(
             "refine", "problem=Prove that 2 + 2 = 4.", f"run={tmp_path / 'run'}", *served.policy(),
-            "refine=light", "refine.rounds=2", "refine.judge.review=all",
+            "refine=light", "refine.rounds=2", "judge.review=all",
         )  # fmt: skip
         asked = set(served.prompts)
     [path] = (tmp_path / "run" / "problems").glob("*.jsonl")

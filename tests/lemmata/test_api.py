@@ -29,7 +29,7 @@ def test_refine_with_a_server() -> None:
     with serving() as served:
         result = lemmata.refine(ODD, policy=served.url, model="model-x", config=LIGHT)
     assert result.problem.statement == ODD
-    assert result.accepted == ("; accepted: " in result.reason)
+    assert result.accepted == ("; accepted by " in result.reason)
     assert result.proof
     assert (result.rounds, result.run) == (1, None)
     assert {analysis.proof_id for analysis in result.analyses} == {proof.id for proof in result.proofs}
@@ -96,7 +96,7 @@ def test_the_shipped_model_as_an_engine() -> None:
     with lemmata.Engine("shipped") as engine:
         [[first, second]] = engine.generate(["Prove that 1 = 1."], n=2, max_tokens=4, seed=1)
         assert first.finish_reason == second.finish_reason == "length"
-        config = {**LIGHT, "refine.judge.analyses": 3, "sampling.max_tokens": 40}
+        config = {**LIGHT, "judge.analyses": 3, "sampling.max_tokens": 40}
         result = lemmata.refine(IDENTITY, policy=engine, config=config, run="r")
     assert len(result.proofs) == 1
     assert Run.read("r").manifest["config"]["prompts"] == "lab"
@@ -112,7 +112,7 @@ def test_the_shipped_model_as_an_engine() -> None:
         ({"config": {"refine.roundz": 2}}, "refine.roundz: there is no such setting"),
         ({"config": {"rounds": 2}}, "rounds: there is no such setting"),
         ({"config": {"refine.rounds": 0}}, "refine.rounds=0"),
-        ({"config": {"refine": "heavy"}}, "refine=heavy: no such preset; known: light, paper, sequential"),
+        ({"config": {"refine": "heavy"}}, "refine=heavy: no such preset; known: light, paper, sequential, tiny"),
     ],
 )
 def test_wrong_arguments_name_the_key(arguments: dict, message: str) -> None:

@@ -99,7 +99,7 @@ TEARS: list[Callable[[Path], None]] = [
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A finished run: one problem for each way to tear its log."""
-    settings = (ONE_BY_ONE, "refine.rounds=2", "refine.proofs=2", "refine.judge.analyses=3")
+    settings = (ONE_BY_ONE, "refine.rounds=2", "refine.proofs=2", "judge.analyses=3")
     job = new_job(tmp_path_factory.mktemp("finished"), len(TEARS), *settings)
     with server_process(job.run.with_name("server.log")) as server:
         job.complete(server.url)

@@ -55,19 +55,19 @@ AT_LEAST_1 = "input should be greater than or equal to 1"
             "refine.select='best': input should be 'mean', 'lower_bound', 'self_score' or 'last'\n",
         ),
         (
-            [*REFINE, "refine.judge.analyses=-1", "refine.judge.aggregate.use_reviews=some"],
-            "refine.judge.analyses=-1: input should be greater than or equal to 0; refine.judge.aggregate.use_reviews="
-            "'some': input should be 'ignore', 'filter' or 'weight'\n",
+            [*REFINE, "judge.analyses=-1", "judge.acceptance.use_reviews=some", "judge.acceptance.rule=luck"],
+            "judge.analyses=-1: input should be greater than or equal to 0; judge.acceptance.use_reviews='some': input "
+            "should be 'ignore', 'filter' or 'weight'; judge.acceptance.rule='luck': input should be 'unanimous', ",
         ),
-        ([*VERIFY, "judge.aggregate.min_verdicts=0"], f"judge.aggregate.min_verdicts=0: {AT_LEAST_1}\n"),
+        ([*VERIFY, "judge.acceptance.min_verdicts=0"], f"judge.acceptance.min_verdicts=0: {AT_LEAST_1}\n"),
         (["label", "source=t.jsonl", "label.k=0"], f"label.k=0: {AT_LEAST_1}\n"),
         # settings that do not go together
         (
-            [*REFINE, "refine.judge.analyses=2"],
-            "refine: with 2 analyses no proof can have the 3 valid verdicts that acceptance needs; raise "
-            "judge.analyses, or lower judge.aggregate.min_verdicts\n",
+            [*REFINE, "policy=smollm2", "judge.analyses=2"],
+            "with judge.analyses=2 no proof can have the 3 verdicts that acceptance needs; raise judge.analyses, or "
+            "lower judge.acceptance.min_verdicts\n",
         ),
-        ([*REFINE, "refine.judge.analyses=0"], "refine: strategy=search needs judge.analyses of at least 1\n"),
+        ([*REFINE, "judge.analyses=0"], "refine.strategy=search needs judge.analyses of at least 1\n"),
         ([*VERIFY, "judge.analyses=0"], "judge.analyses must be at least 1.\n"),
         (["review", "source=t.jsonl", "judge.reviews=0"], "judge.reviews must be at least 1.\n"),
         (["prove", "lab_problem.level=9"], "lab_problem: no level 9 in split 'test'"),
@@ -86,7 +86,7 @@ AT_LEAST_1 = "input should be greater than or equal to 1"
         ([*PROVE, "+policy.modle=x"], "policy.modle: there is no such setting\n"),
         ([*PROVE, "+sampling.min_p=1"], "sampling.min_p: there is no such setting\n"),
         ([*PROVE, "+prover.min_p=1"], "prover.min_p: there is no such setting\n"),
-        ([*REFINE, "+refine.judge.analysis=1"], "refine.judge.analysis: there is no such setting\n"),
+        ([*REFINE, "+judge.analysis=1"], "judge.analysis: there is no such setting\n"),
         ([*VERIFY, "problem=Prove A."], "Could not override 'problem'"),
         (["export", "run=r", "out=o", "+more=1"], "more: there is no such setting\n"),
         # policies

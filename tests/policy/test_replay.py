@@ -18,15 +18,15 @@ from refine.config import RefineConfig
 from tests.presets import JUDGE, LIGHT
 from tests.scripted import Answer, Asked, Scripted, comparables, drawn, jittered, loop_of, many_problems
 
-CONFIG = replace(LIGHT, judge=replace(JUDGE, review="all"))
+EVERY_ONE = replace(JUDGE, review="all")
 
 
-def run_of(folder: Path, policy: Policy, seed: int = 0, config: RefineConfig = CONFIG) -> Run:
+def run_of(folder: Path, policy: Policy, seed: int = 0, config: RefineConfig = LIGHT) -> Run:
     """Two problems through the loop into a run folder."""
     with Run.start(folder, "refine", {}) as run:
         for problem in many_problems(2):
             with closing(run.log(problem)) as log:
-                asyncio.run(loop_of(policy, config, seed).run(Recorder(problem, log, seed, Meters())))
+                asyncio.run(loop_of(policy, config, seed, EVERY_ONE).run(Recorder(problem, log, seed, Meters())))
     return run
 
 
@@ -66,14 +66,14 @@ def test_refusals_are_replayed(tmp_path: Path) -> None:
 
 def test_other_selection_rules_need_no_server(tmp_path: Path) -> None:
     recorded = run_of(tmp_path / "one", Scripted())
-    replayed = run_of(tmp_path / "two", replay(recorded), config=replace(CONFIG, select="lower_bound"))
+    replayed = run_of(tmp_path / "two", replay(recorded), config=replace(LIGHT, select="lower_bound"))
     assert [r.id for r in replayed.records()] == [r.id for r in recorded.records()]
 
 
 @pytest.mark.parametrize("change", ["seed", "more"])
 def test_what_was_not_recorded_is_not_made_up(tmp_path: Path, change: str) -> None:
     recorded = run_of(tmp_path / "one", Scripted())
-    config = replace(CONFIG, proofs=5) if change == "more" else CONFIG
+    config = replace(LIGHT, proofs=5) if change == "more" else LIGHT
     with pytest.raises(
         LemmataError, match=r"holds no answer to a prompt of this run.*same problems, prompts, settings"
     ):

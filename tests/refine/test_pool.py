@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from refine.assess import Assessed
 from refine.pool import merge_identical, pairings, ranked
 from tests.refine_entries import CONFIG, IGNORE, entry
-from verifier.aggregate import Judged, is_accepted, tally
+from verifier.aggregate import Judged, tally
 
 score = st.sampled_from([0.0, 0.5, 1.0, None])
 judged_lists = st.lists(score, max_size=4)
@@ -56,8 +56,8 @@ def test_verdicts_on_identical_proofs_count_together() -> None:
 
 def test_a_lucky_copy_is_not_accepted() -> None:
     pool = [entry("a", "same", 1, [0, 1, 1]), entry("b", "same", 1, [1, 1, 1])]
-    assert is_accepted(pool[1].tally, CONFIG)
-    assert not any(is_accepted(each.tally, CONFIG) for each in merge_identical(pool, CONFIG))
+    assert pool[1].decision.accepted
+    assert not any(each.decision.accepted for each in merge_identical(pool, CONFIG))
 
 
 def test_answers_without_a_proof_are_not_identical() -> None:
@@ -94,6 +94,7 @@ MIXED = Assessed(
         Judged("fatal", 0.0, (1.0,)),
     ),
     tally=REVIEWED.tally,
+    decision=REVIEWED.decision,
 )
 
 

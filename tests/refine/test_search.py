@@ -13,7 +13,7 @@ from policy.interface import PolicyUnavailable, PromptRefused
 from policy.recorder import Recorder
 from refine.loop import selection_id
 from tests.clocks import HANG
-from tests.presets import AGGREGATE, JUDGE, LIGHT
+from tests.presets import ACCEPTANCE, JUDGE, LIGHT
 from tests.scripted import (
     PROBLEM,
     Answer,
@@ -33,7 +33,7 @@ from tests.scripted import (
     run_loop,
 )
 
-NO_REVIEWS = replace(LIGHT, judge=replace(JUDGE, reviews=0))
+NO_REVIEWS = replace(JUDGE, reviews=0)
 
 
 def numbered(asked: Asked) -> str:
@@ -62,15 +62,15 @@ def test_later_rounds_refine_the_best_with_each_of_their_critiques(
 ) -> None:
     """16: no more than 4 proofs with 4 analyses each are there to be paired."""
     policy = Scripted(by_role(numbered, analysis_text(0)))
-    config = replace(NO_REVIEWS, top=top, pairs=pairs, rounds=2)
-    _, records = run_loop(policy, config, tmp_path)
+    config = replace(LIGHT, top=top, pairs=pairs, rounds=2)
+    _, records = run_loop(policy, config, tmp_path, judge=NO_REVIEWS)
     assert by_round(records, Proof) == {0: 4, 1: refined}
     assert sum(asked.refines for asked in policy.asked) == refined
 
 
 def test_a_refinement_stands_on_one_proof_and_one_analysis_of_it(tmp_path: Path) -> None:
     policy = Scripted(by_role(numbered, lambda asked: analysis_text(0, f"Defect {asked.number}.")))
-    _, records = run_loop(policy, replace(NO_REVIEWS, rounds=2), tmp_path)
+    _, records = run_loop(policy, replace(LIGHT, rounds=2), tmp_path, judge=NO_REVIEWS)
     known = {record.id: record for record in records}
     asked = [each.text for each in policy.asked if each.refines]
     refined = [proof for proof in generated(records, Proof) if proof.round == 1]
@@ -89,8 +89,8 @@ def test_a_critique_is_used_again_only_when_all_have_been_used(tmp_path: Path) -
             return proof_text("Poor." if asked.refines else "Good.")
         return analysis_text(0 if "Poor." in asked.text else 0.5)
 
-    config = replace(NO_REVIEWS, proofs=1, top=1, pairs=2, rounds=4)
-    _, records = run_loop(Scripted(answer), config, tmp_path)
+    config = replace(LIGHT, proofs=1, top=1, pairs=2, rounds=4)
+    _, records = run_loop(Scripted(answer), config, tmp_path, judge=NO_REVIEWS)
     used = [proof.parents[1] for proof in generated(records, Proof) if proof.round]
     assert len(used) == 6
     assert len(set(used[:4])) == 4
@@ -110,7 +110,7 @@ def scored(scores: dict[str, float]) -> Answer:
 
 def test_the_best_are_refined(tmp_path: Path) -> None:
     policy = Scripted(scored({"A": 0.0, "B": 0.5, "C": 0.0, "D": 0.5}))
-    selection, records = run_loop(policy, replace(NO_REVIEWS, rounds=2), tmp_path)
+    selection, records = run_loop(policy, replace(LIGHT, rounds=2), tmp_path, judge=NO_REVIEWS)
     bodies = {record.id: record.body for record in generated(records, Proof)}
     refined = Counter(bodies[proof.parents[0]] for proof in generated(records, Proof) if proof.round == 1)
     assert refined == {"Name B.": 2, "Name D.": 2}
@@ -176,7 +176,7 @@ def test_fresh_proofs_where_no_analysis_can_be_read(tmp_path: Path) -> None:
 
 def test_identical_proofs_are_one_candidate(tmp_path: Path) -> None:
     policy = Scripted(by_role(proof_text("Always the same."), analysis_text("0.5")))
-    selection, records = run_loop(policy, replace(NO_REVIEWS, rounds=2), tmp_path)
+    selection, records = run_loop(policy, replace(LIGHT, rounds=2), tmp_path, judge=NO_REVIEWS)
     assert by_round(records, Proof) == {0: 4, 1: 2}
     first = [proof for proof in generated(records, Proof) if proof.round == 0 and proof.index == 0]
     assert selection.proof_id == first[0].id
@@ -185,8 +185,8 @@ def test_identical_proofs_are_one_candidate(tmp_path: Path) -> None:
 
 def test_refuted_analyses_do_not_count(tmp_path: Path) -> None:
     policy = Scripted(by_role(numbered, lambda asked: analysis_text((asked.seed or 0) % 2), review_text(0)))
-    config = replace(LIGHT, proofs=1, judge=replace(JUDGE, analyses=8, aggregate=replace(AGGREGATE, min_verdicts=1)))
-    selection, records = run_loop(policy, config, tmp_path)
+    judge = replace(JUDGE, analyses=8, acceptance=replace(ACCEPTANCE, min_verdicts=1))
+    selection, records = run_loop(policy, replace(LIGHT, proofs=1), tmp_path, judge=judge)
     reviews, analyses = generated(records, Review), generated(records, Analysis)
     assert len(reviews) == sum(analysis.score == 0 for analysis in analyses) > 0
     assert selection.accepted
@@ -281,7 +281,7 @@ def test_refused_prompts_leave_the_others_to_go_on(tmp_path: Path) -> None:
             raise PromptRefused("the context is full")
         return numbered(asked) if asked.role == "prover" else analysis_text("0.5")
 
-    selection, records = run_loop(Scripted(answer), NO_REVIEWS, tmp_path)
+    selection, records = run_loop(Scripted(answer), LIGHT, tmp_path, judge=NO_REVIEWS)
     assert by_round(records, Proof) == {0: 4}
     assert selection.verdicts == 4
     assert isinstance(records[-1], Selection)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refine.acceptance import decide
 from refine.assess import Assessed
 from refine.select import RULES, Rule, describe, select
 from tests.refine_entries import CONFIG, entry
-from verifier.aggregate import Judged, is_accepted, tally
+from verifier.aggregate import Judged, tally
 
 score = st.sampled_from([0.0, 0.5, 1.0, None])
 pools = st.lists(st.tuples(st.booleans(), score, st.lists(score, max_size=5), st.integers(0, 3)), max_size=6).map(
@@ -34,7 +35,7 @@ POOL = [EARLY, FEW, MANY, LATE]
     ("rule", "expected"), [("mean", "few"), ("lower_bound", "many"), ("self_score", "early"), ("last", "late")]
 )
 def test_rules(rule: Rule, expected: str) -> None:
-    chosen = select(POOL, rule, CONFIG).chosen
+    chosen = select(POOL, rule).chosen
     assert chosen is not None
     assert chosen.proof_id == expected
 
@@ -49,13 +50,13 @@ def wilson(mean: float, n: int) -> float:
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=30))
 def test_the_lower_bound_is_wilsons(scores: list[float]) -> None:
     one = entry("y", "a", None, scores)
-    assert RULES["lower_bound"](one)[0] == pytest.approx(wilson(sum(scores) / len(scores), len(scores)), abs=1e-9)
+    assert RULES["lower_bound"](one)[1] == pytest.approx(wilson(sum(scores) / len(scores), len(scores)), abs=1e-9)
 
 
 def test_more_perfect_verdicts_have_a_higher_lower_bound_and_no_verdict_the_lowest() -> None:
     bounds = [RULES["lower_bound"](entry("y", "a", 1, scores)) for scores in ([None], [0] * 64, [1], [1] * 2, [1] * 64)]
     assert bounds == sorted(bounds)
-    assert bounds[0][0] < 0 <= bounds[1][0]
+    assert bounds[0][1] < 0 <= bounds[1][1]
 
 
 def test_the_round_comes_first_in_last_then_the_mean() -> None:
@@ -64,18 +65,18 @@ def test_the_round_comes_first_in_last_then_the_mean() -> None:
         entry("b", "2", 1, [0], round=2),
         entry("c", "3", 1, [1], round=2),
     ]
-    chosen = select(pool, "last", CONFIG).chosen
+    chosen = select(pool, "last").chosen
     assert chosen is not None
     assert chosen.proof_id == "c"
 
 
 def test_the_earliest_wins_a_tie_and_the_reason_names_the_tie() -> None:
-    choice = select([entry(name, name, 1, [1, 1, 1]) for name in "abc"], "mean", CONFIG)
+    choice = select([entry(name, name, 1, [1, 1, 1]) for name in "abc"], "mean")
     assert choice.chosen is not None
     assert choice.chosen.proof_id == "a"
     assert choice.reason == (
-        "best of 3 proofs by mean, earliest of 3 tied: mean 1 of 3 verdicts, std 0, self-score 1, round 0; "
-        "accepted: all 3 valid verdicts are 1"
+        "best of 3 proofs by mean, earliest of 3 tied: mean 1 of 3 distinct verdicts, std 0, self-score 1, round 0; "
+        "accepted by unanimous: all 3 distinct verdicts are 1"
     )
 
 
@@ -92,33 +93,39 @@ def test_the_earliest_wins_a_tie_and_the_reason_names_the_tie() -> None:
 )
 def test_nothing_to_choose(pool: list[Assessed], reason: str) -> None:
     for rule in RULES:
-        choice = select(pool, rule, CONFIG)
+        choice = select(pool, rule)
         assert (choice.chosen, choice.accepted, choice.reason) == (None, False, reason)
 
 
 @pytest.mark.parametrize(
     ("scores", "verdict"),
     [
-        ([], "no verdict, self-score 1, round 0; not accepted: 0 valid verdicts, 3 are needed"),
-        ([None, 1, 1], "std 0, 1 unparseable, self-score 1, round 0; not accepted: 2 valid verdicts, 3 are needed"),
-        ([1, 1, 1, 0.5], "std 0.22, self-score 1, round 0; not accepted: 1 of 4 valid verdicts is below 1"),
-        ([1, 1, 1, 1], "std 0, self-score 1, round 0; accepted: all 4 valid verdicts are 1"),
+        ([], "mean: self-score 1, round 0; no verifier judged it"),
+        (
+            [None, 1, 1],
+            "1 unparseable, self-score 1, round 0; not accepted by unanimous: 2 distinct verdicts count, 3 are needed",
+        ),
+        ([1, 1, 1, 0.5], "std 0.22, self-score 1, round 0; not accepted by unanimous: 1 of 4 verdicts is below 1"),
+        ([1, 1, 1, 1], "std 0, self-score 1, round 0; accepted by unanimous: all 4 distinct verdicts are 1"),
     ],
 )
 def test_reasons(scores: list[float | None], verdict: str) -> None:
-    assert select([entry("a", "t", 1, scores)], "mean", CONFIG).reason.endswith(verdict)
+    assert select([entry("a", "t", 1, scores)], "mean").reason.endswith(verdict)
 
 
 def test_the_reason_counts_unparseable_and_refuted_analyses() -> None:
     judged = (Judged("a", 1.0), Judged("b", 0.0, (0.0,)), Judged("c", None), Judged("d", None))
-    one = replace(entry("y", "t", None, round=2), judged=judged, tally=tally(judged, CONFIG))
-    assert describe(one) == "mean 1 of 1 verdict, std 0, 2 unparseable, 1 refuted, no self-score, round 2"
+    one = replace(
+        entry("y", "t", None, round=2), judged=judged, tally=tally(judged, CONFIG), decision=decide(judged, CONFIG)
+    )
+    assert describe(one) == "mean 1 of 1 distinct verdict, std 0, 2 unparseable, 1 refuted, no self-score, round 2"
 
 
 @given(pools, rules, st.integers(1, 4))
 def test_the_choice_is_the_best_and_its_reason_true(pool: list[Assessed], rule: Rule, least: int) -> None:
     config = replace(CONFIG, min_verdicts=least)
-    choice = select(pool, rule, config)
+    pool = [replace(each, decision=decide(each.judged, config)) for each in pool]
+    choice = select(pool, rule)
     candidates = [each for each in pool if each.text_digest is not None]
     if choice.chosen is None:
         assert not candidates
@@ -126,11 +133,11 @@ def test_the_choice_is_the_best_and_its_reason_true(pool: list[Assessed], rule: 
         return
     keys = [RULES[rule](each) for each in candidates]
     assert choice.chosen is candidates[keys.index(max(keys))]
-    assert choice.accepted == is_accepted(choice.chosen.tally, config) == ("; accepted: " in choice.reason)
+    assert choice.accepted == choice.chosen.decision.accepted == ("; accepted by " in choice.reason)
     assert choice.reason.startswith(f"best of {len(candidates)} proof")
     ties = re.search(r"earliest of (\d+) tied", choice.reason)
     assert keys.count(max(keys)) == (int(ties[1]) if ties else 1)
-    if not choice.accepted:
+    if not choice.accepted and choice.chosen.decision.judged:
         short = choice.chosen.tally.verdicts < least
         assert ("needed" in choice.reason) == short
         assert ("below 1" in choice.reason) == (not short)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.records import Analysis, Proof, Refusal
 from policy.interface import PromptRefused
-from tests.presets import refine_preset
+from tests.presets import judge_preset, refine_preset
 from tests.scripted import Asked, Scripted, analysis_text, comparables, generated, jittered, proof_text, run_loop
 
 SEQUENTIAL = refine_preset("sequential")
@@ -35,7 +35,8 @@ def test_it_stops_when_the_prover_scores_its_proof_1(tmp_path: Path) -> None:
     assert [proof.parents for proof in proofs] == [(), (proofs[0].id,), (proofs[1].id,)]
     assert (selection.proof_id, selection.self_score, selection.rounds) == (proofs[2].id, 1.0, 3)
     assert not selection.accepted
-    assert selection.reason.endswith("not accepted: 0 valid verdicts, 3 are needed")
+    assert "verdict" not in selection.reason
+    assert selection.reason.endswith("self-score 1, round 2; no verifier judged it")
 
 
 def test_the_feedback_is_the_proofs_own_evaluation(tmp_path: Path) -> None:
@@ -124,8 +125,8 @@ def test_the_last_proof_of_a_chain_is_judged_where_analyses_are_asked_for(tmp_pa
     async def answer(asked: Asked) -> str:
         return proof_text("Right.", asked.number) if asked.role == "prover" else analysis_text(1)
 
-    config = replace(SEQUENTIAL, judge=replace(SEQUENTIAL.judge, analyses=4))
-    selection, records = run_loop(Scripted(answer), config, tmp_path)
+    judge = replace(judge_preset("sequential"), analyses=4)
+    selection, records = run_loop(Scripted(answer), SEQUENTIAL, tmp_path, judge=judge)
     assert {analysis.proof_id for analysis in generated(records, Analysis)} == {selection.proof_id}
     assert rounds(records) == [0, 1]
     assert (selection.accepted, selection.verdicts) == (True, 4)

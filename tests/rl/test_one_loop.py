@@ -26,7 +26,7 @@ from rl.recipe.chains import NO_ROOM, refine_chains
 from rl.task import Answer
 from rl.tasks.tables import Case
 from tests.fake_server import PHRASE
-from tests.presets import JUDGE, refine_preset
+from tests.presets import JUDGE, judge_preset, refine_preset
 from tests.scripted import PROBLEM, TEMPLATES, analysis_text, open_recorder, proof_text, records_of, review_text
 from verifier.role import Verifier
 
@@ -82,7 +82,7 @@ def chain_of(script: Sequence[Answer | None]) -> tuple[list[str], list[Proof]]:
     assessor = Assessor(
         Verifier(model, TEMPLATES, Sampling()),
         MetaVerifier(model, TEMPLATES, Sampling()),
-        SEQUENTIAL.judge,
+        judge_preset("sequential"),
     )
     config = replace(SEQUENTIAL, rounds=ROUNDS)
     with tempfile.TemporaryDirectory() as folder:

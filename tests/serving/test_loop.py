@@ -36,7 +36,7 @@ def test_refine_twice(lemmata: CommandLine, server: Server) -> None:
     command = ["refine", "problem=Prove that 1 + 1 = 2.", *policy(server), "sampling.stop=[A,E,I,O,U,a,e,i,o,u]"]
     command += [
         "refine.rounds=2",
-        "refine.judge.analyses=3",
+        "judge.analyses=3",
         "+policy.extra_body.chat_template_kwargs.enable_thinking=false",
     ]
     assert "1 finished" in lemmata.ok(*command, "run=first").out
