@@ -1,7 +1,7 @@
-"""Final-answer checker: math-verify in a separate process with limits on time and memory.
+"""Final-answer checker: math-verify in a separate process with limits on CPU time and memory.
 
 An answer such as 9^{9^{9^9}} keeps Python in one integer power, where no signal handler runs. So the comparison is done
-by a subprocess, which is killed when its time is over.
+by a subprocess, which the kernel ends when its CPU time is used up: a busy machine changes no result.
 """
 
 import json
@@ -14,17 +14,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
+from core.answer_text import final_answer
 from core.config import STRICT, Positive, PositiveFloat, settings
 from core.errors import LemmataError
 from core.rubric import answer_part
 
 WORKER = Path(__file__).with_name("answer_check_worker.py")
-TAIL = 20_000  # characters that are read, from the end of an answer
+MAX_ANSWER = 20_000  # characters of a final answer that are sent to the subprocess
+STUCK = 20  # times its seconds, after which a subprocess that gets no CPU time is ended; at least start_seconds
 
 
 @settings(frozen=True, config=STRICT)
 class AnswerConfig:
-    """Limits: ``seconds`` per answer, ``start_seconds`` for the subprocess to start, ``memory_mb`` of that process."""
+    """Limits: CPU ``seconds`` per answer, ``start_seconds`` for the subprocess to start, ``memory_mb`` of it."""
 
     seconds: PositiveFloat = 5.0
     start_seconds: PositiveFloat = 60.0
@@ -33,10 +35,14 @@ class AnswerConfig:
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """``score`` 1 for an answer equal to the reference, else 0 with the ``reason``."""
+    """``score`` 1 for an answer equal to the reference, else 0 with the ``reason``.
+
+    ``decided``: False for an answer that could not be read or compared, which may be right in other words.
+    """
 
     score: float
     reason: str = ""
+    decided: bool = True
 
 
 class AnswerChecker:
@@ -54,23 +60,28 @@ class AnswerChecker:
         self._lock = threading.Lock()
 
     def check(self, text: str, reference: str) -> AnswerResult:
-        """Compares the last answer in ``text`` with ``reference`` (LaTeX, or an expression).
+        """Compares the final answer of ``text`` (its last box, as `final_answer` finds it) with ``reference``.
 
-        An answer that cannot be parsed, or not be compared in time, has score 0. Blocks for at most the configured
-        seconds; within asyncio, call it by `asyncio.to_thread`.
+        An answer that cannot be read, or not be compared in time, has score 0. Blocks while the subprocess works;
+        within asyncio, call it by `asyncio.to_thread`.
 
         Raises:
-            LemmataError: the reference cannot be parsed (in time), or the subprocess does not start.
+            LemmataError: the reference is not gradable (words, a condition, or a formula that cannot be parsed in
+                time), or the subprocess does not start.
         """
-        answer = answer_part(text)
-        if answer is None:
-            return AnswerResult(0.0, "a <think> never closes")
+        solution = answer_part(text)
+        answer = None if solution is None else final_answer(solution)
         with self._lock:
             self._start()
-            if (fault := self._request({"reference": reference})) != "ok":
-                raise LemmataError(f"the reference answer {reference[:80]!r} cannot be used: {fault}")
-            outcome = self._request({"answer": answer[-TAIL:]})
-        return AnswerResult(1.0) if outcome == "equal" else AnswerResult(0.0, outcome)
+            if (fault := self._request({"reference": reference.strip()})) != "ok":
+                raise LemmataError(f"the reference answer {reference[:80]!r} is not gradable: {fault}")
+            if not answer:
+                fault = "a <think> never closes" if solution is None else "the last box never closes"
+                return AnswerResult(0.0, fault if answer is None else "no answer", decided=False)
+            outcome = self._request({"answer": answer[:MAX_ANSWER]})
+        if outcome == "equal":
+            return AnswerResult(1.0)
+        return AnswerResult(0.0, f"{outcome}: {answer[:80]}", decided=outcome == "not equal")
 
     def close(self) -> None:
         """Ends the subprocess."""
@@ -91,7 +102,7 @@ class AnswerChecker:
         if self._process is not None:
             return
         # -P: run by its path, without this folder on sys.path.
-        command = [sys.executable, "-P", str(WORKER), str(self.config.memory_mb)]
+        command = [sys.executable, "-P", str(WORKER), str(self.config.memory_mb), str(self.config.seconds)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )
@@ -106,7 +117,7 @@ class AnswerChecker:
         except BrokenPipeError:
             self.close()
             return "the subprocess that checks it ended"
-        return self._read(self.config.seconds)
+        return self._read(max(self.config.start_seconds, STUCK * self.config.seconds))
 
     def _read(self, seconds: float) -> str:
         """The next reply; without one the subprocess is ended, and the cause is returned."""
@@ -117,4 +128,6 @@ class AnswerChecker:
         if line.endswith(b"\n"):
             return json.loads(line)
         self.close()
-        return f"no result within {seconds:g} seconds" if not ready else "the subprocess that checks it ended"
+        if not ready:
+            return f"no result within {seconds:g} seconds"
+        return f"no result within {self.config.seconds:g} seconds of CPU time or {self.config.memory_mb} MiB"
