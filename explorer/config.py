@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.config import STRICT, Name, read_config, settings
+from core.config import STRICT, Count, Name, read_config, settings
 from core.errors import LemmataError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -13,18 +13,24 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 @settings(frozen=True, config=STRICT)
 class ExplorerConfig:
-    """Settings of the explorer. ``runs``: folder of runs, or one run; ``author``: default name of the labeler."""
+    """Settings of the explorer. ``runs``: folder of runs, or one run; ``author``: default name of the labeler.
+
+    ``labelers`` share the label queue, each item goes to ``labels_per_item`` of them (0: to all).
+    """
 
     runs: Name = "runs"
     read_only: bool = False
     author: str = ""
+    labelers: tuple[str, ...] = ()
+    labels_per_item: Count = 0
     host: Name = "127.0.0.1"
     port: Port = 8501
 
 
 def to_argument(config: ExplorerConfig) -> str:
     """Encodes the settings as one argument of the script."""
-    return json.dumps({"runs": config.runs, "read_only": config.read_only, "author": config.author})
+    names = ("runs", "read_only", "author", "labelers", "labels_per_item")
+    return json.dumps({name: getattr(config, name) for name in names})
 
 
 def from_arguments(arguments: list[str]) -> ExplorerConfig:

@@ -6,12 +6,13 @@ A log is append-only, so a refresh reads only what was appended. A page reads in
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import LemmataError
+from core.labels import labels_path
 from core.log import read_record
 from core.records import KINDS, Record
 
@@ -25,7 +26,7 @@ class RecordRow:
     """A record without its texts. ``about``: id of the proof or analysis that it judges; ``size``: characters of text.
 
     ``score``: self-score of a proof, verdict of an analysis, review or label, mean of a selection; ``fault``: reason
-    why there is none. ``value``: the other short fields by name.
+    why there is none. ``value``: the other short fields by name. ``of_person``: it is in the file of labels.
     """
 
     kind: str
@@ -42,18 +43,24 @@ class RecordRow:
     cost: float = 0.0
     created: str = ""
     value: Mapping[str, Any] = field(default_factory=dict)
+    of_person: bool = False
 
 
 KEPT = {
     "problem": ("name", "source"),
     "proof": ("finish_reason", "model", "template"),
-    "label": ("grader", "author", "points", "max_points", "reason", "analysis_id"),
+    "label": (
+        *("grader", "author", "points", "max_points", "reason", "analysis_id", "proof_id"),
+        *("passage", "passage_start", "passage_end"),
+    ),
+    "report": ("author", "reason"),
+    "withdrawal": ("author",),
     "selection": ("proof_id", "accepted", "rule", "reason", "rounds", "verdicts"),
     "refusal": ("role", "error"),
 }
 
 
-def row_of(value: Mapping[str, Any], offset: int, length: int) -> RecordRow:
+def row_of(value: Mapping[str, Any], offset: int, length: int, *, of_person: bool = False) -> RecordRow:
     """Builds the row of a record's JSON value. Raises LemmataError for a value that is not a record of this schema."""
     kind = value.get("kind", "")
     if kind not in KINDS or not isinstance(value.get("id"), str):
@@ -64,7 +71,7 @@ def row_of(value: Mapping[str, Any], offset: int, length: int) -> RecordRow:
         id=value["id"],
         offset=offset,
         length=length,
-        about=value.get("analysis_id") or value.get("proof_id") or "",
+        about=value.get("analysis_id") or value.get("proof_id") or value.get("withdrawn_id") or "",
         parents=tuple(value.get("parents") or ()),
         round=value.get("round") or 0,
         score=value.get({"proof": "self_score", "selection": "mean_score"}.get(kind, "score")),
@@ -74,21 +81,53 @@ def row_of(value: Mapping[str, Any], offset: int, length: int) -> RecordRow:
         cost=usage.get("cost", 0.0),
         created=value.get("created") or "",
         value={name: value[name] for name in KEPT.get(kind, ()) if value.get(name) is not None},
+        of_person=of_person,
     )
 
 
-class LogIndex:
-    """Rows of one log in the order of writing. ``notes``: messages about lines that could not be read."""
+class _Tail:
+    """The end of a file that grows: yields the lines that were appended since the last reading."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[RecordRow] = []
-        self.by_id: dict[str, RecordRow] = {}
-        self.notes: list[str] = []
+        self.end = 0  # bytes that were read
         self.torn = ""
-        self._end = 0
-        self._stamp: tuple[int, int] | None = None
-        self._computed: dict[str, tuple[int, Any]] = {}
+        self.stamp: tuple[int, int] | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """True where the file has changed since it was read."""
+        return stamp_of(self.path) != self.stamp
+
+    def lines(self, deadline: float) -> Iterator[tuple[bytes, int]]:
+        """Yields complete lines with their offsets until the deadline (of time.monotonic)."""
+        stamp = stamp_of(self.path)
+        self.torn = ""
+        with self.path.open("rb") as file:
+            file.seek(self.end)
+            for number, line in enumerate(file):
+                if number % LINES_PER_CHECK == LINES_PER_CHECK - 1 and time.monotonic() > deadline:
+                    return
+                if not line.endswith(b"\n"):
+                    self.torn = (
+                        f"{self.path.name}: the last line is incomplete ({len(line)} bytes): it is being written, or "
+                        "the run was interrupted. Running the same command again repeats that call."
+                    )
+                    break
+                yield line, self.end
+                self.end += len(line)
+        self.stamp = stamp
+
+
+class LogIndex:
+    """Rows of one log in the order of writing, then those of its labels.
+
+    ``notes``: messages about lines that could not be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reset()
 
     @property
     def problem_id(self) -> str:
@@ -98,34 +137,38 @@ class LogIndex:
     @property
     def messages(self) -> list[str]:
         """Messages about lines that could not be read."""
-        return [*self.notes, self.torn] if self.torn else list(self.notes)
+        return [*self.notes, self._log.torn] if self._log.torn else list(self.notes)
 
     @property
     def is_stale(self) -> bool:
-        """True where the file has changed since it was read."""
-        return stamp_of(self.path) != self._stamp
+        """True where the log or its labels have changed since they were read."""
+        return self._log.is_stale or self._labels.is_stale
 
     @property
     def share(self) -> float:
-        """Share of the file that is indexed."""
+        """Share of the log that is indexed."""
         stamp = stamp_of(self.path)
-        return min(1.0, self._end / stamp[1]) if self.is_stale and stamp and stamp[1] else 1.0
+        return min(1.0, self._log.end / stamp[1]) if self._log.is_stale and stamp and stamp[1] else 1.0
 
     def refresh(self, deadline: float = math.inf) -> None:
-        """Reads what was appended since the last refresh; starts over where the file has become shorter.
+        """Reads what was appended since the last refresh; starts over where a file has become shorter.
 
         Stops at ``deadline`` (of time.monotonic); the next call continues there.
         """
-        stamp = stamp_of(self.path)
-        if stamp == self._stamp:
+        if not self.is_stale:
             return
+        stamp, labels = stamp_of(self.path), stamp_of(self._labels.path)
         if stamp is None:
             self._reset()
             self.notes = [f"{self.path.name} is missing: the log of this problem was moved or deleted."]
-        elif stamp[1] < self._end:
+            return
+        if stamp[1] < self._log.end or (labels[1] if labels else 0) < self._labels.end:
             self._reset()
-        if stamp is None or self._read(deadline):
-            self._stamp = stamp
+        for line, offset in self._log.lines(deadline):
+            self._add(line, offset, of_person=False)
+        if labels and not self._log.is_stale:
+            for line, offset in self._labels.lines(deadline):
+                self._add(line, offset, of_person=True)
 
     def of_kind(self, kind: str) -> list[RecordRow]:
         """Rows of one kind of record."""
@@ -139,48 +182,30 @@ class LogIndex:
         return known[1]
 
     def may_contain(self, beginning: str) -> bool:
-        """True where the file may contain a record whose id starts with ``beginning``; the records are not parsed."""
-        try:
-            return f'"id":"{beginning}'.encode() in self.path.read_bytes()
-        except OSError:
-            return False
+        """True where the files may contain a record whose id starts with ``beginning``; the records are not parsed."""
+        needle = f'"id":"{beginning}'.encode()
+        return any(needle in path.read_bytes() for path in (self.path, self._labels.path) if path.is_file())
 
     def read(self, row: RecordRow) -> Record:
         """Reads a record in full. Raises LemmataError where the file was replaced or deleted after it was indexed."""
+        path = self._labels.path if row.of_person else self.path
         try:
-            return read_record(self.path, row.offset, row.length)
+            return read_record(path, row.offset, row.length)
         except (OSError, ValueError) as error:
-            raise LemmataError(
-                f"{self.path.name} has changed since it was indexed ({error}); reload the page"
-            ) from error
+            raise LemmataError(f"{path.name} has changed since it was indexed ({error}); reload the page") from error
 
     def _reset(self) -> None:
-        self.rows, self.by_id, self.notes, self.torn, self._end = [], {}, [], "", 0
-        self._computed = {}
+        self.rows: list[RecordRow] = []
+        self.by_id: dict[str, RecordRow] = {}
+        self.notes: list[str] = []
+        self._log, self._labels = _Tail(self.path), _Tail(labels_path(self.path))
+        self._computed: dict[str, tuple[int, Any]] = {}
 
-    def _read(self, deadline: float) -> bool:
-        """Indexes up to the deadline; returns True where the end of the file was reached."""
-        self.torn = ""
-        with self.path.open("rb") as file:
-            file.seek(self._end)
-            for number, line in enumerate(file):
-                if number % LINES_PER_CHECK == LINES_PER_CHECK - 1 and time.monotonic() > deadline:
-                    return False
-                if not line.endswith(b"\n"):
-                    self.torn = (
-                        f"{self.path.name}: the last line is incomplete ({len(line)} bytes): it is being written, or "
-                        "the run was interrupted. Running the same command again repeats that call."
-                    )
-                    return True
-                self._add(line)
-                self._end += len(line)
-        return True
-
-    def _add(self, line: bytes) -> None:
+    def _add(self, line: bytes, offset: int, *, of_person: bool) -> None:
         try:
-            row = row_of(json.loads(line), self._end, len(line))
+            row = row_of(json.loads(line), offset, len(line), of_person=of_person)
         except (ValueError, AttributeError, TypeError, LemmataError) as error:
-            self.notes.append(f"{self.path.name} is damaged at byte {self._end}: {error}. The line is not shown.")
+            self.notes.append(f"{self.path.name} is damaged at byte {offset}: {error}. The line is not shown.")
             return
         if row.id in self.by_id:
             self.notes.append(f"{self.path.name}: {row.kind} {row.id} occurs twice; the later line is not shown.")
@@ -199,13 +224,19 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
 
 
 def children(index: LogIndex) -> Mapping[str, list[RecordRow]]:
-    """Analyses, reviews and labels by the id of the record that they judge."""
+    """Analyses, reviews and labels in effect by the id of the record that they judge."""
     return index.computed("children", _children)
+
+
+def withdrawn(index: LogIndex) -> frozenset[str]:
+    """Ids of the labels and reports that their authors withdrew."""
+    return index.computed("withdrawn", lambda log: frozenset(row.about for row in log.of_kind("withdrawal")))
 
 
 def _children(index: LogIndex) -> Mapping[str, list[RecordRow]]:
     found: dict[str, list[RecordRow]] = {}
+    gone = withdrawn(index)
     for row in index.rows:
-        if row.kind in ("analysis", "review", "label"):
+        if row.kind in ("analysis", "review", "label") and row.id not in gone:
             found.setdefault(row.about, []).append(row)
     return found

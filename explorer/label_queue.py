@@ -1,20 +1,51 @@
-"""Label queue: proofs and analyses that a person has not labeled, the most informative first."""
+"""Label queue: the proofs or analyses of a labeler's share, the most informative first, and everybody's progress."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.ids import digest
 from explorer.index import LogIndex, RecordRow, children
-from explorer.labels import HUMAN
+from explorer.labels import HUMAN, Subject, reports
 from explorer.metrics import proof_metrics
 
 
 @dataclass(frozen=True, slots=True)
+class Shares:
+    """Division of the work. ``labelers``: those who share it, empty for anybody; ``labels_per_item``: labelers wanted
+    for each proof or analysis, 0 for all."""
+
+    labelers: tuple[str, ...] = ()
+    labels_per_item: int = 0
+
+    def has(self, record_id: str, author: str) -> bool:
+        """True where a record is in the share of a labeler; that of somebody who is not named is everything."""
+        if not 0 < self.labels_per_item < len(self.labelers) or author not in self.labelers:
+            return True
+        ranked = sorted(self.labelers, key=lambda name: digest("share", record_id, name))
+        return author in ranked[: self.labels_per_item]
+
+
+@dataclass(frozen=True, slots=True)
 class QueueItem:
-    """A proof or an analysis in the queue, and the reason for its rank."""
+    """A proof or an analysis in a labeler's share. ``reason``: that of its rank.
+
+    ``labeled``: this labeler has labeled it; ``waiting``: a label of this labeler is wanted.
+    """
 
     log: LogIndex
     row: RecordRow
     reason: str
+    labeled: bool
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Number of labeled items of a labeler's share, and its size."""
+
+    author: str
+    labeled: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +58,48 @@ class _Candidate:
     labeled_by: frozenset[str]
 
 
-def proof_queue(logs: Iterable[LogIndex], author: str) -> list[QueueItem]:
-    """Proofs that ``author`` has not labeled: undecided ones first, then by disagreement."""
-    return _queue(logs, author, "proof candidates", _proof_candidates)
+def queue(logs: Sequence[LogIndex], subject: Subject, author: str, shares: Shares) -> list[QueueItem]:
+    """All items of a labeler's share, labeled or not: undecided proofs first, then by disagreement; analyses whose
+    reviews differ first, then those that report an issue.
 
-
-def analysis_queue(logs: Iterable[LogIndex], author: str) -> list[QueueItem]:
-    """Analyses that ``author`` has not labeled: those whose reviews differ first, then those that report an issue."""
-    return _queue(logs, author, "analysis candidates", _analysis_candidates)
-
-
-def _queue(
-    logs: Iterable[LogIndex], author: str, name: str, candidates: Callable[[LogIndex], list[_Candidate]]
-) -> list[QueueItem]:
-    """Ranks are cached per state of a log, since the page is drawn again after each label."""
+    Ranks are cached per state of a log, since the page is drawn again after each label.
+    """
     found = [
-        (candidate.rank, log.problem_id, candidate.row.id, QueueItem(log, candidate.row, candidate.reason))
+        (candidate.rank, log.problem_id, candidate.row.id, _item(log, candidate, author, shares))
         for log in logs
-        for candidate in log.computed(name, candidates)
-        if author not in candidate.labeled_by
+        for candidate in _candidates(log, subject)
+        if shares.has(candidate.row.id, author)
     ]
     return [item for *_, item in sorted(found, key=lambda entry: entry[:3])]
 
 
-def _proof_candidates(log: LogIndex) -> list[_Candidate]:
+def _item(log: LogIndex, candidate: _Candidate, author: str, shares: Shares) -> QueueItem:
+    labeled = author in candidate.labeled_by
+    wanted = not shares.labels_per_item or len(candidate.labeled_by) < shares.labels_per_item
+    reported = any(row.value.get("author") == author for row in reports(log))
+    return QueueItem(log, candidate.row, candidate.reason, labeled, wanted and not labeled and not reported)
+
+
+def progress(logs: Sequence[LogIndex], subject: Subject, shares: Shares) -> list[Progress]:
+    """Progress of the named labelers, and of all others who labeled something."""
+    candidates = [candidate for log in logs for candidate in _candidates(log, subject)]
+    others = sorted({name for candidate in candidates for name in candidate.labeled_by} - set(shares.labelers))
+    return [
+        Progress(
+            name,
+            sum(name in candidate.labeled_by for candidate in candidates),
+            sum(shares.has(candidate.row.id, name) for candidate in candidates),
+        )
+        for name in [*shares.labelers, *others]
+    ]
+
+
+def _candidates(log: LogIndex, subject: Subject) -> list[_Candidate]:
+    make: Callable[[LogIndex], list[_Candidate]] = _analyses if subject == "analysis" else _proofs
+    return log.computed(f"{subject} candidates", make)
+
+
+def _proofs(log: LogIndex) -> list[_Candidate]:
     judged = children(log)
     found = []
     for proof in proof_metrics(log):
@@ -64,7 +113,7 @@ def _proof_candidates(log: LogIndex) -> list[_Candidate]:
     return found
 
 
-def _analysis_candidates(log: LogIndex) -> list[_Candidate]:
+def _analyses(log: LogIndex) -> list[_Candidate]:
     judged = children(log)
     found = []
     for row in log.of_kind("analysis"):

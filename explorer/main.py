@@ -5,12 +5,14 @@ from html import escape
 import streamlit as st
 
 from explorer.ui import (
+    agreement,
     compare,
     diff,
     lab,
     labeling,
     lineage,
     matrix,
+    own_labels,
     problem,
     proof,
     record,
@@ -30,7 +32,8 @@ PAGES: dict[str, tuple[Page, str]] = {
     "matrix": (matrix.show, "Problems × runs"),
     "compare": (compare.show, "Compare runs"),
     "label": (labeling.show, "Label"),
-    "agreement": (labeling.show_agreement, "Agreement and export"),
+    "labels": (own_labels.show, "My labels"),
+    "agreement": (agreement.show, "Agreement and export"),
     "training": (training.show, "Training"),
     "lab": (lab.show, "Lab"),
     "problem": (problem.show, ""),
@@ -39,13 +42,17 @@ PAGES: dict[str, tuple[Page, str]] = {
     "diff": (diff.show, ""),
     "record": (record.show, ""),
 }
-MENU = {"Read": ("", "run", "matrix", "compare"), "Judge": ("label", "agreement"), "Train": ("training", "lab")}
+MENU = {
+    "Read": ("", "run", "matrix", "compare"),
+    "Judge": ("label", "labels", "agreement"),
+    "Train": ("training", "lab"),
+}
 
 
 def main() -> None:
     """Shows the page of the address."""
     st.set_page_config(page_title="Lemmata", page_icon=ICON, layout="wide")
-    st.html(CSS)
+    st.html(f"<style>{CSS}</style>")
     asked = query("page")
     with st.sidebar:
         st.html(_menu(asked))
@@ -61,7 +68,7 @@ def _menu(here: str) -> str:
     for section, names in MENU.items():
         parts.append(f'<div class="lm-section">{section}</div>')
         for name in names:
-            kept = {"run": run_name} if run_name and name in {"run", "label", "agreement"} else {}
+            kept = {"run": run_name} if run_name and name in {"run", "label", "labels", "agreement"} else {}
             current = ' class="here" aria-current="page"' if name == here else ""
             parts.append(f'<a href="{escape(href(name, **kept))}"{current}>{PAGES[name][1]}</a>')
     if read_only():

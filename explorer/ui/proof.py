@@ -81,7 +81,7 @@ def _links(run: RunInfo, log: LogIndex, row: RecordRow) -> None:
     where = {"run": run.name, "problem": log.problem_id}
     before = any(parent in log.by_id and log.by_id[parent].kind == "proof" for parent in row.parents)
     links(
-        link("Label", "label", **where, proof=row.id),
+        link("Label it", "label", **where, proof=row.id, what="proof"),
         link("Lineage", "lineage", **where, proof=row.id),
         link("Changes and their critiques", "diff", **where, proof=row.id) if before else "",
         link("Raw record", "record", **where, id=row.id),

@@ -11,6 +11,7 @@ from explorer.math_markdown import normalize, plain_text
 from explorer.ui.style import score_class
 
 PER_PAGE = 50
+KEPT = ("labeler", "blind", "what")  # parameters of the labeler, which every link keeps
 
 
 def href(page: str, **query: object) -> str:
@@ -18,8 +19,10 @@ def href(page: str, **query: object) -> str:
 
     The page is a query parameter, not a path: below a path Streamlit's client looks for its server there.
     """
-    given = {"page": page} | {key: str(value) for key, value in query.items() if value not in {None, ""}}
-    return f"./?{urlencode(given)}" if page else "./"
+    kept = {name: st.query_params[name] for name in KEPT if name in st.query_params}
+    given = {"page": page} | kept | {key: str(value) for key, value in query.items() if value not in {None, ""}}
+    given = {key: value for key, value in given.items() if value}
+    return f"./?{urlencode(given)}" if given else "./"
 
 
 def link(words: str, page: str, **query: object) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def explore_command(config: dict[str, Any]) -> int:
     console.print(
         plain(f"exploring {folder} at http://{settings.host}:{settings.port}  (ctrl-C stops)"), soft_wrap=True
     )
-    given = ExplorerConfig(runs=str(folder), read_only=settings.read_only, author=settings.author)
+    given = replace(settings, runs=str(folder))
     script = _script()
     command = [sys.executable, "-m", "explorer.server", "run", str(script), *QUIET]
     command += [f"--server.address={settings.host}", f"--server.port={settings.port}", "--", to_argument(given)]

@@ -43,6 +43,18 @@ def needed_browser() -> str:
 
 
 @contextmanager
+def launched() -> Iterator[Any]:
+    """A Chromium during the block; skips the test where there is none."""
+    chromium = needed_browser()
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@contextmanager
 def explored(runs: Path, *settings: str) -> Iterator[str]:
     """Runs `lemmata explore` during the block; yields its address."""
     with socket.socket() as probe:

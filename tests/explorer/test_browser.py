@@ -9,12 +9,10 @@ from typing import TypeVar
 import pytest
 
 from core.log import read_log
-from core.records import Label, Proof, Review
+from core.records import Proof, Review
 from core.store import Run
 from lab.synthetic_run import write_run
-from rl.tasks.tables import read_cases
-from tests.clocks import HANG
-from tests.explorer.browser_session import FLAGS, BrowserSession, explored, needed_browser
+from tests.explorer.browser_session import BrowserSession, explored, launched
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of
 
 pytestmark = pytest.mark.browser
@@ -72,13 +70,8 @@ def damaged(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser(runs: Path) -> Iterator[BrowserSession]:
-    chromium = needed_browser()
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with explored(runs, "author=Ada") as address, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    with launched() as browser, explored(runs, "author=Ada") as address:
         yield BrowserSession(browser.new_page(viewport={"width": 1360, "height": 2400}), address)
-        browser.close()
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +107,8 @@ def test_every_page_shows_what_it_is_for(browser: BrowserSession, runs: Path) ->
         ("diff", *where.items(), ("proof", proof.id)): ["Critiques shown to the prover"],
         ("training", ("run", "training")): ["Reward and its parts", "Best", "Worst", "Masked"],
         ("lab",): ["exact algebra", "Statement"],
-        ("label", ("run", "search")): ["60 in the queue", "complete and rigorous"],
+        ("label", ("run", "search")): ["Blind", "Statement", "My labels"],
+        ("labels", ("run", "small/run"), ("labeler", "<i>Eve</i>")): ["open and change"],
         ("agreement", ("run", "small/run")): ["D_mv", "<i>Eve</i>"],
         ("record", ("run", "search"), ("id", proof.id)): ['"kind": "proof"', proof.id],
     }
@@ -192,32 +186,6 @@ def test_texts_by_models_are_only_text_and_mathematics(browser: BrowserSession, 
     assert tab.locator(".katex-display").count() == 2
     assert tab.locator("li .katex-display").count() == 1
     assert tab.locator(".katex-display .tag").count() == 1
-
-
-def test_a_label_by_keyboard_is_in_the_export(browser: BrowserSession, runs: Path, tmp_path: Path) -> None:
-    browser.go("label", run="search")
-    browser.page.get_by_label("Reason").fill("keyboard alone")
-    browser.page.keyboard.press("Enter")
-    browser.settle()
-    browser.page.locator("h1").click()
-    for key, left in (("3", 59), ("1", 58)):
-        browser.page.keyboard.press(key)
-        browser.page.get_by_text(f"{left} in the queue").wait_for(timeout=HANG * 1000)
-        browser.settle()
-    labels = [
-        record
-        for path in (runs / "search" / "problems").glob("*.jsonl")
-        for record in read_log(path)
-        if isinstance(record, Label)
-    ]
-    assert sorted((found.author, found.score) for found in labels) == [("Ada", 0.0), ("Ada", 1.0)]
-    assert "keyboard alone" in {found.reason for found in labels}
-    browser.go("agreement", run="search")
-    with browser.page.expect_download() as download:
-        browser.page.get_by_role("button", name="Download").click()
-    download.value.save_as(tmp_path / "d_v.jsonl")
-    cases = read_cases(str(tmp_path / "d_v.jsonl"), ["label"]).rows
-    assert sorted(case.label or 0.0 for case in cases) == [0.0, 1.0]
 
 
 def test_a_damaged_run_has_a_message_on_its_page(browser: BrowserSession, runs: Path) -> None:
