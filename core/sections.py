@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from core.rubric import ParseFailure, Verdict, answer_part, parse_verdict, phrase_pattern
+from core.announcements import phrase_pattern
+from core.rubric import ParseFailure, Verdict, answer_part, parse_verdict
 
 __all__ = ["ProofSections", "analysis_faults", "answer_part", "self_score", "split_proof"]
 
@@ -20,6 +21,8 @@ def _heading(title: str) -> re.Pattern[str]:
 _SOLUTION = _heading("solution")
 _SELF_EVALUATION = _heading(r"self[ \t\u00a0_\-\u2010-\u2013]?evaluation")
 _ANALYSIS_OPENING = phrase_pattern("here is my evaluation of the solution")
+_CLOSING = phrase_pattern("based on my evaluation the final overall? score should be")
+_REVIEW_CLOSING = phrase_pattern("based on my analysis i will rate the solution evaluation as")
 _REVIEW_OPENING = phrase_pattern("here is my analysis of the solution evaluation")
 
 
@@ -70,10 +73,20 @@ def self_score(sections: ProofSections) -> Verdict | ParseFailure:
 
 
 def analysis_faults(text: str, *, review: bool = False, quoted: str = "") -> tuple[str, ...]:
-    """The format faults of an analysis (``review``: of a review); ``quoted`` as in `parse_verdict`."""
+    """The faults of an analysis (``review``: of a review) in the exact form that its prompt asks for.
+
+    `parse_verdict` reads a verdict in other forms too; ``quoted`` as there.
+    """
     opening = _REVIEW_OPENING if review else _ANALYSIS_OPENING
     faults = [] if opening.search(answer_part(text) or "") else ["opening missing"]
     verdict = parse_verdict(text, quoted=quoted)
     if isinstance(verdict, ParseFailure):
         faults.append(f"verdict unparseable: {verdict.reason}")
+    elif not has_closing(text, review=review):
+        faults.append("closing missing")
     return tuple(faults)
+
+
+def has_closing(text: str, *, review: bool = False) -> bool:
+    """True where the closing sentence of the prompt for an analysis (``review``: for a review) stands word for word."""
+    return (_REVIEW_CLOSING if review else _CLOSING).search(answer_part(text) or "") is not None

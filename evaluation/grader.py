@@ -1,21 +1,22 @@
 """Judge that grades final proofs in points, by the reference solution and grading guidelines of the problem."""
 
-import re
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
 from typing import Any
 
+from core.announcements import phrase_pattern
+from core.closing import Closing
 from core.config import STRICT, Count, Positive, settings
 from core.ids import digest
 from core.records import Grading, Problem, Proof
-from core.rubric import QUOTATION, ParseFailure, last_boxed, phrase_pattern, unwrapped
+from core.rubric import ParseFailure, read_score
+from core.score_text import Scale
 from core.templates import fill, make_fence
 from policy.interface import Completion, Policy, Prompt, Sampling, user_prompt
 from policy.recorder import Call, Recorder
 
 _PHRASE = phrase_pattern("final points")
-_WHOLE = re.compile(r"[0-9]{1,3}")
 
 
 @settings(frozen=True, config=STRICT)
@@ -72,11 +73,8 @@ def build_grading(
     common: dict[str, Any], completion: Completion, *, proof_id: str, max_points: int, quoted: str
 ) -> Grading:
     """Builds the record of a judge's answer about the proof ``quoted``."""
-    points = (
-        ParseFailure("truncated at the token limit")
-        if completion.finish_reason == "length"
-        else parse_points(completion.text, max_points, quoted=quoted)
-    )
+    truncated = completion.finish_reason == "length"
+    points = parse_points(completion.text, max_points, quoted=quoted, truncated=truncated)
     failed = isinstance(points, ParseFailure)
     return Grading(
         **common,
@@ -87,21 +85,16 @@ def build_grading(
     )
 
 
-def parse_points(text: str, max_points: int, *, quoted: str = "") -> int | ParseFailure:
-    """Parses the points of a judge's answer: the last verdict counts; other than 0, 1, ..., ``max_points`` it fails.
+def parse_points(text: str, max_points: int, *, quoted: str = "", truncated: bool = False) -> int | ParseFailure:
+    """Parses the points of a judge's answer, read as `core.rubric.parse_verdict` reads a verdict.
+
+    Other points than 0, 1, ..., ``max_points`` are a failure, and so are different ones after the closing phrase.
 
     ``quoted`` is the graded text. Points above 0 that may be a quotation of it are a failure too, as in
     `core.rubric.parse_verdict`.
     """
-    stated = last_boxed(text, _PHRASE)
-    if isinstance(stated, ParseFailure):
-        return stated
-    content = unwrapped(stated.content)
-    if not _WHOLE.fullmatch(content) or int(content) > max_points:
-        return ParseFailure(f"the last box contains {content[:40]!r}, not a whole number from 0 to {max_points}")
-    if int(content) and stated.may_quote(quoted):
-        return ParseFailure(QUOTATION)
-    return int(content)
+    points = read_score(text, Closing(Scale(max_points, halves=False), _PHRASE), quoted, truncated)
+    return points if isinstance(points, ParseFailure) else int(points)
 
 
 @cache

@@ -34,8 +34,9 @@ from enum import StrEnum
 from itertools import groupby
 from random import Random
 
+from core.announcements import phrase_pattern
 from core.rubric import Verdict as Score
-from core.rubric import answer_part, parse_verdict, phrase_pattern
+from core.rubric import answer_part, parse_verdict
 from lab.checker import check
 from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, line_of, read_complaint, write_complaint
 from lab.defects import MAX_MINOR, CheckResult

@@ -2,6 +2,7 @@
 
 from core.reward import NO_FORMAT, Reward
 from core.rubric import score_reward
+from core.sections import has_closing
 from prover.attempt import read_attempt
 
 ALPHA = 0.76
@@ -19,8 +20,8 @@ def prover_reward(
 ) -> Reward:
     """R = R_format(Y, Z) * (alpha * R_Y + beta * R_score(s', R_Y) * R_meta(Z)) of proof Y and self-evaluation Z.
 
-    R_format is 0 where `prover.attempt` finds a fault: a section or the self-score is missing, or the answer is
-    truncated or repeats itself.
+    R_format is 0 where `prover.attempt` finds a fault (a section or the self-score is missing, or the answer is
+    truncated or repeats itself), and where the self-evaluation lacks the closing sentence of the prompt.
 
     Args:
         text: the whole answer.
@@ -30,7 +31,7 @@ def prover_reward(
         alpha, beta: weights of the proof and of the self-evaluation.
     """
     attempt = read_attempt(text, truncated=truncated)
-    if attempt.faults or attempt.self_score is None:
+    if attempt.faults or attempt.self_score is None or not has_closing(attempt.self_evaluation or ""):
         return NO_FORMAT
     r_self = None if r_proof is None else score_reward(attempt.self_score, r_proof)
     parts = {"format": 1.0, "proof": r_proof, "self_score": r_self, "self_meta": r_meta}

@@ -180,7 +180,7 @@ def test_a_grade_is_the_mean_of_what_can_be_read() -> None:
     grader = Grader([analysis_text(1), "no verdict", analysis_text(0.5)])
     result = grade(grader)
     assert result.score == 0.75
-    assert result.faults == ("no key phrase announces a verdict",)
+    assert result.faults == ("no sentence names a score, and there is no \\boxed{}",)
     (message,) = grader.prompts[0].messages
     assert all(part in message.content for part in ("Describe the sea.", "The sea is blue.", "Names its color."))
     assert "\\boxed{...}" in message.content

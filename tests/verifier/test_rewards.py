@@ -119,3 +119,11 @@ def test_the_format_is_that_of_the_role() -> None:
     assert verifier_reward(analysis_text("0.7"), 1.0) == NO_FORMAT
     assert meta_verifier_reward(review_text(""), 1.0) == NO_FORMAT
     assert prover_reward(proof_text("x", "2"), 1.0) == NO_FORMAT
+
+
+def test_a_readable_score_in_another_form_has_no_reward() -> None:
+    for text in (proof_text("It is so."), analysis_text(0), review_text(1)):
+        other = text.replace("Based on my", "Based on this")
+        readers = (prover_reward, verifier_reward, meta_verifier_reward)
+        assert sum(reward(text, 1.0) != NO_FORMAT for reward in readers) == 1
+        assert all(reward(other, 1.0) == NO_FORMAT for reward in readers)
