@@ -44,8 +44,8 @@ class EvenBytes(Task):
         return f"{number:04d} {BASE}"
 
     @override
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        return None
+    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
+        return [None] * len(trajectories)
 
     @override
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:

@@ -32,7 +32,7 @@ MAY_CHANGE = frozenset(
         *("stages.*.micro_batch_tokens", "stages.*.max_num_seqs", "stages.*.cache_tokens"),
     ]
 )
-TABLES = ("proofs", "analyses", "critiques", "examples")  # settings of data that name tables
+TABLES = ("proofs", "analyses", "critiques", "examples", "problems")  # settings of data that name tables
 METRICS = ("loss", "reward", "reward/pass", "reward/exact", "length")  # of a progress line
 SECONDS = 5.0  # between two progress lines
 

@@ -30,22 +30,32 @@ from rl.parallel import Parallel, whole
 
 
 class Checkpoints:
-    """The checkpoints of the run in ``folder``; the ``keep`` latest are kept."""
+    """The checkpoints of the run in ``folder``; the ``keep`` latest are kept.
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        self.folder, self.keep = folder / "checkpoints", keep
+    Of earlier ones at multiples of ``keep_every`` the model is kept, without the state that resuming needs.
+    """
+
+    def __init__(self, folder: Path, keep: int, keep_every: int | None = None) -> None:
+        self.folder, self.keep, self.keep_every = folder / "checkpoints", keep, keep_every
+
+    def models(self) -> list[Path]:
+        """The Hugging Face folders of all kept checkpoints, the earliest first."""
+        return [folder / "model" for folder in sorted(self.folder.glob("step-*"))]
 
     def latest_model(self) -> Path | None:
         """The Hugging Face folder of the latest checkpoint, with its tokenizer."""
-        latest = max(self.folder.glob("step-*"), default=None)
+        latest = self._latest()
         return latest and latest / "model"
+
+    def _latest(self) -> Path | None:
+        return max((path.parent for path in self.folder.glob("step-*/state.pt")), default=None)
 
     def latest(self, parallel: Parallel, module: DsaModel) -> dict[str, Any] | None:
         """Loads the weights of the latest checkpoint into the unsharded ``module``; returns its state.
 
         The state has ``stage`` of this process. None: there is no checkpoint. Raises LemmataError where it is damaged.
         """
-        folder = max(self.folder.glob("step-*"), default=None)
+        folder = self._latest()
         if folder is None:
             return None
         stage = folder / f"stage-{parallel.rank}.pt"
@@ -63,7 +73,8 @@ class Checkpoints:
 
     def publish(self, folder: Path) -> None:
         """Copies the latest model to ``folder``, whole or not at all. Raises LemmataError where that fails."""
-        latest, partial = max(self.folder.glob("step-*")), self.folder / "partial"
+        latest, partial = self._latest(), self.folder / "partial"
+        assert latest is not None
         shutil.rmtree(partial, ignore_errors=True)
         try:
             shutil.copytree(latest / "model", partial)
@@ -112,8 +123,16 @@ class Checkpoints:
         finally:
             if parallel.is_main:
                 shutil.rmtree(partial, ignore_errors=True)
-        for old in sorted(self.folder.glob("step-*"))[: -self.keep] if parallel.is_main else ():
-            shutil.rmtree(old, ignore_errors=True)
+        if parallel.is_main:
+            self._remove_old()
+
+    def _remove_old(self) -> None:
+        for old in sorted(path.parent for path in self.folder.glob("step-*/state.pt"))[: -self.keep]:
+            if self.keep_every and int(old.name.removeprefix("step-")) % self.keep_every == 0:
+                for state in old.glob("*.pt"):
+                    state.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:

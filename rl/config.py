@@ -44,9 +44,13 @@ class OptimizerConfig:
 
 @settings(frozen=True, config=STRICT)
 class SupervisedConfig:
-    """A stage on SFT examples: ``tokens`` tokens per step, ``micro_batch_tokens`` at a time."""
+    """A stage on SFT examples: ``tokens`` tokens per step, ``micro_batch_tokens`` at a time.
+
+    ``token_budget``: computed tokens after which it ends before its last step; None: no limit.
+    """
 
     steps: Positive
+    token_budget: Positive | None
     tokens: Positive
     micro_batch_tokens: Positive
     optimizer: OptimizerConfig
@@ -77,11 +81,14 @@ class RolloutConfig:
     """A stage that learns from the model's own answers.
 
     A rollout is ``samples`` trajectories of each of ``groups`` problems; it is used for ``epochs`` epochs of
-    ``minibatches`` steps. ``indexer_weight``: of the indexers' own loss. ``max_num_seqs`` and ``cache_tokens``: of the
-    engine, sequences that decode at a time and tokens of its KV cache.
+    ``minibatches`` steps. ``token_budget``: computed tokens after which it ends before its last step, those of prompts
+    (once for all answers to one) and answers, when they are sampled and when they are trained on; None: no limit. The
+    tokens of judges and teachers do not count. ``indexer_weight``: of the indexers' own loss. ``max_num_seqs`` and
+    ``cache_tokens``: of the engine, sequences that decode at a time and tokens of its KV cache.
     """
 
     steps: Positive
+    token_budget: Positive | None
     groups: Positive
     samples: Positive
     epochs: Positive
@@ -155,10 +162,14 @@ class ValidationConfig:
 
 @settings(frozen=True, config=STRICT)
 class CheckpointConfig:
-    """A checkpoint every ``every`` steps; the ``keep`` latest are kept."""
+    """A checkpoint every ``every`` steps; the ``keep`` latest are kept.
+
+    ``keep_every``: of checkpoints at multiples of these steps the model is kept too; None: of none.
+    """
 
     every: Positive
     keep: Positive
+    keep_every: Positive | None
 
 
 @settings(frozen=True, config=STRICT)

@@ -94,7 +94,8 @@ def _sample_follow_ups(
     turn = 0
     while unfinished:
         turn += 1
-        asked = [(trajectory, task.follow_up(trajectory.number, trajectory.answers)) for trajectory in unfinished]
+        texts = task.follow_ups([(trajectory.number, trajectory.answers) for trajectory in unfinished])
+        asked = zip(unfinished, texts, strict=True)
         rendered = [(trajectory, render(text)) for trajectory, text in asked if text is not None]
         for trajectory, prompt in rendered:
             trajectory.too_long = len(prompt) if len(prompt) >= engine.max_model_len else None
@@ -105,6 +106,14 @@ def _sample_follow_ups(
             unfinished, prompts, engine.generate(prompts, seeded), strict=True
         ):
             trajectory.turns.append(Turn(prompt, completion))
+
+
+def sampled_tokens(trajectories: Sequence[Trajectory]) -> int:
+    """Number of tokens that sampling computed: a problem's first prompt once, other prompts and answers each."""
+    turns = [(one.number if place == 0 else None, turn) for one in trajectories for place, turn in enumerate(one.turns)]
+    first = {number: len(turn.prompt_ids) for number, turn in turns if number is not None}
+    later = sum(len(turn.prompt_ids) for number, turn in turns if number is None)
+    return sum(first.values()) + later + sum(len(turn.completion.token_ids) for _, turn in turns)
 
 
 def with_seed(sampling: SamplingParams, *path: int, n: int) -> SamplingParams:

@@ -15,9 +15,9 @@ from model.transformer import DsaModel
 from rl.config import RolloutConfig
 from rl.learner import Learner
 from rl.reward_shaping import RewardShapingConfig
-from rl.rollout import Trajectory, sample_groups
+from rl.rollout import Trajectory, sample_groups, sampled_tokens
 from rl.rollout_log import rollout_metrics
-from rl.samples import Keep, Sample, by_prompt, micro_batches
+from rl.samples import Keep, Sample, by_prompt, computed_tokens, micro_batches
 from rl.task import Task
 
 WriteRollout = Callable[[int, Sequence[Trajectory]], None]  # gets the number of a rollout, and its trajectories
@@ -55,6 +55,7 @@ class RolloutStage:
         self.buffer: list[Sample] = []
         self.pending: list[list[int]] = []
         self.latest: list[Sample] = []
+        self.sampled_tokens = 0  # by this process, since the latest step
         self.engine = self._make_engine()
         self._named: set[str] = set()  # prompts that were too long
 
@@ -79,7 +80,9 @@ class RolloutStage:
                 f"stages.{self.name}.cache_tokens"
             )
         self.latest = [self.buffer[number] for number in self.pending.pop(0)]
-        counts = self.learner.parallel.sum(self._counts())
+        computed = self.sampled_tokens + computed_tokens(self.latest)
+        self.sampled_tokens = 0
+        counts = self.learner.parallel.sum({**self._counts(), "computed_tokens": computed})
         numbers = micro_batches(self.latest, self.settings.micro_batch_tokens)
         batches = [[self.latest[number] for number in batch] for batch in numbers]
         losses = self.learner.accumulate(batches, lambda batch: self._loss(batch, counts), self._indexer)
@@ -166,6 +169,7 @@ class RolloutStage:
         sampling = self._sampling("rollout")
         samples, task = self.settings.samples, learner.training
         trajectories = sample_groups(self.engine, learner.render, task, numbers, samples, sampling, self.shaping)
+        self.sampled_tokens += sampled_tokens(trajectories)
         self._name_too_long("training", task, trajectories)
         return trajectories
 

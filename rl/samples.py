@@ -72,6 +72,12 @@ def by_prompt(samples: Sequence[Sample]) -> list[list[int]]:
     return list(found.values())
 
 
+def computed_tokens(samples: Sequence[Sample]) -> int:
+    """Number of tokens of a packed batch: a shared prompt once, and each answer."""
+    answers = sum(len(sample.token_ids) for sample in samples)
+    return answers + sum(len(samples[numbers[0]].prompt_ids) for numbers in by_prompt(samples))
+
+
 def micro_batches(samples: Sequence[Sample], tokens: int) -> Iterator[list[int]]:
     """Batches the samples' numbers, at most ``tokens`` computed tokens each; a prompt's samples stay together.
 

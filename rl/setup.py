@@ -65,9 +65,15 @@ def task_of(config: TrainConfig, role: RoleName, split: str, judges: Judges | No
 
 
 def make_judges(config: TrainConfig) -> Judges | None:
-    """Loads the trained judges that the settings name; None without any: rewards are by the exact truth."""
-    wanted = read_config(DataConfig, config.data, "data").judges
+    """Loads the trained judges that the settings name; None without any: rewards are by the exact truth.
+
+    Raises LemmataError where a judge is missing or cannot be loaded.
+    """
+    data = read_config(DataConfig, config.data, "data")
+    wanted = data.judges
     folders = (wanted.verifier, wanted.meta_verifier)
+    if data.refine_by == "verifier" and wanted.verifier is None:
+        raise LemmataError("data.refine_by=verifier needs a verifier: set data.judges.verifier=FOLDER")
     if "rl" not in config.schedule or folders == (None, None):
         return None
     made = [

@@ -64,7 +64,8 @@ class Supervised:
             lambda batch: self._loss(batch, tokens, fed),
             self.indexer,
         )
-        counts = {"target_tokens": tokens, "tokens": fed, "examples": len(examples), "examples_too_long": left_out}
+        counts = {"target_tokens": tokens, "tokens": fed, "computed_tokens": fed, "examples": len(examples)}
+        counts["examples_too_long"] = left_out
         return parts | counts
 
     @torch.no_grad()

@@ -62,8 +62,11 @@ class Task(Protocol):
         """Returns the user's message of problem ``number``."""
         ...
 
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        """Returns the user's message of the next turn, such as a refinement round; None after the last turn."""
+    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
+        """Returns the user's message of each trajectory's next turn, such as a refinement; None after the last turn.
+
+        Trajectories are given as to `rewards`, all that are in progress at once. Raises as `rewards`.
+        """
         ...
 
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:

@@ -18,7 +18,7 @@ from core.errors import LemmataError
 from model.balance import update_biases
 from model.router_capture import gates
 from rl.checkpoint import Checkpoints, load_optimizer, optimizer_state
-from rl.config import OptimizerConfig, TrainConfig
+from rl.config import RolloutConfig, SupervisedConfig, TrainConfig
 from rl.distill_stage import DistillStage
 from rl.learner import Learner
 from rl.metrics import Metrics, Tracker
@@ -32,6 +32,7 @@ from rl.teachers import check_teachers
 
 Report = Callable[[int, int, str, Mapping[str, float]], None]
 Stage = Supervised | RolloutStage
+StageConfig = SupervisedConfig | RolloutConfig
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         """Raises LemmataError where a later stage could not start."""
-        self.checkpoints = Checkpoints(self.folder, self.config.checkpoint.keep)
+        self.checkpoints = Checkpoints(self.folder, self.config.checkpoint.keep, self.config.checkpoint.keep_every)
         if "distill" in self.config.schedule:
             check_teachers(self.config.stages.distill.teachers, self.learner, self.config.role)
         routed = "rl" in self.config.schedule and self.config.algorithm.keep_routing
@@ -97,8 +98,9 @@ class Trainer:
     def _run_stage(self, place: int, first: int, last: int, state: Mapping[str, Any] | None) -> bool:
         """Trains through one stage, steps ``first`` to ``last`` of the run; returns False where it was stopped."""
         stage = self._make_stage(self.config.schedule[place])
-        settings = getattr(self.config.stages, stage.name).optimizer
-        optimizer = make_optimizer(self.learner.module, settings)
+        settings = getattr(self.config.stages, stage.name)
+        optimizer = make_optimizer(self.learner.module, settings.optimizer)
+        self.computed = state["computed"] if state else 0
         if state:
             stage.load_state(state["stage"])
             load_optimizer(optimizer, state["optimizer"])
@@ -111,6 +113,8 @@ class Trainer:
                 kept = self.checkpoints.latest_model()
                 raise NothingToLearn(f"{error}. The model of step {self.step} is kept: {kept}") from error
             stop = self.stopping()
+            if self._budget_used(settings):
+                self.step = last  # the steps that are left out count as done
             if stop or self.step == last or self.step % self.config.checkpoint.every == 0:
                 self._save(place, stage, optimizer)
             if stop:
@@ -118,6 +122,9 @@ class Trainer:
         stage.close()
         final = place == len(self.config.schedule) - 1
         return self.step == last and (final or not stop)
+
+    def _budget_used(self, settings: StageConfig) -> bool:
+        return settings.token_budget is not None and self.computed >= settings.token_budget
 
     def _make_stage(self, name: str) -> Stage:
         config, learner = self.config, self.learner
@@ -131,8 +138,8 @@ class Trainer:
         if self.learner.parallel.is_main and rollout % self.config.save_rollouts_every == 0:
             write_rollout(self.folder / "rollouts" / f"{rollout:06d}.jsonl", trajectories)
 
-    def _train_step(self, stage: Stage, optimizer: Optimizer, settings: OptimizerConfig, first: int, last: int) -> None:
-        started, cpu = time.monotonic(), time.process_time()
+    def _train_step(self, stage: Stage, optimizer: Optimizer, config: StageConfig, first: int, last: int) -> None:
+        started, cpu, settings = time.monotonic(), time.process_time(), config.optimizer
         rate = set_learning_rate(optimizer, lr_multiplier(settings, self.step - first, last - first))
         optimizer.zero_grad(set_to_none=True)
         values = stage.step()
@@ -146,8 +153,9 @@ class Trainer:
             update_biases(self.learner.module.model, self.learner.loads, settings.bias_update_speed)
         stage.weights_changed()
         self.step += 1
+        self.computed += int(values["computed_tokens"])
         values = {**values, "grad_norm": norm, "learning_rate": rate}
-        if self.step == last or self.step % self.config.validation.every == 0:
+        if self.step == last or self._budget_used(config) or self.step % self.config.validation.every == 0:
             values |= {f"validation/{name}": value for name, value in self._validate(stage).items()}
         if self.metrics:
             seconds = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
@@ -176,6 +184,7 @@ class Trainer:
         shared = {
             "step": self.step,
             "place": place,
+            "computed": self.computed,
             "optimizer": optimizer_state(optimizer),
         }
         self.checkpoints.save(learner.parallel, learner.module, learner.tokenizer, shared, stage.state())

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from core.config import read_config
 from core.store import Run
 from rl.recipe.config import CotrainConfig
-from rl.recipe.plan import TEST_ANALYZES, Label, Measure, Select, Train, plan
+from rl.recipe.plan import plan
+from rl.recipe.step_types import TEST_ANALYZES, Label, Measure, Select, Train
 
 Record = dict[str, Any]
 SCORES = (0.0, 0.5, 1.0)

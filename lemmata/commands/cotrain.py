@@ -7,7 +7,14 @@ from core.config import read_config
 from core.errors import LemmataError
 from core.store import Run
 from lemmata.training import MAY_CHANGE as OF_TRAINING
-from lemmata.training import TrainingReport, import_library, print_line, settings_digest, stop_signals
+from lemmata.training import (
+    TrainingReport,
+    import_library,
+    model_digest,
+    print_line,
+    settings_digest,
+    stop_signals,
+)
 from rl.recipe.config import CotrainConfig
 
 # Numbers of training steps may not change here: later steps of the recipe depend on the trained models.
@@ -23,8 +30,12 @@ def cotrain_command(config: dict[str, Any]) -> int:
     parallel = import_library("rl.parallel", "cotrain").Parallel()
     if parallel.world_size > 1:
         raise LemmataError("`lemmata cotrain` is one process; torchrun is for `lemmata train`")
-    folder = Path(settings.run or f"runs/cotrain-{settings_digest(config, MAY_CHANGE)}")
-    with Run.start(folder, "cotrain", config, MAY_CHANGE), stop_signals() as received:
+    # A resumed run goes on with the same models, so that their content is part of its identity.
+    models = {"base": settings.base, "cold_start.model": settings.cold_start.get("model")}
+    content = {key: model_digest(str(name)) for key, name in models.items() if name is not None}
+    identity = {**config, "content": content} if content else config
+    folder = Path(settings.run or f"runs/cotrain-{settings_digest(identity, MAY_CHANGE)}")
+    with Run.start(folder, "cotrain", identity, MAY_CHANGE), stop_signals() as received:
         print_line(f"run folder: {folder}")
         done = recipe.cotrain(settings, folder, parallel, print_line, TrainingReport(), lambda: bool(received))
         print_line(f"{'done' if done else 'stopped; the same command resumes'}: {folder}")

@@ -1,4 +1,4 @@
-"""Rows of the recipe's tables, gathered from models: proofs, analyses, reviews, best answers.
+"""Rows of the recipe's tables, gathered from models: proofs, analyses, reviews.
 
 The seed of every answer follows from its prompt, so that a repeated step gives the same table.
 """
@@ -6,7 +6,6 @@ The seed of every answer follows from its prompt, so that a repeated step gives 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from random import Random
 
 from core.questions import about_analysis, about_proof
@@ -18,7 +17,6 @@ from lab.theorem import Theorem
 from prover.attempt import read_attempt
 from refine.transitions import needs_review
 from rl.judge import Judge
-from rl.task import Example, Task
 from rl.tasks.tables import Case
 
 
@@ -114,23 +112,3 @@ def with_analyses(cases: Sequence[Case], analyses: Sequence[Sequence[Examined]])
         for text in dict.fromkeys(one.text for one in group if one.score is not None):
             assert case.theorem is not None
             yield replace(case, analysis=text, quality=analysis_quality(case.theorem, case.proof, text))
-
-
-def best_answers(
-    writer: Judge, task: Task, numbers: Iterable[int], samples: int, min_reward: float
-) -> Iterator[Example]:
-    """Rejection sampling: the best of ``samples`` answers to each problem, where its reward is ``min_reward`` or more.
-
-    The shortest wins a tie, then the first.
-    """
-    numbers = list(numbers)
-    prompts = [task.prompt(number) for number in numbers]
-    groups = writer.ask(prompts, samples)
-    trajectories = [(number, [answer]) for number, group in zip(numbers, groups, strict=True) for answer in group]
-    rewards = iter(task.rewards(trajectories))
-    for prompt, group in zip(prompts, groups, strict=True):
-        rewarded = list(zip(islice(rewards, len(group)), group, strict=True))
-        known = [(reward.total, -len(answer.text), answer) for reward, answer in rewarded if reward.total is not None]
-        best = max(known, key=lambda one: one[:2], default=None)
-        if best is not None and best[0] >= min_reward:
-            yield Example(prompt, best[2].text)

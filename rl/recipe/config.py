@@ -10,6 +10,45 @@ Changes = Mapping[str, Any]  # the settings that a step changes in ``train``, ne
 
 
 @settings(frozen=True, config=STRICT)
+class EarlyConfig:
+    """Start of reinforcement learning: an early checkpoint of the cold start, chosen by the prover's pass rate.
+
+    Of the kept checkpoints the one whose pass rate is nearest to the middle of ``pass_rate`` [lowest, highest], by
+    ``samples`` proofs of each of ``problems`` theorems of each level, on the validation stream. ``run``: folder of a
+    `lemmata train` whose checkpoints are taken in place of the cold start's; None: the cold start's.
+    """
+
+    run: Name | None
+    pass_rate: tuple[Share, Share]
+    problems: Positive
+    samples: Positive
+
+    def __post_init__(self) -> None:
+        _check_range("pass_rate", self.pass_rate)
+
+
+@settings(frozen=True, config=STRICT)
+class PassRatesConfig:
+    """Problems of each step of reinforcement learning: those of a pass rate in ``range`` [lowest, highest].
+
+    The rate is over ``samples`` answers to each of ``problems`` problems by the model that the step starts from; an
+    answer passes with a reward of ``pass_reward`` or more. Where fewer than ``least`` are in range, the problems
+    nearest to its middle fill them up.
+    """
+
+    range: tuple[Share, Share]
+    problems: Positive
+    samples: Positive
+    pass_reward: Share
+    least: Positive
+
+    def __post_init__(self) -> None:
+        _check_range("range", self.range)
+        if self.least > self.problems:
+            raise ValueError(f"least={self.least} is more than problems={self.problems}")
+
+
+@settings(frozen=True, config=STRICT)
 class IndexerConfig:
     """Sparse attention over ``index_topk`` tokens after the dense cold start, trained by ``train``."""
 
@@ -57,24 +96,19 @@ class LabelsConfig:
 
 @settings(frozen=True, config=STRICT)
 class GeneratorConfig:
-    """Ways from the specialists to one model, each of which is a candidate; None leaves a way out.
+    """Ways from the specialists to one model, each of which is a candidate.
 
     ``merges`` of weights by name, with the settings of `lemmata merge` (``method``: by default the name; ``models``:
-    roles, by default all); ``rejection``: fine-tuning on the specialists' best answers to ``examples`` prompts of each
-    kind, those with a reward of ``min_reward`` or more; ``distill``: on-policy distillation. The best candidate on the
-    validation stream is then trained by ``mixed`` reinforcement learning of all roles.
+    roles, by default all); ``distill``: on-policy distillation from the specialist of each kind of prompt, None: none.
+    The generator is the best candidate on the validation stream.
     """
 
     merges: Mapping[str, Changes]
-    examples: Positive
-    min_reward: Share
-    rejection: Changes | None
     distill: Changes | None
-    mixed: Changes | None
 
     def __post_init__(self) -> None:
-        if not self.merges and self.rejection is None and self.distill is None:
-            raise ValueError("no way to one model: set at least one of merges, rejection and distill")
+        if not self.merges and self.distill is None:
+            raise ValueError("no way to one model: set merges, distill, or both")
 
 
 @settings(frozen=True, config=STRICT)
@@ -102,6 +136,7 @@ class MeasureConfig:
 class CotrainConfig:
     """Settings of ``lemmata cotrain``.
 
+    ``base``: folder of a model, or ``pkg://PACKAGE/FOLDER``, in place of the cold start; None: a cold start.
     ``train``: the settings of `lemmata train` that all steps share, and that each step changes. The first of the
     ``iterations`` has exact labels, later ones have labels by the models alone. In each, verifier and prover take
     ``turns``, so that the verifier is trained on proofs of the current prover.
@@ -111,11 +146,14 @@ class CotrainConfig:
     seed: int
     iterations: Positive
     turns: Positive
+    base: Name | None
     train: Changes
     cold_start: Changes
+    early: EarlyConfig | None
     indexer: IndexerConfig | None
     dagger: DaggerConfig | None
     on_policy_proofs: OnPolicyProofsConfig
+    pass_rates: PassRatesConfig | None
     verifier: Changes
     meta_verifier: Changes
     verifier_meta: Changes
@@ -123,3 +161,8 @@ class CotrainConfig:
     labels: LabelsConfig
     generator: GeneratorConfig
     measure: MeasureConfig
+
+
+def _check_range(name: str, limits: tuple[float, float]) -> None:
+    if limits[0] > limits[1]:
+        raise ValueError(f"{name}={list(limits)}: the lowest rate is above the highest")

@@ -15,7 +15,7 @@ from lab.theorem import Theorem
 from rl.config import WHOLE_MAPPINGS, TrainConfig
 from rl.merging.config import MergeConfig
 from rl.recipe.config import CotrainConfig
-from rl.recipe.plan import Merge, Train
+from rl.recipe.step_types import Merge, Train
 from rl.tasks.build import DataConfig
 from rl.tasks.lab import case_of
 from rl.tasks.tables import Case
@@ -85,12 +85,22 @@ class RecipeContext:
         """The prompts of all steps."""
         return Templates.load(self.shared.prompts) if self.shared.prompts else lab_templates()
 
-    def judge(self, step: str, purpose: str, temperature: float | None = None) -> TrainedJudge:
-        """The model of a step as a judge whose seeds depend on ``purpose``; ``temperature`` None: that of measuring."""
-        measure = self.config.measure
+    def judge(
+        self, step: str, purpose: str, temperature: float | None = None, max_tokens: int | None = None
+    ) -> TrainedJudge:
+        """The model of a step as a judge whose seeds depend on ``purpose``.
+
+        ``temperature`` and ``max_tokens`` None: those of measuring.
+        """
+        return self.judge_in(self.model(step), purpose, temperature, max_tokens)
+
+    def judge_in(
+        self, folder: Path, purpose: str, temperature: float | None = None, max_tokens: int | None = None
+    ) -> TrainedJudge:
+        """The model in ``folder`` as a judge, as by `judge`."""
+        measure, seed = self.config.measure, derive_seed(self.config.seed, purpose)
         chosen = measure.temperature if temperature is None else temperature
-        seed = derive_seed(self.config.seed, purpose)
-        return TrainedJudge(self.model(step), chosen, measure.max_tokens, seed, self.shared.device)
+        return TrainedJudge(folder, chosen, max_tokens or measure.max_tokens, seed, self.shared.device)
 
     def stream(
         self, role: str, split: str, iteration: int = 0, turn: int = 1, levels: tuple[int, ...] | None = None

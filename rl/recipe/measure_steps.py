@@ -6,7 +6,7 @@ from statistics import fmean
 from core.json_lines import write_json_lines
 from rl.recipe import measure
 from rl.recipe.context import RecipeContext
-from rl.recipe.plan import Measure
+from rl.recipe.step_types import Measure
 from rl.tasks.tables import read_case_rows
 
 

@@ -1,139 +1,37 @@
 """Plan of the recipe: a list of steps, each with the steps whose folders it reads. Pure.
 
 DeepSeekMath-V2, section 2: a cold start; the verifier by format and score; the meta-verifier on labeled analyses; the
-verifier again with R_meta; the prover by the trained verifier; then the same from the consolidated model, with labels
-by the models themselves. All specialists of an iteration start from one model, so that their weights can
-be merged.
+verifier again with R_meta, in turns with the prover, which is rewarded by the trained verifier; then the same from the
+consolidated model, with labels by the models themselves. All specialists of an iteration start from one model, so that
+their weights can be merged.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from core.errors import LemmataError
 from rl.recipe.config import Changes, CotrainConfig
+from rl.recipe.step_types import (
+    TEST_ANALYZES,
+    TEST_PROOFS,
+    Analyze,
+    Copy,
+    Dagger,
+    Early,
+    Label,
+    Measure,
+    Merge,
+    Models,
+    PassRates,
+    Prove,
+    Select,
+    Sparsify,
+    Step,
+    Train,
+)
 
-Models = Mapping[str, str]  # role: name of the step whose model plays it
-
-
-@dataclass(frozen=True)
-class Train:
-    """Training as by `lemmata train`, from the model of step ``start`` (None: the settings name it, or a new one).
-
-    ``tables``: by name of a data setting, the step whose table it is; ``judges`` and ``teachers``: by role, the step
-    whose model it is; ``data``: further data settings.
-    """
-
-    name: str
-    changes: Changes
-    start: str | None = None
-    tables: Models = field(default_factory=dict)
-    judges: Models = field(default_factory=dict)
-    teachers: Models = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sparsify:
-    """The model of ``start`` with attention over ``index_topk`` tokens."""
-
-    name: str
-    start: str
-    index_topk: int
-
-
-@dataclass(frozen=True)
-class Dagger:
-    """A table of SFT examples (DAgger) on proofs and analyses by ``start``'s model, and as many of the lab's own."""
-
-    name: str
-    start: str
-
-
-@dataclass(frozen=True)
-class Prove:
-    """A table of ``prover``'s proofs on a ``split``, with exact labels, or without any (``exact`` False).
-
-    Each ``turn`` of each ``iteration`` has its own theorems.
-    """
-
-    name: str
-    prover: str
-    split: str = "train"
-    exact: bool = True
-    iteration: int = 0
-    turn: int = 1
-
-
-@dataclass(frozen=True)
-class Analyze:
-    """A table of ``verifier``'s analyses of the proofs of a step, with their exact quality.
-
-    ``balance``: at most half of them of one quality.
-    """
-
-    name: str
-    verifier: str
-    proofs: str
-    balance: bool = False
-
-
-@dataclass(frozen=True)
-class Label:
-    """A table of the proofs of a step with labels by ``verifier`` and ``meta_verifier`` alone."""
-
-    name: str
-    verifier: str
-    meta_verifier: str
-    proofs: str
-
-
-@dataclass(frozen=True)
-class Merge:
-    """A merge of weights."""
-
-    name: str
-    base: str
-    models: tuple[str, ...]
-    settings: Changes
-
-
-@dataclass(frozen=True)
-class RejectionSampling:
-    """A table of the specialists' best answers, by the same labels and judges as their training."""
-
-    name: str
-    specialists: Models
-    proofs: str
-    analyses: str
-    critiques: str
-    planted: bool
-
-
-@dataclass(frozen=True)
-class Select:
-    """A copy of the candidate that is best on the validation stream."""
-
-    name: str
-    candidates: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Records of a model on the test stream, and on the real ``proofs`` and ``analyses`` of two steps.
-
-    ``refine``: with self-refinement.
-    """
-
-    name: str
-    model: str
-    proofs: str
-    analyses: str | None = None
-    refine: bool = False
-
-
-TEST_PROOFS, TEST_ANALYZES = "test-proofs", "test-analyses"
-Step = Train | Sparsify | Dagger | Prove | Analyze | Label | Merge | RejectionSampling | Select | Measure
+NONE: Models = {}
 
 
 def plan(config: CotrainConfig) -> list[Step]:
@@ -147,19 +45,32 @@ def plan(config: CotrainConfig) -> list[Step]:
 
 
 def _start(config: CotrainConfig) -> Iterator[Step]:
-    """The cold start, which ends with the model ``base``, from which all others are trained."""
-    imitator = "base" if config.dagger is None else "imitator"
-    if config.indexer is None:
-        yield Train(imitator, config.cold_start)
-    else:
-        yield Train("cold-start", config.cold_start)
-        yield Sparsify("sparse-start", "cold-start", config.indexer.index_topk)
-        yield Train(imitator, config.indexer.train, start="sparse-start")
-    if config.dagger is not None:
-        yield Dagger("own-examples", imitator)
-        yield Train("base", config.dagger.train, imitator, tables={"examples": "own-examples"})
+    """The steps that end with the model ``base``, from which all others are trained, and its measurement."""
+    start = [Copy("base", config.base)] if config.base is not None else list(_cold_start(config))
+    yield from start[:-1]
+    yield replace(start[-1], name="base")
     yield Prove(TEST_PROOFS, "base", split="test")
     yield Measure("measure-base", "base", TEST_PROOFS, refine=True)
+
+
+def _cold_start(config: CotrainConfig) -> Iterator[Step]:
+    """The cold start, each step from the model of the one before."""
+    latest = None
+    if config.early is None or config.early.run is None:
+        latest = "cold-start"
+        yield Train(latest, config.cold_start)
+    if config.early is not None:
+        yield Early("early", latest)
+        latest = "early"
+    if config.indexer is not None:
+        assert latest is not None
+        yield Sparsify("sparse-start", latest, config.indexer.index_topk)
+        latest = "imitator"
+        yield Train(latest, config.indexer.train, start="sparse-start")
+    if config.dagger is not None:
+        assert latest is not None
+        yield Dagger("own-examples", latest)
+        yield Train("corrected", config.dagger.train, latest, tables={"examples": "own-examples"})
 
 
 def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]:
@@ -188,65 +99,72 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
             labels = f"{n}labels-turn-{turn}"
             yield Label(labels, verifier, meta, proofs)
         # Later labels are by the models alone: planted proofs, whose labels are exact, are left out.
-        data, tables = {} if exact else {"planted": False}, {"proofs": labels}
+        data = NONE if exact else {"planted": False}
         before, verifier = verifier, n + "verifier" + mark
-        yield Train(verifier, config.verifier_meta, before, tables=tables, judges={"meta_verifier": meta}, data=data)
+        judges = {"meta_verifier": meta}
+        tables = {"proofs": labels}
+        yield from reinforce(config, Train(verifier, config.verifier_meta, before, tables, judges, data=data), turn)
         critiques = n + "critiques" + mark
         yield Analyze(critiques, verifier, proofs)
         before, prover = prover, n + "prover" + mark
         judges = {"verifier": verifier, "meta_verifier": meta}
-        yield Train(prover, config.prover, before, tables={"critiques": critiques}, judges=judges)
-    yield _measure(verifier)
-    yield _measure(prover)
+        yield from reinforce(config, Train(prover, config.prover, before, {"critiques": critiques}, judges), turn)
+    yield measure(verifier)
+    yield measure(prover)
     specialists = {"prover": prover, "verifier": verifier, "meta_verifier": meta}
-    # Labels of analyses are those of the first iteration in later ones too.
-    tables = {"proofs": labels, "analyses": "1-analyses", "critiques": n + "critiques"}
-    yield from _generator(config, n, start, specialists, tables)
+    yield from _generator(config, n, start, specialists, n + "critiques")
+
+
+def reinforce(config: CotrainConfig, step: Train, turn: int = 1) -> Iterator[Step]:
+    """A step of reinforcement learning on problems whose pass rate was measured before it.
+
+    Each ``turn`` has problems of its own.
+    """
+    if config.pass_rates is None:
+        yield step
+        return
+    problems = f"{step.name}-problems"
+    yield PassRates(problems, step, first=(turn - 1) * config.pass_rates.problems)
+    yield replace(step, tables={**step.tables, "problems": problems})
 
 
 def _first_judges(config: CotrainConfig, n: str, start: str, labels: str) -> Iterator[Step]:
     """The verifier without R_meta, and the meta-verifier that is trained on its analyses."""
     alone, meta = n + "verifier-alone", n + "meta-verifier"
-    yield Train(alone, config.verifier, start, tables={"proofs": labels})
+    yield from reinforce(config, Train(alone, config.verifier, start, tables={"proofs": labels}))
     yield Analyze(TEST_ANALYZES, alone, TEST_PROOFS)
-    yield _measure(alone)
+    yield measure(alone)
     yield Analyze(n + "analyses", alone, labels, balance=True)
-    yield Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"})
-    yield _measure(meta)
+    yield from reinforce(config, Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"}))
+    yield measure(meta)
 
 
-def _measure(model: str, *, refine: bool = False) -> Measure:
+def measure(model: str, *, refine: bool = False) -> Measure:
+    """The measurement of a model in all roles."""
     return Measure(f"measure-{model}", model, TEST_PROOFS, TEST_ANALYZES, refine)
 
 
-def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, tables: Models) -> Iterator[Step]:
-    """Every way to one model, each measured; the best goes on, or ``start`` where none is as good."""
-    planted = n == "1-"
+def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, critiques: str) -> Iterator[Step]:
+    """Every way to one model, each measured; the best is the generator, or ``start`` where none is as good."""
     wanted, candidates = config.generator, []
     for name, settings in wanted.merges.items():
-        changes = {"method": name, **settings}
-        roles = changes.pop("models", specialists)
-        if unknown := [role for role in roles if role not in specialists]:
-            raise LemmataError(
-                f"generator.merges.{name}.models: no role {unknown[0]!r}; roles: {', '.join(specialists)}"
-            )
-        models = tuple(dict.fromkeys(specialists[role] for role in roles if specialists[role] != start))
         candidates.append(f"{n}merge-{name}")
-        yield Merge(candidates[-1], start, models, changes)
-    if wanted.rejection is not None:
-        yield RejectionSampling(n + "examples", specialists, **tables, planted=planted)
-        candidates.append(n + "rejection")
-        yield Train(candidates[-1], wanted.rejection, start, tables={"examples": n + "examples"})
+        yield Merge(candidates[-1], start, *_merged(name, settings, start, specialists))
     if wanted.distill is not None:
         candidates.append(n + "distill")
         teachers = {**specialists, "refiner": specialists["prover"]}
-        yield Train(candidates[-1], wanted.distill, start, tables={"critiques": n + "critiques"}, teachers=teachers)
+        yield Train(candidates[-1], wanted.distill, start, tables={"critiques": critiques}, teachers=teachers)
     if start == "base":  # later iterations choose by the validation stream alone
-        yield from map(_measure, candidates)
-    chosen = n + ("selected" if wanted.mixed is not None else "generator")
-    yield Select(chosen, (*candidates, start))
-    if wanted.mixed is not None:
-        judges = {"verifier": specialists["verifier"], "meta_verifier": specialists["meta_verifier"]}
-        data = {} if planted else {"planted": False}
-        yield Train(n + "generator", wanted.mixed, chosen, tables=tables, judges=judges, data=data)
-    yield _measure(n + "generator", refine=True)
+        yield from map(measure, candidates)
+    yield Select(n + "generator", (*candidates, start))
+    yield measure(n + "generator", refine=True)
+
+
+def _merged(name: str, settings: Changes, start: str, specialists: Models) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+    """The models of a merge and its settings: a specialist that did not change is left out."""
+    changes = {"method": name, **settings}
+    roles = changes.pop("models", specialists)
+    if unknown := [role for role in roles if role not in specialists]:
+        raise LemmataError(f"generator.merges.{name}.models: no role {unknown[0]!r}; roles: {', '.join(specialists)}")
+    models = tuple(dict.fromkeys(specialists[role] for role in roles if specialists[role] != start))
+    return models, changes

@@ -17,13 +17,14 @@ from core.errors import LemmataError
 from rl.parallel import Parallel
 from rl.recipe.config import CotrainConfig
 from rl.recipe.context import RecipeContext
-from rl.recipe.plan import Merge, Step, Train, plan
+from rl.recipe.plan import plan
+from rl.recipe.step_types import Merge, Step, Train
 from rl.recipe.steps import run_step
 from rl.setup import task_of
 from rl.trainer import Report
 
 DONE = "done"
-TABLES = ("proofs", "analyses", "critiques", "examples")
+TABLES = ("proofs", "analyses", "critiques", "examples", "problems")
 
 
 def cotrain(

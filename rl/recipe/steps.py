@@ -3,33 +3,33 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
-
-import torch
 
 from core.errors import LemmataError
-from model.checkpoint import load_pretrained, save_pretrained
-from model.initialize import empty_model
-from model.tokenizer import load_tokenizer
+from rl.checkpoint import Checkpoints
 from rl.merging.merge import merge
 from rl.parallel import Parallel
-from rl.recipe import measure_steps, table_steps
+from rl.recipe import measure_steps, pass_rates, start_steps, table_steps
 from rl.recipe.context import RecipeContext
-from rl.recipe.plan import (
+from rl.recipe.step_types import (
     Analyze,
+    Copy,
     Dagger,
+    Early,
     Label,
     Measure,
     Merge,
+    PassRates,
     Prove,
-    RejectionSampling,
     Select,
     Sparsify,
     Step,
     Train,
 )
+from rl.rollout_stage import NothingToLearn
 from rl.setup import make_trainer
 from rl.trainer import Report
+
+ENDED_EARLY = "ended-early.txt"
 
 
 def run_step(
@@ -40,8 +40,7 @@ def run_step(
     Raises LemmataError where a file cannot be written or read.
     """
     if isinstance(step, Train):
-        settings = context.training(step)
-        return make_trainer(settings, context.at(step.name), parallel, report, stopping).run()
+        return _train(context, step, parallel, report, stopping)
     try:
         HANDLERS[type(step)](context, step)
     except OSError as error:
@@ -51,12 +50,17 @@ def run_step(
     return True
 
 
-def _sparsify(context: RecipeContext, step: Sparsify) -> None:
-    """The same weights with another ``index_topk``."""
-    dense = load_pretrained(context.model(step.start))
-    sparse = empty_model(replace(dense.config, index_topk=step.index_topk), torch.float32)
-    sparse.load_state_dict(dense.state_dict())
-    save_pretrained(sparse, context.model(step.name), load_tokenizer(context.model(step.start)))
+def _train(
+    context: RecipeContext, step: Train, parallel: Parallel, report: Report, stopping: Callable[[], bool]
+) -> bool:
+    """Trains; where rewards stop to differ, the model so far is the step's, and the reason is kept in a file."""
+    settings, folder = context.training(step), context.at(step.name)
+    try:
+        return make_trainer(settings, folder, parallel, report, stopping).run()
+    except NothingToLearn as error:
+        Checkpoints(folder, settings.checkpoint.keep).publish(context.model(step.name))
+        (folder / ENDED_EARLY).write_text(f"{error}\n", encoding="utf-8")
+        return True
 
 
 def _merge(context: RecipeContext, step: Merge) -> None:
@@ -70,20 +74,21 @@ def _select(context: RecipeContext, step: Select) -> None:
     """By the sum of three accuracies on the validation stream: proofs, scores of proofs, ratings of analyses."""
     scores = {name: measure_steps.validate(context, name) for name in step.candidates}
     best = max(scores, key=lambda name: sum(score for score in scores[name].values() if score is not None))
-    shutil.rmtree(context.model(step.name), ignore_errors=True)
-    shutil.copytree(context.model(best), context.model(step.name))
+    start_steps.copy_model(context.model(best), context.model(step.name))
     text = json.dumps({"chosen": best, "validation": scores}, indent=2)
     (context.at(step.name) / "choice.json").write_text(text + "\n", encoding="utf-8")
 
 
 HANDLERS: dict[type, Callable[..., None]] = {
-    Sparsify: _sparsify,
+    Copy: start_steps.copy,
+    Early: start_steps.early,
+    PassRates: pass_rates.pass_rates,
+    Sparsify: start_steps.sparsify,
     Dagger: table_steps.dagger,
     Prove: table_steps.prove,
     Analyze: table_steps.analyze,
     Label: table_steps.label,
     Merge: _merge,
-    RejectionSampling: table_steps.rejection_sampling,
     Select: _select,
     Measure: measure_steps.measure_model,
 }

@@ -8,18 +8,14 @@ from core.errors import LemmataError
 from core.ids import derive_seed
 from core.json_lines import write_json_lines
 from core.labeled_cases import write_cases
-from rl.judge import Judges
 from rl.recipe import collect, sft_examples
 from rl.recipe.context import RecipeContext
 from rl.recipe.labeling import automatic_label
 from rl.recipe.measure import coordinates
-from rl.recipe.plan import TEST_ANALYZES, Analyze, Dagger, Label, Prove, RejectionSampling
+from rl.recipe.step_types import TEST_ANALYZES, Analyze, Dagger, Label, Prove
 from rl.tasks.build import make_task
 from rl.tasks.examples import write_examples
 from rl.tasks.tables import Case, read_case_rows, read_cases
-
-ANSWERS = 4  # of each prompt, from which rejection sampling takes the best
-KINDS = ("prover", "refiner", "verifier", "meta_verifier")
 
 
 def dagger(context: RecipeContext, step: Dagger) -> None:
@@ -94,24 +90,6 @@ def label(context: RecipeContext, step: Label) -> None:
     decided = [case for case in labeled if case.label is not None]
     written = write_cases(context.table(step.name), _balanced(context, step.name, decided, "label"))
     require_rows(written, f"no proof got a label by labels.rule (see {step.name}/examined.jsonl)")
-
-
-def rejection_sampling(context: RecipeContext, step: RejectionSampling) -> None:
-    """The best answers of the specialists by the judges, or by the labels; the truth is used in the labels alone."""
-    config, judged = context.config.generator, context.data.judges
-    verifier, meta = (context.judge(step.specialists[role], step.name) for role in ("verifier", "meta_verifier"))
-    tables = {name: str(context.table(getattr(step, name))) for name in ("proofs", "analyses", "critiques")}
-    data = replace(context.data, **tables, planted=step.planted)
-    examples = []
-    for kind in KINDS:
-        writer = context.judge(step.specialists.get(kind, step.specialists["prover"]), f"{step.name} {kind}")
-        judges = Judges(judged, verifier, meta) if kind in ("prover", "refiner") else Judges(judged, None, meta)
-        seed = context.config.seed + 77
-        task = make_task("generator", replace(data, mixture={kind: 1}), context.templates, "train", seed, judges)
-        examples += collect.best_answers(writer, task, range(config.examples), ANSWERS, config.min_reward)
-    Random(f"{context.config.seed} {step.name}").shuffle(examples)
-    written = write_examples(context.table(step.name), examples)
-    require_rows(written, f"no answer has a reward of generator.min_reward={config.min_reward:g} or more")
 
 
 def require_rows(written: int, problem: str) -> None:

@@ -16,6 +16,7 @@ def recorded_recipe(run: Run) -> CotrainConfig:
     found = run.manifest.get("config")
     config = dict(found) if isinstance(found, Mapping) else {}
     command = config.pop("command", None)
+    config.pop("content", None)  # digests of the models that it began from
     if command != "cotrain":
         raise LemmataError(
             f"{run.folder} is a run of `lemmata {command}`; `lemmata report` reads those of `lemmata cotrain`"

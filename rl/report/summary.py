@@ -10,7 +10,8 @@ from typing import Any
 
 from core.statistics import Estimate, difference
 from rl.recipe.config import CotrainConfig
-from rl.recipe.plan import Label, Measure, Select, Step, Train, plan
+from rl.recipe.plan import plan
+from rl.recipe.step_types import Label, Measure, Select, Step, Train
 from rl.report.curves import curves, over_optimization, training_cost, written_tokens
 from rl.report.labels import label_metrics
 from rl.report.metrics import MAIN, Estimates, Observations, estimates_of, observations_of

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from core.config import STRICT, Count, Name, Positive, settings
 from core.templates import Templates
@@ -13,6 +14,7 @@ from rl.tasks.examples import ExamplesTask, read_examples
 from rl.tasks.judged import JudgedAnalyses, JudgedProofs
 from rl.tasks.lab import (
     LabDrill,
+    LabInformedVerifier,
     LabMetaVerifier,
     LabProver,
     LabRefiner,
@@ -24,6 +26,7 @@ from rl.tasks.lab import (
     StreamCases,
 )
 from rl.tasks.mixed import MixedTask
+from rl.tasks.problems import ListedTask, read_problems
 from rl.tasks.tables import Cases, RoundRobin, read_cases
 
 
@@ -35,7 +38,9 @@ class DataConfig:
     ``mixture``: problems of each kind of task per turn of the generator's stream. ``proofs``: table of labeled proofs
     for the verifier; ``analyses``: table of labeled analyses for the meta-verifier; both alternate with the lab's
     planted ones, unless ``planted`` is false. ``critiques``: table of proofs with analyses, the refiner's only source.
-    ``examples``: table of SFT examples in place of the lab's. ``judges``: trained models whose scores are the reward.
+    ``examples``: table of SFT examples in place of the lab's. ``problems``: table of the numbers of the problems that
+    rollouts are of; None: all in turn. ``judges``: trained models whose scores are the reward. ``refine_by``: a proof
+    is refined by its own self-evaluation, or by an analysis of the trained verifier ("verifier in the loop").
     """
 
     families: tuple[Name, ...]
@@ -47,7 +52,9 @@ class DataConfig:
     critiques: Name | None
     planted: bool
     examples: Name | None
+    problems: Name | None
     judges: JudgesConfig
+    refine_by: Literal["self_evaluation", "verifier"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ KINDS: Mapping[str, Kind] = {
     "self_evaluator": Kind(LabSelfEvaluator, "verify"),
     "refiner": Kind(LabRefiner, "verify", "critiques", ("analysis",)),
     "verifier": Kind(LabVerifier, "verify", "proofs", ("label",)),
+    "informed_verifier": Kind(LabInformedVerifier, "verify"),
     "meta_verifier": Kind(LabMetaVerifier, "review", "analyses", ("analysis", "quality")),
     "sum": Kind(LabSum, "prove"),
     "drill": Kind(LabDrill, "prove"),
@@ -91,6 +99,8 @@ def make_task(
         kind: (_part(KINDS[kind], data, templates, split, seed, judges), size) for kind, size in mixture.items() if size
     }
     task = MixedTask(parts) if role == "generator" else parts[role][0]
+    if data.problems and split == "train":
+        task = ListedTask(task, read_problems(data.problems))
     return ExamplesTask(task, read_examples(data.examples)) if data.examples and split == "train" else task
 
 
@@ -104,7 +114,7 @@ def _part(kind: Kind, data: DataConfig, templates: Templates, split: str, seed: 
         cases = RoundRobin([cases, rows]) if data.planted and kind.table != "critiques" else rows
     task = kind.task(stream, cases, templates, data.rounds)
     if judges is not None and isinstance(task, LabProver):
-        return JudgedProofs(task, judges)
+        return JudgedProofs(task, judges, by_verifier=data.refine_by == "verifier")
     if judges is not None and judges.meta_verifier is not None and isinstance(task, LabVerifier):
         return JudgedAnalyses(task, judges)
     return task

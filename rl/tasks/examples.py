@@ -1,4 +1,4 @@
-"""Tables of SFT examples, in place of a role's own: for rejection fine-tuning and corrections of a model's answers."""
+"""Tables of SFT examples, in place of a role's own: corrections of answers, or the best of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass

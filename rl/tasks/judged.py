@@ -25,10 +25,33 @@ Trajectories = Sequence[tuple[int, Sequence[Answer]]]
 class JudgedProofs(WrappedTask):
     """A prover or refiner whose R_Y is the trained verifier's score, and whose R_meta is the trained meta-verifier's
     score of the self-evaluation (DeepSeekMath-V2, section 2.2). The logged ``truth`` and ``pass`` are the checker's.
+
+    ``by_verifier``: a proof is refined by the trained verifier's analysis of it, until it accepts (verifier in the
+    loop, arXiv 2605.30290). The analyses are those that the reward of that proof would be the mean of.
     """
 
     task: LabProver
     judges: Judges
+    by_verifier: bool = False
+
+    @override
+    def follow_ups(self, trajectories: Trajectories) -> list[str | None]:
+        verifier = self.judges.verifier
+        if not self.by_verifier or verifier is None:
+            return self.task.follow_ups(trajectories)
+        bodies = {
+            place: (self.task.cases.case(number).statement, body)
+            for place, (number, answers) in enumerate(trajectories)
+            if len(answers) < self.task.rounds and (body := split_proof(answers[-1].text).body)
+        }
+        questions = [about_proof(self.task.templates, *each) for each in bodies.values()]
+        answered = verifier.ask([question.prompt for question in questions], self.judges.config.analyses)
+        found: list[str | None] = [None] * len(trajectories)
+        for (place, (statement, body)), question, analyses in zip(bodies.items(), questions, answered, strict=True):
+            critique = critique_of([(one.text, one.score(question.quoted)) for one in analyses])
+            if critique is not None:
+                found[place] = self.task.templates.refinement(statement, [(body, [critique])])
+        return found
 
     @override
     def rewards(self, trajectories: Trajectories) -> list[Reward]:
@@ -93,6 +116,12 @@ def _analysis_reward(case: Case, answer: Answer, r_meta: float | None) -> Reward
     quality = None if case.theorem is None else analysis_quality(case.theorem, case.proof, answer.text)
     exact = with_exact(reward)
     return Reward(exact.total, {**exact.parts, "quality": quality})
+
+
+def critique_of(analyses: Sequence[tuple[str, float | None]]) -> str | None:
+    """The analysis of the lowest score below 1, by which a proof is refined, the first of equals; None without any."""
+    issues = [(score, place) for place, (_, score) in enumerate(analyses) if score is not None and score < 1.0]
+    return analyses[min(issues)[1]][0] if issues else None
 
 
 def mean_scores(judge: Judge | None, questions: Sequence[Question | None], count: int) -> list[float | None]:

@@ -5,6 +5,8 @@ Problems are cases of the lab's stream, or of tables. SFT examples are made from
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
+from typing import Literal
 
 from typing_extensions import override
 
@@ -12,7 +14,9 @@ from core.reward import Reward
 from core.sections import split_proof
 from core.templates import Templates
 from lab import check
+from lab.analyses import right_complaints
 from lab.answers import BEFORE, BETWEEN, write_parts
+from lab.complaints import write_complaint
 from lab.drills import drill, sheet, sum_drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
@@ -22,6 +26,9 @@ from rl.task import Answer, Example, Task
 from rl.tasks.tables import Case, Cases
 from verifier.reward import verifier_reward
 
+ReferenceName = Literal["derivation", "defects"]
+REFERENCES: tuple[ReferenceName, ...] = ("derivation", "defects")
+DERIVATION_HEADING, DEFECTS_HEADING, NO_DEFECTS = "A right proof:", "The defects of the proof:", "None."
 DOMAIN = "mathematics"
 SHEET_INSTRUCTION = "Judge each line."  # first line of the user's message of a sheet
 
@@ -80,8 +87,8 @@ class LabTask(Task):
         return self.message(self.cases.case(number))
 
     @override
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        return None
+    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
+        return [None] * len(trajectories)
 
     @override
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
@@ -101,8 +108,11 @@ class LabProver(LabTask):
         return self.templates.proof(case.statement)
 
     @override
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
+    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
         """Asks for a refinement of the latest proof, while there is a round left and a proof."""
+        return [self._follow_up(number, answers) for number, answers in trajectories]
+
+    def _follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
         sections = split_proof(answers[-1].text)
         if len(answers) == self.rounds or not sections.body or not sections.self_evaluation:
             return None
@@ -159,6 +169,22 @@ class LabVerifier(LabTask):
     def reward(self, case: Case, answer: Answer) -> Reward:
         assert case.label is not None
         return with_exact(verifier_reward(answer.text, case.label, quoted=case.proof, truncated=answer.truncated))
+
+
+class LabInformedVerifier(LabVerifier):
+    """Verifier that is shown a reference: the lab's derivation, and in every other problem the checker's defects."""
+
+    @override
+    def prompt(self, number: int) -> str:
+        return self._prompt(self.cases.case(number), number)
+
+    @override
+    def example(self, number: int) -> Example:
+        item = self.stream.item(number)
+        return Example(self._prompt(case_of(item), number), item.answer)
+
+    def _prompt(self, case: Case, number: int) -> str:
+        return informed_prompt(self.templates, case, REFERENCES[number % len(REFERENCES)])
 
 
 class LabMetaVerifier(LabTask):
@@ -236,6 +262,18 @@ def evaluation_example(prompt: str, theorem: Theorem, proof: str, seed: int) -> 
     """Returns an SFT example with the honest evaluation of a given proof, correct or not, as target."""
     given, evaluation = write_parts(theorem, proof, seed=seed)
     return Example(prompt, evaluation, given=given)
+
+
+def informed_prompt(templates: Templates, case: Case, reference: ReferenceName) -> str:
+    """The verifier's prompt about a case, followed by a reference that decides it."""
+    assert case.theorem is not None
+    if reference == "derivation":
+        shown = f"{DERIVATION_HEADING}\n{case.theorem.derivation}"
+    else:
+        complaints = right_complaints(case.proof, check(case.theorem, case.proof))
+        lines = [write_complaint(Random(f"reference {case.proof}"), complaint) for complaint in complaints]
+        shown = "\n".join([DEFECTS_HEADING, *(lines or [NO_DEFECTS])])
+    return f"{templates.verification(case.statement, case.proof)}\n{shown}"
 
 
 def exact_score(case: Case, proof: str | None) -> float | None:

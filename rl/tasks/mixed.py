@@ -1,12 +1,14 @@
 """Mixed task: problems of several kinds in turn, for a generator that proves, judges and refines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from typing_extensions import override
 
 from core.reward import Reward
 from rl.task import Answer, Example, Task
+
+Trajectories = Sequence[tuple[int, Sequence[Answer]]]
 
 
 @dataclass(frozen=True)
@@ -41,22 +43,28 @@ class MixedTask(Task):
         return task.prompt(own)
 
     @override
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        _, task, own = self.locate(number)
-        return task.follow_up(own, answers)
+    def follow_ups(self, trajectories: Trajectories) -> list[str | None]:
+        found: dict[int, str | None] = {}
+        for kind, places, own in self._by_kind(trajectories):
+            found |= zip(places, self.parts[kind][0].follow_ups(own), strict=True)
+        return [found[place] for place in range(len(trajectories))]
 
     @override
-    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+    def rewards(self, trajectories: Trajectories) -> list[Reward]:
         """Each task judges all of its trajectories at once; the parts of a reward are prefixed by the kind."""
         found: dict[int, Reward] = {}
-        for kind, (task, _) in self.parts.items():
-            located = ((index, self.locate(number)) for index, (number, _) in enumerate(trajectories))
-            own = [(index, number) for index, (other, _, number) in located if other == kind]
-            rewards = task.rewards([(number, trajectories[index][1]) for index, number in own])
-            for (index, _), reward in zip(own, rewards, strict=True):
+        for kind, places, own in self._by_kind(trajectories):
+            for place, reward in zip(places, self.parts[kind][0].rewards(own), strict=True):
                 parts = {f"{kind}/{part}": value for part, value in reward.parts.items()}
-                found[index] = Reward(reward.total, parts)
-        return [found[index] for index in range(len(trajectories))]
+                found[place] = Reward(reward.total, parts)
+        return [found[place] for place in range(len(trajectories))]
+
+    def _by_kind(self, trajectories: Trajectories) -> Iterator[tuple[str, list[int], Trajectories]]:
+        """Each kind with the places of its trajectories, and these by the problems' numbers in its own task."""
+        located = [(self.locate(number), answers) for number, answers in trajectories]
+        for kind in self.parts:
+            own = [(place, number, answers) for place, ((k, _, number), answers) in enumerate(located) if k == kind]
+            yield kind, [place for place, _, _ in own], [(number, answers) for _, number, answers in own]
 
     @override
     def example(self, number: int) -> Example:

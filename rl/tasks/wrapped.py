@@ -25,8 +25,8 @@ class WrappedTask(Task):
         return self.task.prompt(number)
 
     @override
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        return self.task.follow_up(number, answers)
+    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
+        return self.task.follow_ups(trajectories)
 
     @override
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:

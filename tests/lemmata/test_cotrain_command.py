@@ -31,7 +31,7 @@ SMALL = [
         "labels.analyses=2",
         "labels.reviews=1",
     ),
-    *("generator.rejection=null", "generator.distill=null"),
+    "generator.distill=null",
     *(f"~generator.merges.{name}" for name in ("ties", "ram")),
     *("~generator.merges.slerp_prover_verifier", "measure.samples=1", "measure.analyses=1"),
     "measure.hard_problems=1",
@@ -73,7 +73,12 @@ def test_every_step_is_done_and_leaves_what_it_makes(undisturbed: Path) -> None:
     assert done_steps(undisturbed) == folders
     expected = {
         *("steps/base/model/model.safetensors", "steps/1-analyses/table.jsonl", "steps/2-labels/examined.jsonl"),
-        *("steps/2-critiques/table.jsonl", "steps/2-selected/choice.json", "steps/2-generator/model/model.safetensors"),
+        *(
+            "steps/2-critiques/table.jsonl",
+            "steps/2-generator/choice.json",
+            "steps/2-prover-problems/table.jsonl",
+            "steps/2-generator/model/model.safetensors",
+        ),
         *("steps/measure-base/refinement.jsonl", "steps/measure-2-generator/meta-verifier-real.jsonl"),
     }
     assert expected <= made.keys()
@@ -136,7 +141,7 @@ def kill_at(run: Path, steps: int, wait: float) -> None:
 
 def test_wrong_settings_of_a_late_step_are_named_before_any_work(lemmata: CommandLine) -> None:
     for change, message in {
-        "generator.mixed.stages.rl.steps=0": "step 1-generator: stages.rl.steps=0",
+        "generator.distill.stages.distill.steps=0": "step 1-distill: stages.distill.steps=0",
         "generator.merges.linear.method=mean": "step 1-merge-linear: method='mean'",
         "measure.hard=[9]": "measure.hard: no level 9",
     }.items():

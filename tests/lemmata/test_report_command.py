@@ -18,7 +18,7 @@ from tests.cotrain_run import smoke_config, write_run
 
 pytestmark = pytest.mark.slow
 
-FEWER = (6, 4, "generator.rejection=null", "generator.distill=null")  # plots are what takes time here
+FEWER = (6, 4, "generator.distill=null")  # plots are what takes time here
 
 
 @pytest.fixture(scope="module")

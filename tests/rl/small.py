@@ -43,8 +43,11 @@ class Letters:
     def prompt(self, number: int) -> str:
         return f"Say {'x' * (number % 5)}{number % 7}:"
 
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        return f"Better than {len(answers[-1].text)}:" if len(answers) < self.rounds else None
+    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
+        return [
+            f"Better than {len(answers[-1].text)}:" if len(answers) < self.rounds else None
+            for _, answers in trajectories
+        ]
 
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
         return [self.reward(answers[-1].text) for _, answers in trajectories]
@@ -121,7 +124,7 @@ def train_config(
 ) -> TrainConfig:
     """A few steps of each stage."""
     supervised = supervised_config(tokens=60, micro_batch_tokens=40)
-    indexers = SupervisedConfig(steps=3, tokens=60, micro_batch_tokens=40, optimizer=OPTIMIZER)
+    indexers = SupervisedConfig(steps=3, token_budget=None, tokens=60, micro_batch_tokens=40, optimizer=OPTIMIZER)
     return replace(
         defaults(preset),
         stage=stage,

@@ -90,7 +90,7 @@ def test_refinement_shows_the_proof_and_its_evaluation() -> None:
     task = task_of("prover", rounds=2)
     assert isinstance(task, LabProver)
     first = Answer(task.example(3).whole)
-    follow_up = task.follow_up(3, [first])
+    follow_up, *ended = task.follow_ups([(3, [first]), (3, [first, first]), (3, [Answer("no proof")])])
     sections = split_proof(first.text)
     assert follow_up is not None
     assert sections.body is not None
@@ -98,8 +98,7 @@ def test_refinement_shows_the_proof_and_its_evaluation() -> None:
     assert task.stream.item(3).theorem.statement in follow_up
     assert sections.body in follow_up
     assert sections.self_evaluation in follow_up
-    assert task.follow_up(3, [first, first]) is None
-    assert task.follow_up(3, [Answer("no proof")]) is None
+    assert ended == [None, None]
 
 
 def test_a_generators_problems_come_from_all_kinds_in_their_shares() -> None:

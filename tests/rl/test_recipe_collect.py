@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 
 import pytest
 
 pytest.importorskip("torch")
 
-from core.reward import Reward
 from lab.checker import check
 from lab.items import Stream
 from lab.prompts import templates
@@ -17,7 +15,7 @@ from rl.recipe import collect, measure
 from rl.recipe.collect import Examined
 from rl.recipe.config import LabelsConfig
 from rl.recipe.labeling import automatic_label
-from rl.task import Answer, Example
+from rl.task import Answer
 from rl.tasks.lab import case_of
 from rl.tasks.tables import Case
 from verifier.autolabel import LabelConfig
@@ -165,42 +163,6 @@ def test_analyses_carry_their_exact_quality_once_each() -> None:
     read = [[Examined(case.analysis, 0.0), unparseable, Examined(case.analysis, 0.0)] for case in planted]
     bare = [replace(case, analysis="", quality=None) for case in planted]
     assert list(collect.with_analyses(bare, read)) == planted
-
-
-class Lengths:
-    """The reward of an answer is the number it begins with; None for a question mark."""
-
-    domain = "numbers"
-
-    def prompt(self, number: int) -> str:
-        return f"Problem {number}"
-
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        return None
-
-    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        texts = [answers[-1].text for _, answers in trajectories]
-        return [Reward(None if text == "?" else float(Fraction(text.split()[0])), {}) for text in texts]
-
-    def example(self, number: int) -> Example:
-        raise AssertionError("no example is asked for")
-
-
-@pytest.mark.parametrize(
-    ("answers", "least", "chosen"),
-    [
-        (["1/2", "9/10", "3/4"], 0.5, "9/10"),
-        (["1 long answer", "1 short", "1 other"], 0.5, "1 short"),
-        (["1 b", "1 a"], 0.5, "1 b"),  # of one length: the first
-        (["1/2 x", "1/4"], 0.5, "1/2 x"),
-        (["49/100"], 0.5, None),
-        (["?", "0"], 0.0, "0"),
-        (["?", "?"], 0.0, None),
-    ],
-)
-def test_the_best_answer_is_chosen(answers: list[str], least: float, chosen: str | None) -> None:
-    found = list(collect.best_answers(in_order(*answers), Lengths(), range(3, 5), len(answers), least))
-    assert found == ([Example(f"Problem {number}", chosen) for number in (3, 4)] if chosen else [])
 
 
 def test_no_room_is_no_answer_when_measured() -> None:

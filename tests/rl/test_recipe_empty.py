@@ -10,7 +10,8 @@ pytest.importorskip("torch")
 from core.errors import LemmataError
 from rl.parallel import Parallel
 from rl.recipe.context import RecipeContext
-from rl.recipe.plan import Analyze, Measure, Prove, plan
+from rl.recipe.plan import plan
+from rl.recipe.step_types import Analyze, Measure, Prove
 from rl.recipe.steps import run_step
 from rl.report.summary import Summary, summarize
 from rl.task import Answer

@@ -19,10 +19,13 @@ from hypothesis import strategies as st
 from core.ids import derive_seed
 from lab.items import Item, Stream
 from lab.prompts import templates
+from rl.config import TrainConfig
 from rl.judge import Judges
 from rl.parallel import Parallel
+from rl.recipe import pass_rates
 from rl.recipe.context import RecipeContext
-from rl.recipe.plan import Label, RejectionSampling, Step, Train, plan
+from rl.recipe.plan import plan
+from rl.recipe.step_types import Label, PassRates, Step, Train
 from rl.recipe.steps import run_step
 from rl.setup import task_of
 from rl.task import Answer, Task
@@ -64,17 +67,33 @@ class Model:
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecipeContext:
     """A run whose models are scripted, and whose settings are small."""
-    monkeypatch.setattr(RecipeContext, "judge", lambda context, step, purpose, temperature=None: Model(step))
+    monkeypatch.setattr(RecipeContext, "judge", lambda context, step, *_: Model(step))
+    monkeypatch.setattr(pass_rates, "make_judges", scripted_judges)
     return RecipeContext(
-        settings("smoke", "turns=2", "on_policy_proofs.samples=4", "labels.analyses=4", "generator.examples=8"),
+        settings(
+            "smoke",
+            "turns=2",
+            "on_policy_proofs.samples=4",
+            "labels.analyses=4",
+            "pass_rates.problems=12",
+            "pass_rates.least=12",
+        ),
         tmp_path,
     )
+
+
+def scripted_judges(config: TrainConfig) -> Judges | None:
+    """The scripted models of the steps that a training names as its judges."""
+    data = DataConfig(**{**config.data, "judges": judges_config(analyses=2, reviews=2)})
+    named = [config.data["judges"][role] for role in ROLES]
+    models = [None if folder is None else Model(Path(folder).parent.name) for folder in named]
+    return Judges(data.judges, *models) if any(models) else None
 
 
 def gather(context: RecipeContext) -> None:
     """All tables of the run, in order."""
     for step in plan(context.config):
-        if type(step).__name__ in ("Prove", "Analyze", "Label", "RejectionSampling"):
+        if type(step).__name__ in ("Prove", "Analyze", "Label", "PassRates"):
             assert run_step(context, step, Parallel(), lambda *_: None, lambda: False)
 
 
@@ -99,9 +118,7 @@ def trained_on(context: RecipeContext, step: Step) -> list[tuple[str, float | No
     """Prompts and rewards of a step of reinforcement learning, for answers of many kinds."""
     assert isinstance(step, Train)
     config = context.training(step)
-    data = DataConfig(**{**config.data, "judges": judges_config(analyses=2, reviews=2)})
-    judges = Judges(data.judges, *(Model(step.judges[role]) if role in step.judges else None for role in ROLES))
-    task = task_of(config, config.role, "train", judges if step.judges else None)
+    task = task_of(config, config.role, "train", scripted_judges(config))
     return [one for number in NUMBERS for one in _tries(task, number)]
 
 
@@ -124,20 +141,18 @@ def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
 ) -> None:
     gather(context)
     later = [
-        step
-        for step in plan(context.config)
-        if step.name.startswith("2-") and isinstance(step, Label | RejectionSampling)
+        step for step in plan(context.config) if step.name.startswith("2-") and isinstance(step, Label | PassRates)
     ]
     tables = {step.name: context.table(step.name).read_text() for step in later}
     rewards = {step.name: trained_on(context, step) for step in reinforced(context, 2)}
     assert all(tables.values())
     turns = {f"2-{role}{mark}" for role in ("verifier", "prover") for mark in ("-turn-1", "")}
-    assert rewards.keys() == {*turns, "2-generator"}
+    assert rewards.keys() == turns
     # Something is at stake: rewards differ within each step.
     assert all(len({total for _, total in found}) > 2 for found in rewards.values())
     another_truth(monkeypatch)
     for step in plan(context.config):
-        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyze", "Label", "RejectionSampling"):
+        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyze", "Label", "PassRates"):
             run_step(context, step, Parallel(), lambda *_: None, lambda: False)
     assert {name: context.table(name).read_text() for name in tables} == tables
     for step in reinforced(context, 2):

@@ -17,8 +17,22 @@ from core.config import read_config
 from core.errors import LemmataError
 from rl.recipe.config import CotrainConfig
 from rl.recipe.context import RecipeContext
-from rl.recipe.plan import Dagger, Label, Measure, Merge, Prove, RejectionSampling, Select, Sparsify, Step, Train, plan
+from rl.recipe.plan import plan
 from rl.recipe.run import check_settings
+from rl.recipe.step_types import (
+    Copy,
+    Dagger,
+    Early,
+    Label,
+    Measure,
+    Merge,
+    PassRates,
+    Prove,
+    Select,
+    Sparsify,
+    Step,
+    Train,
+)
 
 FOLDER = Path(__file__).resolve().parents[2] / "lemmata" / "conf"
 SINGLE = ("start", "base", "prover", "verifier", "meta_verifier", "proofs", "analyses", "critiques", "model")
@@ -66,7 +80,7 @@ def test_specialists_and_candidates_start_from_one_model(start: str) -> None:
     number = "123"[["base", "1-generator", "2-generator"].index(start)]
     steps = {step.name: step for step in plan(replace(settings("laptop"), iterations=3, turns=3))}
     first = steps[f"{number}-verifier-alone"] if start == "base" else steps[f"{number}-verifier-turn-1"]
-    trained = [first, *(steps[f"{number}-{name}"] for name in ("prover-turn-1", "rejection", "distill"))]
+    trained = [first, *(steps[f"{number}-{name}"] for name in ("prover-turn-1", "distill"))]
     assert {step.start for step in trained if isinstance(step, Train)} == {start}
     merges = [step for step in of_iteration(steps.values(), int(number)) if isinstance(step, Merge)]
     assert {step.base for step in merges} == {start}
@@ -97,14 +111,10 @@ def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
                 if "verifier" in mixture:
                     assert step.data == {"planted": False}
                     labeled.append(step.tables["proofs"])
-            case RejectionSampling():
-                assert not step.planted
-                assert step.analyses == "1-analyses"
-                labeled.append(step.proofs)
             case _:
                 pass
     turns = [f"{number}-labels{mark}" for mark in ("", "-turn-2", "-turn-3")]
-    assert labeled == [*turns, turns[-1], turns[-1]]  # the verifier, rejection sampling, mixed reinforcement learning
+    assert labeled == turns
     assert all(isinstance(kinds[name], Label) for name in turns)
 
 
@@ -133,18 +143,18 @@ def test_the_first_iteration_learns_from_exact_labels_beside_planted_ones() -> N
     steps = {step.name: step for step in plan(settings("laptop"))}
     verifier = steps["1-verifier-alone"]
     assert isinstance(verifier, Train)
-    assert verifier.tables == {"proofs": "1-proofs"}
+    assert verifier.tables == {"proofs": "1-proofs", "problems": "1-verifier-alone-problems"}
     assert steps["1-proofs"] == Prove("1-proofs", "base", exact=True, iteration=1)
     assert isinstance(verifier, Train)
     assert "planted" not in verifier.data
 
 
-def test_the_base_has_trained_on_its_own_mistakes() -> None:
-    steps = [step for step in plan(settings("laptop")) if not isinstance(step, Prove | Measure)]
-    names = ["cold-start", "sparse-start", "imitator", "own-examples", "base"]
-    assert [step.name for step in steps[:5]] == names
-    assert steps[3] == Dagger("own-examples", "imitator")
-    base = steps[4]
+def test_the_base_is_an_early_checkpoint_that_has_trained_on_its_own_mistakes() -> None:
+    steps = [step for step in plan(settings("smoke")) if not isinstance(step, Prove | Measure)]
+    names = ["cold-start", "early", "sparse-start", "imitator", "own-examples", "base"]
+    assert [step.name for step in steps[:6]] == names
+    assert steps[4] == Dagger("own-examples", "imitator")
+    base = steps[5]
     assert isinstance(base, Train)
     assert (base.start, base.tables) == ("imitator", {"examples": "own-examples"})
 
@@ -159,13 +169,13 @@ def test_steps_can_be_left_out() -> None:
     overrides = [
         "indexer=null",
         "dagger=null",
-        "generator.rejection=null",
+        "early=null",
+        "pass_rates=null",
         "generator.distill=null",
-        "generator.mixed=null",
     ]
     steps = plan(settings("smoke", *overrides))
     assert steps[0] == Train("base", settings("smoke").cold_start)
-    assert not any(isinstance(step, Dagger | RejectionSampling | Sparsify) for step in steps)
+    assert not any(isinstance(step, Dagger | Early | PassRates | Sparsify) for step in steps)
     generators = [step for step in steps if step.name.endswith("-generator") and not isinstance(step, Measure)]
     assert [type(step) for step in generators] == [Select, Select]
 
@@ -192,7 +202,36 @@ def test_wrong_settings_of_a_step_are_named(overrides: list[str], message: str, 
         check_settings(RecipeContext(config, tmp_path), plan(config))
 
 
+def test_a_given_base_takes_the_place_of_the_cold_start() -> None:
+    steps = plan(settings("laptop", "base=pkg://model/shipped"))
+    assert steps[0] == Copy("base", "pkg://model/shipped")
+    assert not any(isinstance(step, Early | Sparsify) or step.name == "cold-start" for step in steps)
+
+
+def test_a_given_run_takes_the_place_of_the_cold_start_alone() -> None:
+    steps = plan(settings("laptop", "early.run=runs/cold"))
+    assert steps[0] == Early("early", None)
+    assert [step.name for step in steps[1:3]] == ["sparse-start", "base"]
+
+
+def test_every_reinforcement_is_on_problems_measured_before_it_by_its_own_rewards() -> None:
+    steps = plan(settings("laptop"))
+    for place, step in enumerate(steps):
+        if isinstance(step, Train) and step.changes["stage"] == "rl":
+            before = steps[place - 1]
+            assert isinstance(before, PassRates)
+            assert step == replace(before.train, tables={**before.train.tables, "problems": before.name})
+    firsts = {step.name: step.first for step in steps if isinstance(step, PassRates)}
+    assert (firsts["1-prover-turn-1-problems"], firsts["1-prover-problems"]) == (0, 64)
+
+
+@pytest.mark.parametrize("key", ["pass_rates.range", "early.pass_rate"])
+def test_a_range_from_high_to_low_is_refused(key: str) -> None:
+    with pytest.raises(LemmataError, match=r"\[0.9, 0.1\]"):
+        settings("laptop", f"{key}=[0.9,0.1]")
+
+
 def test_one_way_to_a_generator_is_needed() -> None:
     config = settings("smoke").generator
     with pytest.raises(ValueError, match="no way to one model"):
-        replace(config, merges={}, rejection=None, distill=None)
+        replace(config, merges={}, distill=None)

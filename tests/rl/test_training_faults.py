@@ -152,8 +152,8 @@ class Long(Letters):
     def prompt(self, number: int) -> str:
         return "x" * 5000 if number % 3 == 1 else super().prompt(number)
 
-    def follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        return None if super().follow_up(number, answers) is None else "y" * 5000
+    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
+        return [None if text is None else "y" * 5000 for text in super().follow_ups(trajectories)]
 
 
 @pytest.mark.parametrize("rounds", [1, 2])

@@ -1,0 +1,145 @@
+"""Steps of the recipe as data: each has a name, and the names of the steps whose folders it reads. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rl.recipe.config import Changes
+
+Models = Mapping[str, str]  # role: name of the step whose model plays it
+
+
+@dataclass(frozen=True)
+class Train:
+    """Training as by `lemmata train`, from the model of step ``start`` (None: the settings name it, or a new one).
+
+    ``tables``: by name of a data setting, the step whose table it is; ``judges`` and ``teachers``: by role, the step
+    whose model it is; ``data``: further data settings.
+    """
+
+    name: str
+    changes: Changes
+    start: str | None = None
+    tables: Models = field(default_factory=dict)
+    judges: Models = field(default_factory=dict)
+    teachers: Models = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the model in ``folder``, or ``pkg://PACKAGE/FOLDER``."""
+
+    name: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class Early:
+    """A copy of the kept checkpoint of a training whose pass rate is nearest to the middle of the wanted range.
+
+    ``start``: the step that trained; None: the run that the settings name.
+    """
+
+    name: str
+    start: str | None
+
+
+@dataclass(frozen=True)
+class PassRates:
+    """A table of the problems of ``train`` by their pass rate, measured before it; ``first``: the first problem."""
+
+    name: str
+    train: Train
+    first: int = 0
+
+
+@dataclass(frozen=True)
+class Sparsify:
+    """The model of ``start`` with attention over ``index_topk`` tokens."""
+
+    name: str
+    start: str
+    index_topk: int
+
+
+@dataclass(frozen=True)
+class Dagger:
+    """A table of SFT examples (DAgger) on proofs and analyses by ``start``'s model, and as many of the lab's own."""
+
+    name: str
+    start: str
+
+
+@dataclass(frozen=True)
+class Prove:
+    """A table of ``prover``'s proofs on a ``split``, with exact labels, or without any (``exact`` False).
+
+    Each ``turn`` of each ``iteration`` has its own theorems.
+    """
+
+    name: str
+    prover: str
+    split: str = "train"
+    exact: bool = True
+    iteration: int = 0
+    turn: int = 1
+
+
+@dataclass(frozen=True)
+class Analyze:
+    """A table of ``verifier``'s analyses of the proofs of a step, with their exact quality.
+
+    ``balance``: at most half of them of one quality.
+    """
+
+    name: str
+    verifier: str
+    proofs: str
+    balance: bool = False
+
+
+@dataclass(frozen=True)
+class Label:
+    """A table of the proofs of a step with labels by ``verifier`` and ``meta_verifier`` alone."""
+
+    name: str
+    verifier: str
+    meta_verifier: str
+    proofs: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A merge of weights."""
+
+    name: str
+    base: str
+    models: tuple[str, ...]
+    settings: Changes
+
+
+@dataclass(frozen=True)
+class Select:
+    """A copy of the candidate that is best on the validation stream."""
+
+    name: str
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Records of a model on the test stream, and on the real ``proofs`` and ``analyses`` of two steps.
+
+    ``refine``: with self-refinement.
+    """
+
+    name: str
+    model: str
+    proofs: str
+    analyses: str | None = None
+    refine: bool = False
+
+
+TEST_PROOFS, TEST_ANALYZES = "test-proofs", "test-analyses"
+Step = Train | Copy | Early | PassRates | Sparsify | Dagger | Prove | Analyze | Label | Merge | Select | Measure
