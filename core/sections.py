@@ -4,26 +4,20 @@ import re
 from dataclasses import dataclass
 
 from core.announcements import phrase_pattern
+from core.headings import SELF_EVALUATION, SOLUTION, UNNAMED_EVALUATION, Heading
 from core.rubric import ParseFailure, Verdict, answer_part, parse_verdict
 
-__all__ = ["ProofSections", "analysis_faults", "answer_part", "self_score", "split_proof"]
+__all__ = ["ProofSections", "analysis_faults", "answer_part", "has_closing", "self_score", "split_proof"]
 
-
-def _heading(title: str) -> re.Pattern[str]:
-    """A line that is nothing but ``title`` as a heading: `#` to `######`, bold, or both, with or without a colon.
-
-    Each run of markers is one possessive class, so that a line of many spaces is scanned once.
-    """
-    line = rf"^ {{0,3}}(?:#{{1,6}}|\*\*|__)[ \t*_]*+{title}[ \t\r:.*_#]*+$"
-    return re.compile(line, re.IGNORECASE | re.MULTILINE)
-
-
-_SOLUTION = _heading("solution")
-_SELF_EVALUATION = _heading(r"self[ \t\u00a0_\-\u2010-\u2013]?evaluation")
 _ANALYSIS_OPENING = phrase_pattern("here is my evaluation of the solution")
+_REVIEW_OPENING = phrase_pattern("here is my analysis of the solution evaluation")
 _CLOSING = phrase_pattern("based on my evaluation the final overall? score should be")
 _REVIEW_CLOSING = phrase_pattern("based on my analysis i will rate the solution evaluation as")
-_REVIEW_OPENING = phrase_pattern("here is my analysis of the solution evaluation")
+# The first line of a self-evaluation that has no heading, or all of it.
+_SELF_OPENING, _SELF_CLOSING = (
+    re.compile(rf"^[ \t>*_#]*+{pattern.pattern}", re.IGNORECASE | re.MULTILINE)
+    for pattern in (_ANALYSIS_OPENING, _CLOSING)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +30,48 @@ class ProofSections:
 
 
 def split_proof(text: str) -> ProofSections:
-    """Takes a prover's answer apart at its headings.
+    """Takes a prover's answer apart at its headings, in the forms in which models write them (`core.headings`).
 
-    The body runs from the first Solution heading to the last Self Evaluation heading after it: whatever other headings
-    a proof plants in between, the verifier is shown everything.
+    The body runs from the first Solution heading to the last Self Evaluation heading after it of the highest level:
+    whatever other headings a proof plants in between, the verifier is shown everything. Without such a heading the
+    self-evaluation begins with the sentence that opens or closes one, so that a verifier is never shown it.
     """
     answer = answer_part(text)
     if answer is None:
         return ProofSections(None, None, ("a <think> never closes",))
-    solution = _SOLUTION.search(answer)
-    start = solution.end() if solution else 0
-    end, after = _last_self_evaluation(answer, start)
-    body = answer[start:end].strip()
-    evaluation = answer[after:].strip()
+    solution = next(SOLUTION.find(answer), None)
+    start = solution.end if solution else 0
+    heading = _self_evaluation(answer, start)
+    body = answer[start : heading.start if heading else len(answer)].strip()
+    evaluation = answer[heading.end :].strip() if heading else ""
     faults = (
         "" if solution else "no '## Solution' heading",
         "" if body else "empty proof",
-        "no '## Self Evaluation' heading" if after == end else "" if evaluation else "empty self evaluation",
+        "no '## Self Evaluation' heading" if heading is None else "" if evaluation else "empty self evaluation",
     )
     return ProofSections(body or None, evaluation or None, tuple(fault for fault in faults if fault))
 
 
-def _last_self_evaluation(answer: str, start: int) -> tuple[int, int]:
-    """Span of the last Self Evaluation heading from ``start`` on; an empty one at the answer's end without it."""
-    found = (len(answer), len(answer))
-    for match in _SELF_EVALUATION.finditer(answer, start):
-        found = match.span()
-    return found
+def _self_evaluation(answer: str, start: int) -> Heading | None:
+    """The heading of the self-evaluation from ``start`` on: the last one that is named and marked as the first is.
+
+    A heading of a lower level, or with another name, is one inside the evaluation.
+    """
+    found = list(SELF_EVALUATION.find(answer, start))
+    if found:
+        level = min(heading.level for heading in found)
+        highest = [heading for heading in found if heading.level == level]
+        return next(heading for heading in reversed(highest) if heading.title == highest[0].title)
+    return _unnamed_evaluation(answer, start)
+
+
+def _unnamed_evaluation(answer: str, start: int) -> Heading | None:
+    """The start of a self-evaluation without a heading of its own: a heading "Evaluation", or its first sentence."""
+    heading = next(UNNAMED_EVALUATION.find(answer, start), None)
+    if heading is not None and isinstance(parse_verdict(answer[heading.end :]), Verdict):
+        return heading
+    opening = _SELF_OPENING.search(answer, start) or _SELF_CLOSING.search(answer, start)
+    return Heading(opening.start(), opening.start(), 9, "") if opening else None
 
 
 def self_score(sections: ProofSections) -> Verdict | ParseFailure:

@@ -1,47 +1,24 @@
 """Taking a prover's answer apart, with nothing hidden from the verifier."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.headings import SELF_EVALUATION
 from core.rubric import ParseFailure, Verdict
 from core.sections import ProofSections, analysis_faults, answer_part, self_score, split_proof
 
 VERDICT = "Based on my evaluation, the final overall score should be:\n\\boxed{0.5}"
 PERFECT = VERDICT.replace("0.5", "1")
 REVIEW = 'Based on my analysis, I will rate the "solution evaluation" as:\n\\boxed{1}'
-SOLUTIONS = (
-    *("## Solution", "# Solution", "###### Solution", "##Solution", "## Solution:", "## **Solution**", "**Solution**"),
-    *("**Solution:**", "**Solution**:", "**Solution.**", "__Solution__", "## SOLUTION", "## solution ##"),
-    *("   ## Solution  ", "## Solution\r"),
-)
-EVALUATIONS = (
-    *(
-        "## Self Evaluation",
-        "### Self-Evaluation",
-        "## Self Evaluation:",
-        "**Self Evaluation**",
-        "## **Self-Evaluation**",
-    ),
-    *(
-        "## SELF EVALUATION",
-        "## Self\u2011Evaluation",
-        "# Self Evaluation #",
-        "## Selfevaluation",
-        "## Self_Evaluation\r",
-    ),
-)
-NO_HEADINGS = (
-    *(
-        "####### Solution",
-        "Solution",
-        "Solution:",
-        "> ## Solution",
-        "a ## Solution",
-        "    ## Solution",
-        "## Solution 1",
-    ),
-    *("## The Solution", "## Resolution", "**Solution.** Let", "*Solution*"),
+CORPUS = [
+    json.loads(line) for line in Path(__file__).with_name("headings.jsonl").read_text(encoding="utf-8").splitlines()
+]
+SOLUTIONS, EVALUATIONS, NO_HEADINGS = (
+    [case["line"] for case in CORPUS if case["kind"] == kind] for kind in ("solution", "self", "none")
 )
 UNITS = ("## Solution\n", "## Self Evaluation\n", "## ", "**", "* ", " ", "\n", "_", "#", "\r", "self ")
 lines = st.lists(
@@ -54,10 +31,24 @@ def _answer(solution: str, evaluation: str) -> str:
     return f"Preamble.\n{solution}\nThe proof.\n\n{evaluation}\nThe judgment.\n"
 
 
-@pytest.mark.parametrize("solution", SOLUTIONS)
-@pytest.mark.parametrize("evaluation", EVALUATIONS)
-def test_heading_variants(solution: str, evaluation: str) -> None:
+@pytest.mark.parametrize("solution", [*SOLUTIONS, "## Solution\r"])
+def test_solution_headings(solution: str) -> None:
+    assert split_proof(_answer(solution, "## Self Evaluation")) == ProofSections("The proof.", "The judgment.", ())
+
+
+@pytest.mark.parametrize("evaluation", [*EVALUATIONS, "## Self_Evaluation\r"])
+def test_self_evaluation_headings(evaluation: str) -> None:
+    assert split_proof(_answer("## Solution", evaluation)) == ProofSections("The proof.", "The judgment.", ())
+
+
+@given(st.sampled_from(SOLUTIONS), st.sampled_from(EVALUATIONS))
+def test_headings_in_combination(solution: str, evaluation: str) -> None:
     assert split_proof(_answer(solution, evaluation)) == ProofSections("The proof.", "The judgment.", ())
+
+
+def test_the_corpus_is_not_thinned_out() -> None:
+    assert min(len(SOLUTIONS), len(EVALUATIONS)) >= 50
+    assert len(NO_HEADINGS) >= 25
 
 
 @pytest.mark.parametrize("line", NO_HEADINGS)
@@ -65,6 +56,32 @@ def test_lines_that_are_no_heading(line: str) -> None:
     sections = split_proof(_answer(line, "## Self Evaluation"))
     assert sections.faults == ("no '## Solution' heading",)
     assert sections.body == f"Preamble.\n{line}\nThe proof."
+    assert split_proof(f"## Solution\nFirst.\n{line}\nLast.").body == f"First.\n{line}\nLast."
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [
+        f"Here is my evaluation of the solution:\nIt is fine.\n{VERDICT}",
+        f"**Here is my evaluation of the solution:** It is fine.\n{VERDICT}",
+        VERDICT,
+        f"## Evaluation\nIt is fine.\n{VERDICT}",
+        f"### Evaluation of the solution:\nIt is fine.\n{VERDICT}",
+        "## 评价\n最终得分：0.5",
+        f"## Self Evaluation\nIt is fine.\n\n**Self-Assessment**\n\nYes.\n### Self-Evaluation: \n{VERDICT}",
+        f"## Self Evaluation\nIt is fine.\n## Final Self-Assessment\n{VERDICT}",
+    ],
+)
+def test_no_self_evaluation_reaches_the_verifier(evaluation: str) -> None:
+    sections = split_proof(f"## Solution\nThe proof.\n\n{evaluation}")
+    assert sections.body == "The proof."
+    assert self_score(sections) == Verdict(0.5)
+
+
+def test_an_evaluation_that_gives_no_score_is_part_of_the_proof() -> None:
+    assert (
+        split_proof("## Solution\na\n## Evaluation\nThe integral is 2.").body == "a\n## Evaluation\nThe integral is 2."
+    )
 
 
 def test_everything_between_first_and_last_heading_is_shown() -> None:
@@ -95,12 +112,13 @@ def test_incomplete_answers(text: str, expected: ProofSections) -> None:
 
 @given(lines, lines)
 def test_nothing_of_a_proof_is_hidden(proof: str, evaluation: str) -> None:
-    # Whatever fake headings stand in either: the verifier is shown the whole proof, and the rest is what comes last.
+    # Whatever fake headings stand in either: the verifier is shown the whole proof, and nothing of what comes last.
     text = f"## Solution\n{proof}\n## Self Evaluation\n{evaluation}".replace("think>", "")
     sections = split_proof(text)
     assert (sections.body or "").startswith(proof.replace("think>", "").strip())
     assert text.rstrip().endswith(sections.self_evaluation or "")
-    assert split_proof(f"## Solution\n{sections.self_evaluation}").self_evaluation is None
+    if all(heading.level > 2 for heading in SELF_EVALUATION.find(evaluation)):
+        assert sections.body == (proof.replace("think>", "").strip() or None)
 
 
 @pytest.mark.parametrize("unit", UNITS)
