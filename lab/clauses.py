@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
-from lab.expressions import num
+from lab.expressions import Expr, num, shifted, substitute, variables
 from lab.moves import Move, interpret
 from lab.relations_in_words import STATES as _STATES
 from lab.relations_in_words import with_relations
@@ -32,8 +32,9 @@ _VERDICTS = frozenset({"false", "fails", "refuted", "wrong"})
 _NAMED = frozenset({"side", "sides", "lhs", "rhs", "formula", "coefficient", "or"})
 _TRIGGERS = _STATES | _LINKS | _MARKERS | _TURNS | _DIVISIBLE | _NAMED
 _SIDE = re.compile(
-    r"\b(?:(left|right)(?: hand)? side|(lhs|rhs)|(both) (?:the )?sides|(both) sides|the (formula))(?: of the [a-z]+)?"
-    r"(?: (?:is|are|equals?|becomes?|gives?|yields?|comes? to|factors as|simplifies to))?(?: (?:also|equal to|then))?$"
+    r"\b(?:(left|right)(?: hand)? side|(lhs|rhs)|(both|the two|these)(?: the)? sides|the (formula))(?: of the [a-z]+)?"
+    r"(?P<verb> (?:is|are|equals?|becomes?|gives?|yields?|comes? to|factors as|simplifies to))?"
+    r"(?: (?:also|equal to|then))?$"
 )
 
 
@@ -258,22 +259,39 @@ def _with_sides(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
 
 
 def _leads_there(chain: Chain, side: re.Match[str], claim: Claim | Solutions) -> bool:
-    """Returns whether a chain lacks the side it speaks of: it goes on from it, is one expression, or begins equal."""
+    """Returns whether a chain lacks the side it speaks of: it goes on from it, is one expression, or begins equal.
+
+    After a verb it lacks it always, unless it begins with that side, of an induction at whatever index.
+    """
     if not chain.relations or chain.lead:
         return True
-    if side[5]:  # the formula, at whatever index
+    if side[4]:  # the formula, at whatever index
         return False
-    algebra, expr = Algebra(), claim.left if (side[1] or side[2] or "")[:1] == "l" else claim.right
-    one, other = algebra.terms(chain.terms[0]), algebra.terms(expr)
-    return sorted(one) != sorted(other) and algebra.same_value(one, other)
+    algebra, sides = Algebra(), _sides(side, claim)
+    first = algebra.terms(chain.terms[0])
+    stated = list(sides)
+    if isinstance(claim, Claim) and claim.domain.first is not None:
+        stated += [
+            substitute(expr, {claim.variables[0]: shifted(name, shift)})
+            for name in sorted(variables(chain.terms[0]))
+            for shift in (1, 0, -1, 2)
+            for expr in sides
+        ]
+    if any(sorted(first) == sorted(algebra.terms(expr)) for expr in stated):
+        return False
+    return bool(side["verb"]) or any(algebra.same_value(first, algebra.terms(expr)) for expr in sides)
+
+
+def _sides(side: re.Match[str], claim: Claim | Solutions) -> list[Expr]:
+    """The sides that are spoken of."""
+    named = side[1] or side[2] or side[4] or ""
+    return [claim.left, claim.right] if side[3] else [claim.left if named[0] == "l" else claim.right]
 
 
 def _about(chain: Chain, side: re.Match[str], claim: Claim | Solutions) -> list[Part]:
     """One equation for each side that is spoken of."""
-    named = side[1] or side[2] or side[5] or ""
-    sides = [claim.left, claim.right] if side[3] or side[4] else [claim.left if named[0] == "l" else claim.right]
     found: list[Part] = []
-    for expr in sides:
+    for expr in _sides(side, claim):
         relations, spans = ("=", *chain.relations), (chain.spans[0], *chain.spans)
         found += ["and"] if found else []
         found.append(Chain((expr, *chain.terms), relations, "", chain.modulus, spans))

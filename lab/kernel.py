@@ -7,7 +7,8 @@ known about the claim's truth. With ``lab.kernel_terms`` it shares no code with 
 - a fact about values of variables holds for them; one about a residue class holds modulo a number dividing its modulus,
   between polynomials with whole coefficients;
 - an inequality: the difference is, as written, a sum of squares and a number, or a multiple of an earlier one's;
-- what depends on a hypothesis is used only in the induction that assumes it; a congruence that is the claim, nowhere;
+- what depends on a hypothesis is used only in the induction that assumes it; the claim by algebra alone in one step,
+  or a congruence that is the claim, nowhere;
 - the conclusion: the claim from facts that depend on nothing; all base cases and the step; all residues; values in the
   domain where the claim fails; factors with the same zeros, the last of them x less the solutions.
 """
@@ -138,7 +139,8 @@ class _Kernel:
         left, right = self.sides(node, node.left, node.right)
         start = left if node.start is None else self.terms(node.start)
         end = right if node.end is None else self.terms(node.end)
-        needs = frozenset({ITSELF}) if self.modulus and {left, right} == self.itself else frozenset()
+        plain = self.modulus or not node.uses
+        needs = frozenset({ITSELF}) if plain and {left, right} == self.itself else frozenset()
         for written, changed, side in ((left, start, False), (right, end, True)):
             if written == changed:
                 continue

@@ -184,12 +184,20 @@ class _Parser:
 
     def part(self) -> Part:
         kind = self.kinds[self.at]
+        if kind == "," and self.within_number():
+            self.refuse("a comma within a number: write 1000, 0.5, or a space behind the comma")
         if kind in {"word", ",", ":"} or (
             kind == "side" and (not self.sides or self.kinds[self.at + 1] not in {*RELATIONS, "+", "-"})
         ):
             self.at += 1
             return self.tokens.texts[self.at - 1]
         return self.chain()
+
+    def within_number(self) -> bool:
+        """Returns whether the comma that comes next stands between two digits."""
+        kinds, starts, at = self.kinds, self.tokens.starts, self.at
+        between = at > 0 and kinds[at - 1] == kinds[at + 1] == "num"
+        return between and self.tokens.end(at - 1) == starts[at] == starts[at + 1] - 1
 
     def chain(self) -> Chain:
         lead = self.take_relation()

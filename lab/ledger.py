@@ -4,19 +4,17 @@ Every relation is judged by its truth for all values, never by what the text ass
 smaller, and what depends on a hypothesis is marked.
 """
 
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from lab.algebra import NO_VALUES, Algebra, Terms, Values
-from lab.certificate import Definite, Definition, Differ, Hypothesis, Joined, Node, Order, Path, Scope
-from lab.claims import Claim
+from lab.algebra import Terms, Values
+from lab.certificate import Definite, Definition, Differ, Hypothesis, Node, Order, Scope
 from lab.congruence import vanishes
 from lab.defects import Defect, Kind, Place
 from lab.expressions import Expr, Number, num, power, shifted, sub, substitute
-from lab.facts import NOTHING, Edge, Entered, Last, Needs, fits_case, has_divisor, is_hypothetical, step_of
+from lab.facts import NOTHING, Entered, Last, fits_case, has_divisor, is_hypothetical
+from lab.graph import EVERYWHERE, Graph
 from lab.openings import forms_between
 from lab.ordering import balanced_squares, holds_everywhere, plainly_at_least, quadratic
 from lab.sentences import Chain, Span
@@ -25,28 +23,20 @@ from lab.steps import LEAP, STEP, Change, Rule, minus, multiple, without_multipl
 
 MAX_FACTS = 12
 MAX_ORDERS = 12
-EVERYWHERE = Scope()
 
 
 @dataclass(slots=True)
-class Ledger:
+class Ledger(Graph):
     """Everything known at one point of a proof of ``claim``; ``sentence`` is the index of the one being read."""
 
-    claim: Claim
-    algebra: Algebra = field(default_factory=Algebra)
     defects: list[Defect] = field(default_factory=list)
-    nodes: list[Any] = field(default_factory=list)
-    needs: list[Needs] = field(default_factory=list)
-    edges: dict[Terms, list[Edge]] = field(default_factory=dict)
     facts: list[tuple[int, Rule]] = field(default_factory=list)
     supposed: list[set[Terms]] = field(default_factory=list)
     nexts: list[set[Terms]] = field(default_factory=list)  # the claim after what is supposed
     restated: list[Defect] = field(default_factory=list)
-    runs: dict[tuple[int, ...], int] = field(default_factory=dict)
     moduli: dict[Any, int] = field(default_factory=dict)
     lowest: dict[str, int] = field(default_factory=dict)
     known: dict[Definition, int] = field(default_factory=dict)
-    scopes: dict[tuple, Values] = field(default_factory=lambda: {(): NO_VALUES})
     last: Last | None = None
     sentence: int = 0
     cited: bool = False
@@ -61,23 +51,6 @@ class Ledger:
     def defect(self, kind: Kind, span: Span, message: str, *, minor: bool = False) -> None:
         """Notes a defect of the sentence being read."""
         self.defects.append(Defect(kind, Place(self.sentence, *span), message, minor))
-
-    def values(self, scope: Scope) -> Values:
-        """The values of a scope; the same object each time, as the algebra's memory needs it."""
-        known = self.scopes.get(scope.values)
-        if known is None:
-            known = self.scopes[scope.values] = dict(scope.values)
-        return known
-
-    def key(self, expr: Expr, scope: Scope = EVERYWHERE) -> Terms:
-        """An expression at the values of a scope, up to the order of its terms."""
-        return tuple(sorted(self.algebra.terms(expr, self.values(scope))))
-
-    def add(self, node: Node | Entered, needs: Needs) -> int:
-        """Enters a node; gives its place."""
-        self.nodes.append(node)
-        self.needs.append(needs)
-        return len(self.nodes) - 1
 
     def read_chain(self, chain: Chain, scope: Scope = EVERYWHERE) -> None:
         """Judges each relation of a chain and enters what holds."""
@@ -129,7 +102,7 @@ class Ledger:
         following = (self.claim.at(shifted(name, shift + more)) for more in (1, 2))
         self.nexts += ({self.key(side) for side in pair} for pair in following)
         self.supposed.append({self.key(left), self.key(right)})
-        self._connect(node, self.key(left), self.key(right), "=", self.claim.modulus)
+        self.connect(node, self.key(left), self.key(right), "=", self.claim.modulus)
 
     def _relate(
         self, left: Expr, relation: str, right: Expr, span: Span, scope: Scope, modulus: int
@@ -155,18 +128,37 @@ class Ledger:
         if found.size is None and not self._equal_everywhere(left, right, values, modulus):
             self.defect(Kind.INVALID_STEP, span, "the two sides are not equal")
             return ()
-        itself = bool(modulus) and not scope.values and self.is_claim(left, "=", right, EVERYWHERE, modulus)
+        if not scope.values and self._is_restated(left, right, found, modulus):
+            place = Place(self.sentence, *span)
+            self.restated.append(Defect(Kind.CIRCULAR, place, "this is the claim itself, in one step"))
+            return self._from_known(left, right, modulus)
         nodes: tuple[int, ...] = ()
-        if found.size is None or found.size > STEP or self.cited or itself:
-            nodes = () if itself else self._enter_opened(left, right, found, scope, modulus)
+        if found.size is None or found.size > STEP or self.cited:
+            nodes = self._enter_opened(left, right, found, scope, modulus)
             if not nodes:
-                self._too_large(left, right, found.size, span, scope, modulus, itself=itself)
+                self._too_large(left, right, found.size, span, scope, modulus)
         nodes = nodes or (self._enter_step(left, right, found, scope, modulus),)
         sides = tuple(sorted(one)), tuple(sorted(other))
         if any(is_hypothetical(self.needs[node]) for node in nodes):
             self._note_circle(set(sides), span)
-        self._connect(self.joined(nodes), *sides, "=", modulus)
+        self.connect(self.joined(nodes), *sides, "=", modulus)
         return nodes
+
+    def _is_restated(self, left: Expr, right: Expr, found: Change, modulus: int) -> bool:
+        """Returns whether an equation is the claim, by nothing that was shown before; a congruence, by anything."""
+        same = {self.key(left), self.key(right)} == set(self.claim_key)
+        by_algebra = bool(modulus) or not (found.on_left or found.on_right)
+        return by_algebra and same and (self.claim.relation, self.claim.modulus) == ("=", modulus)
+
+    def _from_known(self, left: Expr, right: Expr, modulus: int) -> tuple[int, ...]:
+        """The claim as a small step from its left side to what was shown to equal its right side."""
+        one, other = self.algebra.terms(left), self.key(right)
+        for edge in () if modulus else self.edges.get(other, ()):
+            size = work(self.algebra, one, edge.to) if edge.relation == "=" and not edge.modulus else None
+            usable = edge.to != other and not self.needs[edge.node]
+            if usable and tuple(sorted(one)) != edge.to and size is not None and size <= STEP:
+                return (self.enter_plain(left, self.algebra.written(edge.to), EVERYWHERE, 0, size),)
+        return ()
 
     def _note_circle(self, sides: set[Terms], span: Span) -> None:
         """Notes a hypothesis that is only said again, a circle should nothing come of it; the claim at another index in
@@ -194,7 +186,8 @@ class Ledger:
         forms = forms_between(self.algebra, found.start, found.end, modulus)
         if len(forms) < 3:
             return ()
-        first, last = Change(0, *forms[:2], found.on_left), Change(0, *forms[-2:], (), found.on_right)
+        first = Change(0, forms[0], forms[1], found.on_left)
+        last = Change(0, forms[-2], forms[-1], (), found.on_right)
         written = [self.algebra.written(form) for form in forms[1:-1]]
         between = [
             self._enter_step(*sides, Change(0, *terms), EVERYWHERE, modulus)
@@ -207,7 +200,7 @@ class Ledger:
         """Enters an equation that takes one small step of nothing but algebra."""
         one, other = self.key(left, scope), self.key(right, scope)
         node = self._enter_step(left, right, Change(size, one, other), scope, modulus)
-        self._connect(node, one, other, "=", modulus)
+        self.connect(node, one, other, "=", modulus)
         return node
 
     def rewrite(self, left: Expr, right: Expr) -> bool:
@@ -223,18 +216,6 @@ class Ledger:
                 break
         return True
 
-    def joined(self, run: tuple[int, ...]) -> int:
-        """The node of a run of equations."""
-        place = run[0] if len(run) == 1 else self.runs.get(run)
-        if place is None:
-            path = tuple((node, False) for node in run)
-            place = self.runs[run] = self.add(Joined(path), NOTHING.union(*(self.needs[node] for node in run)))
-        return place
-
-    def certified(self) -> tuple[Node, ...]:
-        """The nodes as a certificate has them."""
-        return tuple(step_of(self.algebra, node) if isinstance(node, Entered) else node for node in self.nodes)
-
     def _define(self, definition: Definition) -> int:
         """The node of a definition that was put in."""
         known = self.known.get(definition)
@@ -243,12 +224,6 @@ class Ledger:
             bound = lowest_index(self.algebra, self.claim.sequence, definition.argument)
             known = self.known[definition] = self.add(definition, NOTHING if bound is None else frozenset({bound}))
         return known
-
-    def _connect(self, node: int, left: Terms, right: Terms, relation: str, modulus: int) -> None:
-        """Enters a fact between two written sides, to be found on the way to the conclusion."""
-        self.edges.setdefault(left, []).append(Edge(right, node, False, relation, modulus))
-        if relation == "=":
-            self.edges.setdefault(right, []).append(Edge(left, node, True, relation, modulus))
 
     def change(self, one: Terms, other: Terms, modulus: int) -> Change:
         """The work between two sums with all that may be put in."""
@@ -267,12 +242,9 @@ class Ledger:
         split = any(self.moduli.get(source) and has_divisor(factor) for source, factor in applied)
         return Change(direct, one, other) if split else found
 
-    def _too_large(
-        self, left: Expr, right: Expr, size: int | None, span: Span, scope: Scope, modulus: int, *, itself: bool
-    ) -> None:
-        """A true step that is not small: the claim itself, a citation, or a gap."""
-        large = size is None or size > STEP
-        if itself or (large and self.is_claim(left, "=", right, scope, modulus)):
+    def _too_large(self, left: Expr, right: Expr, size: int | None, span: Span, scope: Scope, modulus: int) -> None:
+        """A true step that is not small: the claim at some values, a citation, or a gap."""
+        if (size is None or size > STEP) and self.is_claim(left, "=", right, scope, modulus):
             self.defect(Kind.CIRCULAR, span, "this is the claim itself, in one step")
             return
         minor = size is not None and size <= LEAP
@@ -330,7 +302,16 @@ class Ledger:
             self.defect(kind, span, "no sum of squares shows this inequality")
             return
         place = self.add(node, NOTHING)
-        self._connect(place, tuple(sorted(one)), tuple(sorted(other)), ">" if strict else ">=", 0)
+        self.connect(place, tuple(sorted(one)), tuple(sorted(other)), ">" if strict else ">=", 0)
+
+    def follows(self, large: Expr, small: Expr, *, strict: bool) -> bool:
+        """Enters an inequality that is an earlier one with its terms moved, if it is."""
+        one, other = self.algebra.terms(large), self.algebra.terms(small)
+        node = self._moved(large, small, one, other, strict, EVERYWHERE)
+        if node is not None:
+            relation = ">" if strict else ">="
+            self.connect(self.add(node, NOTHING), tuple(sorted(one)), tuple(sorted(other)), relation, 0)
+        return node is not None
 
     def _moved(self, large: Expr, small: Expr, one: Terms, other: Terms, strict: bool, scope: Scope) -> Order | None:
         """An inequality that is a multiple of an earlier one, its terms moved from side to side."""
@@ -354,12 +335,6 @@ class Ledger:
                 return Order(self.algebra.written(edge.to), small, strict, scope)
         return None
 
-    def fact(self, path: Path) -> int:
-        """The node of what a path gives."""
-        if len(path) == 1 and not path[0][1]:
-            return path[0][0]
-        return self.add(Joined(path), NOTHING.union(*(self.needs[node] for node, _ in path)))
-
     def _named(self, large: Expr, small: Expr, strict: bool, scope: Scope) -> Node | None:
         """An inequality by what the text names: the inequality of the means, or a discriminant that it works out."""
         terms = self.algebra.terms(sub(large, small), self.values(scope))
@@ -378,19 +353,3 @@ class Ledger:
             return False
         discriminant = found[1] ** 2 - 4 * found[0] * found[2]
         return discriminant in self.discriminants and (discriminant < 0 or (discriminant == 0 and not strict))
-
-    def path(
-        self, start: Terms, wanted: Callable[[Terms], bool], usable: Callable[[Edge], bool]
-    ) -> tuple[Path, Terms] | None:
-        """The shortest walk of one fact at least from a written side to one that is ``wanted``, and where it ends."""
-        waiting: deque[tuple[Terms, Path]] = deque([(start, ())])
-        seen = {start}
-        while waiting:
-            at, path = waiting.popleft()
-            if path and wanted(at):
-                return path, at
-            for edge in self.edges.get(at, ()):
-                if usable(edge) and (edge.to not in seen or (not path and edge.to == start and wanted(start))):
-                    seen.add(edge.to)
-                    waiting.append((edge.to, (*path, (edge.node, edge.turned))))
-        return None

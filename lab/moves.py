@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from lab.expressions import is_numeral
 from lab.phrases import (
@@ -21,6 +22,7 @@ from lab.phrases import (
     COMMENT,
     DIFFERS,
     DONE,
+    EQUIVALENT,
     GOAL,
     IS_FALSE,
     IS_TRUE,
@@ -49,6 +51,14 @@ class Move(StrEnum):
     GOAL = "goal"
 
 
+class Remark(NamedTuple):
+    """A phrase that says something in passing: its words, the expressions in it, and the chain that it announces."""
+
+    words: str
+    chains: tuple[Chain, ...]
+    following: Chain | None
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A sentence as a move: ``heads`` are its values (For x = 2), ``body`` its other relations, ``scope`` the variables
@@ -61,6 +71,7 @@ class Reading:
     scope: tuple[Chain, ...] = ()
     bound: tuple[Chain, ...] = ()
     passed: tuple[Chain, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     words: str = ""
 
     @property
@@ -79,6 +90,7 @@ class Reading:
         return self.move is Move.COMMENT and self.everywhere and "claim" in self.words
 
 
+Phrase = tuple[str, tuple[int, ...], int | None]
 _NEXT = r"(?: (?:,|:|~|and|but|while|whereas|where|however))+ "
 _LIST = rf"[#@](?:{_NEXT}[#@])*(?:(?: [,:])? ~)*"
 _HEADS = r"@(?:(?: and| ,| , and) @)*"
@@ -109,6 +121,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
             rf"(?:~ (?:[,:] )?)*(?:{CLAIM}) (?:holds|is true) (?:for|at) (?P<heads>@)(?: [,:~])+ (?P<body>{_LIST})",
         ),
         (Move.GOAL, rf"(?:~ (?:[,:] )?)*(?:{GOAL})(?: that)? (?P<heads>#)"),
+        (Move.GOAL, rf"(?:~ (?:[,:] )?)*(?:{EQUIVALENT})(?: ,)?(?P<heads> #)(?:{_NEXT}(?P<body>{_LIST}))?"),
         (
             Move.SOLVES,
             rf"(?:~ (?:[,:] )?)*(?P<heads>@) is (?:(?:not|~) )*a (?:real )?(?:solution|root|zero)"
@@ -136,7 +149,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         ),
         (
             Move.EVALUATE,
-            rf"{_IN}(?P<heads>{_HEADS}|#)(?: for (?:some|a) [$%])?(?: (?:[,:~]|"
+            rf"{_IN}(?P<heads>{_HEADS}|#)(?: for (?:some|a) (?P<bound>[$%]))?(?: (?:[,:~]|"
             rf"then))*(?: (?P<body>{_LIST.replace('[#@]', '[#@$]')}))?",
         ),
         (
@@ -144,7 +157,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
             rf"{_ASSUME}(?: {CLAIM}(?: (?:holds|is true|is correct))?)?(?: (?:for|"
             rf"at)(?: some)? (?P<heads>[$#@](?:(?: and| ,) [$#@])*))?"
             rf"(?: (?:[,:~]|that is))*(?: (?P<body>{_LIST}))?(?: (?:holds|is true))?(?: (?:, )?(?:ALLOF|"
-            rf"for (?:some|a|this|a fixed|a given)"
+            rf"for (?:some|a|this|any|an arbitrary|a fixed|some fixed|a given)"
             r"(?: (?:integer|natural number|number))? (?P<bound>[$%])))?",
         ),
         (Move.CITE, rf"(?:{CITATION})(?:(?: [,:~])* (?P<body>{_LIST}))?"),
@@ -168,10 +181,14 @@ def interpret(sentence: Sentence) -> Reading | None:
     found = _match(shape)
     if found is None:
         return None
-    move, places = found
+    move, places, phrases = found
     chains = sentence.chains
     heads, body, scope, bound, passed = (tuple(chains[place] for place in some) for some in places)
-    return Reading(move, heads, body, scope, bound, passed, shape)
+    remarks = tuple(
+        Remark(words, tuple(chains[place] for place in inside), None if after is None else chains[after])
+        for words, inside, after in phrases
+    )
+    return Reading(move, heads, body, scope, bound, passed, remarks, shape)
 
 
 def shape_of(sentence: Sentence) -> str:
@@ -199,12 +216,12 @@ def why_not_understood(sentence: Sentence) -> str:
     return f'the words "{" ".join(words[:8])}" are not understood here: {forms}'
 
 
-def _compressed(shape: str) -> tuple[str, list[int], list[int]]:
-    """A shape with ~ for each phrase that says nothing and = for "the solutions are"; the numbers of the chains that
-    its symbols stand for, and of those within phrases."""
+def _compressed(shape: str) -> tuple[str, list[int], list[Phrase]]:
+    """A shape with ~ for each phrase and = for "the solutions are"; the numbers of the chains that its symbols stand
+    for; and the phrases, with the numbers of the chains within and of the one behind."""
     found: list[str] = []
     order: list[int] = []
-    within: list[int] = []
+    phrases: list[Phrase] = []
     at = chain = 0
     while at < len(shape):
         solutions = _SOLUTIONS.match(shape, at)
@@ -215,7 +232,8 @@ def _compressed(shape: str) -> tuple[str, list[int], list[int]]:
         elif end > at:
             found.append("~")
             inside = shape.count("$", at, end)
-            within += range(chain, chain + inside)
+            behind = chain + inside if shape[end + 1 : end + 2] in {*"#@$%"} else None
+            phrases.append((shape[at:end], tuple(range(chain, chain + inside)), behind))
             chain += inside
         else:
             end = shape.find(" ", at) if " " in shape[at:] else len(shape)
@@ -225,13 +243,15 @@ def _compressed(shape: str) -> tuple[str, list[int], list[int]]:
                 order.append(chain)
                 chain += 1
         at = end + 1
-    return " ".join(found), order, within
+    return " ".join(found), order, phrases
 
 
 @lru_cache(maxsize=4096)
-def _match(shape: str) -> tuple[Move, tuple[tuple[int, ...], ...]] | None:
-    """The move of a shape, and which of its chains are heads, body, variables of "for all", bounds, and passed over."""
-    text, order, within = _compressed(shape)
+def _match(shape: str) -> tuple[Move, tuple[tuple[int, ...], ...], tuple[Phrase, ...]] | None:
+    """The move of a shape; which of its chains are heads, body, variables of "for all", bounds, and passed over; and
+    its phrases."""
+    text, order, phrases = _compressed(shape)
+    within = [place for _, inside, _ in phrases for place in inside]
     scope: list[int] = []
     every = _ALL.search(text)
     if every:
@@ -249,7 +269,8 @@ def _match(shape: str) -> tuple[Move, tuple[tuple[int, ...], ...]] | None:
             places = tuple(tuple(_places(match, name, order)) for name in ("heads", "body"))
             bound = tuple(_places(match, "bound", order))
             used = {*places[0], *places[1], *bound}
-            return move, (*places, tuple(scope), bound, (*within, *(place for place in order if place not in used)))
+            passed = (*within, *(place for place in order if place not in used))
+            return move, (*places, tuple(scope), bound, passed), tuple(phrases)
     return None
 
 

@@ -7,7 +7,7 @@ accounts for every word, so a word that is in no list makes a sentence one that 
 
 import re
 
-_ONE_SIDE = r"(?:(?:the )?(?:left|right|left hand|right hand|other|first|second) side|(?:the )?[lr]hs)"
+_ONE_SIDE = r"(?:(?:the )?(?:left|right|left hand|right hand|other) side|(?:the )?[lr]hs)"
 _SIDE = rf"(?:{_ONE_SIDE}|(?:both|the|the two|these) sides)"
 _OF = r"(?: of (?:the |this |our )?(?:equation|claim|identity|inequality|congruence|statement|formula))?"
 _NOUN = (
@@ -70,7 +70,8 @@ PHRASES = tuple(
         r"note that|observe that|recall that|it follows that|this means that|which means that|and then|"
         r"and therefore|and so|"
         r"and hence|and thus|to start with|in particular|in other words|but then|as well|and also",
-        r"so|then|hence|thus|therefore|now|next|here|also|again|first|firstly|second|secondly|third|thirdly|"
+        r"that is(?= [#@,:])|so|then|hence|thus|"
+        r"therefore|now|next|here|also|again|first|firstly|second|secondly|third|thirdly|"
         r"finally|lastly|"
         r"moreover|further|furthermore|consequently|accordingly|note|observe|clearly|indeed|in fact|since|"
         r"because|(?:as|from)(?= [#@])|"
@@ -91,7 +92,7 @@ PHRASES = tuple(
         r"(?:and )?this is (?:always |clearly )?true|taking (?:square )?roots(?: gives)?|factoring out \$",
         r"the terms? \$ cancels?|the discriminant of \$ (?:is|equals)(?= #)",
         r"let \$ be (?:a|an|any) (?:arbitrary |fixed )?(?:real number|real|integer|natural number|number)|"
-        r"since \$ (?:was|is) arbitrary|by squaring|even|(?:this )?follows",
+        r"since \$ (?:was|is) arbitrary|by squaring|(?:this )?follows",
         rf"we{_HAVE.join((' ', ''))}|one {_HAVE}|where we have",
         rf"(?:this|it|which|that|these|and this|and that|so this|so that){_GIVES}",
         rf"{_ONE_SIDE}{_OF}{_GIVES}?|{_SIDE}{_OF}{_GIVES}",
@@ -124,12 +125,12 @@ PHRASES = tuple(
         r"(?:so |then |hence |thus |now )?(?:(?:at least )?one (?:of the )?factors? must be (?:zero|0)|"
         r"one of the factors is zero|"
         r"one factor is zero|a product is zero only if (?:a|one) factor is(?: zero)?)",
-        r"the (?:only )?(?:cases|residues|possibilities) (?:are|modulo \$ are)|there are (?:two|three|several) cases",
+        r"the (?:only )?(?:cases|residues|possibilities) (?:are|modulo \$ are)|there are several cases",
         r"let us (?:see|start|begin|compute|continue)|we (?:want|have|need) to (?:show|prove|check)(?: that|"
         r" this)?(?= [:,]|$)",
-        r"(?:we )?distinguish(?: the| two| several)? cases|we go through (?:the|all) (?:cases|residues)|by cases",
-        r"which (?:is (?:always |clearly |obviously )?(?:true|positive|nonnegative)|(?:always )?holds)",
-        r"(?:this|these|which) (?:is|are) (?:the )?(?:same|what we want|what we need|also)(?= [,:]|$)",
+        r"(?:we )?distinguish(?: the| several)? cases|we go through (?:the|all) (?:cases|residues)|by cases",
+        r"which (?:is (?:always |clearly |obviously )?true|(?:always )?holds)",
+        r"(?:this|which) is (?:what we want|what we need)(?= [,:]|$)",
     )
 )
 CLAIM = (
@@ -151,7 +152,7 @@ IS_FALSE = (
 )
 AGREES = (
     r"(?:both|the|the two|these)(?: two)? (?:sides|values|numbers) (?:are equal|are the same|agree|coincide|match)|"
-    r"these (?:are equal|agree|coincide)|they (?:are equal|agree|coincide)"
+    r"these (?:are equal|are the same|agree|coincide)|they (?:are equal|agree|coincide)"
 )
 DIFFERS = (
     r"(?:(?:both|the|the two|these)(?: two)? (?:sides|values|numbers)|these|they) (?:differ|are different|"
@@ -181,6 +182,10 @@ CITATION = (
     r"(?: s)?(?: little)?(?: theorem| inequality| identity| formulas?| lemma)?)"
 )
 GOAL = r"(?:it suffices|it is enough|it remains|we must|we want|we need|we have|we are)(?: to)? (?:show|prove|check)"
+EQUIVALENT = (
+    r"(?:the |this |our )?(?:given |stated )?(?:claim|statement|assertion|identity|inequality|congruence) "
+    r"(?:(?:is equivalent to|means(?: that)?|says(?: that)?|reads|becomes|can be (?:written|rewritten) as)(?: ~)?)"
+)
 COMMENT = r"~(?: [,:~])*"
 ALL = (
     r"for (?:all|every|each|any)(?: (?:real|integers?|whole|positive|natural|numbers?|values? of))*"

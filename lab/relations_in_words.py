@@ -23,11 +23,13 @@ _BETWEEN: tuple[tuple[str, str], ...] = (
     ("is at least", ">="),
     ("is at most", "<="),
 )
+_SIGNS = (("nonnegative", ">="), ("positive", ">"), ("negative", "<"))
 _ALONE: tuple[tuple[str, str], ...] = (
     ("is nonnegative", ">="),
     ("is never negative", ">="),
     ("is positive", ">"),
     ("is negative", "<"),
+    *((f"is {surely} {sign}", relation) for surely in ("always", "clearly", "obviously") for sign, relation in _SIGNS),
 )
 _PARITY = {"even": 0, "odd": 1}
 STATES = frozenset({"is", "does", "equals", "are", "induction"})

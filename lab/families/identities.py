@@ -24,6 +24,7 @@ from lab.expressions import (
     var,
 )
 from lab.sentences import Sentence, equation, say
+from lab.steps import work
 from lab.theorem import Draft
 from lab.writer import closing, lines, listed, refutation, simplification
 
@@ -95,6 +96,8 @@ def _moved(rng: Random, left: Expr, right: Expr) -> tuple[Expr, Expr]:
 
 def _proof(rng: Random, algebra: Algebra, claim: Claim) -> list[Sentence]:
     limit = rng.choice((5, 6, 6))
+    whole = work(algebra, algebra.terms(claim.left), algebra.terms(claim.right))
+    limit = limit if whole is None or whole > limit else max(1, whole - 1)  # the claim is never a step by itself
     sides = _side(rng, algebra, claim.left, "left", limit)
     normal = algebra.expression(algebra.value(algebra.terms(claim.left)))
     if render(normal) != render(claim.right):

@@ -6,6 +6,7 @@ other, within the permitted work. A factor may be dropped once it is shown to be
 read off linear factors, and off a square that is a number.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -19,13 +20,15 @@ from lab.expressions import Expr, Number, holds_variable, num, polynomial, sub
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.ordering import quadratic, rational_root
+from lab.rules.fitting import fits_claim
 from lab.rules.goals import Outcome, positive_fact, to_number
-from lab.rules.reader import Record, enter, fits_claim, note_discriminant, proposition_of
+from lab.rules.reader import Record, enter, note_discriminant, proposition_of
 from lab.rules.roots import has_real_root
 from lab.sentences import Chain, Sentence
 from lab.steps import LEAP, STEP, multiple, times
 
 Equation = tuple[Expr, Expr]
+_EQUIVALENT = re.compile(r"\b(?:equivalent|becomes|reads|written|rewritten|says|means)\b").search
 
 
 class Factor(NamedTuple):
@@ -63,10 +66,16 @@ class Solver:
                 reading = interpret(clause)
                 if reading is None:
                     self.ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(clause))
-                elif fits_claim(self.ledger, reading, clause):
+                elif fits_claim(self.ledger, reading, clause, solving=True):
                     self._enter(reading, clause)
 
     def _enter(self, reading: Reading, sentence: Sentence) -> None:
+        if (
+            reading.move is Move.GOAL
+            and any(map(holds_variable, reading.heads[0].terms))
+            and _EQUIVALENT(reading.words)
+        ):
+            reading = replace(reading, move=Move.RELATE, heads=(), body=(*reading.heads, *reading.body))
         if reading.move is Move.NO_SOLUTION:
             self.squares = "square" in reading.words or bool(self.states)
             self._advance([], sentence)
@@ -78,7 +87,7 @@ class Solver:
                 self.ledger.read_chain(chain)
         elif reading.move is Move.ALTERNATIVES or (reading.move is Move.RELATE and not self.record.scope.values):
             for chain in reading.body:
-                note_discriminant(self.ledger, reading, chain)
+                note_discriminant(self.ledger, reading, chain, self._polynomials())
             self.formula = "quadratic formula" in reading.words or bool(self.ledger.discriminants)
             stages = [found for chain in reading.body if (found := self._equations(chain))]
             together = reading.move is Move.ALTERNATIVES or all(_is_value(*last) for _, last in stages)
@@ -89,6 +98,11 @@ class Solver:
                 self.record.ended.append(sentence)
         else:
             enter(self.ledger, self.record, reading, sentence)
+
+    def _polynomials(self) -> list[Terms]:
+        """What a discriminant may be of: the equation as it is claimed, and what it was brought to."""
+        claimed = self.ledger.algebra.terms(sub(self.claim.left, self.claim.right))
+        return [claimed, *(factor.terms for factor in self.factors)]
 
     def _check_solution(self, reading: Reading, sentence: Sentence) -> None:
         """x = 5 is (not) a solution, since ...: judged by the solutions; the reason counts at this value."""

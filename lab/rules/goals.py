@@ -20,7 +20,8 @@ from lab.certificate import (
 )
 from lab.expressions import Expr, Number, num, shifted, sub, substitute, variables
 from lab.facts import NOTHING, Edge, Entered, Needs
-from lab.ledger import EVERYWHERE, Ledger
+from lab.graph import EVERYWHERE
+from lab.ledger import Ledger
 from lab.ordering import plainly_at_least
 from lab.rules.points import holds_between
 from lab.rules.reader import Record
@@ -52,6 +53,7 @@ def _proved(ledger: Ledger, record: Record) -> Outcome:
     if claim.relation != "!=":
         substituted = [point.values for point in record.points if not claim.domain.integer and _is_new(point.values)]
         found = next(filter(None, (_everywhere(ledger, values) for values in ((), *substituted))), None)
+        found = found or _by_goal(ledger, record)
         if found is not None:
             return Outcome(Direct(found), "")
     if claim.domain.first is not None and claim.relation == "=":
@@ -64,6 +66,17 @@ def _everywhere(ledger: Ledger, values: Values) -> Instance | None:
     claim = ledger.claim
     down = claim.relation in {">=", ">"}
     return _between(ledger, values, down=down) or _between(ledger, values, down=down, difference=True)
+
+
+def _by_goal(ledger: Ledger, record: Record) -> Instance | None:
+    """An inequality that is said to be equivalent to another one, which follows from what was shown."""
+    claim = ledger.claim
+    for goal in record.goals if claim.relation in {">", ">="} else ():
+        strict = claim.relation == ">"
+        sides = goal.terms if goal.relations[0] == claim.relation else tuple(reversed(goal.terms))
+        if ledger.follows(*sides, strict=strict) and ledger.follows(claim.left, claim.right, strict=strict):
+            return _everywhere(ledger, ())
+    return None
 
 
 def _is_new(values: Values) -> bool:

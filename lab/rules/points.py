@@ -5,8 +5,9 @@ from typing import TypeGuard
 
 from lab.certificate import Scope
 from lab.claims import Claim
-from lab.expressions import Number, substitute, variables
+from lab.expressions import Expr, Number, is_numeral, substitute, variables
 from lab.ledger import Ledger
+from lab.sentences import Chain
 from lab.sequences import close
 
 
@@ -44,3 +45,23 @@ def holds_between(claim: Claim, left: Number, right: Number, modulus: int) -> bo
         return left > right if claim.relation == ">" else left >= right
     difference = (left - right) % modulus if modulus else left - right
     return (difference == 0) == (claim.relation == "=")
+
+
+def point_of(heads: tuple[Chain, ...]) -> Scope | None:
+    """The assignments ``x = number``; all exact, or one of a whole number modulo another."""
+    values: dict[str, Expr] = {}
+    for chain in heads:
+        if chain.relations != ("=",) or chain.lead or chain.terms[0].op != "var" or not is_numeral(chain.terms[1]):
+            return None
+        values[chain.terms[0].args[0]] = chain.terms[1]
+    moduli = {chain.modulus for chain in heads}
+    if len(moduli) != 1 or len(values) != len(heads) or (len(heads) > 1 and moduli != {0}):
+        return None
+    modulus = moduli.pop()
+    if modulus == 1 or (modulus and any(_written_fraction(value) for value in values.values())):
+        return None
+    return Scope(tuple(values.items()), modulus)
+
+
+def _written_fraction(value: Expr) -> bool:
+    return "div" in {value.op, value.args[0].op if value.op == "neg" else ""}

@@ -1,7 +1,7 @@
 """Walks over the sentences of a proof: relations go to the ledger; points, cases, assumptions, verdicts are noted."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -10,11 +10,14 @@ from lab.certificate import Scope
 from lab.claims import Claim, Solutions
 from lab.clauses import clauses
 from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, add, is_numeral, num, scaled, shifted, sub, var, variables
-from lab.ledger import EVERYWHERE, Ledger
+from lab.expressions import Expr, add, num, scaled, shifted, sub, var, variables
+from lab.graph import EVERYWHERE
+from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.ordering import quadratic
-from lab.rules.points import equal_at, fails_at, names_all
+from lab.rules.fitting import fits_claim
+from lab.rules.points import equal_at, fails_at, names_all, point_of
+from lab.rules.remarks import SHIFTS
 from lab.sentences import Chain, Sentence
 from lab.steps import STEP, work
 
@@ -23,7 +26,6 @@ _OF = re.compile(r"\bdiscriminant of \$")
 _TRAILING = re.compile(r" (?:for|at|when) @$")
 _CONCLUDES = re.compile(r"\band (?:[a-z ,]+ )?it (?:holds|is true)(?! (?:for|at)\b)")
 _REFUTES = re.compile(r"\b(?:fails|false|wrong|refuted|does not hold)\b")
-SHIFTS = (0, 1, -1, 2, 3, -2)  # of a hypothesis, the common ones first
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Record:
     own: list[Defect] = field(default_factory=list)  # suppositions of the claim for its own variable
     verdicts: list[tuple[bool, Sentence]] = field(default_factory=list)
     asserted: list[Sentence] = field(default_factory=list)  # that the claim holds, said in passing
+    goals: list[Chain] = field(default_factory=list)  # what the claim is said to be equivalent to
     ended: list[Sentence] = field(default_factory=list)  # QED and the like
     at: Scope | None = None  # the values last put in
     scope: Scope = EVERYWHERE  # of the sentences that follow "Let x = 2."
@@ -81,7 +84,7 @@ def _relate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
     record.at = scope if scope.values else None
     for chain in reading.body:
         ledger.read_chain(chain, scope)
-        note_discriminant(ledger, reading, chain)
+        note_discriminant(ledger, reading, chain, [ledger.algebra.terms(sub(ledger.claim.left, ledger.claim.right))])
     if ledger.cited and not reading.body:
         ledger.defect(Kind.UNSUPPORTED_CITATION, sentence.span, "a citation does not replace a proof", minor=True)
     ledger.cited = False
@@ -91,7 +94,7 @@ def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentenc
     """Words without a relation: that the claim holds for the next index, or for all, is noted."""
     if reading.heads:
         named = _instance_named(ledger, reading.heads[0])
-        point = _point(reading.heads)
+        point = point_of(reading.heads)
         at_number = point is not None and not fails_at(ledger, point) and names_all(point, ledger)
         if not at_number and (named is None or named[0] not in record.assumed):
             ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "only the next case of an induction is concluded so")
@@ -108,22 +111,26 @@ def _end(_ledger: Ledger, record: Record, _reading: Reading, sentence: Sentence)
     record.ended.append(sentence)
 
 
-def note_discriminant(ledger: Ledger, reading: Reading, chain: Chain) -> None:
-    """Notes the number that is worked out as a discriminant."""
-    if "discriminant" in reading.words and len(chain.terms) > 1 and not chain.lead:
-        value = ledger.algebra.value(ledger.key(chain.terms[0]))
-        named = chain is reading.body[0] and _OF.search(reading.words)
-        of = quadratic(ledger.algebra, ledger.algebra.terms(reading.passed[0].terms[0])) if named else ()
-        if of is None or (of and of[1] ** 2 - 4 * of[0] * of[2] != value.get(0, 0)):
+def note_discriminant(ledger: Ledger, reading: Reading, chain: Chain, polynomials: Sequence[Terms]) -> None:
+    """Notes the number that is worked out as a discriminant, of what is named or of one of the ``polynomials``."""
+    if "discriminant" not in reading.words or not chain.relations or chain.lead:
+        return
+    value = ledger.algebra.value(ledger.key(chain.terms[0]))
+    if chain is reading.body[0]:
+        named = [remark.chains[0].terms[0] for remark in reading.remarks if _OF.search(remark.words)]
+        of = [quadratic(ledger.algebra, ledger.algebra.terms(expr)) for expr in named]
+        of = of or [quadratic(ledger.algebra, terms) for terms in polynomials]
+        if value.get(0, 0) not in {found[1] ** 2 - 4 * found[0] * found[2] for found in of if found}:
             ledger.defect(Kind.INVALID_STEP, chain.spans[0], "this is not the discriminant of that polynomial")
-        elif value.keys() <= {0}:
-            ledger.discriminants.add(value.get(0, 0))
+            return
+    if value.keys() <= {0}:
+        ledger.discriminants.add(value.get(0, 0))
 
 
 def _conclude(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """A verdict; that the sides agree after values were put in speaks of these alone."""
     agree = reading.move in {Move.CLAIM_TRUE, Move.AGREE}
-    at = _point(reading.heads) if reading.heads and reading.move is Move.AGREE else record.at
+    at = point_of(reading.heads) if reading.heads and reading.move is Move.AGREE else record.at
     if at is not None and reading.move in {Move.AGREE, Move.DIFFER} and not reading.everywhere:
         if fails_at(ledger, at) == agree or (agree and not equal_at(ledger, at)):
             ledger.defect(Kind.INVALID_STEP, sentence.span, "this is not so at these values")
@@ -132,82 +139,47 @@ def _conclude(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
     record.verdicts.append((agree, sentence))
 
 
-def fits_claim(ledger: Ledger, reading: Reading, sentence: Sentence) -> bool:
-    """Returns whether "for all" names variables, in a verdict those of the claim over its whole domain.
-
-    Also: nothing is divided by 0, and a claim that is stated to fail at some values does.
-    """
-    claim, message = ledger.claim, ""
-    verdict = reading.move not in {Move.RELATE, Move.CITE, Move.ASSUME, Move.COMMENT} or reading.asserts_claim
-    if any(chain.terms[0].op != "var" for chain in reading.scope):
-        message = 'after "for all" stand variables alone, or one with its first value such as n >= 1'
-    elif verdict and not _covers(claim, reading):
-        message = f'"for all" must name the variables of the claim and its whole domain: {_domain_words(claim)}'
-    elif any(not ledger.algebra.value(ledger.key(chain.terms[0])) for chain in reading.passed):
-        message = "nothing is divided by 0"
-    elif reading.move is Move.CLAIM_FALSE and reading.heads and not fails_at(ledger, _point(reading.heads)):
-        message = "the claim does not fail at these values"
-    if message:
-        ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
-    return not message
+def _is_free(reading: Reading, bound: Chain) -> bool:
+    """Returns whether "for some k" names a variable that was put in, without leaving out values of it."""
+    stated = [term for chain in (*reading.heads, *reading.body) for term in chain.terms]
+    names = {name for term in stated for name in variables(term)}
+    return bound.terms[0].op == "var" and bound.terms[0].args[0] in names and not bound.relations
 
 
-def _covers(claim: Claim, reading: Reading) -> bool:
-    """Returns whether what stands after "for all" is the claim's domain."""
-    first, bounds = claim.domain.first, reading.bounds
-    for chain in reading.scope:
-        low = chain.terms[1] if chain.relations else None
-        within = low is None or (
-            first is not None and low.op in {"num", "neg"} and (low.op == "neg" or low.args[0] <= first)
-        )
-        if chain.terms[0].args[0] not in claim.variables or not within:
-            return False
-    whole = claim.domain.integer or not bounds & {"integer", "integers", "whole"}
-    return whole and (not bounds & {"positive", "natural"} or (first is not None and first >= 1))
-
-
-def _domain_words(claim: Claim) -> str:
-    names = ", ".join(claim.variables)
-    if claim.domain.first is not None:
-        return f"for all {names} >= {claim.domain.first}"
-    return f"for all {'integers' if claim.domain.integer else 'real'} {names}"
-
-
-def _goal(ledger: Ledger, _record: Record, reading: Reading, sentence: Sentence) -> None:
+def _goal(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """It suffices to show x^2 - 4x + 5 > 0: the claim at an index, or with its terms moved from side to side."""
     (chain,) = reading.heads
-    if _instance_written(ledger, chain) is None and not _is_moved(ledger, chain):
+    moved = _is_moved(ledger, chain)
+    if not moved and _instance_written(ledger, chain) is None:
         message = "what is to be shown is read if it is the claim, at another index or with its terms moved"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
+    record.goals += [chain] if moved else []
+    for part in reading.body:
+        ledger.read_chain(part)
 
 
 def _is_moved(ledger: Ledger, chain: Chain) -> bool:
-    """Returns whether an inequality has the same difference of its sides as the claim."""
-    claim = ledger.claim
+    """Returns whether an inequality is the claim but for terms moved from side to side."""
+    claim, algebra = ledger.claim, ledger.algebra
+    turned = {"<": ">", "<=": ">="}.get(chain.relations[0] if chain.relations else "")
     if claim.relation not in {">", ">="} or len(chain.relations) != 1 or chain.lead or chain.modulus:
         return False
-    turned = {"<": ">", "<=": ">="}.get(chain.relations[0])
     large, small = reversed(chain.terms) if turned else chain.terms
-    moved, whole = (ledger.algebra.terms(sub(*sides)) for sides in ((large, small), (claim.left, claim.right)))
-    same = sorted(ledger.algebra.value(moved).items()) == sorted(ledger.algebra.value(whole).items())
+    same = algebra.same_value(algebra.terms(sub(large, small)), algebra.terms(sub(claim.left, claim.right)))
     return (turned or chain.relations[0]) == claim.relation and same
 
 
 def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """For x = 2: ... (or: n = 2 mod 3), the values put in for the body."""
-    point = _point(reading.heads) or _substitution(ledger, reading.heads)
+    point = point_of(reading.heads) or _substitution(ledger, reading.heads)
     if point is None and len(reading.heads) == 1 and _evaluates_otherwise(ledger, record, reading, sentence):
         return
     if point is None or not {name for name, _ in point.values} <= set(ledger.claim.variables):
         message = "values of the claim's variables are given as x = 2, or of one as a residue, n = 2 mod 3"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
         return
-    if _TRAILING.search(reading.words) and not _of_numbers(ledger, reading.body[:-1]):
-        message = "values behind several relations count for the last alone: write them in front"
+    if message := _not_at_values(ledger, reading, point):
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
-        return
-    if _HOLDS.search(reading.words) and (not names_all(point, ledger) or fails_at(ledger, point)):
-        ledger.defect(Kind.INVALID_STEP, sentence.span, "the claim does not hold at these values")
         return
     record.scope, record.at = EVERYWHERE if reading.body else point, point
     if reading.body:
@@ -221,6 +193,17 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
         elif not {ledger.key(chain.terms[0]), ledger.key(chain.terms[0], point)} & sides:
             message = "an expression stands alone that is no side of the claim: write what it is equal to"
             ledger.defect(Kind.NOT_UNDERSTOOD, chain.spans[0], message)
+
+
+def _not_at_values(ledger: Ledger, reading: Reading, point: Scope) -> str:
+    """The message for a sentence that is not read at the values it names; empty where it is."""
+    if not all(_is_free(reading, chain) for chain in reading.bound):
+        return '"for some k" names the variable that was put in, and no bound'
+    if _TRAILING.search(reading.words) and not _of_numbers(ledger, reading.body[:-1]):
+        return "values behind several relations count for the last alone: write them in front"
+    if _HOLDS.search(reading.words) and (not names_all(point, ledger) or fails_at(ledger, point)):
+        return "the claim does not hold at these values"
+    return ""
 
 
 def _of_numbers(ledger: Ledger, chains: tuple[Chain, ...]) -> bool:
@@ -247,22 +230,6 @@ def _evaluates_otherwise(ledger: Ledger, record: Record, reading: Reading, sente
     return True
 
 
-def _point(heads: tuple[Chain, ...]) -> Scope | None:
-    """The assignments ``x = number``; all exact, or one of a whole number modulo another."""
-    values: dict[str, Expr] = {}
-    for chain in heads:
-        if chain.relations != ("=",) or chain.lead or chain.terms[0].op != "var" or not is_numeral(chain.terms[1]):
-            return None
-        values[chain.terms[0].args[0]] = chain.terms[1]
-    moduli = {chain.modulus for chain in heads}
-    if len(moduli) != 1 or len(values) != len(heads) or (len(heads) > 1 and moduli != {0}):
-        return None
-    modulus = moduli.pop()
-    if modulus == 1 or (modulus and any(_written_fraction(value) for value in values.values())):
-        return None
-    return Scope(tuple(values.items()), modulus)
-
-
 def _substitution(ledger: Ledger, heads: tuple[Chain, ...]) -> Scope | None:
     """n = 2k + 1, or t = x - 3 turned into x = t + 3: a variable of the claim as a linear expression in a new one."""
     if len(heads) != 1 or heads[0].relations != ("=",) or heads[0].lead or heads[0].modulus:
@@ -283,10 +250,6 @@ def _substitution(ledger: Ledger, heads: tuple[Chain, ...]) -> Scope | None:
     return None
 
 
-def _written_fraction(value: Expr) -> bool:
-    return "div" in {value.op, value.args[0].op if value.op == "neg" else ""}
-
-
 def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """An induction hypothesis: it must be the claim at k (or at k and k + 1 for a rule of order two)."""
     record.scope, claim, ledger.last = EVERYWHERE, ledger.claim, None
@@ -304,6 +267,10 @@ def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
             ledger.defect(Kind.INVALID_STEP, sentence.span, "what is assumed is not the claim for some k")
             continue
         name, shift = instance
+        if not all(_begins(claim, bound, name, shift) for bound in reading.bound):
+            message = "this hypothesis leaves out values from the first on, or names another variable"
+            ledger.defect(Kind.MISSING_CASE, sentence.span, message)
+            continue
         if shift >= order:
             ledger.defect(Kind.CIRCULAR, sentence.span, "this assumes what the induction step has to show")
             continue
@@ -316,6 +283,14 @@ def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
             record.own.append(Defect(Kind.CIRCULAR, place, "this supposes the claim itself"))
         ledger.suppose(name, shift, *claim.at(shifted(name, shift)))
         _write_hypothesis(ledger, reading, claim.at(shifted(name, shift)))
+
+
+def _begins(claim: Claim, bound: Chain, name: str, shift: int) -> bool:
+    """Returns whether a hypothesis "for some k >= 2" about k + shift is one from the first value of the claim on."""
+    if bound.terms[0] != var(name) or not bound.relations:
+        return bound.terms[0] == var(name)
+    low = bound.terms[1]
+    return low.op == "neg" or (low.op == "num" and low.args[0] + shift <= (claim.domain.first or 0))
 
 
 def _write_hypothesis(ledger: Ledger, reading: Reading, supposed: tuple[Expr, Expr]) -> None:
