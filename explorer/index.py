@@ -15,6 +15,8 @@ from core.errors import LemmataError
 from core.labels import labels_path
 from core.log import read_record
 from core.records import KINDS, Record
+from refine.acceptance import AcceptanceConfig
+from verifier.aggregate import text_digest
 
 T = TypeVar("T")
 LINES_PER_CHECK = 200  # lines read between two checks of the deadline
@@ -27,6 +29,7 @@ class RecordRow:
 
     ``score``: self-score of a proof, verdict of an analysis, review or label, mean of a selection; ``fault``: reason
     why there is none. ``value``: the other short fields by name. ``of_person``: it is in the file of labels.
+    ``index``: number of the sample; ``digest``: names the words of an analysis, so that copies are known.
     """
 
     kind: str
@@ -44,6 +47,8 @@ class RecordRow:
     created: str = ""
     value: Mapping[str, Any] = field(default_factory=dict)
     of_person: bool = False
+    index: int = 0
+    digest: str = ""
 
 
 KEPT = {
@@ -82,7 +87,20 @@ def row_of(value: Mapping[str, Any], offset: int, length: int, *, of_person: boo
         created=value.get("created") or "",
         value={name: value[name] for name in KEPT.get(kind, ()) if value.get(name) is not None},
         of_person=of_person,
+        index=value.get("index") or 0,
+        digest=text_digest(value.get("text") or "", value.get("reasoning")) if kind == "analysis" else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RunRule:
+    """Rule by which a run accepts a proof; None where it judges nothing. ``searched``: it ends with a selection."""
+
+    acceptance: AcceptanceConfig | None = None
+    searched: bool = False
+
+
+NO_RULE = RunRule()
 
 
 class _Tail:
@@ -122,11 +140,12 @@ class _Tail:
 class LogIndex:
     """Rows of one log in the order of writing, then those of its labels.
 
-    ``notes``: messages about lines that could not be read.
+    ``notes``: messages about lines that could not be read. ``rule``: that by which the run accepts a proof.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rule: RunRule = NO_RULE) -> None:
         self.path = path
+        self.rule = rule
         self._reset()
 
     @property
@@ -199,6 +218,7 @@ class LogIndex:
         self.by_id: dict[str, RecordRow] = {}
         self.notes: list[str] = []
         self._log, self._labels = _Tail(self.path), _Tail(labels_path(self.path))
+        self.exact: dict[str, float | None] = {}  # scores by the lab's checker, of the proofs that were checked
         self._computed: dict[str, tuple[int, Any]] = {}
 
     def _add(self, line: bytes, offset: int, *, of_person: bool) -> None:

@@ -12,6 +12,7 @@ from explorer.ui import (
     labeling,
     lineage,
     matrix,
+    outcomes,
     own_labels,
     problem,
     proof,
@@ -29,6 +30,7 @@ from explorer.ui.widgets import href
 PAGES: dict[str, tuple[Page, str]] = {
     "": (runs.show, "Runs"),
     "run": (run.show, "Problems"),
+    "outcomes": (outcomes.show, "Outcomes"),
     "matrix": (matrix.show, "Problems × runs"),
     "compare": (compare.show, "Compare runs"),
     "label": (labeling.show, "Label"),
@@ -43,7 +45,7 @@ PAGES: dict[str, tuple[Page, str]] = {
     "record": (record.show, ""),
 }
 MENU = {
-    "Read": ("", "run", "matrix", "compare"),
+    "Read": ("", "run", "outcomes", "matrix", "compare"),
     "Judge": ("label", "labels", "agreement"),
     "Train": ("training", "lab"),
 }
@@ -68,7 +70,7 @@ def _menu(here: str) -> str:
     for section, names in MENU.items():
         parts.append(f'<div class="lm-section">{section}</div>')
         for name in names:
-            kept = {"run": run_name} if run_name and name in {"run", "label", "labels", "agreement"} else {}
+            kept = {"run": run_name} if run_name and name in {"run", "outcomes", "label", "labels", "agreement"} else {}
             current = ' class="here" aria-current="page"' if name == here else ""
             parts.append(f'<a href="{escape(href(name, **kept))}"{current}>{PAGES[name][1]}</a>')
     if read_only():

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import fmean
+from statistics import fmean, pstdev
 
 from explorer.index import NO_PROOF, LogIndex, RecordRow, children
+from refine.acceptance import Decision, decide
 from verifier.aggregate import Judged, Validity, validity
 
 DISAGREEMENT = 0.5  # distance of two scores of one proof from which they disagree: a step of the rubric
@@ -13,7 +13,7 @@ DISAGREEMENT = 0.5  # distance of two scores of one proof from which they disagr
 
 @dataclass(frozen=True, slots=True)
 class ProofMetrics:
-    """Metrics of one proof. ``verdicts``: those that could be parsed.
+    """Metrics of one proof. ``verdicts``: those that could be parsed; ``decision``: by the rule of the run.
 
     ``human``: mean of the latest label of each person; ``points``: the same as text, in points. ``automatic``: label of
     an imported grader. ``auto``: label by `lemmata label`, ``undecided`` where that could not decide.
@@ -28,19 +28,21 @@ class ProofMetrics:
     automatic: float | None
     auto: float | None
     undecided: bool
+    decision: Decision | None
     selected: bool
     accepted: bool
 
     @property
     def mean(self) -> float | None:
-        """Mean of the verdicts; None without any."""
+        """Mean of the verdicts as the run used them; of all verdicts where it has no rule; None without any."""
+        if self.decision is not None:
+            return self.decision.mean
         return fmean(self.verdicts) if self.verdicts else None
 
     @property
     def std(self) -> float:
-        """Standard deviation of the verdicts."""
-        mean, n = self.mean, len(self.verdicts)
-        return sqrt(sum((verdict - mean) ** 2 for verdict in self.verdicts) / n) if mean is not None else 0.0
+        """Standard deviation of all verdicts."""
+        return pstdev(self.verdicts) if self.verdicts else 0.0
 
     @property
     def judged(self) -> float | None:
@@ -72,8 +74,8 @@ class ProofMetrics:
 
     @property
     def over_accepted(self) -> bool:
-        """True where all judges give the full score and people do not."""
-        return self.judged == 1.0 and self.human is not None and self.human < 1.0
+        """True where the run accepts the proof and people do not give it the full score."""
+        return self.accepted and self.human is not None and self.human < 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,12 @@ def proof_metrics(index: LogIndex) -> list[ProofMetrics]:
 def _proof_metrics(index: LogIndex) -> list[ProofMetrics]:
     judged = children(index)
     chosen = next((row for row in reversed(index.rows) if row.kind == "selection"), None)
-    return [_metrics(row, judged, chosen) for row in index.rows if row.kind == "proof"]
+    return [_metrics(index, row, judged, chosen) for row in index.rows if row.kind == "proof"]
 
 
-def _metrics(row: RecordRow, judged: Mapping[str, Sequence[RecordRow]], chosen: RecordRow | None) -> ProofMetrics:
+def _metrics(
+    index: LogIndex, row: RecordRow, judged: Mapping[str, Sequence[RecordRow]], chosen: RecordRow | None
+) -> ProofMetrics:
     about = judged.get(row.id, ())
     analyses = [child for child in about if child.kind == "analysis"]
     labels = [child for child in about if child.kind == "label"]
@@ -115,6 +119,10 @@ def _metrics(row: RecordRow, judged: Mapping[str, Sequence[RecordRow]], chosen: 
     human = latest_by_author(labels)
     auto = latest.get("auto")
     selected = chosen is not None and chosen.value.get("proof_id") == row.id
+    automatic = latest["automatic"].score if "automatic" in latest else None
+    rule = index.rule.acceptance
+    decision = decide(judged_analyses(row, judged), rule) if rule and analyses else None
+    accepted = decision.accepted if decision else automatic == 1.0
     return ProofMetrics(
         row=row,
         verdicts=tuple(analysis.score for analysis in analyses if analysis.score is not None),
@@ -122,12 +130,31 @@ def _metrics(row: RecordRow, judged: Mapping[str, Sequence[RecordRow]], chosen: 
         reviews=sum(child.kind == "review" for analysis in analyses for child in judged.get(analysis.id, ())),
         human=fmean(scores) if (scores := [label.score for label in human if label.score is not None]) else None,
         points=points_words(human),
-        automatic=latest["automatic"].score if "automatic" in latest else None,
+        automatic=automatic,
         auto=auto.score if auto else None,
         undecided=auto is not None and auto.score is None,
+        decision=decision,
         selected=selected,
-        accepted=selected and chosen is not None and bool(chosen.value.get("accepted")),
+        accepted=bool(chosen.value.get("accepted")) if selected and chosen is not None else accepted,
     )
+
+
+def judged_analyses(row: RecordRow, judged: Mapping[str, Sequence[RecordRow]]) -> list[Judged]:
+    """Analyses of a proof in the order of their indices, with the scores of their reviews, as a rule takes them."""
+    analyses = sorted((child for child in judged.get(row.id, ()) if child.kind == "analysis"), key=_index)
+    return [
+        Judged(
+            analysis.id,
+            analysis.score,
+            tuple(child.score for child in sorted(judged.get(analysis.id, ()), key=_index) if child.kind == "review"),
+            analysis.digest,
+        )
+        for analysis in analyses
+    ]
+
+
+def _index(row: RecordRow) -> int:
+    return row.index
 
 
 def latest_by_author(labels: Sequence[RecordRow]) -> list[RecordRow]:
@@ -153,7 +180,11 @@ def _problem_metrics(index: LogIndex) -> ProblemMetrics:
     chosen = next((proof for proof in proofs if proof.selected), None)
     best = max(scored, key=lambda proof: proof.judged or 0.0, default=None)
     shown = chosen or best or (proofs[0] if proofs else None)
-    finished = any(row.kind == "selection" for row in index.rows)
+    selections = index.of_kind("selection")
+    if selections:
+        accepted = bool(selections[-1].value.get("accepted"))
+    else:
+        accepted = shown is not None and shown.accepted and not index.rule.searched
     return ProblemMetrics(
         problem_id=index.problem_id,
         name=str(problem.value.get("name", "")) if problem else "",
@@ -163,8 +194,8 @@ def _problem_metrics(index: LogIndex) -> ProblemMetrics:
         rounds=1 + max((proof.row.round for proof in proofs), default=-1),
         best=best.judged if best else None,
         chosen=shown,
-        accepted=any(proof.accepted for proof in proofs) if finished else bool(shown and shown.judged == 1.0),
-        finished=finished,
+        accepted=accepted,
+        finished=bool(selections),
         human=shown.human if shown else None,
         over_accepted=any(proof.over_accepted for proof in proofs),
         tokens=sum(row.tokens for row in index.rows),
@@ -172,7 +203,9 @@ def _problem_metrics(index: LogIndex) -> ProblemMetrics:
     )
 
 
-def review_validity(index: LogIndex, analysis: RecordRow, judged: Mapping[str, Sequence[RecordRow]]) -> Validity | None:
-    """Validity of an analysis by its reviews; None without reviews."""
-    reviews = [child.score for child in judged.get(analysis.id, ()) if child.kind == "review"]
-    return validity(Judged(analysis.id, analysis.score, tuple(reviews))) if reviews else None
+def review_validity(log: LogIndex, analysis: RecordRow) -> Validity | None:
+    """Validity of an analysis by its reviews, as the run takes them; None without reviews."""
+    reviews = tuple(child.score for child in children(log).get(analysis.id, ()) if child.kind == "review")
+    rule = log.rule.acceptance
+    confirm_at = rule.confirm_at if rule else 1.0
+    return validity(Judged(analysis.id, analysis.score, reviews), confirm_at) if reviews else None

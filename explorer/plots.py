@@ -10,8 +10,12 @@ WIDTH, HEIGHT = 600, 240
 LEFT, RIGHT, TOP, BOTTOM = 66, 158, 14, 28
 
 
-def line_plot(curves: Sequence[Curve], *, low: float | None = None, high: float | None = None) -> str:
-    """Plots curves over steps, labeled with their last values; ``low`` and ``high`` fix the ends of the axis."""
+def line_plot(
+    curves: Sequence[Curve], *, low: float | None = None, high: float | None = None, unit: str = "step"
+) -> str:
+    """Plots curves over steps, labeled with their last values; ``low`` and ``high`` fix the ends of the axis,
+    ``unit`` names its steps.
+    """
     steps = [step for curve in curves for step, _ in curve.points]
     values = [value for curve in curves for _, value in curve.points if abs(value) < float("inf")]
     first, last = min(steps), max(steps)
@@ -23,7 +27,7 @@ def line_plot(curves: Sequence[Curve], *, low: float | None = None, high: float 
         x = LEFT + (WIDTH - LEFT - RIGHT) * (step - first) / max(last - first, 1)
         return x, TOP + (HEIGHT - TOP - BOTTOM) * (top - value) / (top - bottom)
 
-    parts = [_axis(bottom, top, first, last)]
+    parts = [_axis(bottom, top, first, last, unit)]
     taken: list[float] = []
     for curve, color in zip(curves, COLORS, strict=False):
         points = [position(step, value) for step, value in curve.points if abs(value) < float("inf")]
@@ -41,7 +45,7 @@ def line_plot(curves: Sequence[Curve], *, low: float | None = None, high: float 
     return f"{opening}{''.join(parts)}</svg>"
 
 
-def _axis(bottom: float, top: float, first: int, last: int) -> str:
+def _axis(bottom: float, top: float, first: int, last: int, unit: str) -> str:
     lines = []
     for share in (0.0, 0.5, 1.0):
         y = TOP + (HEIGHT - TOP - BOTTOM) * share
@@ -51,8 +55,9 @@ def _axis(bottom: float, top: float, first: int, last: int) -> str:
             f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" fill="#6b665b" font-size="11">{value:.3g}</text>'
         )
     for step, x, anchor in ((first, LEFT, "start"), (last, WIDTH - RIGHT, "end")):
+        words = f"{escape(unit)} {step}"
         lines.append(
-            f'<text x="{x}" y="{HEIGHT - 8}" text-anchor="{anchor}" fill="#6b665b" font-size="11">step {step}</text>'
+            f'<text x="{x}" y="{HEIGHT - 8}" text-anchor="{anchor}" fill="#6b665b" font-size="11">{words}</text>'
         )
     return "".join(lines)
 

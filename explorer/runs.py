@@ -11,10 +11,12 @@ from typing import Any
 
 from core.errors import LemmataError
 from core.store import Run
-from explorer.index import LogIndex, RecordRow, stamp_of
+from explorer.index import NO_RULE, LogIndex, RecordRow, RunRule, stamp_of
+from refine.acceptance import recorded_rule
 
 MAX_DEPTH = 4  # levels below the root that are searched for runs
 SKIPPED_FOLDERS = frozenset(["problems", "checkpoints", "rollouts", "model", "labels", "__pycache__"])
+SEARCHES = ("refine", "attempt")  # commands that end every problem with a selection
 INDEX_SECONDS = 0.5  # time that one page spends on indexing; the rest follows while it is shown
 
 
@@ -104,6 +106,8 @@ class RunIndex:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.logs: dict[str, LogIndex] = {}
+        self.rule_error = ""  # reason why the run's rule of acceptance cannot be read
+        self._rule: RunRule | None = None
         self._lock = threading.Lock()
 
     def refresh(self, seconds: float = INDEX_SECONDS) -> float:
@@ -150,8 +154,19 @@ class RunIndex:
         for gone in self.logs.keys() - paths.keys():
             del self.logs[gone]
         for problem_id in paths.keys() - self.logs.keys():
-            self.logs[problem_id] = LogIndex(paths[problem_id])
+            self.logs[problem_id] = LogIndex(paths[problem_id], self._run_rule())
         self.logs = {problem_id: self.logs[problem_id] for problem_id in paths}
+
+    def _run_rule(self) -> RunRule:
+        """The rule in the run's settings, read once."""
+        if self._rule is None:
+            try:
+                config = Run.read(self.folder).manifest["config"]
+                self._rule = RunRule(recorded_rule(config), config.get("command") in SEARCHES)
+            except LemmataError as error:
+                self.rule_error = str(error)
+                self._rule = NO_RULE
+        return self._rule
 
 
 def is_running(folder: Path) -> bool:

@@ -28,12 +28,17 @@ from lab.theorem import Theorem
 ROUNDS, PROOFS, ANALYSES = 4, 5, 12
 DRAWS = 8  # different proofs of a theorem
 LEVELS = (1, 2, 3)
+ACCEPTANCE = {
+    "rule": "unanimous", "min_verdicts": 1, "min_readable": 0.0, "min_perfect": 1.0, "min_mean": 1.0,
+    "use_reviews": "ignore", "confirm_at": 1.0,
+}  # fmt: skip
 
 
 def write_run(folder: Path, problems: int) -> int:
     """Writes a run and returns its number of records."""
     total = 0
-    with Run.start(folder, "refine", {"policy": {"model": "lab"}, "prompts": "lab", "seed": 0}) as run:
+    config = {"policy": {"model": "lab"}, "prompts": "lab", "seed": 0, "judge": {"acceptance": ACCEPTANCE}}
+    with Run.start(folder, "refine", config) as run:
         for number, theorem in islice(theorems(), problems):
             problem, records = problem_of(theorem, number), list(searched(theorem, number))
             with closing(run.log(problem)) as log:

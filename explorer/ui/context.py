@@ -84,11 +84,12 @@ def indexed(run: RunInfo) -> RunIndex:
     share = index.refresh()
     if share < 1:
         note(f"Indexing the run: {share:.0%} of its problems so far. The page updates by itself.")
-        _schedule_rerun()
+        rerun_soon()
     return index
 
 
-def _schedule_rerun() -> None:
+def rerun_soon() -> None:
+    """Draws the page again after a second, when more of it is known."""
     st.session_state.drawn_at = time.monotonic()
     _rerun_later()
 
@@ -105,7 +106,7 @@ def chosen_log(run: RunInfo) -> LogIndex:
     log = index_of(run).problem(query("problem"))
     if log.share < 1:
         note(f"Indexing this problem: {log.share:.0%} so far. The page updates by itself.")
-        _schedule_rerun()
+        rerun_soon()
     return log
 
 

@@ -11,6 +11,7 @@ from explorer.lab_check import exact_verdict
 from explorer.metrics import DISAGREEMENT, ProofMetrics, proof_metrics, review_validity
 from explorer.prompts import prompt_of
 from explorer.runs import RunInfo
+from explorer.ui.acceptance import show_acceptance
 from explorer.ui.context import chosen_log, chosen_run, query, record_row
 from explorer.ui.lab import show_checked
 from explorer.ui.problem import crumbs_below, problem_of, title_of
@@ -55,6 +56,8 @@ def show() -> None:
         with st.expander("Statement", expanded=True):
             model_text(problem.statement, "statement")
     _text(run, log, problem, proof)
+    st.subheader("Why was it accepted?" if metrics.accepted else "Why was it not accepted?", anchor=False)
+    show_acceptance(run, log, metrics)
     _analyses(run, log, row, metrics)
 
 
@@ -162,7 +165,7 @@ def _labels(labels: list[RecordRow]) -> None:
 def _analysis(
     run: RunInfo, log: LogIndex, row: RecordRow, judged: Mapping[str, list[RecordRow]], *, opened: bool
 ) -> None:
-    verdict = review_validity(log, row, judged)
+    verdict = review_validity(log, row)
     shown = "no verdict" if row.score is None else f"score {row.score:g}"
     word = f", {VALIDITY[verdict][0]}" if verdict else ""
     with st.expander(f"{shown}{word} · {row.id[:8]}", expanded=opened):

@@ -13,7 +13,8 @@ from core.records import Proof, Review
 from core.store import Run
 from lab.synthetic_run import write_run
 from tests.explorer.browser_session import BrowserSession, explored, launched
-from tests.records import PROBLEM, PROOF, analysis, label, review, run_of
+from tests.explorer.judged_runs import judged_run, told
+from tests.records import PROBLEM, PROOF, analysis, label, review, run_of, selection
 
 pytestmark = pytest.mark.browser
 
@@ -40,6 +41,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bad = replace(analysis("a", 0.0, "hostile"), text=TRAPS)
     graded = replace(label("l", "human", 6 / 7, 6, 7), proof_id="hostile", author="<i>Eve</i>", reason=TRAPS)
     run_of(folder / "small", [problem, HOSTILE, bad, replace(review("r", 1.0, "a"), text=TRAPS), graded])
+    verdicts = [told("a", 1.0), told("b", 1.0), told("c", 1.0), told("d", 0.0), review("refuting", 0.5, "d")]
+    judged_run(folder / "filtered", PROOF, *verdicts, selection("y"), label("wrong", "human", 0.0))
     damaged(folder)
     with Run.start(folder / "training", "train", {"role": "prover"}) as run:
         (run.folder / "rollouts").mkdir()
@@ -99,7 +102,8 @@ def test_every_page_shows_what_it_is_for(browser: BrowserSession, runs: Path) ->
     expected = {
         ("",): ["search", "small/run", "training", "rl step 29"],
         ("run", ("run", "search")): ["3", "60", "720"],
-        ("matrix",): ["identities-000"],
+        ("outcomes", ("run", "search")): ["exact checker", "accepted"],
+        ("matrix", ("runs", "search")): ["identities-000"],
         ("compare", ("left", "search"), ("right", "search")): ["3", "sign test p"],
         ("problem", *where.items()): ["Proofs", "Lineage", "Chosen"],
         ("proof", *where.items(), ("proof", proof.id)): ["Analyses", "Review", "Changes and their critiques"],
@@ -186,6 +190,25 @@ def test_texts_by_models_are_only_text_and_mathematics(browser: BrowserSession, 
     assert tab.locator(".katex-display").count() == 2
     assert tab.locator("li .katex-display").count() == 1
     assert tab.locator(".katex-display .tag").count() == 1
+
+
+def test_a_proof_says_why_it_was_accepted_as_the_run_decided(browser: BrowserSession) -> None:
+    browser.go("proof", run="filtered/run", problem="p", proof="y")
+    text = browser.text()
+    for words in ("Why was it accepted?", "struck out: refuted", "Mean 1 of 3 that count", "of all readable ones 0.75",
+                  "Rule unanimous", "accepted by unanimous: all 3 distinct verdicts", "Chosen: best"):  # fmt: skip
+        assert words in text, (words, text)
+    badges = browser.page.locator(".lm-verdict").inner_text().split()
+    assert badges == ["accepted", "chosen", "self-score", "0.5"]
+    assert browser.page.locator(".lm-table s").count() == 1
+    browser.go("outcomes", run="filtered/run")
+    row = browser.page.locator(".lm-table tr", has_text="the right critic was refuted")
+    assert row.count() == 1
+    assert "people" in row.inner_text()
+    assert browser.page.locator(".lm-table").first.inner_text().split() == [
+        *("RIGHT", "WRONG", "accepted", "0", "1", "rejected", "0", "0"),
+    ]  # fmt: skip
+    assert "Wrong proofs accepted" in browser.text()
 
 
 def test_a_damaged_run_has_a_message_on_its_page(browser: BrowserSession, runs: Path) -> None:
