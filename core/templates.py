@@ -138,11 +138,14 @@ def _read_folder(folder: Path) -> dict[str, str]:
     if not files:
         expected = ", ".join(f"{name}.txt" for name in REQUIRED)
         raise LemmataError(f"the template folder {folder} holds no template: name at least one of its files {expected}")
-    return {name: _read(path, REQUIRED[name]) for name, path in files.items()}
+    return {name: read_template(path, REQUIRED[name]) for name, path in files.items()}
 
 
-def _read(path: Path, required: Sequence[str]) -> str:
-    """The text of a user's template, which must hold every placeholder of ``required``."""
+def read_template(path: Path, required: Sequence[str]) -> str:
+    """The text of a user's template.
+
+    Raises LemmataError where it cannot be read, or lacks a placeholder of ``required``.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

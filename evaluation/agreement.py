@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.statistics import Estimate, IntervalConfig
-from evaluation.graded_proofs import JUDGE, VERIFIER, GradedProof
+from evaluation.graded_proofs import GradedProof
+from evaluation.graders import ANSWER_JUDGE, VERIFIER, kind_of, order
 from evaluation.measures import Pair, constant_baseline, estimates
 from evaluation.scores import ALL_SOURCES
 
-JUDGED = (VERIFIER, "automatic", "auto", JUDGE)  # graders that are measured ...
-GOLD = ("exact", "answer", "human")  # ... and those they are measured by
+BETTER = ("exact", "answer", "human")  # kinds of graders by which the others are measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,20 @@ class Agreement:
 def agreements(entries: Sequence[GradedProof], half_at: float, config: IntervalConfig) -> list[Agreement]:
     """Compares every grader with every better grader that scored the same proofs."""
     found: list[Agreement] = []
-    for grader in JUDGED:
-        for gold in GOLD:
+    names = tuple(dict.fromkeys(name for entry in entries for name in entry.grades))
+    judged = [name for name in names if kind_of(name) not in (*BETTER, ANSWER_JUDGE)]
+    for grader in sorted(judged, key=order):
+        for gold in sorted((name for name in names if kind_of(name) in BETTER), key=order):
             both = [(entry, pair) for entry in entries if (pair := pair_of(entry, grader, gold)) is not None]
             sources = sorted({pair.source for _, pair in both})
             for source in [*sources, *([ALL_SOURCES] if len(sources) > 1 else [])]:
                 part = [(entry, pair) for entry, pair in both if source in (ALL_SOURCES, pair.source)]
                 pairs = [pair for _, pair in part]
-                names = _authors(part, grader), _authors(part, gold)
+                authors = _authors(part, grader), _authors(part, gold)
                 measured = estimates(pairs, half_at, config)
-                found.append(Agreement(grader, gold, source, names, pairs, measured, constant_baseline(pairs, half_at)))
+                found.append(
+                    Agreement(grader, gold, source, authors, pairs, measured, constant_baseline(pairs, half_at))
+                )
     return found
 
 
@@ -77,4 +81,4 @@ def pair_of(entry: GradedProof, grader: str, gold: str) -> Pair | None:
 
 
 def _authors(part: Sequence[tuple[GradedProof, Pair]], grader: str) -> tuple[str, ...]:
-    return tuple(sorted({entry.grades[grader].author for entry, _ in part if entry.grades[grader].author}))
+    return tuple(sorted({author for entry, _ in part for author in entry.grades[grader].authors}))

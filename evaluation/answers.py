@@ -13,6 +13,7 @@ from core.records import Label, Problem, Proof
 from core.store import now
 
 ANSWER = "answer"
+UNDECIDED = "not decided: "  # opens the reason of a label
 PATCHED = "patched"  # key of Problem.extra: the fix and its reason
 _EPOCH = date(1899, 12, 30)  # day 0 of spreadsheets
 _SERIAL = re.compile(r"4[0-9]{4}")
@@ -80,9 +81,9 @@ def answer_label(checker: AnswerChecker, problem: Problem, proof: Proof) -> Labe
     if problem.answer is not None:
         try:
             found = checker.check(proof.body or "", problem.answer)
-            score, reason = found.score, found.reason
+            score, reason = found.score, found.reason if found.decided else f"{UNDECIDED}{found.reason}"
         except LemmataError as error:
-            reason = str(error)
+            reason = f"{UNDECIDED}{error}"
     return Label(
         id=label_id(ANSWER, proof),
         problem_id=problem.id,
@@ -93,6 +94,11 @@ def answer_label(checker: AnswerChecker, problem: Problem, proof: Proof) -> Labe
         reason=reason,
         created=now(),
     )
+
+
+def is_undecided(label: Label) -> bool:
+    """True for a label of math-verify that could not read the answer or the reference."""
+    return label.grader == ANSWER and label.reason.startswith(UNDECIDED)
 
 
 def label_id(grader: str, proof: Proof) -> str:

@@ -1,4 +1,4 @@
-"""Run folders of an evaluation: RUN/ENTRANT/attempt-003/ and RUN/ENTRANT/control/, each like any other run."""
+"""Run folders of an evaluation or its grades: RUN/ENTRANT/attempt-003/ and RUN/ENTRANT/control/, each like any run."""
 
 import re
 from dataclasses import dataclass
@@ -52,13 +52,16 @@ def parts_of(folder: str | Path) -> list[Part]:
     """
     run = Run.read(folder)
     name = run.folder.resolve().name
-    if run.manifest["config"].get("command") != "evaluate":
+    command = run.manifest["config"].get("command")
+    if command not in ("evaluate", "grade"):
         return [Part(run, name, 0)]
     parts = [
         Part(Run.read(path), f"{name}/{path.parent.name}", _attempt(path))
         for path in sorted(run.folder.glob("*/*"))
         if (path / "run.yaml").is_file() and (path.name == CONTROL or _ATTEMPT.fullmatch(path.name))
     ]
+    if not parts and command == "grade":
+        return [Part(run, name, 0)]
     if not parts:
         raise LemmataError(f"the evaluation {folder} has no attempts; `lemmata evaluate ... run={folder}` makes them")
     return parts

@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from core.parquet import write_parquet
 from evaluation.folders import Part
-from evaluation.graded_proofs import VERIFIER, Grade, GradedProof, ProblemOutcome, read_part
+from evaluation.graded_proofs import Grade, GradedProof, ProblemOutcome, read_part
+from evaluation.graders import JUDGE, KINDS, PANEL, VERIFIER, kind_of, shown_names
 
-# Never mixed, in the table and in every estimate; a later label of a grader replaces its earlier one.
-GRADERS = (VERIFIER, "judge", "automatic", "auto", "exact", "answer", "human")
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(),
           int | None: pa.int64(), float | None: pa.float64(), str | None: pa.string()}  # fmt: skip
 
@@ -22,11 +21,16 @@ _GRADE_COLUMNS = (("score", pa.float64()), ("author", pa.string()), ("points", p
                   ("max_points", pa.float64()), ("graders", pa.int64()), ("spread", pa.float64()))  # fmt: skip
 
 
+_NO_COLUMNS = ("grades", "judged")
+_WIDE = tuple(kind.replace(" ", "_") for kind in KINDS if kind != PANEL)
+
+
 @dataclass
 class ReportData:
     """Data of a report. ``entries``: proofs that were chosen, are junk, or have a grade besides the verifier's.
 
     ``rounds``: sum and number of mean verdicts by (entrant, problem, round). ``proofs``: number of all proofs.
+    ``graders``: names of all graders, which are never mixed, in the order of a report.
     """
 
     parts: Sequence[Part]
@@ -36,6 +40,7 @@ class ReportData:
         default_factory=lambda: defaultdict(lambda: [0.0, 0.0])
     )
     proofs: int = 0
+    graders: tuple[str, ...] = ()
 
     @property
     def entrants(self) -> list[str]:
@@ -66,7 +71,20 @@ def gather(parts: Sequence[Part], table: Path) -> ReportData:
     """
     data = ReportData(parts)
     write_parquet(table, _schema(), _rows(data), "out=FOLDER")
+    _name_graders(data)
     return data
+
+
+def _name_graders(data: ReportData) -> None:
+    """Replaces the keys of graders by the names under which a report shows them."""
+    chosen = [outcome.chosen for outcome in data.outcomes if outcome.chosen is not None]
+    entries = {id(entry): entry for entry in (*data.entries, *chosen)}.values()
+    names = shown_names(key for entry in entries for key in entry.grades)
+    for entry in entries:
+        named = {names[key]: grade for key, grade in entry.grades.items()}
+        entry.grades.clear()
+        entry.grades.update(named)
+    data.graders = tuple(names.values())
 
 
 def _rows(data: ReportData) -> Iterator[dict[str, Any]]:
@@ -90,16 +108,30 @@ def _keep(data: ReportData, entry: GradedProof) -> None:
 
 
 def _schema() -> pa.Schema:
-    own = [(each.name, _TYPES[each.type]) for each in fields(GradedProof) if each.name != "grades"]
-    grades = [(f"{grader}_{name}", kind) for grader in GRADERS for name, kind in _GRADE_COLUMNS]
+    own = [(each.name, _TYPES[each.type]) for each in fields(GradedProof) if each.name not in _NO_COLUMNS]
+    grades = [(f"{prefix}_{name}", kind) for prefix in _WIDE for name, kind in _GRADE_COLUMNS]
     return pa.schema(own + grades)
 
 
 def _row(entry: GradedProof) -> dict[str, Any]:
-    row = {each.name: getattr(entry, each.name) for each in fields(entry) if each.name != "grades"}
-    for grader, grade in entry.grades.items():
-        row |= {f"{grader}_{name}": value for name, value in _grade_cells(grade).items()}
+    row = {each.name: getattr(entry, each.name) for each in fields(entry) if each.name not in _NO_COLUMNS}
+    for kind, grade in _by_kind(entry).items():
+        row |= {f"{_column(kind)}_{name}": value for name, value in _grade_cells(grade).items()}
     return row
+
+
+def _by_kind(entry: GradedProof) -> dict[str, Grade]:
+    """One grade for each kind of grader, in one row: the panel's for its judges; none where several are of a kind."""
+    found: dict[str, list[Grade]] = defaultdict(list)
+    for key, grade in entry.grades.items():
+        found[kind_of(key)].append(grade)
+    if PANEL in found:
+        found[JUDGE] = found.pop(PANEL)
+    return {kind: grades[0] for kind, grades in found.items() if len(grades) == 1}
+
+
+def _column(kind: str) -> str:
+    return kind.replace(" ", "_")
 
 
 def _grade_cells(grade: Grade) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Re
 from evaluation.answers import PATCHED
 from evaluation.champ import wrong_step
 from evaluation.folders import Part
+from evaluation.graders import AUTOMATIC, PANEL, VERIFIER, automatic_key, is_member, judge_key, panel_score
 from refine.acceptance import AcceptanceConfig, decide, recorded_rule
 from verifier.aggregate import AggregateConfig, Judged, judged, tally
 
-VERIFIER, JUDGE = "verifier", "judge"
 WITHOUT_RULE = AggregateConfig(use_reviews="filter", confirm_at=1.0)  # of a run whose command judges nothing
 
 
@@ -48,7 +48,8 @@ class GradedProof:
     """One proof with its ``grades`` by grader (the verifier's own, labels, judges).
 
     ``accepted``: by the rule of its run. ``text_length``: characters, None where the answer contains no proof.
-    ``unparseable``: analyses without a verdict. ``error_start``, ``error_end``: characters of the first wrong step,
+    ``unparseable``: analyses without a verdict. ``judged``: the analyses in the order in which they were asked for,
+    from which other rules of acceptance follow. ``error_start``, ``error_end``: characters of the first wrong step,
     where a person annotated one.
     """
 
@@ -64,12 +65,13 @@ class GradedProof:
     text_length: int | None
     verdicts: int
     unparseable: int
+    judged: tuple[Judged, ...]
     verdict_std: float | None
     accepted: bool
     selected: bool
     error_start: int | None
     error_end: int | None
-    grades: Mapping[str, Grade]
+    grades: dict[str, Grade]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ class _Collected:
     problem: Problem | None = None
     selection: Selection | None = None
     proofs: list[tuple[Proof, int | None]] = field(default_factory=list)
-    analyses: defaultdict[str, list[Judged]] = field(default_factory=lambda: defaultdict(list))
+    analyses: defaultdict[str, list[tuple[int, Judged]]] = field(default_factory=lambda: defaultdict(list))
     reviews: defaultdict[str, list[float | None]] = field(default_factory=lambda: defaultdict(list))
     labels: defaultdict[str, list[Label]] = field(default_factory=lambda: defaultdict(list))
     gradings: defaultdict[str, list[Grading]] = field(default_factory=lambda: defaultdict(list))
@@ -126,7 +128,7 @@ class _Collected:
             body = record.body
             self.proofs.append((replace(record, text="", reasoning=None), None if body is None else len(body)))
         elif isinstance(record, Analysis):
-            self.analyses[record.proof_id].append(judged(record, ()))
+            self.analyses[record.proof_id].append((record.index, judged(record, ())))
             self.models[record.proof_id] = record.model
         elif isinstance(record, Review):
             self.reviews[record.analysis_id].append(record.score)
@@ -145,13 +147,13 @@ class _Collected:
         self, part: Part, rule: AcceptanceConfig | None, problem: Problem, proof: Proof, length: int | None
     ) -> GradedProof:
         step = self.wrong_steps.get(proof.id)
-        analyses = [replace(one, reviews=tuple(self.reviews[one.analysis_id])) for one in self.analyses[proof.id]]
+        ordered = sorted(self.analyses[proof.id], key=lambda pair: pair[0])
+        analyses = [replace(one, reviews=tuple(self.reviews[one.analysis_id])) for _, one in ordered]
         result = tally(analyses, rule or WITHOUT_RULE)
         grades = label_grades(self.labels[proof.id])
         if analyses:
             grades[VERIFIER] = Grade(result.mean, self.models[proof.id])
-        if gradings := self.gradings[proof.id]:
-            grades[JUDGE] = judge_grade(gradings)
+        grades |= judge_grades(self.gradings[proof.id], panel_of(part))
         return GradedProof(
             entrant=part.entrant,
             attempt=part.attempt,
@@ -165,6 +167,7 @@ class _Collected:
             text_length=length,
             verdicts=result.verdicts,
             unparseable=result.unparseable,
+            judged=tuple(analyses),
             verdict_std=result.std,
             accepted=rule is not None and decide(analyses, rule).accepted,
             selected=self.selection is not None and self.selection.proof_id == proof.id,
@@ -177,7 +180,9 @@ class _Collected:
 def label_grades(labels: Sequence[Label]) -> dict[str, Grade]:
     """Grades by grader: people averaged (`core.grades.combined`), of any other grader its last label."""
     grades = {
-        label.grader: Grade(label.score, label.author, label.points, label.max_points)
+        automatic_key(label.author) if label.grader == AUTOMATIC else label.grader: Grade(
+            label.score, label.author, label.points, label.max_points
+        )
         for label in labels
         if label.grader != HUMAN
     }
@@ -187,6 +192,29 @@ def label_grades(labels: Sequence[Label]) -> dict[str, Grade]:
         grades[HUMAN] = Grade(None, people[-1].author)
     if human is not None:
         grades[HUMAN] = Grade(human.score, ", ".join(human.scores), human.points, human.max_points, human.scores)
+    return grades
+
+
+def panel_of(part: Part) -> tuple[str, ...]:
+    """Names of the policies that the run of ``part`` names as a panel; empty unless there are several."""
+    grading = part.run.manifest["config"].get("grading")
+    panel = grading.get("panel") if isinstance(grading, Mapping) else None
+    return tuple(panel) if isinstance(panel, list) and len(panel) > 1 else ()
+
+
+def judge_grades(gradings: Sequence[Grading], panel: Sequence[str]) -> dict[str, Grade]:
+    """Grades by judge, each with its own model, policy and prompt, and the mean of the ``panel``."""
+    by_judge: dict[str, list[Grading]] = defaultdict(list)
+    for grading in gradings:
+        by_judge[judge_key(grading)].append(grading)
+    grades = {key: judge_grade(found) for key, found in by_judge.items()}
+    members = {key: grade for key, grade in grades.items() if is_member(key, panel)}
+    if len(members) > 1:
+        score = panel_score({key: grade.score for key, grade in members.items()})
+        full = next(iter(members.values())).max_points
+        points = None if score is None or full is None else score * full
+        scores = {grade.author: grade.score for grade in members.values() if grade.score is not None}
+        grades[PANEL] = Grade(score, ", ".join(sorted(scores)), points, full, scores)
     return grades
 
 

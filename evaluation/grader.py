@@ -1,18 +1,21 @@
-"""Judge that grades final proofs in points, by the reference solution and grading guidelines of the problem."""
+"""Judge that grades final proofs in points, by the reference solution, answer and guidelines of the problem."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from core.announcements import phrase_pattern
 from core.closing import Closing
-from core.config import STRICT, Count, Positive, settings
+from core.config import STRICT, Count, Name, Positive, settings
 from core.ids import digest
 from core.records import Grading, Problem, Proof
 from core.rubric import ParseFailure, read_score
 from core.score_text import Scale
-from core.templates import fill, make_fence
+from core.templates import fill, make_fence, read_template
+from evaluation.grading_scheme import Scheme, allowed_points, rules
 from policy.interface import Completion, Policy, Prompt, Sampling, user_prompt
 from policy.recorder import Call, Recorder
 
@@ -21,19 +24,41 @@ _PHRASE = phrase_pattern("final points")
 
 @settings(frozen=True, config=STRICT)
 class GradingConfig:
-    """Number of gradings (``samples``) of each final proof (0: none), each from 0 to ``max_points`` points."""
+    """Gradings of each final proof.
+
+    ``samples`` by each judge (0: none), each of at most ``max_points`` points by the ``scheme``
+    (`evaluation.grading_scheme`). ``panel``: names of the policies that judge; empty: ``grader.policy`` alone.
+    ``prompt``: file with a prompt of the user's own; None: evaluation/grading.txt.
+    """
 
     samples: Count = 0
     max_points: Positive = 7
+    scheme: Scheme = "auto"
+    panel: tuple[str, ...] = ()
+    prompt: Name | None = None
+
+    def __post_init__(self) -> None:
+        if len(set(self.panel)) < len(self.panel):
+            raise ValueError("grading.panel must name each policy once")
+
+    @property
+    def template(self) -> str:
+        """Text of the prompt. Raises LemmataError where the file cannot be read, or lacks a placeholder."""
+        return _template(self.prompt)
 
 
 @dataclass(frozen=True)
 class Grader:
-    """Grades proofs with one policy. It sees reference and guidelines, which provers and verifiers never do."""
+    """Grades proofs with one policy. It sees reference and guidelines, which provers and verifiers never do.
+
+    ``identity``: name and model of the judge; the ids of its gradings follow from it, so that no judge's gradings are
+    taken for those of another one with the same prompt.
+    """
 
     policy: Policy
     sampling: Sampling
     config: GradingConfig
+    identity: str
 
     async def grade(self, recorder: Recorder, proof: Proof) -> list[Grading]:
         """Samples and records the gradings of one proof that the log does not contain yet; returns all of them."""
@@ -42,39 +67,50 @@ class Grader:
         async def keep(grading: Grading) -> Grading:
             return grading
 
+        problem = recorder.problem
+        allowed = allowed_points(problem, self.config.scheme, self.config.max_points)
         call = Call(
             policy=self.policy,
-            prompt=grading_prompt(recorder.problem, body, self.config.max_points),
-            template=identity(),
+            prompt=grading_prompt(problem, body, self.config),
+            template=template_identity(self.config.template),
             sampling=self.sampling,
             kind=Grading,
-            build=partial(build_grading, proof_id=proof.id, max_points=self.config.max_points, quoted=body),
+            build=partial(build_grading, proof_id=proof.id, allowed=allowed, quoted=body),
             parents=(proof.id,),
             round=proof.round,
             indices=range(self.config.samples),
         )
-        return await recorder.ask(call, keep)
+        return await recorder.of_judge(self.identity).ask(call, keep)
 
 
-def grading_prompt(problem: Problem, proof: str, max_points: int) -> Prompt:
+def grading_prompt(problem: Problem, proof: str, config: GradingConfig) -> Prompt:
     """Prompt for a grading; the texts of problem and proof are fenced, so that they are data."""
+    allowed = allowed_points(problem, config.scheme, config.max_points)
+    choices = f"whole points from 0 to {config.max_points}"
+    if len(allowed) <= config.max_points:
+        choices = f"{', '.join(map(str, allowed[:-1]))} or {allowed[-1]} points"
     values = {
         "statement": problem.statement,
         "reference": problem.reference or "(none)",
+        "answer": problem.answer or "(none)",
         "guidelines": problem.guidelines or "(none: grade by the general rules below)",
         "proof": proof,
-        "full": str(max_points),
-        "almost": str(max_points - 1),
+        "full": str(config.max_points),
+        "choices": choices,
+        "rules": rules(problem, config.scheme, config.max_points),
     }
-    return user_prompt(fill(_template(), values | {"fence": make_fence(*values.values())}))
+    return user_prompt(fill(config.template, values | {"fence": make_fence(*values.values())}))
 
 
 def build_grading(
-    common: dict[str, Any], completion: Completion, *, proof_id: str, max_points: int, quoted: str
+    common: dict[str, Any], completion: Completion, *, proof_id: str, allowed: Sequence[int], quoted: str
 ) -> Grading:
-    """Builds the record of a judge's answer about the proof ``quoted``."""
+    """Builds the record of a judge's answer about the proof ``quoted``; points that are not ``allowed`` are a fault."""
+    max_points = max(allowed)
     truncated = completion.finish_reason == "length"
     points = parse_points(completion.text, max_points, quoted=quoted, truncated=truncated)
+    if isinstance(points, int) and points not in allowed:
+        points = ParseFailure(f"{points} is not one of the points {', '.join(map(str, allowed))} of this scheme")
     failed = isinstance(points, ParseFailure)
     return Grading(
         **common,
@@ -98,10 +134,12 @@ def parse_points(text: str, max_points: int, *, quoted: str = "", truncated: boo
 
 
 @cache
-def _template() -> str:
+def _template(prompt: str | None) -> str:
+    if prompt is not None:
+        return read_template(Path(prompt), ("statement", "proof"))
     return resources.files("evaluation").joinpath("grading.txt").read_text(encoding="utf-8")
 
 
-def identity() -> str:
+def template_identity(template: str) -> str:
     """Template identity for records: ``grading@digest`` of the prompt text."""
-    return f"grading@{digest(_template(), length=8)}"
+    return f"grading@{digest(template, length=8)}"

@@ -92,7 +92,7 @@ def _grade(where: str, cells: Cells, config: HumanGradesConfig) -> HumanGrade | 
     values = {role: _cell(cells, names) for role, names in ALIASES.items()}
     score, name = _score_cell(where, cells)
     if not values["proof"] and not values["problem"]:
-        raise LemmataError(f"{where}: neither a proof's id (column proof) nor a problem: give one of the two")
+        raise LemmataError(f"{where}: neither a proof's id nor a problem: give one of the two")
     points = _points(where, score, values["max_points"], 1.0 if name in UNIT_SCALE else config.max_points)
     if points is None:
         return None

@@ -10,7 +10,7 @@ from core.plots import load_matplotlib, new_panels, save_plot
 from evaluation.agreement import Agreement
 from evaluation.calibration import bins_of
 from evaluation.gather import ReportData
-from evaluation.graded_proofs import VERIFIER
+from evaluation.graders import VERIFIER
 from evaluation.scores import ALL_SOURCES
 
 MAX_PROBLEMS = 30

@@ -74,7 +74,7 @@ def write_report(config: ReportConfig) -> tuple[ReportData, Sequence[Score], Seq
         *sections.comparison_section(data, config.intervals),
         *sections.cost_section(data),
         *([Heading("Plots"), *plots] if plots else []),
-        *sections.problem_section(data.attempts),
+        *sections.problem_section(data),
         *sections.patch_section(data.attempts),
         *_reproduction(config, parts),
     ]

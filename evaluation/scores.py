@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.statistics import Estimate, IntervalConfig, Observation, difference, share
-from evaluation.gather import GRADERS, ReportData
+from evaluation.gather import ReportData
 from evaluation.graded_proofs import Grade, GradedProof, ProblemOutcome
 
 ALL_SOURCES = "all"
@@ -39,7 +39,7 @@ def scores(data: ReportData, config: IntervalConfig) -> list[Score]:
         final = [outcome for outcome in data.attempts if outcome.entrant == entrant]
         entries = [entry for entry in data.candidates if entry.entrant == entrant]
         chosen = final_entries(final, entries)
-        for grader in GRADERS:
+        for grader in data.graders:
             if any(entry is not None and grader in entry.grades for _, entry in chosen):
                 sources = sorted({outcome.source for outcome, _ in chosen})
                 for source in [*sources, *([ALL_SOURCES] if len(sources) > 1 else [])]:
@@ -126,4 +126,4 @@ def _points(grade: Grade | None) -> tuple[float, float]:
 
 
 def _authors(grades: Iterable[Grade]) -> list[str]:
-    return sorted({grade.author for grade in grades if grade.author})
+    return sorted({author for grade in grades for author in grade.authors})

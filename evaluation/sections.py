@@ -7,8 +7,9 @@ from core.document import Block, Heading, Table, Text
 from core.records import Usage
 from core.statistics import Estimate, IntervalConfig
 from evaluation.error_location import Location
-from evaluation.gather import GRADERS, ReportData
-from evaluation.graded_proofs import VERIFIER, ProblemOutcome
+from evaluation.gather import ReportData
+from evaluation.graded_proofs import GradedProof, ProblemOutcome
+from evaluation.graders import JUDGE, PANEL, VERIFIER, kind_of
 from evaluation.junk_control import MODEL_PREFIX
 from evaluation.scores import Score, compared, problem_means
 
@@ -66,9 +67,7 @@ def junk_section(data: ReportData) -> list[Block]:
         judged = [entry for entry in entries if entry.grades.get(VERIFIER)]
         means = [entry.grades[VERIFIER].score for entry in judged]
         known = [mean for mean in means if mean is not None]
-        points = [
-            grade.points for entry in entries if (grade := entry.grades.get("judge")) and grade.points is not None
-        ]
+        points = [points for entry in entries if (points := judge_points(entry)) is not None]
         rows.append(
             (
                 entrant,
@@ -88,6 +87,13 @@ def junk_section(data: ReportData) -> list[Block]:
             "Proofs that prove nothing, given to the same judges. Every acceptance is an error of the judges.",
         ),
     ]
+
+
+def judge_points(entry: GradedProof) -> float | None:
+    """Points by the panel of a proof, or by its only judge."""
+    judges = {name: grade for name, grade in entry.grades.items() if kind_of(name) == JUDGE}
+    grade = entry.grades.get(PANEL) or (next(iter(judges.values())) if len(judges) == 1 else None)
+    return None if grade is None else grade.points
 
 
 def location_section(found: Sequence[Location]) -> list[Block]:
@@ -180,7 +186,7 @@ def comparison_section(data: ReportData, config: IntervalConfig) -> list[Block]:
     names = data.entrants
     for index, left in enumerate(names):
         for right in names[index + 1 :]:
-            for grader in GRADERS:
+            for grader in data.graders:
                 means = [problem_means(data, name, grader) for name in (left, right)]
                 common = means[0].keys() & means[1].keys()
                 if common and _is_graded(data, left, grader) and _is_graded(data, right, grader):
@@ -208,15 +214,16 @@ def patch_section(outcomes: Sequence[ProblemOutcome]) -> list[Block]:
     return [Heading("Fixed rows"), Table(("problem", "fix"), rows)] if rows else []
 
 
-def problem_section(outcomes: Sequence[ProblemOutcome]) -> list[Block]:
+def problem_section(data: ReportData) -> list[Block]:
     """Section of problems: attempts, acceptance and mean final score by each grader."""
+    outcomes = data.attempts
     grouped: dict[tuple[str, str, str], list[ProblemOutcome]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.finished:
             grouped[outcome.entrant, outcome.source, outcome.problem].append(outcome)
     if not grouped:
         return []
-    graders = [name for name in GRADERS if any(each.chosen and name in each.chosen.grades for each in outcomes)]
+    graders = [name for name in data.graders if any(each.chosen and name in each.chosen.grades for each in outcomes)]
     rows = []
     for (entrant, _, problem), found in list(grouped.items())[:MAX_LISTED]:
         accepted = f"{sum(outcome.accepted for outcome in found)}/{len(found)}"

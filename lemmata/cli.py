@@ -36,7 +36,7 @@ COMMANDS = {
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labeled proofs and analyses"),
     "evaluate": (
         "lemmata.commands.evaluate",
-        "problems x attempts x models, graded; also evaluate report, champ and human-grades",
+        "problems x attempts x models, graded; also evaluate grade, report, champ and human-grades",
     ),
     "report": ("lemmata.commands.report", "tables and plots of a training run: lemmata report RUN [RUN ...]"),
     "explore": ("lemmata.commands.explore", "read runs and label proofs in a browser"),
@@ -47,6 +47,7 @@ POSITIONAL = ("report", "show")  # read a run; their arguments are not settings
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
 # Commands of two words with their own module and settings.
 VARIANTS: dict[tuple[str, ...], str] = {
+    ("evaluate", "grade"): "lemmata.commands.evaluate_grade",
     ("evaluate", "report"): "lemmata.commands.evaluate_report",
     ("evaluate", "champ"): "lemmata.commands.evaluate_champ",
     ("evaluate", "human-grades"): "lemmata.commands.evaluate_human_grades",

@@ -58,6 +58,11 @@ class Recorder:
         self._meters = meters
         self._guard = guard
 
+    def of_judge(self, identity: str) -> "Recorder":
+        """A recorder on the same log whose samples have ids of their own, for one of several judges of one prompt."""
+        seed = derive_seed("judge", self._seed, identity)
+        return Recorder(self.problem, self.log, seed, self._meters, self._guard)
+
     async def ask(self, call: Call[R], then: Then[R, T]) -> list[T]:
         """Obtain and record every sample of ``call``, and run ``then`` on each as soon as it is recorded.
 

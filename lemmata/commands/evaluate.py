@@ -1,6 +1,5 @@
 """``lemmata evaluate``: problems x attempts x entrants on the proof loop, with grades and a junk-proof control."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -10,21 +9,20 @@ from typing import Any
 
 from rich.console import Console
 
-from core.answer_check import AnswerChecker, AnswerConfig
 from core.config import STRICT, Name, Positive, settings
-from core.records import Label, Problem, Proof
+from core.records import Problem, Proof
 from core.store import Run
-from evaluation.answers import ANSWER, answer_label, label_id, patched
+from evaluation.answers import patched
 from evaluation.folders import CONTROL, attempt_folder, attempt_seed, entrant_folder
-from evaluation.grader import Grader, GradingConfig
 from evaluation.junk_control import ControlConfig, junk_proofs
-from evaluation.lab_theorems import EXACT, LabTheoremsConfig, exact_label, lab_problems
+from evaluation.lab_theorems import LabTheoremsConfig, lab_problems
 from lemmata.commands.refine import refine_problem
 from lemmata.domain import prover_model, with_warning
+from lemmata.judges import JUDGES_MAY_GROW, FinalGrading, JudgingConfig
 from lemmata.policies import Policies, build_policies
 from lemmata.problems import problems_of
 from lemmata.session import MAY_CHANGE, Session, default_folder, spent, with_contents
-from lemmata.settings import ProblemsConfig, RoleConfig, SessionConfig, read_settings
+from lemmata.settings import ProblemsConfig, RoleConfig, read_settings
 from lemmata.terminal import plain
 from policy.guard import Guard
 from policy.interface import gather_all
@@ -34,13 +32,12 @@ from policy.throttle import Throttle
 from refine.config import RefineConfig, require_enough_analyses
 
 # Settings that extend an evaluation which exists already.
-MAY_GROW = MAY_CHANGE | {"attempts", "entrants", "grading.samples", "answers", "exact", "control.problems"}
+MAY_GROW = MAY_CHANGE | {"attempts", "entrants", "control.problems"} | JUDGES_MAY_GROW
 ROLES = ("prover", "verifier", "meta_verifier")
-GRADER = "grader"
 
 
 @settings(frozen=True, kw_only=True, config=STRICT)
-class EvaluateSettings(SessionConfig, ProblemsConfig):
+class EvaluateSettings(JudgingConfig, ProblemsConfig):
     """Settings of ``lemmata evaluate`` (lemmata/conf/evaluate.yaml)."""
 
     entrants: tuple[str, ...]
@@ -49,10 +46,6 @@ class EvaluateSettings(SessionConfig, ProblemsConfig):
     patch_answers: bool
     lab: LabTheoremsConfig | None
     refine: RefineConfig
-    grading: GradingConfig
-    grader: RoleConfig
-    answers: bool
-    exact: bool
     control: ControlConfig
 
     def __post_init__(self) -> None:
@@ -62,8 +55,8 @@ class EvaluateSettings(SessionConfig, ProblemsConfig):
 
     @property
     def roles(self) -> dict[str, RoleConfig]:
-        """The three roles and the grader."""
-        return {**super().roles, GRADER: self.grader}
+        """The three roles and the judges."""
+        return {**super().roles, **self.judge_roles}
 
     @property
     def has_control(self) -> bool:
@@ -104,10 +97,8 @@ class WorkItem:
 def evaluate_command(config: dict[str, Any]) -> int:
     """Runs every attempt at every problem, and the control."""
     settings = read_settings(EvaluateSettings, config)
-    with ExitStack() as stack:
-        checker = stack.enter_context(AnswerChecker(AnswerConfig())) if settings.answers else None
-        host, sessions = stack.enter_context(_open(settings, config))
-        code = host.work(_items(settings, sessions), _Work(settings, checker))
+    with FinalGrading.open(settings) as grading, _open(settings, config) as (host, sessions):
+        code = host.work(_items(settings, sessions), _Work(settings, grading))
     message = f"Report: lemmata evaluate report run={host.run.folder} out=FOLDER"
     Console(highlight=False).print(plain(message), soft_wrap=True)
     return code
@@ -118,7 +109,7 @@ def _open(
     settings: EvaluateSettings, config: Mapping[str, Any]
 ) -> Iterator[tuple[Session, Mapping[tuple[str, int | None], Session]]]:
     """Opens the evaluation's own run, and sessions of attempts and controls with shared guard, meters and policies."""
-    templates, config = with_contents(settings, config)
+    templates, config = with_contents(settings, settings.with_template(config))
     folder = Path(settings.run or default_folder("evaluate", config, MAY_GROW))
     guard, meters = Guard(settings.budget), Meters()
     known: dict[str, Throttle] = {}
@@ -180,7 +171,7 @@ class _Work:
     """The work on one item: an attempt with its grades, or the control."""
 
     settings: EvaluateSettings
-    checker: AnswerChecker | None
+    grading: FinalGrading
 
     async def __call__(self, item: WorkItem) -> None:
         session = item.session
@@ -196,27 +187,11 @@ class _Work:
         if selection.proof_id is not None:
             proof = recorder.log.get(selection.proof_id)
             assert isinstance(proof, Proof)
-            await self._grade(session, recorder, proof)
+            await self.grading.grade(session, recorder, proof)
 
     async def _control(self, session: Session, recorder: Recorder, others: tuple[str, ...]) -> None:
         junk = junk_proofs(recorder.problem, others, session.settings.seed, self.settings.grading)
         recorder.log.append([proof for proof in junk if proof.id not in recorder.log])
         assessor = session.assessor(self.settings.judge)
         await gather_all(assessor.assess(recorder, proof) for proof in junk)
-        await gather_all(self._points(session, recorder, proof) for proof in junk)
-
-    async def _grade(self, session: Session, recorder: Recorder, proof: Proof) -> None:
-        await self._points(session, recorder, proof)
-        problem, log = recorder.problem, recorder.log
-        labels: list[Label] = []
-        if self.checker is not None and label_id(ANSWER, proof) not in log:
-            labels.append(await asyncio.to_thread(answer_label, self.checker, problem, proof))
-        if self.settings.exact and label_id(EXACT, proof) not in log:
-            labels.append(exact_label(problem, proof))
-        if labels:
-            log.append(labels)
-
-    async def _points(self, session: Session, recorder: Recorder, proof: Proof) -> None:
-        if self.settings.grading.samples:
-            sampling = session.policies.roles[GRADER].sampling
-            await Grader(session.policies.of(GRADER), sampling, self.settings.grading).grade(recorder, proof)
+        await gather_all(self.grading.points(session, recorder, proof) for proof in junk)

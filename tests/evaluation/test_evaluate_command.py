@@ -74,7 +74,9 @@ def test_attempts_of_two_models_with_one_judge(lemmata: CommandLine, served: Ser
 
 
 def test_every_score_is_by_one_grader_and_the_judges_cost_is_separate(lemmata: CommandLine, served: Served) -> None:
-    problems = problem_file(lemmata.folder, 4, grading_guidelines="(Partial) half of it", solution="See there.")
+    problems = problem_file(
+        lemmata.folder, 4, grading_guidelines="(Partial) half of it: 3 points", solution="See there."
+    )
     settings = [
         *served.policy(),
         "+policy.headers.x-key=secret",

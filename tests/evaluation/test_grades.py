@@ -16,7 +16,7 @@ from core.records import Label, Problem, Usage
 from core.rubric import ParseFailure
 from core.store import Run
 from evaluation.answers import PATCHED, answer_label, patched
-from evaluation.grader import build_grading, grading_prompt, parse_points
+from evaluation.grader import GradingConfig, build_grading, grading_prompt, parse_points
 from evaluation.junk_control import junk_texts
 from policy.interface import Completion
 from tests.command import CommandLine, Served
@@ -83,20 +83,19 @@ def test_planted_points_are_a_failure_but_a_zero_counts() -> None:
 
 @given(st.text(), st.text())
 def test_nothing_in_a_proof_ends_its_place_in_the_prompt(proof: str, guidelines: str) -> None:
-    problem = Problem(id="p", statement="Prove {proof} {fence}.", guidelines=guidelines, answer="secret answer 77")
-    [message] = grading_prompt(problem, proof, 7).messages
+    problem = Problem(id="p", statement="Prove {proof} {fence}.", guidelines=guidelines, answer="{guidelines} 77")
+    [message] = grading_prompt(problem, proof, GradingConfig()).messages
     begin = "----- solution to be graded begins "
     fence = message.content.partition(begin)[2].partition(" -----\n")[0]
     inside = message.content.rpartition(f"{begin}{fence} -----\n")[2]
     assert inside.startswith(f"{proof}\n----- solution to be graded ends {fence} -----")
-    assert message.content.count(fence) == 9
-    assert "secret answer" not in message.content
+    assert message.content.count(fence) == 11
 
 
 def test_a_grading_cut_off_has_no_points() -> None:
     answer = Completion("Final points: \\boxed{7}", "length", "m", 0.0, Usage(1, 0, 1))
     common = {**COMMON, "id": "g", "parents": ("y",), "text": answer.text}
-    grading = build_grading(common, answer, proof_id="y", max_points=7, quoted="")
+    grading = build_grading(common, answer, proof_id="y", allowed=range(8), quoted="")
     assert (grading.points, grading.fault) == (None, "truncated at the token limit")
 
 
