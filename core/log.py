@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.errors import LemmataError
 from core.records import Record, from_json, to_json
+
+_ID = re.compile(rb'\{"kind":"\w+","id":"([^"\\]+)"')  # the beginning of a line, as `encode` writes it
 
 
 class ProblemLog:
@@ -31,6 +34,10 @@ class ProblemLog:
 
     def __contains__(self, record_id: str) -> bool:
         return record_id in self._places
+
+    def ids(self) -> list[str]:
+        """The ids of all records."""
+        return list(self._places)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -81,13 +88,19 @@ def complete_lines(path: Path) -> Iterator[tuple[bytes, int]]:
 
 
 def read_log(path: Path) -> Iterator[Record]:
-    """All records of a log in the order they were written; safe beside a running writer."""
+    """The records of a log in the order they were written; safe beside a running writer.
+
+    Of several records with one id (a sample that was set aside and is asked for again) the last one counts.
+    """
     return (record for record, _, _ in record_places(path))
 
 
 def record_places(path: Path) -> Iterator[tuple[Record, int, int]]:
-    """All records of a log with their byte offset and length, for ``read_record``."""
+    """The records of `read_log` with their byte offset and length, for ``read_record``."""
+    latest = {match[1]: offset for line, offset in complete_lines(path) if (match := _ID.match(line))}
     for line, offset in complete_lines(path):
+        if (match := _ID.match(line)) and latest.get(match[1], offset) > offset:
+            continue
         value = _parse(line, path, offset)
         try:
             yield from_json(value), offset, len(line)

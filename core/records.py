@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from core.errors import LemmataError
+from core.finish import cut_off
 from core.sections import split_proof
 
 SCHEMA_VERSION = 2
@@ -85,7 +86,7 @@ class Proof(Generated):
         """The proof itself, as the verifier is shown it; None where the answer holds no proof."""
         if self.template == IMPORTED:
             return self.text
-        return None if self.finish_reason == "length" else split_proof(self.text).body
+        return None if cut_off(self.finish_reason) else split_proof(self.text).body
 
     @property
     def self_evaluation(self) -> str | None:
@@ -126,7 +127,9 @@ class Grading(Generated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A call that the server refused permanently (HTTP 400: context too long, content filter); it is not repeated."""
+    """A sample that was set aside: the server refused its prompt (context too long, content filter), or every attempt
+    failed. It is not asked for again, except with ``retry=refused``. ``usage``: the tokens of the failed attempts.
+    """
 
     kind: ClassVar[str] = "refusal"
     id: str
@@ -138,6 +141,7 @@ class Refusal:
     seed: int
     error: str
     created: str
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

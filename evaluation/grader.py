@@ -10,6 +10,7 @@ from typing import Any
 from core.announcements import phrase_pattern
 from core.closing import Closing
 from core.config import STRICT, Count, Name, Positive, settings
+from core.finish import cut_off
 from core.ids import digest
 from core.records import Grading, Problem, Proof
 from core.rubric import ParseFailure, read_score
@@ -107,8 +108,8 @@ def build_grading(
 ) -> Grading:
     """Builds the record of a judge's answer about the proof ``quoted``; points that are not ``allowed`` are a fault."""
     max_points = max(allowed)
-    truncated = completion.finish_reason == "length"
-    points = parse_points(completion.text, max_points, quoted=quoted, truncated=truncated)
+    cut = cut_off(completion.finish_reason)
+    points = ParseFailure(cut) if cut else parse_points(completion.text, max_points, quoted=quoted)
     if isinstance(points, int) and points not in allowed:
         points = ParseFailure(f"{points} is not one of the points {', '.join(map(str, allowed))} of this scheme")
     failed = isinstance(points, ParseFailure)

@@ -101,6 +101,7 @@ class RunRule:
 
 
 NO_RULE = RunRule()
+REPLACED = ("refusal", "selection")  # kinds whose records a later line replaces: retry=refused
 
 
 class _Tail:
@@ -227,7 +228,10 @@ class LogIndex:
         except (ValueError, AttributeError, TypeError, LemmataError) as error:
             self.notes.append(f"{self.path.name} is damaged at byte {offset}: {error}. The line is not shown.")
             return
-        if row.id in self.by_id:
+        known = self.by_id.get(row.id)
+        if known is not None and known.kind in REPLACED:
+            self.rows.remove(known)
+        elif known is not None:
             self.notes.append(f"{self.path.name}: {row.kind} {row.id} occurs twice; the later line is not shown.")
             return
         self.rows.append(row)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
+from core.finish import STOP, cut_off
 from explorer.index import NO_PROOF, LogIndex, RecordRow, children
 from refine.acceptance import Decision, decide
 from verifier.aggregate import Judged, Validity, validity
@@ -57,9 +58,9 @@ class ProofMetrics:
     @property
     def has_proof(self) -> bool:
         """True where the answer contains a proof."""
-        return self.row.value.get("finish_reason") != "length" and not any(
-            fault in self.row.fault for fault in NO_PROOF
-        )
+        if cut_off(str(self.row.value.get("finish_reason", STOP))):
+            return False
+        return not any(fault in self.row.fault for fault in NO_PROOF)
 
     @property
     def unparseable_verdicts(self) -> int:

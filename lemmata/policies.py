@@ -8,7 +8,8 @@ from core.config import merge_settings, read_config
 from core.errors import LemmataError
 from lemmata.compose import preset
 from lemmata.settings import RoleConfig, SessionConfig
-from policy.endpoint import Endpoint, EndpointConfig
+from policy.endpoint import Endpoint
+from policy.endpoint_config import EndpointConfig
 from policy.guard import Guard
 from policy.interface import Policy
 from policy.local_config import LocalConfig, model_folder, weights_digest

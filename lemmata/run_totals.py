@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
+from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Refusal, Review, Selection, Usage
 from core.store import Run
 from lemmata.record_format import label_score
 from lemmata.terminal import plain
@@ -25,7 +25,7 @@ class Totals:
     def add(self, record: Record) -> None:
         """Count one record."""
         self.counts[record.kind] += 1
-        if isinstance(record, Generated) and record.usage is not None:
+        if isinstance(record, Generated | Refusal) and record.usage is not None:
             self.usage += record.usage
         if isinstance(record, Proof):
             self.counts["unparseable proof"] += record.body is None
@@ -71,7 +71,7 @@ def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
             without = "no proof in it" if kind == "proof" else "no parseable verdict"
             lines.append(f"{counted(count[kind], kind)}, {count[f'unparseable {kind}']} with {without}")
     if count["refusal"]:
-        lines.append(f"{counted(count['refusal'], 'sample')} refused by the server")
+        lines.append(f"{counted(count['refusal'], 'sample')} set aside; retry=refused asks for them again")
     for grader, scores in sorted(totals.labels.items()):
         common = ", ".join(f"{number} x {score}" for score, number in scores.most_common(4))
         lines.append(f"{counted(scores.total(), 'label')} by {grader}: {common}{', ...' if len(scores) > 4 else ''}")

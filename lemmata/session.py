@@ -9,7 +9,7 @@ from typing import Any
 
 from core.ids import digest
 from core.log import ProblemLog
-from core.records import Generated, Problem, Usage
+from core.records import Generated, Problem, Refusal, Usage
 from core.store import Run, flatten, matches
 from core.templates import Templates
 from lab.prompts import templates as lab_templates
@@ -33,7 +33,9 @@ _SERVING_KEYS = (
     "api_key_env",
     "concurrency",
     "samples_per_request",
+    "stream",
     "request_timeout",
+    "idle_timeout",
     "connect_timeout",
     "headers",
     "prices",
@@ -48,6 +50,7 @@ MAY_CHANGE = frozenset(
         "limit",
         "budget",
         "progress",
+        "retry",
         *(f"policy.{key}" for key in _SERVING_KEYS),
         *(f"policies.*.{key}" for key in _SERVING_KEYS),
     ]
@@ -78,7 +81,9 @@ class Session:
 
     def recorder(self, problem: Problem, log: ProblemLog) -> Recorder:
         """The recorder of one problem."""
-        return Recorder(problem, log, self.settings.seed, self.meters, self.guard)
+        return Recorder(
+            problem, log, self.settings.seed, self.meters, self.guard, retry_refused=self.settings.retry == "refused"
+        )
 
     def work(self, problems: Iterable[T], work: Work[T]) -> int:
         """Run ``work`` on all problems with progress, until done or stopped by a signal. Returns the exit code.
@@ -172,5 +177,5 @@ def with_contents(settings: SessionConfig, config: Mapping[str, Any]) -> tuple[T
 
 def spent(run: Run) -> Usage:
     """The usage of all calls that a run holds."""
-    usages = (record.usage for record in run.records() if isinstance(record, Generated) and record.usage)
+    usages = (record.usage for record in run.records() if isinstance(record, Generated | Refusal) and record.usage)
     return sum(usages, start=Usage())

@@ -1,7 +1,7 @@
 """Root configurations of the commands that ask models: one typed object per command."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, StrictInt
 
@@ -21,8 +21,8 @@ DEFERRED = ("policy", "policies")  # read by lemmata.policies, and only those th
 class SamplingConfig:
     """Sampling settings of all roles, from which a role takes what it does not set itself."""
 
-    temperature: Annotated[float, Field(ge=0)]
-    top_p: Annotated[float, Field(gt=0, le=1)]
+    temperature: Annotated[float, Field(ge=0)] | None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None
     max_tokens: Positive | None
     stop: tuple[str, ...]
 
@@ -56,6 +56,7 @@ class SessionConfig:
     run: Name | None
     seed: StrictInt
     prompts: Name | None
+    retry: Literal["refused"] | None
     progress: ProgressConfig
     budget: BudgetConfig
     sampling: SamplingConfig

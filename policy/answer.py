@@ -1,83 +1,99 @@
-"""Parser of chat-completion responses: a response of another shape is a MalformedAnswer, never an empty text."""
+"""Parser of chat-completion responses: completions, or the fault that a response reports."""
 
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from core.config import STRICT, settings
+from core.errors import LemmataError
+from core.finish import REFUSAL, STOP, UNKNOWN
 from core.ids import clean_text
 from core.records import Usage
-from policy.interface import Completion
-from policy.retry import MalformedAnswer
+from policy.faults import MalformedAnswer, Passing, ServerFault, fault_of, report_of
+from policy.interface import Completion, PromptRefused
+from policy.reasoning import read_message
+from policy.usage import Prices, read_usage
 
-_PARTS = ("prompt", "completion")
-
-
-@settings(frozen=True, config=STRICT)
-class Prices:
-    """Prices per million tokens, in a currency of the user's choice."""
-
-    prompt: float
-    cached: float
-    completion: float
+FAULTY = ("error", "abort", "aborted", "insufficient_system_resource")  # finish reasons of passing faults
 
 
-def read_answer(value: Any, seconds: float, prices: Prices) -> list[Completion]:
-    """The completions of one response, in the order of their index.
+@dataclass(frozen=True)
+class Reader:
+    """Reads responses of one server. ``whole``: finish reasons of whole answers, recorded as ``stop``."""
 
-    Raises:
-        MalformedAnswer: no choices, or a choice without a message.
-    """
-    if not isinstance(value, Mapping):
-        raise MalformedAnswer(f"the response is not a JSON object: {str(value)[:80]!r}")
-    choices = value.get("choices")
-    if not isinstance(choices, list) or not choices:
-        raise MalformedAnswer(f"the response has no choices: {str(value.get('error', value))[:200]}")
-    usage = read_usage(value.get("usage"), prices)
-    model = clean_text(str(value.get("model") or ""))
-    return [
-        _completion(choice, model, seconds, usage if position == 0 else None)
-        for position, choice in enumerate(sorted(choices, key=_index))
-    ]
+    url: str
+    prices: Prices
+    whole: Collection[str] = (STOP,)
+
+    def read(self, value: Any, seconds: float) -> "Answer":
+        """The completions of a response, in the order of their index, without the choices that failed.
+
+        Raises:
+            MalformedAnswer: no choices, or choices of unknown shape alone.
+            Busy, Passing, PromptRefused, LemmataError: the error that the response, or its only choices, report.
+        """
+        if not isinstance(value, Mapping):
+            raise MalformedAnswer(f"the response is not a JSON object: {str(value)[:80]!r}")
+        usage = self.usage(value)
+        if error := value.get("error") or (value if value.get("object") == "error" else None):
+            raise _booked(fault_of(report_of(error, 200), self.url), usage)
+        choices = value.get("choices")
+        if not isinstance(choices, list) or not choices:
+            raise MalformedAnswer(f"the response has no choices: {str(value)[:200]}", usage=usage)
+        model = clean_text(str(value.get("model") or ""))
+        completions: list[Completion] = []
+        faults: list[Exception] = []
+        for choice in sorted(choices, key=_index):
+            try:
+                completions.append(self._completion(choice, model, seconds, None if completions else usage))
+            except (ServerFault, PromptRefused, LemmataError) as error:
+                faults.append(error)
+        if not completions or any(isinstance(fault, LemmataError) for fault in faults):
+            raise _booked(max(faults, key=lambda fault: isinstance(fault, LemmataError)), usage)
+        return Answer(completions, len(faults))
+
+    def usage(self, value: Mapping[str, Any]) -> Usage | None:
+        """The usage of a response, or of a piece of a streamed one."""
+        usage = read_usage(value.get("usage"), self.prices)
+        groq = value.get("x_groq")
+        return read_usage(groq.get("usage"), self.prices) if usage is None and isinstance(groq, Mapping) else usage
+
+    def _completion(self, choice: Any, model: str, seconds: float, usage: Usage | None) -> Completion:
+        if isinstance(choice, Mapping) and choice.get("error"):
+            raise fault_of(report_of(choice["error"], 200), self.url)
+        message = choice.get("message") if isinstance(choice, Mapping) else None
+        if not isinstance(message, Mapping):
+            raise MalformedAnswer("a choice of the response has no message")
+        reason = clean_text(str(choice.get("finish_reason") or UNKNOWN))
+        if reason in FAULTY:
+            raise Passing(f"a choice of the response ended with finish_reason {reason!r}")
+        parts = read_message(message)
+        if parts.refusal and not parts.text:
+            parts.text, reason = parts.refusal, REFUSAL
+        return Completion(
+            text=clean_text(parts.text),
+            reasoning=clean_text(parts.reasoning) or None,
+            finish_reason=STOP if reason in self.whole else reason,
+            model=model,
+            seconds=round(seconds, 3),
+            usage=usage,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Completions of one response, and the number of its choices that failed."""
+
+    completions: list[Completion]
+    failed: int
+
+
+def _booked(error: Exception, usage: Usage | None) -> Exception:
+    """``error`` with the tokens that the response used."""
+    if isinstance(error, ServerFault | PromptRefused):
+        error.usage = usage
+    return error
 
 
 def _index(choice: Any) -> int:
     index = choice.get("index") if isinstance(choice, Mapping) else None
     return index if isinstance(index, int) else 0
-
-
-def _completion(choice: Any, model: str, seconds: float, usage: Usage | None) -> Completion:
-    message = choice.get("message") if isinstance(choice, Mapping) else None
-    if not isinstance(message, Mapping):
-        raise MalformedAnswer("a choice of the response has no message")
-    text = message.get("content")
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if not isinstance(text, str | None) or not isinstance(reasoning, str | None):
-        raise MalformedAnswer("a message of the response has content that is not text")
-    return Completion(
-        text=clean_text(text or ""),
-        reasoning=clean_text(reasoning) if reasoning else None,
-        finish_reason=clean_text(str(choice.get("finish_reason") or "unknown")),
-        model=model,
-        seconds=round(seconds, 3),
-        usage=usage,
-    )
-
-
-def read_usage(value: Any, prices: Prices) -> Usage | None:
-    """Tokens and cost of a request; None where the server does not report tokens."""
-    if not isinstance(value, Mapping) or not any(_is_count(value.get(f"{part}_tokens")) for part in _PARTS):
-        return None
-    prompt, completion = (_count(value, f"{part}_tokens") for part in _PARTS)
-    cached = min(prompt, _count(value.get("prompt_tokens_details"), "cached_tokens"))
-    reasoning = _count(value.get("completion_tokens_details"), "reasoning_tokens")
-    cost = ((prompt - cached) * prices.prompt + cached * prices.cached + completion * prices.completion) / 1e6
-    return Usage(prompt, cached, completion, reasoning, cost)
-
-
-def _count(value: Any, name: str) -> int:
-    number = value.get(name) if isinstance(value, Mapping) else None
-    return number if _is_count(number) else 0
-
-
-def _is_count(value: Any) -> TypeGuard[int]:
-    return type(value) is int and 0 <= value < 2**63

@@ -1,68 +1,60 @@
 """Endpoint policy: any OpenAI-compatible server, over the ``openai`` async client."""
 
 import asyncio
-import json
 import os
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import openai
 from typing_extensions import override
 
-from core.config import STRICT, Positive, settings
 from core.errors import LemmataError
-from policy.answer import Prices, read_answer
-from policy.guard import Guard
-from policy.interface import (
-    Completion,
-    Policy,
-    PolicyUnavailable,
-    Prompt,
-    PromptRefused,
-    Sampling,
-    gather_all,
-    user_prompt,
+from core.records import Usage
+from policy.answer import Answer, Reader
+from policy.endpoint_config import EndpointConfig, check_address, check_key
+from policy.faults import (
+    Busy,
+    ContextTooLong,
+    MalformedAnswer,
+    NotConnected,
+    ServerFault,
+    hint_of,
+    may_be_samples,
+    message_of,
 )
+from policy.gate import Gate
+from policy.guard import Guard
+from policy.interface import Completion, Policy, Prompt, PromptRefused, RunStopped, Sampling, gather_all, user_prompt
 from policy.meters import Meters
-from policy.pool import Pool, Server
-from policy.retry import Backoff, MalformedAnswer, RetryConfig, message_of, raise_if_final
+from policy.pool import Place, Pool, Server
+from policy.request import RequestBuilder, smaller_room
+from policy.retry import Backoff
+from policy.transport import Transport
 
-# By name, because versions of the client use different HTTP libraries.
-NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError")
 PROBE = user_prompt("What is 1 + 1?")
+PROBE_TOKENS = 16
 
 
-@settings(frozen=True, config=STRICT)
-class EndpointConfig:
-    """Settings of one server, or of several that share the load (lemmata/conf/policy/endpoint.yaml).
-
-    ``base_url`` may be a list. The key is read from the environment variable ``api_key_env`` and never stored.
-    ``samples_per_request`` is the largest ``n`` sent; for a server that returns fewer, or refuses n > 1, it is lowered.
-    ``request_timeout`` (seconds) bounds one attempt, ``connect_timeout`` its connection. ``extra_body`` is merged into
-    the request unchanged.
+@dataclass
+class _Call:
+    """One call with its attempts. ``failures`` counts those that failed, ``tries`` those that failed while other calls
+    were answered, ``alone`` those since the last such one. ``lost``: tokens of attempts without an answer, which are
+    counted already.
     """
 
-    base_url: str | tuple[str, ...]
-    model: str
-    api_key_env: str
-    concurrency: Positive
-    samples_per_request: Positive
-    request_timeout: float
-    connect_timeout: float
-    token_limit_name: str
-    send_seed: bool
-    extra_body: Mapping[str, Any]
-    headers: Mapping[str, str]
-    prices: Prices
-    retry: RetryConfig
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The servers, each once."""
-        return (self.base_url,) if isinstance(self.base_url, str) else tuple(dict.fromkeys(self.base_url))
+    prompt: Prompt
+    sampling: Sampling
+    asked: int  # samples
+    wanted: int  # samples, fewer where the server refuses that many
+    room: int | None
+    failed_at: float  # at first the start
+    failures: int = 0
+    tries: int = 0
+    alone: int = 0
+    halvings: int = 0
+    lost: Usage | None = None
+    avoided: set[Server] = field(default_factory=set)
 
 
 class Endpoint(Policy):
@@ -74,153 +66,193 @@ class Endpoint(Policy):
         self._guard = guard
         self._meters = meters
         self._backoff = Backoff(config.retry)
-        self._max_samples = config.samples_per_request
-        self._has_answered = False
+        self._requests = RequestBuilder(config)
+        self._set_aside = 0  # prompts in a row, since the last answer
+        self._refused: dict[str, str] = {}  # reasons by the digest of the prompt
+        self._probing = asyncio.Lock()
         key = os.environ.get(config.api_key_env) or "none"
         if not config.addresses:
             raise LemmataError(f"policy '{name}' has no server: give policy.base_url an address, or a list of them.")
         for url in config.addresses:
-            _check_address(name, url)
-        _check_key(config.api_key_env, key)
-        self._pool = Pool([Server(url, _client(config, url, key)) for url in config.addresses], config.retry)
+            check_address(name, url)
+        check_key(config.api_key_env, key)
+        self._readers = {url: Reader(url, config.prices, config.whole) for url in config.addresses}
+        self._pool = Pool(name, [_server(config, url, key) for url in config.addresses], config.retry, guard, meters)
 
     @property
     @override
     def samples_per_request(self) -> int:
-        return self._max_samples
+        return self._requests.max_samples
 
     @override
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
         return await gather_all(self._ask(prompt, sampling) for prompt in prompts)
 
     async def _ask(self, prompt: Prompt, sampling: Sampling) -> list[Completion]:
-        wanted = min(sampling.n, self._max_samples)
+        if prompt.digest in self._refused:
+            raise PromptRefused(self._refused[prompt.digest])
+        call = self._call(prompt, sampling)
         try:
-            completions = await self._persist(self._body(prompt, sampling, wanted))
-        except PromptRefused:
-            await self._check_settings(sampling)
-            if wanted == 1:
-                raise
-            # Some servers refuse n > 1: the same prompt is sent once more with n = 1.
-            completions = await self._persist(self._body(prompt, sampling, 1))
-            self._max_samples = 1
-        if len(completions) < wanted:
-            self._max_samples = len(completions)
-        return completions[:wanted]
-
-    async def _check_settings(self, sampling: Sampling) -> None:
-        """Raise LemmataError where even a one-line prompt is refused: then the settings are wrong, not the prompt."""
-        if self._has_answered:
-            return
-        try:
-            await self._persist(self._body(PROBE, replace(sampling, max_tokens=16), 1))
+            answer = await self._persist(call)
         except PromptRefused as error:
-            raise LemmataError(
-                f"{', '.join(self.config.addresses)} refuses even a one-line prompt: {error}. "
-                f"Check the settings of policy '{self.name}'."
-            ) from error
+            await self._check_server(sampling, error)
+            self._refused[prompt.digest] = str(error)
+            raise
+        self._set_aside = 0
+        if len(answer.completions) + answer.failed < call.wanted or call.wanted < call.asked:
+            self._requests.max_samples = min(len(answer.completions), call.wanted)
+        first, *others = answer.completions[: call.wanted]
+        return [replace(first, lost=call.lost), *others]
 
-    def _body(self, prompt: Prompt, sampling: Sampling, n: int) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": self.config.model,
-            "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-        }
-        optional = {
-            "n": n if n > 1 else None,
-            "stop": list(sampling.stop) or None,
-            "seed": sampling.seed if self.config.send_seed else None,
-            self.config.token_limit_name: sampling.max_tokens,
-        }
-        body |= {key: value for key, value in optional.items() if value is not None}
-        return body | dict(self.config.extra_body)
+    def _call(self, prompt: Prompt, sampling: Sampling) -> _Call:
+        wanted = min(sampling.n, self._requests.max_samples)
+        return _Call(prompt, sampling, wanted, wanted, sampling.max_tokens, self._pool.clock())
 
-    async def _persist(self, body: Mapping[str, Any]) -> list[Completion]:
-        """Send until a server responds, with as many attempts as the retry settings allow."""
-        attempt, others = 0, len(self._pool.servers) - 1
-        while True:
-            attempt += 1
-            server = self._pool.choose()
+    async def _check_server(self, sampling: Sampling, error: PromptRefused) -> None:
+        """Raise LemmataError where even a one-line prompt gets no answer: then no prompt is at fault.
+
+        Asked for before the first answer, and after ``budget.max_consecutive_failures`` prompts in a row.
+        """
+        self._set_aside += 1
+        async with self._probing:
+            is_suspicious = self._set_aside >= self._guard.budget.max_consecutive_failures
+            if self._pool.answered_at is not None and not is_suspicious:
+                return
             try:
-                with self._pool.at_work(server):
-                    completions = await self._send(server.client, body)
-                self._has_answered = True
-                return completions
-            except (openai.APIError, MalformedAnswer) as error:
-                raise_if_final(error, server.url)
-                self._raise_if_unreachable(server, error, attempt - others)
-                if attempt >= self.config.retry.attempts + others:
-                    raise PolicyUnavailable(
-                        f"{server.url}: no response after {attempt} attempts: {message_of(error)}"
-                    ) from error
-                self._meters.retries += 1
-                self._pool.quarantine(server, error)
-                if self._pool.all_quarantined:
-                    await self._guard.sleep(self._backoff.wait(attempt, error))
-                else:
-                    self._guard.check()
+                await self._persist(self._call(PROBE, replace(sampling, n=1, max_tokens=PROBE_TOKENS)))
+            except PromptRefused as refused:
+                status = int(str(refused)[5:8]) if str(refused)[5:8].isdigit() else None
+                raise LemmataError(
+                    f"{', '.join(self.config.addresses)} refuses even a one-line prompt: {refused}. "
+                    f"Check the settings of policy '{self.name}'. {hint_of(status, str(refused))}".rstrip()
+                ) from error
+            self._set_aside = 0
 
-    async def _send(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> list[Completion]:
-        started = time.monotonic()
+    async def _persist(self, call: _Call) -> Answer:
+        """Send until a server answers. Errors hold the tokens that the attempts used.
+
+        Raises:
+            PromptRefused: the prompt is refused, or fails time after time while others are answered.
+            RunStopped: no server answers for the run's patience, or the run stops.
+            LemmataError: no call of this run can work.
+        """
         try:
-            # The client's own timeout restarts with every byte, so it never ends a response that trickles.
-            async with asyncio.timeout(self.config.request_timeout):
-                # The typed method spends 1.5 ms of CPU on validating each request.
-                value = await client.post("/chat/completions", cast_to=object, body=body)
-        except TimeoutError as error:
-            raise MalformedAnswer(f"no response within request_timeout={self.config.request_timeout:g} s") from error
-        except (ValueError, RecursionError) as error:
-            raise MalformedAnswer(f"the response is not JSON: {error}") from error
-        return read_answer(_parsed(value), time.monotonic() - started, self.config.prices)
+            while True:
+                body = self._requests.body(call.prompt, call.sampling, call.wanted, call.room)
+                try:
+                    return await self._attempt(call, body)
+                except ServerFault as fault:
+                    self._book(call, fault)
+                    await self._after_fault(call, fault)
+                except PromptRefused as error:
+                    if not self._adapt(call, error, body):
+                        raise
+        except (PromptRefused, RunStopped) as error:
+            error.usage = call.lost
+            raise
 
-    def _raise_if_unreachable(self, server: Server, error: Exception, attempt: int) -> None:
-        connecting = type(error.__cause__).__name__ in NOT_CONNECTED
-        if connecting and not self._has_answered and attempt >= self.config.retry.connect_attempts:
+    async def _attempt(self, call: _Call, body: Mapping[str, Any]) -> Answer:
+        place = await self._pool.admit(call.avoided)
+        url = place.server.url
+        try:
+            started = self._pool.clock()
+            value = await place.server.transport.send(body, lambda: self._pool.accepted(place))
+            answer = self._readers[url].read(value, self._pool.clock() - started)
+        except Busy as fault:
+            self._pool.busy(place, fault)
+            raise
+        except MalformedAnswer:
+            raise
+        except ServerFault as fault:
+            self._pool.failed(place, fault)
+            self._raise_if_unreachable(call, place, fault)
+            call.avoided.add(place.server)
+            raise
+        finally:
+            self._pool.release(place)
+        self._pool.answered(place)
+        self._requests.note_usage(streamed="stream" in body, reported=answer.completions[0].usage is not None)
+        return answer
+
+    def _book(self, call: _Call, fault: ServerFault) -> None:
+        """Count an attempt without an answer, and its tokens."""
+        self._meters.retries += 1
+        if fault.usage is not None:
+            call.lost = (call.lost or Usage()) + fault.usage
+            self._meters.usage += fault.usage
+            self._guard.spend(fault.usage)
+
+    async def _after_fault(self, call: _Call, fault: ServerFault) -> None:
+        """Wait for the next attempt, or set the prompt aside once its attempts are used up while others succeed."""
+        self._guard.check()
+        if isinstance(fault, Busy):
+            return  # the gate of the server makes every call wait
+        if isinstance(fault, MalformedAnswer) or self._answered_since(call.failed_at):
+            call.tries, call.alone = call.tries + 1, 0
+        else:
+            call.alone += 1
+        call.failures += 1
+        call.failed_at = self._pool.clock()
+        attempts = self.config.retry.attempts + len(self.config.addresses) - 1
+        if call.tries >= attempts or (call.alone >= attempts and await self._answers_probe(call)):
+            raise PromptRefused(f"{call.failures} attempts failed, the last one: {message_of(fault)}")
+        if len(call.avoided) < len(self.config.addresses):
+            return  # another server is tried at once
+        call.avoided.clear()
+        await self._guard.sleep(self._backoff.wait(call.failures, fault.wait))
+
+    def _answered_since(self, moment: float) -> bool:
+        return self._pool.answered_at is not None and self._pool.answered_at > moment
+
+    async def _answers_probe(self, call: _Call) -> bool:
+        """True where a one-line prompt is answered now: then the prompt of ``call`` is at fault, not the server."""
+        call.alone = 0
+        if call.prompt == PROBE:
+            return False
+        probe = self._call(PROBE, replace(call.sampling, n=1, max_tokens=PROBE_TOKENS))
+        try:
+            await self._attempt(probe, self._requests.body(probe.prompt, probe.sampling, 1, probe.room))
+        except ServerFault as fault:
+            self._book(call, fault)
+            return False
+        return True
+
+    def _adapt(self, call: _Call, error: PromptRefused, body: Mapping[str, Any]) -> bool:
+        """Change a refused call so that it may be accepted; False where nothing is left to change."""
+        if isinstance(error, ContextTooLong):
+            room = smaller_room(error, call.room, call.halvings)
+            call.halvings += 1
+            call.room = room if room is not None else call.room
+            return room is not None and call.halvings <= self.config.retry.attempts
+        if self._requests.adapt(error, body):
+            return True
+        if call.wanted > 1 and may_be_samples(error):
+            # Some servers refuse n > 1: the same prompt is sent once more with n = 1.
+            call.wanted = 1
+            return True
+        return False
+
+    def _raise_if_unreachable(self, call: _Call, place: Place, fault: ServerFault) -> None:
+        if not isinstance(fault, NotConnected) or self._pool.answered_at is not None:
+            return
+        if call.failures + 1 >= self.config.retry.connect_attempts + len(self.config.addresses) - 1:
             raise LemmataError(
-                f"cannot reach the server of policy '{self.name}' at {server.url}: {error.__cause__}. "
+                f"cannot reach the server of policy '{self.name}' at {place.server.url}: {fault}. "
                 "Start it, or set policy.base_url to a server that runs."
-            ) from error
+            ) from fault
 
     @override
     async def close(self) -> None:
         await self._pool.close()
 
 
-def _client(config: EndpointConfig, url: str, key: str) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(
+def _server(config: EndpointConfig, url: str, key: str) -> Server:
+    client = openai.AsyncOpenAI(
         base_url=url,
         api_key=key,
         max_retries=0,
         timeout=openai.Timeout(config.request_timeout, connect=config.connect_timeout),
         default_headers=dict(config.headers),
     )
-
-
-def _parsed(value: Any) -> Any:
-    """The value of a response that a server sent as JSON under another content type; any other value unchanged."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        return value
-
-
-def _check_address(name: str, url: str) -> None:
-    """Raise LemmataError for a text that is not the address of a server."""
-    try:
-        parts = urlsplit(url)
-        fault = None if parts.scheme in ("http", "https") and parts.hostname else "it does not begin with http://HOST"
-        _ = parts.port  # raises where it is not a number
-    except ValueError as error:
-        fault = str(error)
-    if fault or not url.isprintable():
-        raise LemmataError(
-            f"cannot reach the server of policy '{name}' at {url!r}: {fault or 'it holds an unprintable character'}. "
-            "Set policy.base_url to an address such as http://localhost:8000/v1."
-        )
-
-
-def _check_key(variable: str, key: str) -> None:
-    """Raise LemmataError, without showing the key, where an HTTP header cannot hold it."""
-    if not (key.isascii() and key.isprintable()):
-        raise LemmataError(f"the environment variable {variable} holds no key: a key is one line of ASCII characters.")
+    transport = Transport(client, url, config.request_timeout, config.idle_timeout)
+    return Server(url, transport, Gate(config.concurrency))

@@ -40,6 +40,7 @@ class Guard:
         self._failures = 0
         self._reason: str | None = None
         self._stopped = asyncio.Event()
+        self._on_stop: list[Callable[[], None]] = []
 
     @property
     def reason(self) -> str | None:
@@ -50,6 +51,16 @@ class Guard:
         """Let no further call start; the first reason stays."""
         self._reason = self._reason or reason
         self._stopped.set()
+        for call in self._on_stop:
+            call()
+
+    def on_stop(self, call: Callable[[], None]) -> None:
+        """Run ``call`` when the run stops."""
+        self._on_stop.append(call)
+
+    def spend(self, usage: Usage) -> None:
+        """Count tokens of an attempt that gave no answer."""
+        self.spent += usage
 
     def check(self) -> None:
         """Raise RunStopped when no further call may start."""
@@ -79,9 +90,12 @@ class Guard:
         if self._failures >= self.budget.max_consecutive_failures:
             self.stop(f"{self._failures} calls failed in a row, the last one: {error}")
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait, at most until the run stops or its time is used up (then raise RunStopped)."""
+    async def sleep(self, seconds: float, wake: asyncio.Event | None = None) -> None:
+        """Wait, at most until ``wake`` is set, the run stops, or its time is used up (then raise RunStopped).
+
+        ``wake`` must be set when the run stops (`on_stop`).
+        """
         left = seconds if self.budget.seconds is None else self._started + self.budget.seconds - self._clock()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), max(0.0, min(seconds, left)))
+            await asyncio.wait_for((wake or self._stopped).wait(), max(0.0, min(seconds, left)))
         self.check()

@@ -44,12 +44,13 @@ def user_prompt(text: str) -> Prompt:
 class Sampling:
     """Sampling settings: ``n`` completions of at most ``max_tokens`` tokens each (None: the server's limit).
 
-    ``seed`` is that of the first completion; the others of the request follow from it.
+    ``seed`` is that of the first completion; the others of the request follow from it. None for ``temperature`` or
+    ``top_p`` leaves it to the server.
     """
 
     n: int = 1
-    temperature: float = 1.0
-    top_p: float = 1.0
+    temperature: float | None = 1.0
+    top_p: float | None = 1.0
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
@@ -67,7 +68,9 @@ class Sampled:
 class Completion:
     """One completion. ``usage`` is that of the whole request, on its first completion only (None on the others).
 
-    ``sampled`` is None unless the policy runs the model in this process.
+    ``lost``: the tokens of failed attempts before this answer, which are counted already. ``copy_of``: the place of an
+    identical text among the completions of the request, where the server repeats itself. ``sampled`` is None unless the
+    policy runs the model in this process.
     """
 
     text: str
@@ -76,6 +79,8 @@ class Completion:
     seconds: float
     usage: Usage | None = None
     reasoning: str | None = None
+    lost: Usage | None = None
+    copy_of: int | None = None
     sampled: Sampled | None = None
 
 
@@ -101,15 +106,30 @@ class Policy(Protocol):
 
 
 class PolicyUnavailable(Exception):
-    """No usable response after all retries. The problem stays unfinished; the next run resumes it."""
+    """No usable response after all retries. The problem stays unfinished; the next run resumes it.
+
+    ``usage``: the tokens that the attempts used all the same.
+    """
+
+    usage: Usage | None = None
 
 
 class PromptRefused(Exception):
-    """A prompt that the server refuses permanently (context too long, content filter)."""
+    """A prompt that is set aside: the server refuses it (context too long, content filter), or no attempt succeeded.
+
+    ``usage``: the tokens that the attempts used all the same.
+    """
+
+    usage: Usage | None = None
 
 
 class RunStopped(LemmataError):
-    """End of the run by a budget or by the user; every finished call is in the store."""
+    """End of the run by a budget, by the user, or by servers that do not answer; every finished call is in the store.
+
+    ``usage``: the tokens that attempts without an answer used.
+    """
+
+    usage: Usage | None = None
 
 
 async def gather_all(awaitables: Iterable[Awaitable[T]]) -> list[T]:

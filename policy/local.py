@@ -105,8 +105,8 @@ def _for_engine(sampling: Sampling) -> SamplingParams:
     try:
         return SamplingParams(
             n=sampling.n,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
+            temperature=1.0 if sampling.temperature is None else sampling.temperature,
+            top_p=1.0 if sampling.top_p is None else sampling.top_p,
             max_tokens=sampling.max_tokens,
             stop=sampling.stop,
             seed=sampling.seed,

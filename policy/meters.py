@@ -12,11 +12,13 @@ from core.records import Usage
 class Meters:
     """Mutable counters. ``arrivals`` counts calls that asked for a place at a server, ``waiting`` those that queue for
     one, ``in_flight`` those that have one, ``calls`` the finished ones, ``reused`` the samples found in the store.
+    ``waiting_since``: since when (seconds since 1970) no server of a policy answers, by the policy's name.
     """
 
     problems: int = 0
     finished: int = 0
     unfinished: int = 0
+    set_aside: int = 0
     accepted: int = 0
     in_flight: int = 0
     waiting: int = 0
@@ -30,6 +32,7 @@ class Meters:
     usage: Usage = field(default_factory=Usage)
     started: float = field(default_factory=time.monotonic)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting_since: dict[str, float] = field(default_factory=dict)
 
     def touch(self) -> None:
         """Wake the scheduler that waits for a free place."""
@@ -42,8 +45,8 @@ class Meters:
 
     def snapshot(self) -> Mapping[str, float]:
         """The counters as plain numbers."""
-        names = ("problems", "finished", "unfinished", "accepted", "in_flight", "waiting", "calls", "samples", "reused",
-                 "parse_failures", "refusals", "retries")  # fmt: skip
+        names = ("problems", "finished", "unfinished", "set_aside", "accepted", "in_flight", "waiting", "calls",
+                 "samples", "reused", "parse_failures", "refusals", "retries")  # fmt: skip
         return {
             **{name: getattr(self, name) for name in names},
             "prompt_tokens": self.usage.prompt_tokens,

@@ -4,17 +4,26 @@ The loop above it is a deterministic function of the completions; every sample h
 and a sample that is in the log is not requested again.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from core.errors import LemmataError
 from core.ids import derive_seed, digest
 from core.log import ProblemLog
-from core.records import Analysis, Grading, Problem, Proof, Record, Refusal, Review
+from core.records import Analysis, Grading, Problem, Proof, Record, Refusal, Review, Usage
 from core.store import now
 from policy.guard import Guard
-from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampling, gather_all
+from policy.interface import (
+    Completion,
+    Policy,
+    PolicyUnavailable,
+    Prompt,
+    PromptRefused,
+    RunStopped,
+    Sampling,
+    gather_all,
+)
 from policy.meters import Meters
 
 R = TypeVar("R", Proof, Analysis, Review, Grading)
@@ -47,16 +56,38 @@ class _Sample:
 
 
 class Recorder:
-    """Samples and records for one problem. ``guard`` stops the run when the log cannot be written."""
+    """Samples and records for one problem. ``guard`` stops the run when the log cannot be written.
+
+    ``retry_refused``: samples that were set aside before are asked for again.
+    """
 
     def __init__(
-        self, problem: Problem, log: ProblemLog, seed: int, meters: Meters, guard: Guard | None = None
+        self,
+        problem: Problem,
+        log: ProblemLog,
+        seed: int,
+        meters: Meters,
+        guard: Guard | None = None,
+        *,
+        retry_refused: bool = False,
     ) -> None:
         self.problem = problem
         self.log = log
+        self.refusal: str | None = None  # reason of the last sample that was set aside
         self._seed = seed
         self._meters = meters
         self._guard = guard
+        self._repeated = self._refusals() if retry_refused else {}
+
+    def _refusals(self) -> dict[str, Usage]:
+        """The samples that are set aside, with the tokens that they used."""
+        records = (self.log.get(name) for name in self.log.ids())
+        return {record.id: record.usage or Usage() for record in records if isinstance(record, Refusal)}
+
+    @property
+    def repeats(self) -> bool:
+        """True where samples that were set aside are asked for again, so that an earlier selection does not count."""
+        return bool(self._repeated)
 
     def of_judge(self, identity: str) -> "Recorder":
         """A recorder on the same log whose samples have ids of their own, for one of several judges of one prompt."""
@@ -72,8 +103,8 @@ class Recorder:
             PolicyUnavailable, RunStopped, LemmataError: as Policy.sample, after every call in flight has ended.
         """
         samples = self._samples(call)
-        known = [sample for sample in samples if sample.id in self.log]
-        missing = [sample for sample in samples if sample.id not in self.log]
+        known = [sample for sample in samples if self._is_known(sample)]
+        missing = [sample for sample in samples if not self._is_known(sample)]
         self._meters.reused += len(known)
         results = await self._merge(
             [self._deliver(call, known, then), *(self._obtain(call, part, then) for part in _split(call, missing))]
@@ -83,6 +114,9 @@ class Recorder:
     def _samples(self, call: Call[R]) -> list[_Sample]:
         inputs = (self._seed, call.kind.kind, self.problem.id, call.parents, call.round, call.prompt.digest)
         return [_Sample(index, digest(*inputs, index), derive_seed(*inputs, index)) for index in call.indices]
+
+    def _is_known(self, sample: _Sample) -> bool:
+        return sample.id in self.log and sample.id not in self._repeated
 
     async def _obtain(self, call: Call[R], group: Sequence[_Sample], then: Then[R, T]) -> dict[int, T]:
         """Request a group at once; samples that the server leaves out are requested again."""
@@ -98,10 +132,14 @@ class Recorder:
     async def _deliver(self, call: Call[R], group: Sequence[_Sample], then: Then[R, T]) -> dict[int, T]:
         records = [(sample.index, self.log.get(sample.id)) for sample in group]
         usable = [(index, record) for index, record in records if isinstance(record, call.kind)]
+        self._note_refusals(record for _, record in records)
         self._meters.refusals += len(records) - len(usable)
         self._meters.parse_failures += sum(_is_unparseable(record) for _, record in usable)
         results = await gather_all(then(record) for _, record in usable)
         return {index: result for (index, _), result in zip(usable, results, strict=True)}
+
+    def _note_refusals(self, records: Iterable[Record]) -> None:
+        self.refusal = next((record.error for record in records if isinstance(record, Refusal)), self.refusal)
 
     async def _request(self, call: Call[R], group: Sequence[_Sample]) -> int:
         """Send one request for a group and record the completions; returns their number."""
@@ -109,8 +147,15 @@ class Recorder:
         try:
             [answers] = await call.policy.sample([call.prompt], sampling)
         except PromptRefused as error:
-            self._write([self._refusal(call, sample, error) for sample in group])
+            self._write([self._refusal(call, group[0], error, usage=error.usage)])
+            self._write([self._refusal(call, sample, error) for sample in group[1:]])
             return len(group)
+        except (PolicyUnavailable, RunStopped) as error:
+            if error.usage is not None:
+                # Under an id of its own, so that the sample is asked for again.
+                name = digest(group[0].id, "unanswered", now())
+                self._write([self._refusal(call, replace(group[0], id=name), error, usage=error.usage)])
+            raise
         pairs = list(zip(group, answers, strict=False))
         self._write([call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs])
         return len(pairs)
@@ -139,13 +184,20 @@ class Recorder:
             "text": answer.text,
             "reasoning": answer.reasoning,
             "finish_reason": answer.finish_reason,
-            "usage": answer.usage,
+            "usage": self._usage(sample, answer),
             "request": first.id,
             "seconds": answer.seconds,
             "created": now(),
         }
 
-    def _refusal(self, call: Call[R], sample: _Sample, error: PromptRefused) -> Refusal:
+    def _usage(self, sample: _Sample, answer: Completion) -> Usage | None:
+        """The usage of an answer with that of the failed attempts before it, also those of an earlier command."""
+        earlier = self._repeated.pop(sample.id, Usage())
+        parts = [usage for usage in (answer.usage, answer.lost, earlier) if usage]
+        return sum(parts, start=Usage()) if answer.usage or answer.lost or earlier != Usage() else None
+
+    def _refusal(self, call: Call[R], sample: _Sample, error: Exception, usage: Usage | None = None) -> Refusal:
+        earlier = self._repeated.pop(sample.id, Usage())
         return Refusal(
             id=sample.id,
             problem_id=self.problem.id,
@@ -156,6 +208,7 @@ class Recorder:
             seed=sample.seed,
             error=str(error),
             created=now(),
+            usage=usage + earlier if usage else earlier if earlier != Usage() else None,
         )
 
 

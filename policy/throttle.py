@@ -54,7 +54,9 @@ class Throttle(Policy):
                 return self._count_answers(await self.policy.sample(prompts, sampling))
             finally:
                 self._count(in_flight=-1)
-        except (PolicyUnavailable, PromptRefused) as error:
+        except PromptRefused:
+            raise  # one prompt alone: the others go on
+        except PolicyUnavailable as error:
             self._guard.failed(error)
             raise
         except Exception as error:

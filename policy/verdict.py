@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from core.finish import cut_off
 from core.rubric import Verdict, parse_verdict
 from policy.interface import Completion
 
@@ -15,7 +16,10 @@ class JudgeVerdict(TypedDict):
 
 def read_judge_verdict(completion: Completion, quoted: str) -> JudgeVerdict:
     """The verdict of an answer about ``quoted``, by `core.rubric.parse_verdict`."""
-    verdict = parse_verdict(completion.text, quoted=quoted, truncated=completion.finish_reason == "length")
+    cut = cut_off(completion.finish_reason)
+    if cut is not None:
+        return {"score": None, "fault": cut}
+    verdict = parse_verdict(completion.text, quoted=quoted)
     if isinstance(verdict, Verdict):
         return {"score": verdict.score, "fault": None}
     return {"score": None, "fault": verdict.reason}

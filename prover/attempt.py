@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.rubric import Verdict
+from core.rubric import TRUNCATED, Verdict
 from core.sections import self_score, split_proof
 from policy.repetition import find_repetition
 
@@ -20,15 +20,15 @@ class Attempt:
     faults: tuple[str, ...]
 
 
-def read_attempt(text: str, *, truncated: bool) -> Attempt:
-    """Reads the whole answer ``text`` of a prover; ``truncated``: it ended at the token limit."""
+def read_attempt(text: str, *, truncated: bool, reason: str = TRUNCATED) -> Attempt:
+    """Reads the whole answer ``text`` of a prover; ``truncated``: it was cut off, for ``reason``."""
     sections = split_proof(text)
     verdict = self_score(sections)
     faults = list(sections.faults)
     if sections.self_evaluation is not None and not isinstance(verdict, Verdict):
         faults.append(f"self-evaluation: {verdict.reason}")
     if truncated:
-        faults.append("truncated at the token limit")
+        faults.append(reason)
     if repetition := find_repetition(text):
         faults.append(f"degenerate: the last {repetition.period} characters repeat {repetition.repeats} times")
     return Attempt(

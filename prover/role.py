@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from core.finish import cut_off
 from core.records import Proof
+from core.rubric import TRUNCATED
 from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
 from policy.recorder import Call, Recorder, Then
@@ -66,7 +68,8 @@ class Prover:
 def build_proof(common: dict[str, Any], completion: Completion) -> Proof:
     """The record of a prover's answer. Format faults are listed in ``faults``; no value is invented.
 
-    A truncated answer is no proof, whatever it holds.
+    An answer that is cut off is no proof, whatever it holds.
     """
-    attempt = read_attempt(completion.text, truncated=completion.finish_reason == "length")
+    cut = cut_off(completion.finish_reason)
+    attempt = read_attempt(completion.text, truncated=cut is not None, reason=cut or TRUNCATED)
     return Proof(**common, self_score=attempt.self_score, faults=attempt.faults)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from core.ids import digest
 from core.records import Selection
 from core.store import now
+from policy.interface import PromptRefused
 from policy.recorder import Recorder
 from prover.role import Prover
 from refine.assess import Assessor, Outcome
@@ -24,11 +25,17 @@ class ProofLoop:
     seed: int
 
     async def run(self, recorder: Recorder) -> Selection:
-        """Proves, verifies, refines and selects; the selection is the last record of the problem."""
+        """Proves, verifies, refines and selects; the selection is the last record of the problem.
+
+        Raises:
+            PromptRefused: every proof was set aside, so that there is nothing to select from, and nothing to score.
+        """
         if self.config.strategy == "search":
             outcome = await search(recorder, self.prover, self.assessor, self.config, self.seed)
         else:
             outcome = await sequential(recorder, self.prover, self.assessor, self.config)
+        if not outcome.pool and recorder.refusal is not None:
+            raise PromptRefused(recorder.refusal)
         return self._conclude(recorder, outcome)
 
     def _conclude(self, recorder: Recorder, outcome: Outcome) -> Selection:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from policy.guard import Guard
-from policy.interface import PolicyUnavailable, RunStopped
+from policy.interface import PolicyUnavailable, PromptRefused, RunStopped
 from policy.meters import Meters
 from policy.throttle import Throttle
 
@@ -29,8 +29,9 @@ async def run_problems(
 ) -> list[str]:
     """Runs ``work`` on every problem; returns the errors of unfinished problems, one line each.
 
-    A problem whose calls failed after all retries stays unfinished while the others go on. An error that
-    affects every call stops the run; calls in flight are finished and kept. Only canceling drops them.
+    A problem whose calls failed after all retries, or whose prompts were all set aside, stays unfinished while the
+    others go on. An error that affects every call stops the run; calls in flight are finished and kept. Only canceling
+    drops them.
 
     Raises:
         LemmataError: such an error, or one of reading ``problems``.
@@ -105,6 +106,9 @@ class _Schedule(Generic[T]):
         except PolicyUnavailable as error:
             self._meters.unfinished += 1
             self._unfinished.append(f"{problem.name or problem.id}: {error}")
+        except PromptRefused as error:
+            self._meters.set_aside += 1
+            self._unfinished.append(f"{problem.name or problem.id}: set aside: {error}")
         except RunStopped:
             self._meters.unfinished += 1
         except Exception as error:  # noqa: BLE001 - raised once all calls in flight have ended

@@ -26,6 +26,8 @@ async def search(recorder: Recorder, prover: Prover, assessor: Assessor, config:
         merged = merge_identical(pool, acceptance)
         if any(entry.decision.accepted for entry in merged):
             break
+        if not pool and recorder.refusal is not None:
+            break  # the prompt of this problem is set aside
         rounds += 1
         draw = derive_seed(seed, recorder.problem.id, "pairings", number)
         pairs = pairings(ranked(merged)[: config.top], config.pairs, used, acceptance.confirm_at, draw)

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,18 @@ SCORES = ("0", "0.5", "1")
 PHRASE = "Based on my evaluation, the final overall score should be:"
 META_PHRASE = 'Based on my analysis, I will rate the "solution evaluation" as:'
 
-Reply = tuple[int, Mapping[str, str], bytes] | None
+
+@dataclass(frozen=True)
+class Streamed:
+    """A reply in pieces: bytes are sent, a number is a wait in seconds, None drops the connection."""
+
+    pieces: Sequence[bytes | float | None]
+    status: int = 200
+    content_type: str = "text/event-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Reply = tuple[int, Mapping[str, str], bytes] | Streamed | None
 Behavior = Callable[[Mapping[str, Any], "FakeServer"], Awaitable[Reply]]
 
 
@@ -63,6 +74,43 @@ def completion(body: Mapping[str, Any], texts: list[str], **changes: Any) -> dic
 def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """A JSON reply."""
     return status, {"content-type": "application/json", **(headers or {})}, json.dumps(value).encode()
+
+
+def event(value: Any) -> bytes:
+    """A server-sent event."""
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def chunk(text: str | None, index: int = 0, reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    """A chunk of a streamed completion."""
+    content = {"content": text} if text is not None else {}
+    return {
+        "object": "chat.completion.chunk",
+        "model": "m",
+        "choices": [{"index": index, "delta": {**content, **delta}, "finish_reason": reason}],
+    }
+
+
+def streamed(value: Mapping[str, Any], size: int = 16) -> Streamed:
+    """A chat completion as a stream with pieces of ``size`` characters, as servers send it."""
+    chunks: list[dict[str, Any]] = []
+    for choice in value["choices"]:
+        text, index = choice["message"]["content"], choice["index"]
+        chunks.append(chunk("", index, role="assistant"))
+        chunks += [chunk(text[start : start + size], index) for start in range(0, len(text), size)]
+        chunks.append(chunk(None, index, choice["finish_reason"]))
+    chunks.append({"model": value["model"], "choices": [], "usage": value["usage"]})
+    return Streamed([*map(event, chunks), DONE])
+
+
+async def streaming(body: Mapping[str, Any], server: "FakeServer") -> Reply:
+    """The answers of `well_behaved`, streamed where the request asks for that."""
+    reply = await well_behaved(body, server)
+    assert isinstance(reply, tuple)
+    return streamed(json.loads(reply[2])) if body.get("stream") else reply
 
 
 async def well_behaved(body: Mapping[str, Any], server: "FakeServer") -> Reply:
@@ -136,6 +184,8 @@ class FakeServer:
         reply = await self.behavior(body, self)
         if reply is None:
             return False
+        if isinstance(reply, Streamed):
+            return await _write_streamed(reply, writer)
         status, headers, content = reply
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(content)}", *(f"{k}: {v}" for k, v in headers.items())]
         if self.log is not None and status == 200:
@@ -152,6 +202,24 @@ class FakeServer:
             self._server.close()
 
 
+async def _write_streamed(reply: Streamed, writer: asyncio.StreamWriter) -> bool:
+    """Writes a reply in HTTP chunks; returns whether the connection stays open."""
+    headers = {"content-type": reply.content_type, "transfer-encoding": "chunked", **reply.headers}
+    lines = [f"HTTP/1.1 {reply.status} X", *(f"{key}: {value}" for key, value in headers.items())]
+    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+    for piece in reply.pieces:
+        if piece is None:
+            return False
+        if isinstance(piece, bytes):
+            writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            await writer.drain()
+        else:
+            await asyncio.sleep(piece)
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+    return True
+
+
 def main() -> None:
     """Serve until killed; prints the port once it listens."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -163,7 +231,7 @@ def main() -> None:
     options = parser.parse_args()
 
     async def serve() -> None:
-        behavior = with_faults(options.faults, options.seed) if options.faults else well_behaved
+        behavior = with_faults(options.faults, options.seed) if options.faults else streaming
         server = FakeServer(behavior, options.delay, options.log, keep_requests=False)
         print(await server.start(options.port), flush=True)
         await asyncio.Event().wait()

@@ -6,11 +6,11 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from core.config import merge_settings, read_config
-from policy.answer import Prices
-from policy.endpoint import EndpointConfig
+from policy.endpoint_config import EndpointConfig
 from policy.guard import BudgetConfig
 from policy.local_config import LocalConfig
 from policy.retry import RetryConfig
+from policy.usage import Prices
 from refine.assess import AssessorConfig
 from refine.config import RefineConfig
 

@@ -36,7 +36,8 @@ async def refine_problem(session: Session, config: RefineConfig, recorder: Recor
     """Run the proof loop on the recorder's problem, or return the selection that its log already holds."""
     loop = ProofLoop(session.prover, session.assessor(session.settings.judge), config, session.settings.seed)
     done = selection_id(recorder.problem.id)
-    selection = recorder.log.get(done) if done in recorder.log else await loop.run(recorder)
+    is_done = done in recorder.log and not recorder.repeats
+    selection = recorder.log.get(done) if is_done else await loop.run(recorder)
     assert isinstance(selection, Selection)
     session.meters.accepted += selection.accepted
     return selection

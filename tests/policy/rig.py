@@ -17,7 +17,7 @@ from tests.fake_server import Behavior, FakeServer, Reply, well_behaved
 from tests.presets import budget_config, endpoint_config, retry_config
 
 PROMPT = user_prompt("Prove it.")
-FAST = retry_config(attempts=4, first_wait=0.01, max_backoff=0.02)
+FAST = retry_config(attempts=4, first_wait=0.01, max_backoff=0.02, patience=0.5)
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 

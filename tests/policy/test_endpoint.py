@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.errors import LemmataError
-from policy.interface import Completion, PolicyUnavailable, PromptRefused, Sampling, user_prompt
+from policy.interface import Completion, PromptRefused, RunStopped, Sampling, user_prompt
 from tests.clocks import HANG
 from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply, well_behaved
 from tests.policy.rig import Script, ask, ask_raw, refusing_url, rig
@@ -35,7 +35,7 @@ def _counting(*counts: int) -> Script:
     return Script(*map(of, counts))
 
 
-# What another try may mend.
+# Waits.
 
 
 def test_retry_after_in_seconds_is_kept() -> None:
@@ -67,67 +67,6 @@ def test_a_strange_retry_after_delays_no_longer_than_allowed(value: str) -> None
     assert script.gaps[0] < HANG
 
 
-MENDABLE: dict[str, Reply] = {
-    "408": json_reply({"error": {"message": "timeout"}}, 408),
-    "409": json_reply({"error": "a plain string"}, 409),
-    "425": (425, {}, b""),
-    "429": BUSY,
-    "500": (500, {}, b"\xff\xfe"),
-    "502": (502, {"content-type": "text/html"}, b"<html>bad gateway</html>"),
-    "503": json_reply(["not", "an", "object"], 503),
-    "529": json_reply({"error": {"message": "\ud800 overloaded"}}, 529),
-    "connection dropped": None,
-    "HTML": (200, {"content-type": "text/html"}, b"<html>log in</html>"),
-    "HTML that says it is JSON": (200, JSON, b"<html>log in</html>"),
-    "nothing": (200, JSON, b""),
-    "cut off": (200, JSON, b'{"choices": [{"index": 0, "mess'),
-    "invalid UTF-8": (200, JSON, b'{"choices": [{"index": 0, "message": {"content": "\xff\xfe"}}]}'),
-    "broken compression": (200, {**JSON, "content-encoding": "gzip"}, b"this is no gzip"),
-    "nested too deeply": (200, JSON, b"[" * 200_000),
-    "a list": json_reply([]),
-    "a string": json_reply("choices"),
-    "a number": json_reply(7),
-    "null": json_reply(None),
-    "no choices": json_reply({"object": "chat.completion"}),
-    "empty choices": json_reply({"choices": []}),
-    "choices null": json_reply({"choices": None}),
-    "choices an object": json_reply({"choices": {"0": {}}}),
-    "an error with status 200": json_reply({"error": {"message": "upstream failed"}}),
-    "a choice null": json_reply({"choices": [None]}),
-    "a choice without message": json_reply({"choices": [{"index": 0, "text": "Proof."}]}),
-    "message null": json_reply({"choices": [{"index": 0, "message": None}]}),
-    "message a string": json_reply({"choices": [{"index": 0, "message": "Proof."}]}),
-    "content a number": json_reply({"choices": [{"index": 0, "message": {"content": 7}}]}),
-    "content in parts": json_reply({"choices": [{"index": 0, "message": {"content": [{"text": "Proof."}]}}]}),
-    "one good and one bad choice": json_reply({"choices": [{"message": {"content": "Proof."}}, {"index": 1}]}),
-}
-
-
-@pytest.mark.parametrize("name", MENDABLE)
-def test_the_same_request_is_sent_again(name: str) -> None:
-    async def main() -> None:
-        async with rig(Script(MENDABLE[name], well_behaved)) as it:
-            [answer] = await it.ask()
-            assert answer.text
-            assert it.meters.retries == 1
-            assert len(it.server.requests) == 2
-            assert it.server.requests[0] == it.server.requests[1]
-
-    asyncio.run(main())
-
-
-@pytest.mark.parametrize("name", MENDABLE)
-def test_when_no_try_helps_the_call_is_unavailable(name: str) -> None:
-    script = Script(MENDABLE[name])
-    with pytest.raises(PolicyUnavailable, match="no response after 3 attempts") as caught:
-        ask(script, retry=retry_config(attempts=3, first_wait=0.01))
-    assert len(script.times) == 3
-    message = str(caught.value)
-    assert len(message) < 500
-    assert "\n" not in message
-    message.encode()  # a lone surrogate of the server must not break whoever writes it down
-
-
 def test_a_server_that_hangs_is_asked_again() -> None:
     async def hang(body: Mapping[str, Any], server: FakeServer) -> Reply:
         await asyncio.sleep(HANG)
@@ -147,8 +86,8 @@ def test_a_server_that_trickles_for_ever_is_cut_off(head: bytes) -> None:
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    with pytest.raises(PolicyUnavailable, match=r"2 attempts: .*request_timeout=0\.3"):
-        ask_raw(trickle, request_timeout=0.3, retry=retry_config(attempts=2, first_wait=0.01))
+    with pytest.raises(RunStopped, match=r"no answer from .*request_timeout=0\.3"):
+        ask_raw(trickle, request_timeout=0.3, retry=retry_config(first_wait=0.01, patience=0.2))
 
 
 def test_a_connection_that_drops_inside_the_answer_is_retried() -> None:
@@ -157,63 +96,8 @@ def test_a_connection_that_drops_inside_the_answer_is_retried() -> None:
         await writer.drain()
         writer.close()
 
-    with pytest.raises(PolicyUnavailable, match="4 attempts"):
+    with pytest.raises(RunStopped, match=r"broke off|ReadError"):
         ask_raw(drop)
-
-
-# What no try mends.
-
-
-@pytest.mark.parametrize("status", [400, 413, 422])
-@pytest.mark.parametrize(
-    "content", [b'{"error": {"message": "too long \\ud800"}}', b"<html>" + b"x" * 9999, b"", b'"x"']
-)
-def test_a_refused_prompt_is_not_sent_again(status: int, content: bytes) -> None:
-    async def main() -> None:
-        async with rig(Script(well_behaved, (status, JSON, content))) as it:
-            await it.ask()
-            with pytest.raises(PromptRefused, match=f"HTTP {status}") as caught:
-                await it.ask()
-            assert len(it.server.requests) == 2
-            assert len(str(caught.value)) < 500
-            str(caught.value).encode()
-
-    asyncio.run(main())
-
-
-def test_settings_that_a_server_always_refuses_are_no_refused_prompts() -> None:
-    script = Script(json_reply({"error": {"message": "unknown field top_k"}}, 400))
-    with pytest.raises(LemmataError, match=r"refuses even a one-line prompt: .*top_k") as caught:
-        ask(script, extra_body={"top_k": 20})
-    assert type(caught.value) is LemmataError
-    assert len(script.times) == 2
-
-
-def test_a_first_prompt_that_is_refused_is_told_from_refused_settings() -> None:
-    async def short_only(body: Mapping[str, Any], server: FakeServer) -> Reply:
-        if body["messages"][0]["content"] == "Prove it.":
-            return json_reply({"error": {"message": "too long"}}, 400)
-        return await well_behaved(body, server)
-
-    with pytest.raises(PromptRefused, match="too long"):
-        ask(short_only)
-
-
-@pytest.mark.parametrize("status", [401, 402, 403, 404, 405])
-def test_what_fails_every_call_is_an_error_at_once(status: int) -> None:
-    script = Script(json_reply({"error": {"message": "no such thing"}}, status))
-    with pytest.raises(LemmataError, match=f"HTTP {status}: .*no such thing.* (Set|Check|The|Top)") as caught:
-        ask(script)
-    assert type(caught.value) is LemmataError
-    assert len(script.times) == 1
-
-
-@pytest.mark.parametrize("status", [400, 403, 429])
-def test_an_exhausted_account_is_an_error_at_once(status: int) -> None:
-    script = Script(json_reply({"error": {"message": "pay", "code": "insufficient_quota"}}, status))
-    with pytest.raises(LemmataError, match="no quota left"):
-        ask(script)
-    assert len(script.times) == 1
 
 
 @pytest.mark.parametrize("key", ["schlüssel", "two\nlines"])
@@ -267,7 +151,7 @@ def test_a_server_that_answered_before_is_no_wrong_address() -> None:
         server = await asyncio.start_server(answer_once, "127.0.0.1", 0)
         async with rig(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1") as it:
             await it.ask()
-            with pytest.raises(PolicyUnavailable, match="no response after 4 attempts"):
+            with pytest.raises(RunStopped, match=r"no answer from .*Connect"):
                 await it.ask()
 
     server: asyncio.Server

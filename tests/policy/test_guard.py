@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
+from core.errors import LemmataError
 from core.records import Usage
-from policy.guard import BudgetConfig
-from policy.interface import PolicyUnavailable, PromptRefused, RunStopped
+from policy.guard import BudgetConfig, Guard
+from policy.interface import PolicyUnavailable, PromptRefused, RunStopped, Sampling, user_prompt
+from policy.meters import Meters
+from policy.throttle import Throttle
 from tests.fake_server import FakeServer, Reply, completion, json_reply, well_behaved
-from tests.policy.rig import Rig, Script, rig
+from tests.policy.rig import PROMPT, Rig, Script, rig
 from tests.presets import budget_config, prices_config, retry_config
+from tests.scripted import Asked, Scripted
 
 USAGE = Usage(prompt_tokens=6, completion_tokens=4)
-ONE_TRY = retry_config(attempts=1)
 MAX_RETRY_AFTER = retry_config().max_retry_after  # seconds
 LATER = json_reply({}, 429, {"retry-after": "3600"})
 
@@ -113,24 +116,57 @@ def test_a_server_without_usage_cannot_keep_a_budget() -> None:
 
 
 def test_too_many_failures_in_a_row_stop() -> None:
+    async def answer(asked: Asked) -> str:
+        if asked.number != 2:
+            raise PolicyUnavailable("down")
+        return "Proof."
+
     async def main() -> None:
-        script = Script(json_reply({}, 500), json_reply({}, 500), well_behaved, json_reply({}, 500))
-        async with rig(script, budget=budget_config(max_consecutive_failures=3), retry=ONE_TRY) as it:
-            seen = [await it.ask_often(1) for _ in range(7)]
-            kinds = [type(result) for [result] in seen]
-            assert kinds == [*[PolicyUnavailable] * 2, list, *[PolicyUnavailable] * 3, RunStopped]
-            assert str(seen[-1][0]).startswith("3 calls failed in a row, the last one: ")
-            assert len(script.times) == 6
+        meters = Meters()
+        guard = Guard(budget_config(max_consecutive_failures=3))
+        throttle = Throttle(Scripted(answer), 4, guard, meters)
+        kinds = []
+        for _ in range(7):
+            [result] = await asyncio.gather(throttle.sample([PROMPT], Sampling()), return_exceptions=True)
+            kinds.append(type(result))
+        assert kinds == [*[PolicyUnavailable] * 2, list, *[PolicyUnavailable] * 3, RunStopped]
+        assert guard.reason is not None
+        assert guard.reason.startswith("3 calls failed in a row, the last one: ")
 
     asyncio.run(main())
 
 
-def test_refusals_count_as_failures_in_a_row() -> None:
+def test_refused_prompts_stop_a_run_only_where_a_one_line_prompt_is_refused_too() -> None:
+    async def main(*, everything: bool) -> None:
+        async def moderate(body: Mapping[str, Any], server: FakeServer) -> Reply:
+            text = body["messages"][0]["content"]
+            if text.startswith("first") or (text.startswith("What is 1") and not everything):
+                return await well_behaved(body, server)
+            return json_reply({"error": {"message": "flagged"}}, 403)
+
+        async with rig(moderate, budget=budget_config(max_consecutive_failures=5)) as it:
+            await it.throttle.sample([user_prompt("first")], Sampling())
+            kinds = []
+            for number in range(12):
+                calls = it.throttle.sample([user_prompt(f"bad {number}")], Sampling())
+                [result] = await asyncio.gather(calls, return_exceptions=True)
+                kinds.append(type(result))
+            if everything:
+                assert kinds == [*[PromptRefused] * 4, LemmataError, *[RunStopped] * 7]
+            else:
+                assert kinds == [PromptRefused] * 12
+                assert len(it.server.requests) == 1 + 12 + 2  # a one-line prompt after the 5th and the 10th
+
+    asyncio.run(main(everything=False))
+    asyncio.run(main(everything=True))
+
+
+def test_a_refused_prompt_is_sent_once() -> None:
     async def main() -> None:
-        script = Script(well_behaved, json_reply({}, 400))
-        async with rig(script, budget=budget_config(max_consecutive_failures=2)) as it:
+        async with rig(Script(well_behaved, json_reply({}, 403))) as it:
             kinds = [type(result) for _ in range(4) for result in await it.ask_often(1)]
-            assert kinds == [list, PromptRefused, PromptRefused, RunStopped]
+            assert kinds == [list, *[PromptRefused] * 3]
+            assert len(it.server.requests) == 2
 
     asyncio.run(main())
 

@@ -22,7 +22,9 @@ def _sent(sampling: Sampling, **settings: Any) -> dict[str, Any]:
 
 def test_the_request_holds_the_sampling() -> None:
     sampling = Sampling(n=2, temperature=0.6, top_p=0.9, max_tokens=77, stop=("END",), seed=5)
-    body = _sent(sampling, token_limit_name="max_completion_tokens", extra_body={"top_k": 20, "nested": {"a": [1]}})
+    body = _sent(
+        sampling, token_limit_name="max_completion_tokens", extra_body={"top_k": 20, "nested": {"a": [1]}}, stream=False
+    )
     assert body == {
         "model": "m",
         "messages": [{"role": "user", "content": "Prove it."}],
@@ -38,7 +40,16 @@ def test_the_request_holds_the_sampling() -> None:
 
 
 def test_what_is_not_set_is_not_sent() -> None:
-    assert set(_sent(Sampling(seed=5), send_seed=False)) == {"model", "messages", "temperature", "top_p"}
+    assert set(_sent(Sampling(seed=5), send_seed=False, stream=False)) == {
+        "model", "messages", "temperature", "top_p"
+    }  # fmt: skip
+    assert set(_sent(Sampling(temperature=None, top_p=None), stream=False)) == {"model", "messages"}
+
+
+@pytest.mark.parametrize("stream", ["auto", True])
+def test_a_stream_is_asked_for_with_its_usage(stream: bool | str) -> None:
+    body = _sent(Sampling(), stream=stream)
+    assert (body["stream"], body["stream_options"]) == (True, {"include_usage": True})
 
 
 def test_key_and_headers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from core.records import Analysis, Proof, Refusal
 from policy.interface import PromptRefused
 from tests.presets import judge_preset, refine_preset
@@ -94,8 +96,11 @@ def test_a_problem_that_is_refused_from_the_start(tmp_path: Path) -> None:
     async def answer(asked: Asked) -> str:
         raise PromptRefused("content filter")
 
-    selection, _ = run_loop(Scripted(answer), SEQUENTIAL, tmp_path)
-    assert (selection.proof_id, selection.reason) == (None, "no proof in 0 answers: no answer arrived")
+    policy = Scripted(answer)
+    for _ in range(2):
+        with pytest.raises(PromptRefused, match="content filter"):
+            run_loop(policy, SEQUENTIAL, tmp_path)  # no selection, which would be scored
+    assert len(policy.asked) == 1
 
 
 def test_chains_are_independent(tmp_path: Path) -> None:
