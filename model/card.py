@@ -26,8 +26,8 @@ def model_card(
     ``origin``: lines that describe how the model was made.
     """
     names = config_to_json(model.config)
-    own_type = names["model_type"] == OWN_TYPE["model_type"]
-    header = [] if own_type else ["library_name: transformers"]
+    reason = _why_ours_alone(model.config, names["model_type"])
+    header = [] if reason else ["library_name: transformers"]
     header += ["pipeline_tag: text-generation"]
     header += [f"license: {license_name}"] if license_name else []
     header += ["tags:", f"- {names['model_type']}", "- deepseek-sparse-attention", "- lemmata"]
@@ -42,7 +42,7 @@ def model_card(
         *_facts(model, names["architectures"][0], dtype),
     ]
     lines += ["", *origin] if origin else []
-    lines += ["", "## Loading", "", *_loading(with_tokenizer=with_tokenizer, own_type=own_type)]
+    lines += ["", "## Loading", "", *_loading(with_tokenizer=with_tokenizer, reason=reason)]
     return "\n".join(lines) + "\n"
 
 
@@ -84,13 +84,17 @@ def _yarn(config: ModelConfig) -> str:
     return f", extended by YaRN from {config.yarn.original_max_position_embeddings:,}"
 
 
-def _loading(*, with_tokenizer: bool, own_type: bool) -> list[str]:
+def _why_ours_alone(config: ModelConfig, model_type: str) -> str:
+    """Returns why other libraries cannot load the model; empty if transformers can."""
+    if model_type == OWN_TYPE["model_type"]:
+        return "it was converted from an ordinary model, and its attention differs from DeepSeek's"
+    return "its queries have no latent (`q_lora_rank: null`), which they require" if config.q_lora_rank is None else ""
+
+
+def _loading(*, with_tokenizer: bool, reason: str) -> list[str]:
     lines = ["```python", "from model import load_pretrained  # Lemmata", "model = load_pretrained(folder)", "```", ""]
-    if own_type:
-        lines += [
-            "Other libraries cannot load it: it was converted from an ordinary model, and its attention differs from "
-            "DeepSeek's."
-        ]
+    if reason:
+        lines += [f"Other libraries cannot load it: {reason}."]
     else:
         imported = "AutoModelForCausalLM, AutoTokenizer" if with_tokenizer else "AutoModelForCausalLM"
         lines += ["```python", f"from transformers import {imported}  # 5.11 or newer"]

@@ -92,7 +92,12 @@ class Chat:
         schemas: list[Any] = [marks.hide(tool) for tool in tools]
         try:
             text = self.tokenizer.apply_chat_template(
-                chat, tools=schemas or None, tokenize=False, add_generation_prompt=True, enable_thinking=thinking
+                chat,
+                tools=schemas or None,
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=thinking,
+                thinking=thinking,  # the name in DeepSeek's own templates
             )
         except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
             raise ModelError(f"the chat template refuses these messages: {error}") from error
@@ -101,13 +106,14 @@ class Chat:
             return self.encode(text, limit)
         return self._lower_bound(marks.reveal(text), limit) or list(self._segments(text, marks))
 
-    def encode(self, text: str, limit: int | None = None) -> Sequence[int]:
+    def encode(self, text: str, limit: int | None = None, *, special: bool = False) -> Sequence[int]:
         """Returns the token ids of a text, in which special tokens are recognized.
 
+        ``special``: with the tokens that the tokenizer adds to a text, such as one that begins it.
         A text so long that it must have more than ``limit`` tokens is not tokenized: the ids returned are then
         meaningless, and their number is a lower bound.
         """
-        return self._lower_bound(text, limit) or list(self.tokenizer.encode(text, add_special_tokens=False))
+        return self._lower_bound(text, limit) or list(self.tokenizer.encode(text, add_special_tokens=special))
 
     def _lower_bound(self, text: str, limit: int | None) -> Sequence[int]:
         """Returns as many ids as the text has tokens at least if that exceeds ``limit``, else none."""

@@ -41,6 +41,8 @@ KEYS_WITHOUT_EFFECT = frozenset({
 })  # fmt: skip
 ROPE_KEYS = ("rope_theta", "rope_scaling", "rope_parameters")
 YARN_FIELDS = tuple(field.name for field in fields(Yarn))
+# Optional in ModelConfig, but transformers and vLLM replace a missing one by DeepSeek's values, which differ.
+STATED = ("first_k_dense_replace", "n_group", "q_lora_rank", "routed_scaling_factor", "topk_group")
 CONFIG_FIELDS = tuple(field for field in fields(ModelConfig) if field.name != "yarn")
 _KINDS: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,), int | None: (int,)}
 
@@ -82,7 +84,7 @@ def config_from_json(value: Json) -> ModelConfig:
     if unknown := sorted(set(present) - known - set(ROPE_KEYS) - set(_derived_names())):
         raise ModelError(f"unknown keys: {', '.join(unknown)}. Remove those that do not change what the model computes")
     required = {field.name for field in CONFIG_FIELDS if field.default is MISSING}
-    if missing := sorted(required - set(present)):
+    if missing := sorted((required - set(present)) | (set(STATED) - set(value))):
         raise ModelError(f"missing keys: {', '.join(missing)}")
     theta, yarn = read_rope(present)
     values = {field.name: present[field.name] for field in CONFIG_FIELDS if field.name in present}
@@ -157,9 +159,24 @@ def _derived(config: ModelConfig) -> Json:
 
 
 def read_rope(present: Json) -> tuple[float, Yarn | None]:
-    """Reads theta and YaRN: ``rope_parameters`` (transformers 5), or ``rope_theta`` and ``rope_scaling`` (DeepSeek)."""
-    rope = dict(present.get("rope_parameters") or present.get("rope_scaling") or {})
+    """Reads theta and YaRN: ``rope_parameters`` (transformers 5), or ``rope_theta`` and ``rope_scaling`` (DeepSeek).
+
+    Raises ModelError if the two disagree, because programs differ in the one that they read.
+    """
+    given = [dict(present[key]) for key in ("rope_parameters", "rope_scaling") if present.get(key)] or [{}]
+    readings = [_rope(present, rope) for rope in given]
+    if readings[0] != readings[-1]:
+        raise ModelError("rope_parameters and rope_scaling disagree; keep the one that the model was trained with")
+    return readings[0]
+
+
+def _rope(present: Json, rope: dict[str, Any]) -> tuple[float, Yarn | None]:
     theta = rope.pop("rope_theta", present.get("rope_theta", 10000.0))
+    if theta != present.get("rope_theta", theta):
+        raise ModelError(
+            f"rope_theta={present['rope_theta']} disagrees with the {theta} of rope_parameters or rope_scaling; "
+            "keep the one that the model was trained with"
+        )
     kind = rope.pop("rope_type", None)
     kind = rope.pop("type", kind) or "default"
     rope = {key: entry for key, entry in rope.items() if entry is not None}

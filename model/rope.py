@@ -31,7 +31,7 @@ def rope_tables(config: ModelConfig, positions_BS: Tensor) -> RopeTables:
     """Returns the rope tables of tokens at ``positions_BS``."""
     frequencies_P = _frequencies(config.rope_width, config.rope_theta, config.yarn).to(positions_BS.device)
     angles_BSP = positions_BS.unsqueeze(-1).float() * frequencies_P
-    factor = _attention_factor(config.yarn)
+    factor = attention_factor(config.yarn)
     cos_BSP, sin_BSP = angles_BSP.cos() * factor, angles_BSP.sin() * factor
     return RopeTables(cos_BSP, sin_BSP, torch.complex(cos_BSP, sin_BSP)[:, :, None, None])
 
@@ -72,7 +72,7 @@ def _mscale(factor: float, mscale: float) -> float:
     return 1.0 if factor <= 1 else 0.1 * mscale * math.log(factor) + 1.0
 
 
-def _attention_factor(yarn: Yarn | None) -> float:
+def attention_factor(yarn: Yarn | None) -> float:
     """Returns the factor of cosines and sines: 1 if mscale equals mscale_all_dim, as in DeepSeek's models."""
     if yarn is None:
         return 1.0

@@ -4,6 +4,7 @@ Special tokens have DeepSeek's names where DeepSeek has an equivalent.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ KEPT = (THINK, END_THINK, CALLS, END_CALLS, CALL, CALL_SEPARATOR, END_CALL)
 ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 SMALLEST = len(SKIPPED) + len(KEPT) + len(ALPHABET)
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
+BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")  # of tokenizers with byte fallback
 NO_LIMIT = 10**30  # model_max_length by which transformers means that a tokenizer sets no limit
 
 
@@ -94,13 +96,18 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
 
 
 def token_bytes(tokenizer: PreTrainedTokenizerBase, token: int) -> bytes:
-    """Returns the bytes of a token, which may be part of a character if the tokenizer is byte-level."""
-    text = tokenizer.decode([token])
-    assert isinstance(text, str)
+    """Returns the bytes of a token within a text; they may be part of a character."""
     piece = tokenizer.convert_ids_to_tokens(token)
-    if "\ufffd" in text and isinstance(piece, str) and all(char in _byte_of() for char in piece):
-        return bytes(_byte_of()[char] for char in piece)
-    return text.encode()
+    once, twice = tokenizer.decode([token]), tokenizer.decode([token, token])
+    assert isinstance(once, str)
+    assert isinstance(twice, str)
+    if "\ufffd" in once and isinstance(piece, str):
+        if found := BYTE_TOKEN.fullmatch(piece):
+            return bytes.fromhex(found.group(1))
+        if all(char in _byte_of() for char in piece):
+            return bytes(_byte_of()[char] for char in piece)
+    # Some tokenizers strip the space at the beginning of a text, so that the second of two shows the token itself.
+    return twice[len(once) :].encode()
 
 
 @cache

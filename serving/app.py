@@ -29,7 +29,8 @@ def make_app(backend: Backend, key: str | None) -> ASGIApp:
     async def chat(request: Request) -> Response:
         async def prepare(body: bytes) -> ResponseBuilder:
             params = read_request(ChatRequest, body)
-            return ChatResponseBuilder(params, await backend.chat_job(params, request.scope[TICKET]), backend.chat)
+            job = await backend.chat_job(params, request.scope[TICKET])
+            return ChatResponseBuilder(params, [job], backend.chat)
 
         return await _respond(backend, request, prepare)
 
@@ -37,16 +38,19 @@ def make_app(backend: Backend, key: str | None) -> ASGIApp:
     async def completions(request: Request) -> Response:
         async def prepare(body: bytes) -> ResponseBuilder:
             params = read_request(CompletionRequest, body)
-            return CompletionResponseBuilder(
-                params, await backend.plain_job(params, request.scope[TICKET]), backend.chat
-            )
+            jobs = await backend.plain_jobs(params, request.scope[TICKET])
+            return CompletionResponseBuilder(params, jobs, backend.chat)
 
         return await _respond(backend, request, prepare)
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        entry = {"id": backend.name, "object": "model", "created": 0, "owned_by": "lemmata"}
-        return {"object": "list", "data": [entry | {"max_model_len": backend.max_model_len}]}
+        return {"object": "list", "data": [backend.card]}
+
+    @app.get("/v1/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        backend.check_name(name)
+        return backend.card
 
     @app.get("/health")
     async def health() -> JSONResponse:
@@ -80,5 +84,6 @@ async def _respond(
         return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def _finished(backend: Backend, builder: ResponseBuilder) -> EngineRequest:
-    return [request async for request in backend.stream(builder.job)][-1]
+async def _finished(backend: Backend, builder: ResponseBuilder) -> list[EngineRequest]:
+    requests = dict([item async for item in backend.stream(builder.jobs)])
+    return [requests[place] for place in range(len(builder.jobs))]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from model.engine import Request
 from serving.backend import Backend
 from serving.errors import ApiError, ClientGone
 from serving.response import ResponseBuilder
@@ -38,17 +39,17 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _events(self) -> AsyncGenerator[bytes, None]:
-        request = None
+        requests: dict[int, Request] = {}
         try:
-            async with aclosing(self._backend.stream(self._builder.job)) as requests:
-                async for request in requests:
-                    for chunk in self._builder.chunks(request):
+            async with aclosing(self._backend.stream(self._builder.jobs)) as grown:
+                async for place, request in grown:
+                    requests[place] = request
+                    for chunk in self._builder.chunks(place, request):
                         yield _event(chunk)
         except ApiError as error:
             yield _event(error.body)
             return
-        assert request is not None
-        for chunk in self._builder.usage_chunk(request):
+        for chunk in self._builder.usage_chunk(list(requests.values())):
             yield _event(chunk)
         yield b"data: [DONE]\n\n"
 

@@ -1,10 +1,10 @@
 """Request fields: every field is supported, ignored or refused by name; null means that it is left out."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from typing_extensions import override
 
 from serving.errors import ApiError
@@ -12,7 +12,7 @@ from serving.messages import ChatMessage, Strict, Tool
 
 MAX_REPORTED, MAX_LISTED = 3, 1000  # errors named in one response; more than MAX_LISTED are not even counted
 _VARIANT = re.compile(r"str|constrained-str|list\[.*\]")  # pydantic's names for the types of a union
-MAX_STOPS, MAX_STOP_LENGTH = 16, 256
+MAX_STOPS, MAX_STOP_LENGTH, MAX_PROMPTS = 16, 256, 1024
 
 
 def _off(value: Any) -> Any:
@@ -21,7 +21,14 @@ def _off(value: Any) -> Any:
     return value
 
 
-Off = Annotated[float | bool | dict[str, Any] | None, AfterValidator(_off)]
+def _one(value: float | None) -> float | None:
+    if value not in (None, 1):
+        raise ValueError("other than 1 is not supported by this server; leave it out")
+    return value
+
+
+Off = Annotated[float | bool | dict[str, Any] | list[Any] | None, AfterValidator(_off)]
+One = Annotated[float | None, AfterValidator(_one)]
 Ignored = Any
 StopString = Annotated[str, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
 
@@ -34,15 +41,31 @@ class StreamOptions(Strict):
 
 
 class TemplateSettings(Strict):
-    """Variables of the chat template."""
+    """Variables of the chat template: thinking, by either of the names that templates have for it."""
 
     enable_thinking: bool | None = None
+    thinking: bool | None = None
+
+    @model_validator(mode="after")
+    def _same(self) -> Self:
+        if None not in (self.enable_thinking, self.thinking) and self.enable_thinking != self.thinking:
+            raise ValueError("enable_thinking and thinking differ; give one of them")
+        return self
+
+    @property
+    def requested(self) -> bool | None:
+        """The value given, None if none was."""
+        return self.thinking if self.enable_thinking is None else self.enable_thinking
 
 
 class ResponseFormat(Strict):
     """Response format: only plain text is supported."""
 
     type: Literal["text"]
+
+
+Text = Annotated[str, Field(min_length=1)]
+TokenIds = Annotated[list[int], Field(min_length=1, fail_fast=True)]
 
 
 class BaseRequest(Strict):
@@ -59,13 +82,29 @@ class BaseRequest(Strict):
     stop: StopString | Annotated[list[StopString], Field(max_length=MAX_STOPS)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     ignore_eos: bool | None = None
-    # Accepted without effect on the completions.
+    # Accepted without effect on the completions, or with the value that changes nothing.
     user: Ignored = None
     metadata: Ignored = None
     safety_identifier: Ignored = None
     prompt_cache_key: Ignored = None
     service_tier: Literal["auto", "default"] | None = None
+    add_generation_prompt: Literal[True] | None = None
+    continue_final_message: Literal[False] | None = None
+    length_penalty: One = None
+    repetition_penalty: One = None
+    skip_special_tokens: Literal[True] | None = None
+    modalities: list[Literal["text"]] | None = None
     # Not supported; clients send them with the value that turns them off.
+    allowed_token_ids: Off = None
+    bad_words: Off = None
+    early_stopping: Off = None
+    include_stop_str_in_output: Off = None
+    min_p: Off = None
+    min_tokens: Off = None
+    return_tokens_as_token_ids: Off = None
+    stop_token_ids: Off = None
+    truncate_prompt_tokens: Off = None
+    use_beam_search: Off = None
     frequency_penalty: Off = None
     presence_penalty: Off = None
     logit_bias: Off = None
@@ -104,7 +143,7 @@ class ChatRequest(BaseRequest):
     chat_template_kwargs: TemplateSettings | None = None
     tools: Annotated[list[Tool], Field(fail_fast=True)] | None = None
     tool_choice: Literal["auto", "none"] | None = None
-    parallel_tool_calls: Literal[True] | None = None
+    parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     store: Off = None
 
@@ -125,13 +164,33 @@ class ChatRequest(BaseRequest):
 
 
 class CompletionRequest(BaseRequest):
-    """Body of POST /v1/completions: a prompt as text, in which special tokens are recognized, or as token ids."""
+    """Body of POST /v1/completions: prompts as text, in which special tokens are recognized, or as token ids.
 
-    prompt: Annotated[str, Field(min_length=1)] | Annotated[list[int], Field(min_length=1, fail_fast=True)]
+    ``echo``: the prompt comes before the completion, with its log-probabilities too; then ``max_tokens`` may be 0.
+    """
+
+    prompt: Text | TokenIds | Annotated[list[Text] | list[TokenIds], Field(min_length=1, max_length=MAX_PROMPTS)]
+    max_tokens: Annotated[int, Field(ge=0)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    echo: Off = None
-    best_of: Literal[1] | None = None
+    echo: bool | None = None
+    add_special_tokens: bool | None = None
+    best_of: int | None = None
     suffix: Literal[""] | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.max_tokens == 0 and not self.echo:
+            raise ValueError("max_tokens=0 needs echo=true, or there is nothing to return")
+        if self.best_of not in (None, self.n or 1):
+            raise ValueError("best_of other than n is not supported by this server; leave it out")
+        return self
+
+    @property
+    def prompts(self) -> Sequence[str | Sequence[int]]:
+        """Prompts, in order."""
+        if isinstance(self.prompt, str) or isinstance(self.prompt[0], int):
+            return [self.prompt]  # pyright: ignore[reportReturnType]
+        return self.prompt  # pyright: ignore[reportReturnType]
 
     @property
     @override

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,62 +31,71 @@ def parse(completion: Completion, job: Job) -> Parts:
     """Parses a completion, finished or not."""
     finished = completion.finish_reason is not None
     reasoning, content = (split_thinking if finished else settled_thinking)(completion.text, opened=job.opened)
-    if not job.tools:
+    if job.max_calls == 0:
         return Parts(reasoning, content)
     if not finished:
         return Parts(reasoning, before_calls(content))
-    return Parts(reasoning, *split_calls(content))
+    answer, calls = split_calls(content)
+    return Parts(reasoning, answer, calls[: job.max_calls])
 
 
-def usage(request: Request, job: Job, chat: Chat) -> Json:
-    """Returns the token counts of a request; the prompt counts once for all completions."""
-    completion = sum(len(completion.token_ids) for completion in request.completions)
+def usage(requests: Sequence[Request], job: Job, chat: Chat) -> Json:
+    """Returns the token counts of requests; a prompt counts once for all its completions."""
+    completions = [completion for request in requests for completion in request.completions]
+    prompt = sum(len(request.prompt_ids) for request in requests)
+    completion = sum(len(completion.token_ids) for completion in completions)
     reasoning = sum(
-        chat.reasoning_tokens(completion.text, completion.token_ids, opened=job.opened)
-        for completion in request.completions
+        chat.reasoning_tokens(completion.text, completion.token_ids, opened=job.opened) for completion in completions
     )
     return {
-        "prompt_tokens": len(request.prompt_ids),
+        "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "total_tokens": len(request.prompt_ids) + completion,
-        "prompt_tokens_details": {"cached_tokens": request.cached_tokens or 0},
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": sum(request.cached_tokens or 0 for request in requests)},
         "completion_tokens_details": {"reasoning_tokens": reasoning},
     }
 
 
 @dataclass
 class ResponseBuilder:
-    """Builds the responses to one request. ``sent``: the part of each completion already streamed."""
+    """Builds the response to the requests of ``jobs``, one per prompt.
+
+    ``sent``: the part of each completion already streamed.
+    """
 
     params: BaseRequest
-    job: Job
+    jobs: Sequence[Job]
     chat: Chat
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     created: int = field(default_factory=lambda: int(time.time()))
     sent: dict[int, Json] = field(default_factory=dict)
     KIND = CHUNK_KIND = PREFIX = ""
 
-    def full(self, request: Request) -> Json:
-        """Returns the response to a finished request."""
-        choices = [self.choice(index, completion) for index, completion in enumerate(request.completions)]
-        return self._head(self.KIND) | {"choices": choices, "usage": usage(request, self.job, self.chat)}
+    def full(self, requests: Sequence[Request]) -> Json:
+        """Returns the response to finished requests, in the order of the jobs."""
+        choices = [
+            self.choice(index, request, completion)
+            for place, request in enumerate(requests)
+            for index, completion in enumerate(request.completions, place * len(request.completions))
+        ]
+        return self._head(self.KIND) | {"choices": choices, "usage": usage(requests, self.jobs[0], self.chat)}
 
-    def chunks(self, request: Request) -> Iterator[Json]:
-        """Yields one chunk per completion that has grown or finished since the last call."""
-        for index, completion in enumerate(request.completions):
-            if choice := self.delta(index, completion):
+    def chunks(self, place: int, request: Request) -> Iterator[Json]:
+        """Yields one chunk per completion of a job's request that has grown or finished since the last call."""
+        for index, completion in enumerate(request.completions, place * len(request.completions)):
+            if choice := self.delta(index, request, completion):
                 yield self._chunk([choice])
 
-    def usage_chunk(self, request: Request) -> Iterator[Json]:
+    def usage_chunk(self, requests: Sequence[Request]) -> Iterator[Json]:
         """Yields the last chunk, with the usage, if it was requested."""
         if self.params.include_usage:
-            yield self._chunk([]) | {"usage": usage(request, self.job, self.chat)}
+            yield self._chunk([]) | {"usage": usage(requests, self.jobs[0], self.chat)}
 
-    def choice(self, index: int, completion: Completion) -> Json:
+    def choice(self, index: int, request: Request, completion: Completion) -> Json:
         """Returns the choice of a finished completion."""
         raise NotImplementedError
 
-    def delta(self, index: int, completion: Completion) -> Json | None:
+    def delta(self, index: int, request: Request, completion: Completion) -> Json | None:
         """Returns the new part of a completion since the last call, or None."""
         raise NotImplementedError
 
@@ -106,11 +115,12 @@ class ResponseBuilder:
         """Yields every token from ``start`` on with its log-probability under the model's own distribution."""
         for place in range(start, len(completion.token_ids)):
             likeliest = completion.top_logprobs[place] if completion.top_logprobs else []
-            top = [self._token(token, value) for token, value in likeliest]
-            own = self._token(completion.token_ids[place], completion.model_logprobs[place])
-            yield own | {"top_logprobs": top}
+            yield self._with_top(completion.token_ids[place], completion.model_logprobs[place], likeliest)
 
-    def _token(self, token: int, logprob: float) -> Json:
+    def _with_top(self, token: int, logprob: float, likeliest: Sequence[tuple[int, float]]) -> Json:
+        return self._token(token, logprob) | {"top_logprobs": [self._token(*top) for top in likeliest]}
+
+    def _token(self, token: int, logprob: float | None) -> Json:
         raw = token_bytes(self.chat.tokenizer, token)
         return {"token": raw.decode(errors="replace"), "logprob": logprob, "bytes": list(raw)}
 
@@ -121,8 +131,8 @@ class ChatResponseBuilder(ResponseBuilder):
     KIND, CHUNK_KIND, PREFIX = "chat.completion", "chat.completion.chunk", "chatcmpl"
 
     @override
-    def choice(self, index: int, completion: Completion) -> Json:
-        parts = parse(completion, self.job)
+    def choice(self, index: int, request: Request, completion: Completion) -> Json:
+        parts = parse(completion, self.jobs[0])
         message: Json = {"role": "assistant", "content": parts.content}
         if parts.reasoning:
             message["reasoning_content"] = parts.reasoning
@@ -138,8 +148,8 @@ class ChatResponseBuilder(ResponseBuilder):
         }
 
     @override
-    def delta(self, index: int, completion: Completion) -> Json | None:
-        parts = parse(completion, self.job)
+    def delta(self, index: int, request: Request, completion: Completion) -> Json | None:
+        parts = parse(completion, self.jobs[0])
         sent = self.sent.setdefault(index, {"reasoning": 0, "content": 0, "tokens": 0, "finished": False})
         if sent["finished"]:
             return None
@@ -179,16 +189,16 @@ def _finish_reason(completion: Completion, parts: Parts) -> str | None:
 
 
 class CompletionResponseBuilder(ResponseBuilder):
-    """Responses of /v1/completions."""
+    """Responses of /v1/completions; the completions of several prompts follow each other."""
 
     KIND, CHUNK_KIND, PREFIX = "text_completion", "text_completion", "cmpl"
 
     @override
-    def choice(self, index: int, completion: Completion) -> Json:
-        return self._choice(index, completion, completion.text, 0)
+    def choice(self, index: int, request: Request, completion: Completion) -> Json:
+        return self._choice(index, request, completion, completion.text, 0)
 
     @override
-    def delta(self, index: int, completion: Completion) -> Json | None:
+    def delta(self, index: int, request: Request, completion: Completion) -> Json | None:
         sent = self.sent.setdefault(index, {"text": 0, "tokens": 0, "finished": False})
         text, reason = completion.text[sent["text"] :], completion.finish_reason
         if sent["finished"] or not (text or reason):
@@ -198,14 +208,38 @@ class CompletionResponseBuilder(ResponseBuilder):
             "tokens": len(completion.token_ids),
             "finished": reason is not None,
         }
-        return self._choice(index, completion, text, sent["tokens"])
+        return self._choice(index, request, completion, text, sent["tokens"])
 
-    def _choice(self, index: int, completion: Completion, text: str, start: int) -> Json:
-        tokens = [] if self.params.num_top_logprobs is None else list(self._token_logprobs(completion, start))
-        values: Mapping[str, Any] = {
-            "tokens": [token["token"] for token in tokens],
-            "token_logprobs": [token["logprob"] for token in tokens],
-            "top_logprobs": [{top["token"]: top["logprob"] for top in token["top_logprobs"]} for token in tokens],
+    def _choice(self, index: int, request: Request, completion: Completion, text: str, start: int) -> Json:
+        """Returns the choice with the text since token ``start``; the prompt precedes the first if it is echoed."""
+        echo = self.jobs[index // len(request.completions)].echo
+        tokens: list[Json] = []
+        if self.params.num_top_logprobs is not None:
+            tokens = self._prompt_logprobs(request) if echo is not None and not start else []
+            tokens += self._token_logprobs(completion, start)
+        finish_reason = completion.finish_reason
+        if self.params.token_limit == 0:  # the one token of the completion was not requested
+            tokens, text, finish_reason = tokens[:-1], "", "length" if finish_reason else None
+        return {
+            "index": index,
+            "text": (echo or "") + text if not start else text,
+            "logprobs": None if self.params.num_top_logprobs is None else _columns(tokens),
+            "finish_reason": finish_reason,
         }
-        logprobs = None if self.params.num_top_logprobs is None else values
-        return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": completion.finish_reason}
+
+    def _prompt_logprobs(self, request: Request) -> list[Json]:
+        """Returns the tokens of the prompt; the first has no log-probability."""
+        first = self._token(request.prompt_ids[0], None) | {"top_logprobs": None}
+        rest = zip(request.prompt_ids[1:], request.prompt_logprobs, strict=True)
+        return [first, *(self._with_top(token, value, likeliest) for token, (value, likeliest) in rest)]
+
+
+def _columns(tokens: Sequence[Json]) -> Json:
+    return {
+        "tokens": [token["token"] for token in tokens],
+        "token_logprobs": [token["logprob"] for token in tokens],
+        "top_logprobs": [
+            None if token["top_logprobs"] is None else {top["token"]: top["logprob"] for top in token["top_logprobs"]}
+            for token in tokens
+        ],
+    }

@@ -64,7 +64,7 @@ def convert_gqa(
     for layer in range(config.num_hidden_layers):
         prefix = f"model.layers.{layer}.self_attn."
         query, key = targets.pop(f"{prefix}q_proj.weight"), targets.pop(f"{prefix}k_proj.weight")
-        weights[f"{prefix}q_proj.weight"].copy_(_padded_queries(query, source))
+        weights[f"{prefix}q_proj.weight"].copy_(_padded_queries(query * source.query_scale, source))
         weights[f"{prefix}kv_a_proj_with_mqa.weight"][config.kv_lora_rank :] = _in_pairs(key, source).flatten(0, 1)
         weights[f"{prefix}kv_b_proj.weight"].copy_(_value_choice(source))
     return model.eval()

@@ -18,7 +18,7 @@ from model.engine.page_allocator import PageAllocator
 from model.engine.paged_kv_cache import PagedKVCache
 from model.engine.request import Completion, Request, SamplingParams
 from model.engine.runner import Runner
-from model.engine.sampler import draw
+from model.engine.sampler import draw, score
 from model.engine.scheduler import Scheduler
 from model.engine.sequence import Sequence
 from model.engine.text import TextStream, end_tokens, fast_tokenizer
@@ -28,6 +28,7 @@ from model.shards import listed
 from model.transformer import DsaModel
 
 Prompt = str | Rows[int]
+SCORED_ROWS = 256  # rows of logits of a prompt at once: each is as wide as the vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Engine:
     ) -> list[list[Completion]]:
         """Returns the ``n`` completions of each prompt (text, or token ids). ``sampling``: for all, or one per prompt.
 
-        Raises ModelError for a prompt that ``add`` refuses.
+        Raises ModelError for a prompt that ``add`` refuses, and the error of a completion that failed.
         """
         sampling = sampling or SamplingParams()
         params = [sampling] * len(prompts) if isinstance(sampling, SamplingParams) else sampling
@@ -106,6 +107,8 @@ class Engine:
             requests.extend(self.add(prompt, own) for prompt, own in zip(prompts, params, strict=True))
             while not all(request.finished for request in requests):
                 self.step()
+                if failed := next((request.failure for request in requests if request.failure), None):
+                    raise failed
         finally:
             for request in requests:
                 self.cancel(request)
@@ -141,8 +144,9 @@ class Engine:
             )
         if not all(0 <= token < vocabulary for token in ids):
             raise ModelError(f"the prompt has token ids outside the model's range 0 to {vocabulary - 1}")
-        if sampling.top_logprobs > vocabulary:
-            raise ModelError(f"top_logprobs={sampling.top_logprobs} is more than the vocabulary's {vocabulary} tokens")
+        for name in ("top_logprobs", "prompt_logprobs"):
+            if (getattr(sampling, name) or 0) > vocabulary:
+                raise ModelError(f"{name}={getattr(sampling, name)} is more than the vocabulary's {vocabulary} tokens")
 
     def cancel(self, request: Request) -> None:
         """Stops a request and frees its pages. It keeps the tokens generated so far."""
@@ -178,8 +182,8 @@ class Engine:
     def step(self) -> list[Request]:
         """Generates one token (or two) for every decoding sequence, and computes one chunk of the waiting prompts.
 
-        Returns the requests that have new tokens. Raises ModelError if the model's logits are not finite; then the
-        step has no effect on the prefix cache.
+        Returns the requests that have new tokens, or a ``failure``. Raises ModelError if the model's logits are not
+        finite; then the step has no effect on the prefix cache.
         """
         try:
             return list({request.id: request for request in [*self._decode(), *self._prefill()]}.values())
@@ -216,6 +220,8 @@ class Engine:
         ready: list[Sequence] = []
         lasts: list[Tensor] = []
         for place, (sequence, length) in enumerate(chunks):
+            if sequence.request.awaits_prompt_logprobs:
+                self._score_prompt(sequence, hidden_BSM[place, :length])
             self._scheduler.advance(sequence, sequence.num_cached_tokens + length)
             if not sequence.num_uncached_tokens:
                 group = [sequence, *self._fork(sequence)]
@@ -226,6 +232,17 @@ class Engine:
             self._sample(ready, self.module.logits(hidden_N1M).squeeze(1))
             self._finish_step(ready, [1] * len(ready), hidden_N1M)
         return [sequence.request for sequence in ready]
+
+    def _score_prompt(self, sequence: Sequence, hidden_SM: Tensor) -> None:
+        """Records the log-probabilities of the prompt's tokens that follow those of a chunk."""
+        request, start = sequence.request, sequence.num_cached_tokens
+        if start < len(request.prompt_logprobs):  # a preempted prompt is computed anew
+            del request.prompt_logprobs[start:]
+        following = request.prompt_ids[start + 1 : start + 1 + len(hidden_SM)]
+        for first in range(0, len(following), SCORED_ROWS):
+            tokens = following[first : first + SCORED_ROWS]
+            logits_NV = self.module.logits(hidden_SM[first : first + len(tokens)])
+            request.prompt_logprobs += score(logits_NV, tokens, request.sampling.prompt_logprobs or 0)
 
     def _fork(self, leader: Sequence) -> list[Sequence]:
         joined = self._scheduler.fork(leader)
@@ -238,15 +255,23 @@ class Engine:
         settings = [sequence.request.sampling for sequence in sequences]
         drawn = draw(logits_NV, settings, [sequence.uniforms[sequence.num_generated_tokens] for sequence in sequences])
         for row, sequence in enumerate(sequences):
-            sequence.append(drawn.row(row), self._ends)
+            try:
+                sequence.append(drawn.row(row), self._ends)
+            except Exception as error:  # noqa: BLE001  it ends this request; the others of the batch continue
+                sequence.request.failure = error
 
     def _finish_step(self, sequences: Rows[Sequence], grown: Rows[int], hidden_BSM: Tensor) -> None:
         """Updates the cache's records, removes finished sequences, and drafts for the others.
 
         ``grown``: number of new tokens of each sequence.
         """
+        for request in {sequence.request.id: sequence.request for sequence in sequences}.values():
+            if request.failure:
+                self.cancel(request)
         running = []
         for place, sequence in enumerate(sequences):
+            if sequence.request.failure:
+                continue
             self._scheduler.advance(sequence, len(sequence.tokens) - 1)
             if sequence.completion.finish_reason:
                 self._finish(sequence)

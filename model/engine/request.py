@@ -19,6 +19,7 @@ class SamplingParams:
     with an end-of-text token unless ``ignore_eos``. Completion i is drawn with ``seed`` + i, so that n completions of
     one request equal those of n requests with successive seeds; None: a random seed. ``top_logprobs``: number of
     likeliest tokens to report with each sampled one. ``record_sampling_masks``: report the tokens that could be drawn.
+    ``prompt_logprobs``: number of likeliest tokens to report with each token of the prompt; None: report nothing of it.
     Raises ModelError if a number is out of range.
     """
 
@@ -32,6 +33,7 @@ class SamplingParams:
     seed: int | None = None
     top_logprobs: int = 0
     record_sampling_masks: bool = False
+    prompt_logprobs: int | None = None
 
     def __post_init__(self) -> None:
         problems = {
@@ -41,6 +43,7 @@ class SamplingParams:
             "top_k must be at least 0": self.top_k < 0,
             "max_tokens must be at least 1": self.max_tokens is not None and self.max_tokens < 1,
             "top_logprobs must be at least 0": self.top_logprobs < 0,
+            "prompt_logprobs must be at least 0": (self.prompt_logprobs or 0) < 0,
             "a stop string must not be empty": "" in self.stop,
         }
         if found := [problem for problem, present in problems.items() if present]:
@@ -78,6 +81,9 @@ class Request:
     """A prompt with its completions, each of at most ``limit`` tokens.
 
     ``cached_tokens``: tokens of the prompt that were found in the prefix cache when it was scheduled (None: it waits).
+    ``prompt_logprobs``: of every token of the prompt but the first, its log-probability under the model's own
+    distribution and the likeliest tokens with theirs, if requested.
+    ``failure``: the error of one of its completions, with which the request has ended.
     """
 
     id: int
@@ -86,6 +92,13 @@ class Request:
     limit: int
     completions: list[Completion]
     cached_tokens: int | None = None
+    prompt_logprobs: list[tuple[float, list[tuple[int, float]]]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    @property
+    def awaits_prompt_logprobs(self) -> bool:
+        """True if log-probabilities of the prompt are requested and not all computed."""
+        return self.sampling.prompt_logprobs is not None and len(self.prompt_logprobs) < len(self.prompt_ids) - 1
 
     @property
     def finished(self) -> bool:

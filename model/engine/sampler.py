@@ -96,6 +96,14 @@ def draw(logits_NV: Tensor, settings: Sequence[SamplingParams], uniforms: Sequen
     )
 
 
+def score(logits_NV: Tensor, tokens: Sequence[int], top: int) -> list[tuple[float, list[tuple[int, float]]]]:
+    """Returns per row the log-probability of its token, and the ``top`` likeliest tokens with theirs."""
+    logprobs_NV = logits_NV.double().log_softmax(-1)
+    chosen_N1 = torch.tensor(tokens, device=logprobs_NV.device).unsqueeze(1)
+    likeliest = _with_values(logprobs_NV, top) if top else [[] for _ in tokens]
+    return list(zip(logprobs_NV.gather(1, chosen_N1).flatten().tolist(), likeliest, strict=True))
+
+
 def _with_values(logprobs_NV: Tensor, count: int) -> list[list[tuple[int, float]]]:
     """Returns per row the ``count`` likeliest (token, log-probability)."""
     top = logprobs_NV.topk(count)

@@ -61,9 +61,13 @@ class Scheduler:
         return not chunks or max(lengths) * len(lengths) <= self.max_prefill_tokens
 
     def _match_prefix(self, sequence: Sequence) -> None:
-        """Shares the cached pages of the sequence's prefix; the last token is always computed."""
+        """Shares the cached pages of the sequence's prefix; the last token is always computed.
+
+        A prompt whose log-probabilities are still to be computed shares none.
+        """
         sequence.page_hashes = self.pages.hash_pages(sequence.tokens[:-1])
-        sequence.pages = self.pages.match_prefix(sequence.page_hashes)
+        computed = sequence.request.awaits_prompt_logprobs
+        sequence.pages = [] if computed else self.pages.match_prefix(sequence.page_hashes)
         sequence.num_registered_pages = len(sequence.pages)
         sequence.num_cached_tokens = sequence.num_registered_pages * self.pages.size
         if sequence.request.cached_tokens is None:

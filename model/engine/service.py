@@ -38,7 +38,8 @@ class EngineService:
         """Yields the request each time that its completions have grown, the last time when all are finished.
 
         Closing the iterator, or canceling its task, cancels the request.
-        Raises ModelError for a prompt that the engine refuses, and the engine's own error if a step failed.
+        Raises ModelError for a prompt that the engine refuses, and the engine's own error if a step, or this request,
+        failed.
         """
         ids = await asyncio.to_thread(self.engine.encode, prompt)
         self.engine.check(ids, sampling)
@@ -127,7 +128,7 @@ class EngineService:
         self.failure = None
         for request in grown:
             if listener := self._listeners.get(request.id):
-                listener(None)
+                listener(request.failure)
         return None
 
     def _fail(self, error: Exception) -> None:

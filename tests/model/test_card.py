@@ -103,3 +103,14 @@ def test_model_and_tokenizer_that_do_not_fit(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     save_pretrained(tiny_model(vocab_size=SIZE, eos_token_id=(5, 2)), tmp_path / "m", TOKENIZER)
     assert load_pretrained(tmp_path / "m").config.eos_token_id == (5, 2)
+
+
+def test_the_card_of_a_model_that_transformers_refuses(tmp_path: Path) -> None:
+    save_pretrained(tiny_model(q_lora_rank=None), tmp_path / "a")
+    header, body = card(tmp_path / "a")
+    assert "library_name" not in header
+    assert "AutoModelForCausalLM" not in body
+    assert "q_lora_rank: null" in body
+    with pytest.raises(Exception, match="q_lora_rank"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "a")
+    assert load_pretrained(tmp_path / "a").config.q_lora_rank is None

@@ -46,6 +46,11 @@ def difference(model: DsaModel, reference: Any, ids: torch.Tensor) -> float:
         {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 12},
         {"rope_parameters": {"rope_type": "default", "rope_theta": 300.0}, "rms_norm_eps": 1e-2},
         {"rope_parameters": YARN},
+        {"rope_parameters": YARN | {"mscale": 0.707, "mscale_all_dim": 0.707}},
+        {"rope_parameters": YARN | {"mscale": 1.4, "mscale_all_dim": 0.6}},
+        {"rope_parameters": YARN | {"mscale": 1.4}},
+        {"rope_parameters": YARN | {"mscale_all_dim": 0.6}},
+        {"rope_parameters": YARN | {"attention_factor": 1.7}},
     ],
 )
 def test_same_logits_before_training(changes: dict[str, Any], tmp_path: Path) -> None:

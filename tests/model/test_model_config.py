@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from model.config import ModelConfig, Yarn
-from model.config_json import config_from_json, config_to_json, read_config
+from model.config_json import STATED, config_from_json, config_to_json, read_config
 from model.errors import ModelError
 from tests.model.tiny import TINY
 
@@ -138,11 +138,24 @@ def test_written_and_read_again(changes: dict[str, Any], tmp_path: Path) -> None
         ({"topk_group": 9}, "topk_group=9 is above"),
         ({"num_experts_per_tok": 200}, "num_experts_per_tok=200 "),
         ({"vocab_size": 0}, "vocab_size=0 is too small"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 2}}, "rope_parameters and rope_scaling disagree"),
+        ({"rope_parameters": {"rope_theta": 5.0}, "rope_scaling": None}, "rope_theta=10000 disagrees with the 5.0"),
     ],
 )
 def test_problems_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         config_from_json({**RELEASED, **changes})
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_keys_whose_defaults_differ_between_programs_are_required(name: str) -> None:
+    with pytest.raises(ModelError, match=f"missing keys: {name}"):
+        config_from_json({key: value for key, value in RELEASED.items() if key != name})
+
+
+def test_both_forms_of_the_same_rope() -> None:
+    both = {"rope_parameters": RELEASED["rope_scaling"] | {"rope_theta": 10000}}
+    assert config_from_json({**RELEASED, **both}) == config_from_json(RELEASED)
 
 
 @pytest.mark.parametrize(

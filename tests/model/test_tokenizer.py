@@ -17,6 +17,7 @@ from model.tokenizer import (
     token_bytes,
     train_tokenizer,
 )
+from tests.model.tiny import byte_fallback_tokenizer
 
 BYTES = byte_tokenizer()
 
@@ -26,6 +27,13 @@ def test_decoding_restores_all_bytes(text: str) -> None:
     ids = BYTES.encode(text)
     assert BYTES.decode(ids) == text
     assert b"".join(token_bytes(BYTES, token) for token in ids) == text.encode()
+
+
+def test_bytes_of_tokens_with_byte_fallback() -> None:
+    pieces = {"<0xE2>": b"\xe2", "<0x0A>": b"\n", "▁hi": b" hi", "ho": b"ho", "≤": "≤".encode(), "</s>": b"</s>"}
+    tokenizer = byte_fallback_tokenizer()
+    found = {piece: token_bytes(tokenizer, tokenizer.convert_tokens_to_ids(piece)) for piece in pieces}
+    assert found == pieces
 
 
 def test_special_tokens() -> None:

@@ -64,6 +64,16 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<bos>", eos_token="<eos>")
 
 
+def byte_fallback_tokenizer() -> PreTrainedTokenizerFast:
+    """Returns a tokenizer with Llama-2's decoder: bytes as <0x00> to <0xFF>, ids 3 to 258, then some words."""
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "▁hi", "ho", "é", "≤", "▁the"]
+    vocabulary = {piece: place for place, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>", byte_fallback=True))
+    steps = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(steps)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+
+
 def byte_model(seed: int = 0, dtype: torch.dtype = torch.float64, **changes: Any) -> DsaModel:
     """Returns a model for ``byte_tokenizer``, by default in fp64, so that rounding decides no sample."""
     return tiny_model(seed, dtype, **{"vocab_size": 259, "initializer_range": 0.15, **changes})

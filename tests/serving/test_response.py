@@ -18,7 +18,7 @@ TOKENIZER = byte_tokenizer()
 def builder(opened: bool, tools: bool) -> ChatResponseBuilder:
     """Returns the builder for a request."""
     params = ChatRequest.model_validate({"model": "m", "messages": [{"role": "user", "content": "x"}]})
-    return ChatResponseBuilder(params, Job([1], SamplingParams(), opened, tools), Chat(TOKENIZER))
+    return ChatResponseBuilder(params, [Job([1], SamplingParams(), opened, None if tools else 0)], Chat(TOKENIZER))
 
 
 def request_with(text: str, finish: Any) -> Request:
@@ -50,14 +50,16 @@ def request_with(text: str, finish: Any) -> Request:
 def test_full_response_and_stream(
     text: str, opened: bool, tools: bool, reasoning: str, content: str, calls: list[tuple[str, str]]
 ) -> None:
-    whole = builder(opened, tools).full(request_with(text, "stop"))["choices"][0]
+    whole = builder(opened, tools).full([request_with(text, "stop")])["choices"][0]
     assert whole["message"].get("reasoning_content", "") == reasoning
     assert whole["message"]["content"] == content
     assert [tuple(call["function"].values()) for call in whole["message"].get("tool_calls", [])] == calls
     assert whole["finish_reason"] == ("tool_calls" if calls else "stop")
     stream = builder(opened, tools)
     grown = [request_with(text[:length], None) for length in range(len(text) + 1)]
-    pieces = [piece["choices"][0] for state in [*grown, request_with(text, "stop")] for piece in stream.chunks(state)]
+    pieces = [
+        piece["choices"][0] for state in [*grown, request_with(text, "stop")] for piece in stream.chunks(0, state)
+    ]
     deltas = [piece["delta"] for piece in pieces]
     assert "".join(delta.get("reasoning_content", "") for delta in deltas) == reasoning
     assert "".join(delta.get("content", "") for delta in deltas) == content
@@ -65,7 +67,7 @@ def test_full_response_and_stream(
     assert [tuple(call["function"].values()) for call in told] == calls
     assert [call["index"] for call in told] == list(range(len(calls)))
     assert [piece["finish_reason"] for piece in pieces if piece["finish_reason"]] == [whole["finish_reason"]]
-    assert list(stream.chunks(request_with(text, "stop"))) == []
+    assert list(stream.chunks(0, request_with(text, "stop"))) == []
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_full_response_and_stream(
     [("why</think>so", 3), ("why</thin", 9), ("é</think>so", 2), ("</think>so", 0)],
 )
 def test_reasoning_tokens(text: str, count: int) -> None:
-    usage = builder(opened=True, tools=False).full(request_with(text, "stop"))["usage"]
+    usage = builder(opened=True, tools=False).full([request_with(text, "stop")])["usage"]
     assert usage["completion_tokens_details"]["reasoning_tokens"] == count
 
 
@@ -81,5 +83,5 @@ def test_an_end_of_reasoning_in_plain_tokens() -> None:
     """A model may write ``</think>`` in several plain tokens."""
     request = request_with("why</think>so", "stop")
     request.completions[0].token_ids = [TOKENIZER.encode(char)[0] for char in "why</think>so"]
-    usage = builder(opened=True, tools=False).full(request)["usage"]
+    usage = builder(opened=True, tools=False).full([request])["usage"]
     assert usage["completion_tokens_details"]["reasoning_tokens"] == 3

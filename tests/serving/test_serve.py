@@ -30,6 +30,9 @@ def texts(answer: Any) -> list[tuple[str, str]]:
 def test_models_and_health(server: Server) -> None:
     [model] = server.client.models.list().data
     assert (model.id, model.object) == (NAME, "model")
+    assert server.client.models.retrieve(NAME) == model
+    with pytest.raises(openai.NotFoundError, match="model 'gpt' is not served here"):
+        server.client.models.retrieve("gpt")
     health = server.wait_until_idle()
     assert health["status"] == "ok"
     assert health["context"] == CONTEXT
@@ -167,6 +170,12 @@ def test_fields_without_effect(server: Server) -> None:
         "presence_penalty": 0,
         "logit_bias": {},
         "tools": None,
+        "min_p": 0,
+        "repetition_penalty": 1.0,
+        "parallel_tool_calls": False,
+        "stop_token_ids": [],
+        "min_tokens": 0,
+        "chat_template_kwargs": {"thinking": True},
     }
     reply = server.post(chat(max_tokens=2, response_format={"type": "text"}, service_tier="auto", **fields))
     assert reply.status == 200
@@ -183,6 +192,45 @@ def test_plain_completions(server: Server) -> None:
     assert "".join(piece.choices[0].text for piece in pieces) == whole.choices[0].text
     ids = tokenizer_of(server).encode("One plus")
     assert server.client.completions.create(**settings | {"prompt": ids}).choices[0].text == whole.choices[0].text
+
+
+def test_several_prompts(server: Server) -> None:
+    settings: dict[str, Any] = {"model": NAME, "max_tokens": 9, "seed": 5, "n": 2}
+    prompts = ["One plus", "Two", "Three and"]
+    alone = [server.client.completions.create(**settings, prompt=prompt) for prompt in prompts]
+    expected = [choice.text for answer in alone for choice in answer.choices]
+    for form in (prompts, [tokenizer_of(server).encode(prompt) for prompt in prompts]):
+        together = server.client.completions.create(**settings, prompt=form)
+        assert [choice.index for choice in together.choices] == list(range(6))
+        assert [choice.text for choice in together.choices] == expected
+        assert together.usage
+        assert together.usage.prompt_tokens == sum(map(len, prompts))
+    texts = [""] * 6
+    for piece in server.client.completions.create(**settings, prompt=prompts, stream=True):
+        texts[piece.choices[0].index] += piece.choices[0].text
+    assert texts == expected
+
+
+def test_log_probabilities_of_a_prompt(server: Server) -> None:
+    """As evaluation harnesses read log-likelihoods, also from a prompt that the prefix cache has."""
+    text = "One plus one is two, " * 40
+    ids = tokenizer_of(server).encode(text)
+    with torch.no_grad():
+        expected = server.model()(torch.tensor([ids])).double().log_softmax(-1)[0]
+    settings: dict[str, Any] = {"model": NAME, "temperature": 0, "echo": True, "logprobs": 1}
+    for prompt, max_tokens in ((text, 1), (ids, 1), (ids, 0)):
+        choice = server.client.completions.create(**settings, prompt=prompt, max_tokens=max_tokens).choices[0]
+        assert choice.text.startswith(text)
+        assert choice.logprobs
+        values, tops = choice.logprobs.token_logprobs, choice.logprobs.top_logprobs
+        assert values
+        assert tops
+        assert len(values) == len(tops) == len(ids) + max_tokens
+        assert values[0] is None
+        own = [expected[place, token].item() for place, token in enumerate(ids[1:])]
+        assert values[1 : len(ids)] == pytest.approx(own, abs=1e-4)
+        best = [max(top.values()) for top in tops[1 : len(ids)]]
+        assert best == pytest.approx(expected[:-1].amax(-1).tolist(), abs=1e-4)
 
 
 def test_an_unknown_model(server: Server) -> None:

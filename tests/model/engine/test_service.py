@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 import torch
 
 from model.engine import Completion, Engine, EngineConfig, EngineService, Request, SamplingParams
+from model.engine.text import TextStream
 from model.errors import ModelError
 from tests.model.tiny import byte_model, byte_tokenizer
 
@@ -35,6 +36,36 @@ def test_many_callers(service: EngineService) -> None:
     service.close()
     alone = Engine(byte_model(), byte_tokenizer()).generate([f"{caller}" for caller in range(100)], FREE)
     assert [request.completions[0].token_ids for request in together] == [one.token_ids for (one,) in alone]
+
+
+def test_a_fault_of_one_completion_ends_its_request_alone(
+    service: EngineService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = TextStream.add
+    poisoned: list[TextStream] = []
+
+    def fail_once(stream: TextStream, token: int) -> None:
+        if len(stream.text) == 5 and not poisoned:
+            poisoned.append(stream)
+        if stream in poisoned:
+            raise RuntimeError("Invalid prefix encountered")
+        add(stream, token)
+
+    monkeypatch.setattr(TextStream, "add", fail_once)
+    several = SamplingParams(max_tokens=12, ignore_eos=True, seed=1, n=3)
+
+    async def run() -> list[Request | BaseException]:
+        calls = (service.generate(f"{caller}", several) for caller in range(8))
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    results = asyncio.run(run())
+    failed = [result for result in results if isinstance(result, BaseException)]
+    assert [str(error) for error in failed] == ["Invalid prefix encountered"]
+    whole = [result for result in results if isinstance(result, Request)]
+    assert all(len(completion.token_ids) == 12 for request in whole for completion in request.completions)
+    assert service.failure is None
+    assert service.engine.pages_available == 4096 // service.engine.config.page_size
+    service.close()
 
 
 def test_a_stream_yields_every_token(service: EngineService) -> None:

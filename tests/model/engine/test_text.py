@@ -4,12 +4,12 @@ import pytest
 
 pytest.importorskip("torch")
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.engine import Engine, EngineConfig, SamplingParams
-from model.engine.text import TextStream
-from tests.model.tiny import byte_model, byte_tokenizer
+from model.engine.text import MAX_HELD, CharacterStream, TextStream
+from tests.model.tiny import byte_fallback_tokenizer, byte_model, byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
 letters = st.text(alphabet="abX≤𝔸", max_size=30)
@@ -33,6 +33,38 @@ def test_text_token_by_token(text: str, stop: list[str]) -> None:
         assert not any(string in stream.text for string in stop)
         assert len(whole) <= len(stream.text)
     assert stream.text.startswith(shown)
+
+
+FALLBACK = byte_fallback_tokenizer()
+BYTE = 3  # id of the first byte token
+
+
+@settings(max_examples=300)
+@given(st.lists(st.one_of(st.integers(BYTE, BYTE + 255), st.integers(BYTE + 256, len(FALLBACK) - 1)), max_size=40))
+def test_any_bytes_with_byte_fallback(tokens: list[int]) -> None:
+    stream, words = CharacterStream(FALLBACK.backend_tokenizer), BYTE + 256
+    text = "".join(map(stream.add, tokens))
+    if all(token >= words for token in tokens):
+        assert text == FALLBACK.decode(tokens)
+    end = "the" if tokens[-1:] == [len(FALLBACK) - 1] else ""
+    assert text.endswith(end)
+    # Invalid bytes remain visible, and take nothing else with them.
+    for word in ("hi", "≤"):
+        assert text.count(word) >= FALLBACK.decode([token for token in tokens if token >= words]).count(word)
+
+
+@given(st.text(max_size=20))
+def test_characters_in_bytes_arrive_whole(text: str) -> None:
+    stream = CharacterStream(FALLBACK.backend_tokenizer)
+    assert "".join(stream.add(BYTE + byte) for byte in text.encode()) == text
+
+
+def test_bytes_after_invalid_ones() -> None:
+    stream = CharacterStream(FALLBACK.backend_tokenizer)
+    pieces = [stream.add(token) for token in (BYTE + 0x41, BYTE + 0xFF, FALLBACK.convert_tokens_to_ids("▁hi"))]
+    assert "".join(pieces) == "A\ufffd hi"
+    flood = [stream.add(BYTE + 0xFF) for _ in range(1000)]
+    assert sum(map(len, flood)) >= 1000 - MAX_HELD  # no unbounded wait for a character that cannot come
 
 
 def test_an_end_token_ends_a_completion_without_text() -> None:
