@@ -13,7 +13,6 @@ from core.problems import single_problem
 from core.records import Problem
 from lemmata.commands.refine import refine_problem
 from lemmata.compose import compose
-from lemmata.domain import prover_model, with_warning
 from lemmata.policy_choice import PolicyLike, choose_policy
 from lemmata.results import Result, Verification, read_result
 from lemmata.running import run_sync
@@ -99,7 +98,7 @@ async def arefine_many(
             with closing(session.run.log(problem)) as log:
                 await refine_problem(session, settings.refine, session.recorder(problem, log))
 
-        await _process(session, with_warning(wanted, prover_model(settings), "refine"), work)
+        await _process(session, wanted, work)
         paths = {path.stem: path for path in session.run.log_paths()}
         results = [read_result(tuple(read_log(paths[problem.id])), folder) for problem in wanted]
     return [result for result in results if result is not None]

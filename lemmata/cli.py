@@ -58,7 +58,7 @@ def main() -> None:
     """Run the command named by the first argument; exits with its code.
 
     0: done. 1: an error, explained. 2: stopped early or problems left unfinished (the same command resumes).
-    130: aborted.
+    3: done, but nothing could be judged. 130: aborted.
     """
     try:
         try:

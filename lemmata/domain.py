@@ -1,18 +1,45 @@
-"""Domain of an in-process model: a warning for the first statement that its training did not cover."""
+"""Domains of in-process models: statements that their training did not cover are named and not judged."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from rich.console import Console
 
 from core.records import Problem
 from lab.domain import ModelDomain, outside, read_domain
-from lemmata.policies import local_model, named_policies
+from lemmata.policies import DEFAULT, local_model, named_policies
 from lemmata.settings import SessionConfig
 from lemmata.terminal import plain
 from policy.local_config import model_folder
 
 SHIPPED = "pkg://model/shipped"
 SERVER = "policy=endpoint policy.base_url=http://localhost:8000/v1 policy.model=MODEL"
+PROVER, VERIFIER = "prover", "verifier"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The domains of the models that play the roles of a run. A model without a domain, or on a server, covers all."""
+
+    domains: dict[str, tuple[str, ModelDomain]]  # by role: the model folder and its domain
+
+    @classmethod
+    def of(cls, config: SessionConfig) -> "Coverage":
+        """The domains by the settings of a run. Raises LemmataError where a domain file cannot be read."""
+        named = named_policies(config)
+        models = {role: local_model(named.get(one.policy or DEFAULT, {})) for role, one in config.roles.items()}
+        found = {role: (model, read_domain(model_folder(model))) for role, model in models.items() if model}
+        return cls({role: (model, domain) for role, (model, domain) in found.items() if domain is not None})
+
+    def outside(self, statement: str, *roles: str) -> str:
+        """The reason why the model of one of these roles does not cover a statement; empty where all do."""
+        for role in roles:
+            if role in self.domains:
+                model, domain = self.domains[role]
+                reason = outside(domain, statement)
+                if reason:
+                    return f"{_name(model)} knows {domain.words} alone; {reason}"
+        return ""
 
 
 def prover_model(config: SessionConfig, policy: str | None = None) -> str | None:
@@ -20,31 +47,18 @@ def prover_model(config: SessionConfig, policy: str | None = None) -> str | None
     return local_model(named_policies(config).get(policy or config.prover.policy or "", {}))
 
 
-def with_warning(problems: Iterable[Problem], model: str | None, command: str) -> Iterator[Problem]:
-    """``problems`` unchanged; a warning is printed at the first one outside the domain of ``model``."""
-    domain = read_domain(model_folder(model)) if model else None
-    return _watched(problems, domain, model or "", command) if domain else iter(problems)
-
-
-def _watched(problems: Iterable[Problem], domain: ModelDomain, model: str, command: str) -> Iterator[Problem]:
-    warned = False
+def with_warnings(problems: Iterable[Problem], config: SessionConfig) -> Iterator[Problem]:
+    """``problems`` unchanged; a warning names each one that the prover's model does not cover."""
+    coverage = Coverage.of(config)
     for problem in problems:
-        reason = "" if warned else outside(domain, problem.statement)
-        if reason:
-            _warn(_message(problem, domain, model, reason, command))
-            warned = True
+        if reason := coverage.outside(problem.statement, PROVER):
+            Console(stderr=True, highlight=False).print(plain(_message(problem, reason), "yellow"), soft_wrap=True)
         yield problem
 
 
-def _message(problem: Problem, domain: ModelDomain, model: str, reason: str, command: str) -> str:
-    name = "the shipped model" if model == SHIPPED else f"the model {model}"
-    which = f"problem {problem.name}" if problem.name else "this statement"
-    return (
-        f"warning: {name} was trained on {domain.words} alone, and {which} is none of them: {reason}.\n"
-        "It is asked all the same; expect little (docs/guides/shipped-model.md). With a server of your own:\n"
-        f"    lemmata {command} problem='...' {SERVER}"
-    )
+def _message(problem: Problem, reason: str) -> str:
+    return f"warning: {problem.name or problem.id}: {reason}. It is asked all the same; expect little."
 
 
-def _warn(text: str) -> None:
-    Console(stderr=True, highlight=False).print(plain(text, "yellow"), soft_wrap=True)
+def _name(model: str) -> str:
+    return "the shipped model" if model == SHIPPED else f"the model {model}"

@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 from core.ids import digest
@@ -13,6 +14,7 @@ from core.records import Generated, Problem, Refusal, Usage
 from core.store import Run, flatten, matches
 from core.templates import Templates
 from lab.prompts import templates as lab_templates
+from lemmata.domain import PROVER, VERIFIER, Coverage
 from lemmata.policies import Policies, build_policies, weights_of
 from lemmata.progress import Progress
 from lemmata.settings import SessionConfig
@@ -77,7 +79,17 @@ class Session:
         """Verifier and meta-verifier of this run."""
         verifier = Verifier(self.policies.of("verifier"), self.templates, self.policies.roles["verifier"].sampling)
         sampling = self.policies.roles["meta_verifier"].sampling
-        return Assessor(verifier, MetaVerifier(self.policies.of("meta_verifier"), self.templates, sampling), config)
+        meta_verifier = MetaVerifier(self.policies.of("meta_verifier"), self.templates, sampling)
+        return Assessor(verifier, meta_verifier, config, partial(self.outside, roles=(VERIFIER,)))
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """Domains of the models of this run."""
+        return Coverage.of(self.settings)
+
+    def outside(self, statement: str, roles: Sequence[str] = (PROVER, VERIFIER)) -> str:
+        """The reason why a model of this run does not cover a statement; empty where all do."""
+        return self.coverage.outside(statement, *roles)
 
     def recorder(self, problem: Problem, log: ProblemLog) -> Recorder:
         """The recorder of one problem."""

@@ -23,6 +23,8 @@ from verifier.aggregate import AggregateConfig, Counted, Excluded, Judged, judge
 
 Rule = Literal["unanimous", "quorum", "mean", "pessimistic-progressive", "weighted"]
 PROGRESSIVE = "pessimistic-progressive"
+NOT_JUDGED = "not judged: outside what this model was trained on"
+OUTSIDE = "outside the domain"  # in place of a rule of selection: nothing was asked
 _ROUNDING = 1e-9  # 0.7 * 10 is above 7
 
 
@@ -64,6 +66,11 @@ class Decision:
         """Mean of the counted verdicts, by their weights; None without any."""
         total = sum(one.weight for one in self.counted)
         return sum(one.weight * one.score for one in self.counted) / total if self.counted else None
+
+
+def not_judged(config: AcceptanceConfig, reason: str) -> Decision:
+    """The decision about a proof that no judge was asked about."""
+    return Decision(config, (), (), False, f"{NOT_JUDGED}: {reason}")
 
 
 def decide(analyses: Sequence[Judged], config: AcceptanceConfig) -> Decision:

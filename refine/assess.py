@@ -1,14 +1,14 @@
 """Assessment of one proof: n analyses, m reviews of each, their tally, and the decision of the acceptance rule."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.config import STRICT, Count, settings
 from core.records import Analysis, Proof, Review
 from meta_verifier.role import MetaVerifier
 from policy.recorder import Recorder
-from refine.acceptance import PROGRESSIVE, AcceptanceConfig, Decision, decide
+from refine.acceptance import PROGRESSIVE, AcceptanceConfig, Decision, decide, not_judged
 from refine.transitions import Reviewed, needs_review
 from verifier.aggregate import Judged, Tally, judged, sift, tally
 from verifier.role import Verifier
@@ -46,19 +46,32 @@ class Outcome:
     rounds: int
 
 
+def covers_all(statement: str) -> str:
+    """No statement is outside the domain of a model that names none."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Assessor:
-    """Verifier and meta-verifier together."""
+    """Verifier and meta-verifier together.
+
+    ``outside`` returns the reason why the verifier's model does not cover a statement; empty where it does.
+    """
 
     verifier: Verifier
     meta_verifier: MetaVerifier
     config: AssessorConfig
+    outside: Callable[[str], str] = covers_all
 
     async def assess(self, recorder: Recorder, proof: Proof) -> Assessed:
-        """The assessment of ``proof``. An answer that holds no proof gets no analyses and no score."""
+        """The assessment of ``proof``. An answer that holds no proof gets no analyses and no score.
+
+        Neither does a proof of a statement that the verifier's model does not cover.
+        """
         verdicts: Sequence[Judged] = ()
         body = proof.body
-        if body is not None and self.config.analyses:
+        reason = self.outside(recorder.problem.statement)
+        if body is not None and self.config.analyses and not reason:
             verdicts = await self._analyze(recorder, proof)
         return Assessed(
             proof_id=proof.id,
@@ -68,7 +81,7 @@ class Assessor:
             faults=proof.faults,
             judged=tuple(verdicts),
             tally=tally(verdicts, self.config.acceptance),
-            decision=decide(verdicts, self.config.acceptance),
+            decision=not_judged(self.config.acceptance, reason) if reason else decide(verdicts, self.config.acceptance),
         )
 
     async def _analyze(self, recorder: Recorder, proof: Proof) -> Sequence[Judged]:

@@ -1,5 +1,6 @@
 """Proof loop: one problem from its statement to the chosen proof."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.ids import digest
@@ -8,10 +9,11 @@ from core.store import now
 from policy.interface import PromptRefused
 from policy.recorder import Recorder
 from prover.role import Prover
-from refine.assess import Assessor, Outcome
+from refine.acceptance import NOT_JUDGED, OUTSIDE
+from refine.assess import Assessor, covers_all
 from refine.config import RefineConfig
 from refine.search import search
-from refine.select import select
+from refine.select import Choice, select
 from refine.sequential import sequential
 
 
@@ -23,40 +25,46 @@ class ProofLoop:
     assessor: Assessor
     config: RefineConfig
     seed: int
+    outside: Callable[[str], str] = covers_all
 
     async def run(self, recorder: Recorder) -> Selection:
         """Proves, verifies, refines and selects; the selection is the last record of the problem.
 
+        A statement outside the domain of the models is answered without asking them.
+
         Raises:
             PromptRefused: every proof was set aside, so that there is nothing to select from, and nothing to score.
         """
+        if reason := self.outside(recorder.problem.statement):
+            choice = Choice(None, False, f"{NOT_JUDGED}: {reason}")
+            return _record(recorder, choice, OUTSIDE, rounds=0)
         if self.config.strategy == "search":
             outcome = await search(recorder, self.prover, self.assessor, self.config, self.seed)
         else:
             outcome = await sequential(recorder, self.prover, self.assessor, self.config)
         if not outcome.pool and recorder.refusal is not None:
             raise PromptRefused(recorder.refusal)
-        return self._conclude(recorder, outcome)
+        return _record(recorder, select(outcome.pool, self.config.select), self.config.select, outcome.rounds)
 
-    def _conclude(self, recorder: Recorder, outcome: Outcome) -> Selection:
-        """Appends the selection to the log."""
-        choice = select(outcome.pool, self.config.select)
-        chosen = choice.chosen
-        selection = Selection(
-            id=selection_id(recorder.problem.id),
-            problem_id=recorder.problem.id,
-            proof_id=chosen.proof_id if chosen else None,
-            rule=self.config.select,
-            accepted=choice.accepted,
-            mean_score=chosen.tally.mean if chosen else None,
-            verdicts=chosen.tally.verdicts if chosen else 0,
-            self_score=chosen.self_score if chosen else None,
-            rounds=outcome.rounds,
-            reason=choice.reason,
-            created=now(),
-        )
-        recorder.log.append([selection])
-        return selection
+
+def _record(recorder: Recorder, choice: Choice, rule: str, rounds: int) -> Selection:
+    """Appends the selection to the log."""
+    chosen = choice.chosen
+    selection = Selection(
+        id=selection_id(recorder.problem.id),
+        problem_id=recorder.problem.id,
+        proof_id=chosen.proof_id if chosen else None,
+        rule=rule,
+        accepted=choice.accepted,
+        mean_score=chosen.tally.mean if chosen else None,
+        verdicts=chosen.tally.verdicts if chosen else 0,
+        self_score=chosen.self_score if chosen else None,
+        rounds=rounds,
+        reason=choice.reason,
+        created=now(),
+    )
+    recorder.log.append([selection])
+    return selection
 
 
 def selection_id(problem_id: str) -> str:

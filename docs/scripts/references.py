@@ -40,6 +40,7 @@ quotes of Hydra's grammar inside those of the shell: `'key="a, b"'`. A key that 
 | 0 | done |
 | 1 | an error; the message says what happened, where, and how to fix it |
 | 2 | stopped early, or problems are left unfinished; the same command resumes |
+| 3 | done, but nothing could be judged: no verdict can be read, or all is outside what the model was trained on |
 | 130 | aborted |
 
 Commands that ask models end with `Ctrl-C` after the calls in flight; a second `Ctrl-C` aborts. The same command

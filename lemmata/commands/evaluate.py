@@ -17,10 +17,11 @@ from evaluation.folders import CONTROL, attempt_folder, attempt_seed, entrant_fo
 from evaluation.junk_control import ControlConfig, junk_proofs
 from evaluation.lab_theorems import LabTheoremsConfig, lab_problems
 from lemmata.commands.refine import refine_problem
-from lemmata.domain import prover_model, with_warning
+from lemmata.domain import prover_model
 from lemmata.judges import JUDGES_MAY_GROW, FinalGrading, JudgingConfig
 from lemmata.policies import Policies, build_policies
 from lemmata.problems import problems_of
+from lemmata.run_totals import judged_code
 from lemmata.session import MAY_CHANGE, Session, default_folder, spent, with_contents
 from lemmata.settings import ProblemsConfig, RoleConfig, read_settings
 from lemmata.terminal import plain
@@ -99,6 +100,7 @@ def evaluate_command(config: dict[str, Any]) -> int:
     settings = read_settings(EvaluateSettings, config)
     with FinalGrading.open(settings) as grading, _open(settings, config) as (host, sessions):
         code = host.work(_items(settings, sessions), _Work(settings, grading))
+        code = judged_code([session.run for (_, number), session in sessions.items() if number is not None], code)
     message = f"Report: lemmata evaluate report run={host.run.folder} out=FOLDER"
     Console(highlight=False).print(plain(message), soft_wrap=True)
     return code
@@ -142,12 +144,8 @@ def _folder(folder: Path, name: str, number: int | None) -> Path:
 def _problems(settings: EvaluateSettings) -> Iterator[Problem]:
     if settings.lab is not None:
         return islice(lab_problems(settings.lab), settings.limit)
-    models = [prover_model(settings, settings.policy_of("prover", name)) for name in settings.entrants]
-    found = problems_of(settings, models[0])
-    found = patched(found) if settings.patch_answers else found
-    for model in models:
-        found = with_warning(found, model, "evaluate")
-    return found
+    found = problems_of(settings, prover_model(settings, settings.policy_of("prover", settings.entrants[0])))
+    return patched(found) if settings.patch_answers else found
 
 
 def _items(settings: EvaluateSettings, sessions: Mapping[tuple[str, int | None], Session]) -> Iterator[WorkItem]:

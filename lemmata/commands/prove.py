@@ -4,7 +4,7 @@ from contextlib import closing
 from typing import Any
 
 from core.records import Problem, Proof
-from lemmata.domain import prover_model, with_warning
+from lemmata.domain import prover_model, with_warnings
 from lemmata.problems import problems_of
 from lemmata.run_totals import print_totals
 from lemmata.session import open_session
@@ -15,7 +15,7 @@ def prove_command(config: dict[str, Any]) -> int:
     """Write proofs of every problem."""
     settings = read_settings(ProveSettings, config)
     model = prover_model(settings)
-    problems = with_warning(problems_of(settings, model), model, "prove")
+    problems = with_warnings(problems_of(settings, model), settings)
     with open_session("prove", settings, config) as session:
 
         async def work(problem: Problem) -> None:

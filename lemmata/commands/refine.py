@@ -4,9 +4,9 @@ from contextlib import closing
 from typing import Any
 
 from core.records import Problem, Selection
-from lemmata.domain import prover_model, with_warning
+from lemmata.domain import prover_model
 from lemmata.problems import problems_of
-from lemmata.run_totals import print_totals
+from lemmata.run_totals import judged_code, print_totals
 from lemmata.session import Session, open_session
 from lemmata.settings import RefineSettings, read_settings
 from lemmata.trace import print_trace
@@ -19,7 +19,7 @@ def refine_command(config: dict[str, Any]) -> int:
     """Run the proof loop on every problem."""
     settings = read_settings(RefineSettings, config)
     model = prover_model(settings)
-    problems = with_warning(problems_of(settings, model), model, "refine")
+    problems = problems_of(settings, model)
     with open_session("refine", settings, config) as session:
 
         async def work(problem: Problem) -> None:
@@ -29,12 +29,14 @@ def refine_command(config: dict[str, Any]) -> int:
         code = session.work(problems, work)
         print_totals(session.run)
         print_trace(session.run)
-        return code
+        return judged_code([session.run], code)
 
 
 async def refine_problem(session: Session, config: RefineConfig, recorder: Recorder) -> Selection:
     """Run the proof loop on the recorder's problem, or return the selection that its log already holds."""
-    loop = ProofLoop(session.prover, session.assessor(session.settings.judge), config, session.settings.seed)
+    loop = ProofLoop(
+        session.prover, session.assessor(session.settings.judge), config, session.settings.seed, session.outside
+    )
     done = selection_id(recorder.problem.id)
     is_done = done in recorder.log and not recorder.repeats
     selection = recorder.log.get(done) if is_done else await loop.run(recorder)

@@ -7,14 +7,15 @@ from typing import Any, TypeVar
 from core.errors import LemmataError
 from core.ids import digest
 from core.log import read_log
-from core.records import Analysis, Label, Problem, Proof, Record
+from core.records import Analysis, Label, Problem, Proof, Record, Refusal
 from core.store import Run, now
 from lemmata.commands.import_export import transfer
-from lemmata.run_totals import print_totals
+from lemmata.run_totals import judged_code, print_totals
 from lemmata.session import Session, open_session
 from lemmata.settings import LabelSettings, VerifySettings, read_settings
 from policy.interface import gather_all
 from policy.recorder import Recorder
+from refine.acceptance import NOT_JUDGED
 from refine.assess import Assessor
 from verifier.autolabel import LabelConfig, auto_label
 
@@ -31,9 +32,30 @@ def verify_command(config: dict[str, Any]) -> int:
 
         async def verify(recorder: Recorder, proof: Proof) -> None:
             assessed = await assessor.assess(recorder, proof)
+            if (reason := assessor.outside(recorder.problem.statement)) and outside_id(proof) not in recorder.log:
+                recorder.log.append([_not_judged(session, proof, reason)])
             session.meters.accepted += assessed.decision.accepted
 
         return _for_each_proof(session, settings, verify, lambda record: isinstance(record, Proof | Label))
+
+
+def outside_id(proof: Proof) -> str:
+    """The id of the record that the verifier was not asked about a proof."""
+    return digest("outside", proof.id)
+
+
+def _not_judged(session: Session, proof: Proof, reason: str) -> Refusal:
+    return Refusal(
+        id=outside_id(proof),
+        problem_id=proof.problem_id,
+        parents=(proof.id,),
+        role="verifier",
+        policy=session.policies.of("verifier").name,
+        prompt="",
+        seed=0,
+        error=f"{NOT_JUDGED}: {reason}",
+        created=now(),
+    )
 
 
 def review_command(config: dict[str, Any]) -> int:
@@ -104,7 +126,7 @@ def _for_each_proof(session: Session, settings: VerifySettings, on_proof: OnProo
 
     code = session.work(_problems(session.run), work)
     print_totals(session.run)
-    return code
+    return judged_code([session.run], code)
 
 
 def _problems(run: Run) -> Iterator[Problem]:

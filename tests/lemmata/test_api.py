@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 ODD = "Prove that the sum of two odd integers is even."
 LIGHT = {"refine.proofs": 1, "refine.rounds": 1}
 IDENTITY = "Prove that (x + 1)^2 = x^2 + 2*x + 1 for all real x."
+INEQUALITY = "Prove or refute: x^2 + 6x + 11 >= 2 for all real x."
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +98,7 @@ def test_the_shipped_model_as_an_engine() -> None:
         [[first, second]] = engine.generate(["Prove that 1 = 1."], n=2, max_tokens=4, seed=1)
         assert first.finish_reason == second.finish_reason == "length"
         config = {**LIGHT, "judge.analyses": 3, "sampling.max_tokens": 40}
-        result = lemmata.refine(IDENTITY, policy=engine, config=config, run="r")
+        result = lemmata.refine(INEQUALITY, policy=engine, config=config, run="r")
     assert len(result.proofs) == 1
     assert Run.read("r").manifest["config"]["prompts"] == "lab"
 

@@ -32,6 +32,16 @@ def test_a_run(lemmata: CommandLine) -> None:
     assert output.rstrip().endswith("Read it: lemmata show run")
 
 
+def test_the_faults_of_a_run_are_a_table(lemmata: CommandLine) -> None:
+    cut = [replace(analysis(f"c{n}", None, PROOF_ID), fault="cut off at the token limit") for n in range(9)]
+    boxes = [replace(analysis(f"d{n}", None, PROOF_ID), fault=f"the last box holds '{n}', no score") for n in range(3)]
+    make(lemmata.folder, *cut, *boxes, replace(PROOF, id="p2", faults=("empty proof",)))
+    rows = [line.split() for line in lemmata.ok("show", "run").out.splitlines()]
+    assert ["analysis", "9", "64", "%", "cut", "off", "at", "the", "token", "limit"] in rows
+    assert ["analysis", "3", "21", "%", "the", "last", "box", "holds", "'...',", "no", "score"] in rows
+    assert ["proof", "1", "50", "%", "empty", "proof"] in rows
+
+
 def test_a_run_of_many_problems_shows_the_first(lemmata: CommandLine) -> None:
     groups = [
         [replace(PROBLEM, id=f"p{n:02}", name=f"n{n}"), replace(selection(None), problem_id=f"p{n:02}")]
@@ -94,7 +104,7 @@ def test_nothing_in_a_record_is_markup(lemmata: CommandLine) -> None:
         problem=replace(PROBLEM, name=HOSTILE, statement=f"Prove {HOSTILE}"),
         proof=replace(PROOF, text=proof_text(HOSTILE), faults=(HOSTILE,), policy=HOSTILE),
     )
-    assert lemmata.ok("show", "run").out.count(HOSTILE) == 2
+    assert lemmata.ok("show", "run").out.count(HOSTILE) == 3
     tree = lemmata.ok("show", "run", HOSTILE).out
     assert tree.splitlines()[0] == f"problem p {HOSTILE}"
     assert tree.count(HOSTILE) == 4
