@@ -33,6 +33,20 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "answer": ("answer", "short_answer", "final_answer", "expected_answer"),
     "guidelines": ("guidelines", "grading_guidelines", "grading_scheme", "rubric"),
     "proof": ("proof", "solution_attempt", "response", "model_prediction.proof", "model_solution", "generated_proof"),
+    "model": ("model", "model_name", "generator", "model_id"),
+    "grade": (
+        "points",
+        "score",
+        "grade",
+        "human_rating",
+        "human_score",
+        "human_points",
+        "correct",
+        "is_correct",
+        "passed",
+    ),
+    "max_points": ("max_points", "max", "max_score", "out_of", "full_points"),
+    "author": ("author", "grader", "annotator", "rater"),
 }
 
 
@@ -71,9 +85,16 @@ class Columns:
 
 @settings(frozen=True, kw_only=True, config=STRICT)
 class ProofColumns(Columns):
-    """Column names of a table of finished proofs."""
+    """Column names of a table of finished proofs.
+
+    ``grade``: points of a proof, of ``max_points``, by ``author``; a cell may hold a list, of several graders.
+    """
 
     proof: str | None = None
+    model: str | None = None
+    grade: str | None = None
+    max_points: str | None = None
+    author: str | None = None
     key: ClassVar[str] = "proof_columns"
 
 
@@ -144,6 +165,12 @@ def optional_text(row: Row, columns: Columns, role: str) -> str | None:
     if isinstance(value, int | float):
         return str(value)
     raise _wrong_type(row, path, role, value, columns, f', or none: {columns.key}.{role}=""')
+
+
+def any_value(row: Row, columns: Columns, role: str) -> tuple[Any, str]:
+    """The value of a column, whatever its type, and the column's name; None and "" where there is no such column."""
+    path = _locate(row.cells, columns, role)
+    return (None, "") if path is None else (value_at(row.cells, path), path[-1])
 
 
 def other_columns(row: Row, columns: Columns) -> dict[str, Any]:

@@ -1,14 +1,11 @@
-"""Existing proofs as records: from another run, from DeepSeekMath-V2's released outputs, or from a table."""
+"""Existing proofs as records: from another run, or from the released outputs of DeepSeekMath-V2."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from core.columns import ProofColumns
 from core.errors import LemmataError
 from core.ids import digest
 from core.labels import read_with_labels
-from core.problems import load_proofs
 from core.records import IMPORTED, Label, Problem, Proof, Record
 from core.released import ReleasedProof, read_released
 from core.store import Run, now
@@ -72,27 +69,18 @@ def _labels(proof: Proof, released: ReleasedProof) -> Iterator[Label]:
     )
 
 
-def records_of_table(source: str, columns: ProofColumns) -> Iterator[Group]:
-    """The proofs of a table with statement and proof columns."""
-    for problem, text, other in load_proofs(source, columns):
-        yield problem, [imported_proof(problem, text, model=_model(other))]
-
-
-def _model(other: Mapping[str, Any]) -> str:
-    value = other.get("model")
-    return value if isinstance(value, str) else ""
-
-
-def imported_proof(problem: Problem, text: str, *, model: str) -> Proof:
+def imported_proof(problem: Problem, text: str, *, model: str, copy: str = "", may_be_empty: bool = False) -> Proof:
     """The record of a proof from outside this run; its whole text is the proof.
+
+    ``copy`` tells it apart from an equal proof of the problem. An empty answer may be one only where it was graded.
 
     Raises:
         LemmataError: the text is empty.
     """
-    if not text.strip():
+    if not text.strip() and not may_be_empty:
         raise LemmataError(f"the proof of problem {problem.name or problem.id} is empty; delete that row.")
     return Proof(
-        id=digest(IMPORTED, problem.id, text),
+        id=digest(IMPORTED, problem.id, text, *([copy] if copy else [])),
         problem_id=problem.id,
         parents=(),
         round=0,

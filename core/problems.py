@@ -1,12 +1,11 @@
 """Problem sets and tables of proofs, from the rows of a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
 from core.columns import (
     Columns,
-    ProofColumns,
     Row,
     find,
     listing,
@@ -69,21 +68,9 @@ def load_problems(
     return ProblemSet(_table(source, columns, split, revision), columns, limit)
 
 
-def load_proofs(
-    source: str,
-    columns: ProofColumns | None = None,
-    *,
-    split: str | None = None,
-    limit: int | None = None,
-    revision: str | None = None,
-) -> Iterator[tuple[Problem, str, Mapping[str, Any]]]:
-    """Problem, proof and other columns of each row of a table of proofs; sources and errors as of ``load_problems``.
-
-    Rows on the same problem are all handed out. The other columns belong to the proof, so ``Problem.extra`` is empty.
-    """
-    columns = columns or ProofColumns()
-    _check_limit(limit)
-    return islice(_proofs(_table(source, columns, split, revision), columns), limit)
+def problem_rows(source: str, columns: Columns) -> Iterator[Row]:
+    """The rows of a table that holds at least one, and the columns that the user named."""
+    return _table(source, columns, None, None)
 
 
 def single_problem(statement: str) -> Problem:
@@ -110,12 +97,6 @@ def problem_of(row: Row, columns: Columns, *, with_extra: bool = True) -> Proble
         guidelines=optional_text(row, columns, "guidelines"),
         extra=other_columns(row, columns) if with_extra else {},
     )
-
-
-def _proofs(rows: Iterator[Row], columns: ProofColumns) -> Iterator[tuple[Problem, str, Mapping[str, Any]]]:
-    for row in rows:
-        proof = required_text(row, columns, "proof")
-        yield problem_of(row, columns, with_extra=False), proof, other_columns(row, columns)
 
 
 def _fold(text: str) -> str:

@@ -1,4 +1,6 @@
-"""Rows of tables: .json, .jsonl, .csv and .parquet files, folders of them, and Hugging Face data sets.
+"""Rows of tables: .json, .jsonl, .csv, .tsv and .parquet files, folders of them, and Hugging Face data sets.
+
+Text may be gzip (``.csv.gz``) and UTF-16; a CSV file may have semicolons or tabs.
 
 A file of millions of rows is never held in memory (JSON, which cannot be read in parts, excepted). Whatever is wrong
 with a file is one LemmataError that names the file and the row.
@@ -18,10 +20,10 @@ from core.columns import (
     type_name,
 )
 from core.errors import LemmataError
+from core.text_files import check_content, raw_lines, suffix_of, whole
 
 MAX_CELL = 1 << 24  # characters of one CSV cell; the default of 2**17 is less than a long proof
 Errors = type[Exception] | tuple[type[Exception], ...]
-BOM = b"\xef\xbb\xbf"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[\w.-]+)?")
 
 
@@ -29,7 +31,7 @@ def open_table(source: str, split: str | None, revision: str | None) -> Iterator
     """The rows of a file, a folder of files or a data set. Raises LemmataError where there is none of that name."""
     path = _local(source)
     if path is None:
-        if HUB_ID.fullmatch(source) and Path(source).suffix.lower() not in READERS:
+        if HUB_ID.fullmatch(source) and suffix_of(Path(source)) not in READERS:
             return _hub_rows(source, split, revision)
         raise LemmataError(
             f"no file or folder {source!r} (seen from {Path.cwd()}), and it is no data set id owner/name"
@@ -52,10 +54,14 @@ def _local(source: str) -> Path | None:
 
 
 def _folder_files(folder: Path, split: str | None) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in READERS and path.name[0] != ".")
+    files = sorted(path for path in folder.iterdir() if suffix_of(path) in READERS and path.name[0] != ".")
     if not files:
         raise LemmataError(f"folder {folder} holds no file of a known kind: {', '.join(READERS)}")
-    chosen = [path for path in files if split is None or path.stem == split or path.stem.startswith(f"{split}-")]
+    chosen = [
+        path
+        for path in files
+        if split is None or path.name.partition(".")[0] == split or path.stem.startswith(f"{split}-")
+    ]
     if not chosen:
         names = ", ".join(path.name for path in files)
         raise LemmataError(f"folder {folder} holds no split {split!r}; choose another, its files are: {names}")
@@ -63,10 +69,15 @@ def _folder_files(folder: Path, split: str | None) -> list[Path]:
 
 
 def _file_rows(path: Path) -> Iterator[Row]:
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(suffix_of(path))
     if reader is None:
-        raise LemmataError(f"{path}: unknown kind of file {path.suffix!r}; known: {', '.join(READERS)}")
-    return _guarded(reader(path), str(path), OSError, "see that the file is there and may be read")
+        raise LemmataError(f"{path}: unknown kind of file {path.suffix!r}; known: {', '.join(READERS)}, also with .gz")
+    return _guarded(_checked(path, reader), str(path), OSError, "see that the file is there and may be read")
+
+
+def _checked(path: Path, reader: Callable[[Path], Iterator[Row]]) -> Iterator[Row]:
+    check_content(path)
+    yield from reader(path)
 
 
 def _guarded(rows: Iterable[Any], what: str, errors: Errors, fix: str) -> Iterator[Any]:
@@ -83,9 +94,8 @@ def _message(error: Exception) -> str:
 
 def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
     # Only \n ends a line: str.splitlines would also cut a text at U+2028. Decoded by line, so that an error has one.
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            yield number, _decode(raw.removeprefix(BOM) if number == 1 else raw, path, number)
+    for number, raw in raw_lines(path):
+        yield number, _decode(raw, path, number)
 
 
 def _decode(raw: bytes, path: Path, line: int) -> str:
@@ -123,7 +133,7 @@ def jsonl_rows(path: Path) -> Iterator[Row]:
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
-    text = _decode(path.read_bytes().removeprefix(BOM), path, 1)
+    text = _decode(whole(path), path, 1)
     value = _parse_json(text, str(path)) if text.strip() else []
     if isinstance(value, dict):
         lists = {key: item for key, item in value.items() if isinstance(item, list)}
@@ -172,7 +182,7 @@ def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
         yield "end"
 
     # Not strict, since published files break strict rules; so a line is added at the end, to see a quote left open.
-    reader = csv.reader(lines())
+    reader = csv.reader(lines(), delimiter=_delimiter(path))
     start = 1
     try:
         for cells in reader:
@@ -185,6 +195,15 @@ def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
             start = reader.line_num + 1
     except csv.Error as error:
         raise LemmataError(f"{path}:{start}: broken CSV ({error}): fix the row's quotes") from error
+
+
+def _delimiter(path: Path) -> str:
+    """A tab in .tsv files; else the most frequent of comma, semicolon and tab in the first line, outside quotes."""
+    if suffix_of(path) == ".tsv":
+        return "\t"
+    first = next((line for _, line in _text_lines(path) if line.strip()), "")
+    unquoted = re.sub(r'"(?:[^"]|"")*"', "", first)
+    return max(",;\t", key=unquoted.count)
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
@@ -227,5 +246,6 @@ READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
     ".jsonl": jsonl_rows,
     ".ndjson": jsonl_rows,
     ".csv": _csv_rows,
+    ".tsv": _csv_rows,
     ".parquet": _parquet_rows,
 }

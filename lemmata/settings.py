@@ -7,6 +7,7 @@ from pydantic import Field, StrictInt
 
 from core.columns import Columns, ProofColumns
 from core.config import STRICT, Count, Name, Positive, read_config, settings
+from core.imported_table import TableGrades
 from policy.guard import BudgetConfig
 from policy.interface import Sampling
 from refine.assess import AssessorConfig
@@ -98,10 +99,11 @@ class ProblemsConfig:
 
 @settings(frozen=True, kw_only=True, config=STRICT)
 class SourceConfig:
-    """Source of proofs: a run, released outputs, or a table whose columns ``proof_columns`` names."""
+    """Source of proofs: a run, released outputs, or a table whose columns ``proof_columns`` names, with ``grades``."""
 
     source: Name
     proof_columns: ProofColumns
+    grades: TableGrades
 
 
 @settings(frozen=True, kw_only=True, config=STRICT)

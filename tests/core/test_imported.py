@@ -13,7 +13,8 @@ import pytest
 from core.columns import ProofColumns
 from core.errors import LemmataError
 from core.export import export_table
-from core.imported import Group, imported_proof, is_released, records_of_released, records_of_run, records_of_table
+from core.imported import Group, imported_proof, is_released, records_of_released, records_of_run
+from core.imported_table import records_of_table
 from core.records import IMPORTED, Label, Problem, Proof
 from core.store import Run
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of

@@ -274,7 +274,7 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str | bytes, says: str) -> No
         ("set.csv", 'problem\nProve A.\n"', "set.csv:3: a quote that opens"),
         ("set.csv", "problem,id\nProve A.\r,1\n", "set.csv:2: broken CSV"),
         ("set.csv", "problem,id\nProve A.,1\n ,2\n", "set.csv:3: the statement (column 'problem') is empty"),
-        ("set.csv", "id;problem\n1;Prove A.\n", "columns here: id;problem"),
+        ("set.csv", "id|problem\n1|Prove A.\n", "columns here: id|problem"),
         ("set.csv", "problem,problem\na,b\n", "set.csv:1: column 'problem' stands twice"),
         pytest.param("set.csv", "problem\n" + "x" * 2**25, "set.csv:2: broken CSV (field larger", id="long"),
         ("set.parquet", "no parquet", "set.parquet: cannot be read (ArrowInvalid"),

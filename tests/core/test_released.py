@@ -9,7 +9,8 @@ import pytest
 
 from core.columns import ProofColumns
 from core.errors import LemmataError
-from core.problems import load_proofs
+from core.imported_table import records_of_table
+from core.records import Proof
 from core.released import read_released
 from tests.shared import shared
 
@@ -118,13 +119,13 @@ def test_a_table_of_proofs(tmp_path: Path) -> None:
         {"question": "Prove A.", "response": "Second.", "solution": "Reference."},
     ]
     path = str(write(tmp_path / "set.jsonl", *rows))
-    columns = ProofColumns(extra=("model_prediction.human_rating",))
-    (one, first, about), (other, second, nothing) = load_proofs(path, columns)
-    assert (first, second) == ("First.", "Second.")
+    (one, [first, *grades]), (other, [second, *nothing]) = records_of_table(path, ProofColumns())
+    assert isinstance(first, Proof)
+    assert isinstance(second, Proof)
+    assert (first.text, second.text) == ("First.", "Second.")
     assert one.id == other.id
-    assert (about, nothing, one.extra) == ({"level": "easy", "model_prediction.human_rating": 7}, {}, {})
+    assert (grades, nothing, one.extra) == ([], [], {})
     assert (one.reference, other.reference) == (None, "Reference.")
-    assert len(list(load_proofs(path, limit=1))) == 1
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,6 @@ def test_a_table_of_proofs(tmp_path: Path) -> None:
 )
 def test_bad_tables_of_proofs(tmp_path: Path, bad: dict[str, Any], says: str) -> None:
     with pytest.raises(LemmataError) as caught:
-        list(load_proofs(str(write(tmp_path / "set.jsonl", bad))))
+        list(records_of_table(str(write(tmp_path / "set.jsonl", bad)), ProofColumns()))
     assert "set.jsonl:1: " in str(caught.value)
     assert says in str(caught.value)

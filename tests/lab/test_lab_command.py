@@ -9,8 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_from_disk
 
+from core.columns import ProofColumns
 from core.errors import LemmataError
-from core.problems import load_problems, load_proofs
+from core.imported_table import records_of_table
+from core.problems import load_problems
+from core.records import Proof
 from lab.items import read_item
 from lab.table import write_table
 from tests.command import CommandLine, serving
@@ -61,7 +64,8 @@ def test_statements_and_proofs_arrive_as_they_are(lemmata: CommandLine) -> None:
     assert {problem.statement: problem.reference for problem in problems} == {
         row["statement"]: row["reference"] for row in rows
     }
-    assert [text for _, text, _ in load_proofs("p.jsonl")] == [row["proof"] for row in rows]
+    proofs = [proof for _, [proof, *_] in records_of_table("p.jsonl", ProofColumns())]
+    assert [proof.text for proof in proofs if isinstance(proof, Proof)] == [row["proof"] for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -342,3 +342,18 @@ def test_reviews_go_with_their_analyses(lemmata: CommandLine, served: Served) ->
     analyses = {record.id: record for record in of("r", Analysis)}
     reviews = of("r", Review)
     assert {review.analysis_id for review in reviews} == {a.id for a in analyses.values() if (a.score or 0) < 1}
+
+
+def test_a_failed_import_leaves_nothing_behind(lemmata: CommandLine) -> None:
+    rows = [{"problem": "Prove A.", "proof": "A."}, {"problem": "Prove B.", "proof": " "}]
+    source = lemmata.folder / "t.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "t.jsonl:2" in lemmata.fails("import", "source=t.jsonl", "run=new/run")
+    assert not (lemmata.folder / "new").exists()
+    source.write_text(json.dumps(rows[0]) + "\n")
+    lemmata.ok("import", "source=t.jsonl", "run=r")
+    before = {path.name: path.read_bytes() for path in (lemmata.folder / "r" / "problems").iterdir()}
+    more = [rows[0], {"problem": "Prove C.", "proof": "C."}, rows[1]]
+    source.write_text("".join(json.dumps(row) + "\n" for row in more))
+    assert "t.jsonl:3" in lemmata.fails("import", "source=t.jsonl", "run=r")
+    assert {path.name: path.read_bytes() for path in (lemmata.folder / "r" / "problems").iterdir()} == before
