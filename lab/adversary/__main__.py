@@ -2,14 +2,16 @@
 
     python -m lab.adversary bogus --per-level 60        # every bogus proof of 60 theorems of each family and level
     python -m lab.adversary fuzz --mutants 100000
-    python -m lab.adversary policy --samples 1000000    # about an hour of one core
+    python -m lab.adversary policy --minutes 60 --state policy.npz    # goes on where it stopped
     python -m lab.adversary variants                    # acceptance of valid proofs in unusual words
 
 Exit status 1 where the checker scored a text 1 that deserves less.
 """
 
 import argparse
+import math
 import sys
+from pathlib import Path
 
 from lab.adversary.composer import attack_with_policy
 from lab.adversary.fuzz import Findings, attack_with_bogus_proofs, fuzz
@@ -22,7 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("attack", choices=("bogus", "fuzz", "policy", "variants"))
     parser.add_argument("--per-level", type=int, default=60, help="theorems of each family and level (bogus)")
     parser.add_argument("--mutants", type=int, default=100_000)
-    parser.add_argument("--samples", type=int, default=1_000_000, help="texts that the policy writes")
+    parser.add_argument("--samples", type=int, default=10_000_000, help="texts that the policy writes")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="processor time of the policy's training")
+    parser.add_argument("--state", type=Path, help="file that the policy is saved to, and goes on from (policy)")
     parser.add_argument("--seed", type=int, default=7_100_000)
     options = parser.parse_args(arguments)
     if options.attack == "variants":
@@ -34,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         found = fuzz(options.mutants, options.seed)
         print(f"{found.accepted} mutants scored 1")
     else:
-        found = attack_with_policy(options.samples, options.seed, print_progress)
+        found = attack_with_policy(
+            options.samples, options.seed, print_progress, minutes=options.minutes, state=options.state
+        )
     return print_findings(found)
 
 

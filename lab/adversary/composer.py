@@ -1,17 +1,25 @@
 """Policy that learns to be scored 1 without proving: composes bogus lines, by policy gradient on the lab's own reward.
 
 A softmax over line templates for each family and place of a line, trained by REINFORCE with a running baseline and an
-entropy bonus. No template shows anything about a claim, so whatever is scored 1 is a fault of the checker.
+entropy bonus. No template shows anything about a claim, so whatever is scored 1 is a fault of the checker. Where all
+rewards are 0 there is no gradient, so a hint of at most ``HINT`` for texts with few defects leads the search to texts
+that are true and understood; it counts in no figure. A run saves its state and goes on from it.
 """
 
+import json
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lab.adversary.bogus import FALSE, PHRASES, TRUE, claim_text
 from lab.adversary.fuzz import Findings
+from lab.checker import check
 from lab.claims import Claim, Solutions
 from lab.expressions import num, render
 from lab.generator import LEVELS, families, generate
@@ -19,6 +27,8 @@ from lab.items import Item
 from lab.theorem import Theorem
 
 MAX_LINES = 7
+HINT = 0.2
+REPORT_EVERY = 1_000  # texts
 _GENERAL = ("planted_falsehoods", "vacuous_facts", "false_or_meaningless")
 SELF_EVALUATION = "\n\n## Self Evaluation\nHere is my evaluation of the solution:\n\\boxed{1}"
 Floats = NDArray[np.float64]
@@ -49,6 +59,25 @@ def templates(theorem: Theorem) -> list[str]:
     lines += [f"For {variable} = {value}: 0 = 0 and 1 = 1." for value in (0, 1, 2)]
     lines += [f"If n = {value} mod {base}." for base in (2, 3) for value in range(base)]
     lines += [f"If n = {value} mod {base} then 0 = 0 mod {base}." for base in (2, 3) for value in range(base)]
+    lines += [
+        f"It suffices to show {stated}.",
+        f"The claim is equivalent to {stated}.",
+        f"{stated} if and only if {stated}.",
+        f"By the induction hypothesis, {at.get('k', stated)}.",
+        f"By AM-GM, {stated}.",
+        f"The left side is {left}, and the right side is {right}.",
+        f"The left side is {right}.",
+        f"Consider the difference {left} - ({right}).",
+        "It equals 0.",
+        f"Let {variable} = t + 1.",
+        f"Let {variable} = 1.",
+        f"If {variable} = 2k then {stated}.",
+        f"If {variable} = 2k + 1 then {stated}.",
+        "The discriminant is negative and the leading coefficient is positive.",
+        "In both cases the claim holds.",
+        "Both sides agree.",
+        "QED.",
+    ]
     lines += [
         f"{left} = 0 mod 1.",
         f"= {right} mod 30.",
@@ -99,6 +128,22 @@ class ComposerPolicy:
             table[place] -= self.learning_rate * self.entropy * probabilities * (log_probabilities + own_entropy)
         self.baseline[family] = 0.99 * baseline + 0.01 * reward
 
+    def save(self, path: Path, texts: int) -> None:
+        """Writes the policy, and the number of texts that it was trained on."""
+        record = {"texts": texts, "baseline": self.baseline, "generator": self._rng.bit_generator.state}
+        with path.open("wb") as stream:
+            arrays: dict[str, Any] = {"record": np.array(json.dumps(record)), **self.logits}
+            np.savez(stream, **arrays)
+
+    def load(self, path: Path) -> int:
+        """Reads what ``save`` wrote; gives the number of texts."""
+        with np.load(path, allow_pickle=False) as found:
+            record = json.loads(str(found["record"]))
+            self.logits = {name: found[name] for name in found.files if name != "record"}
+        self.baseline = record["baseline"]
+        self._rng.bit_generator.state = record["generator"]
+        return record["texts"]
+
 
 def _first_logits(count: int) -> Floats:
     """Likelier at first: lines about the claim, then a verdict, without which nothing scores, then the end."""
@@ -114,27 +159,47 @@ def _softmax(logits: Floats) -> Floats:
     return shifted / shifted.sum()
 
 
-def attack_with_policy(samples: int, seed: int, progress: Callable[[int, float], None] = lambda *_: None) -> Findings:
-    """Trains the policy on ``samples`` texts, families and levels in turn; every text scored 1 is a finding."""
+def attack_with_policy(
+    samples: int,
+    seed: int,
+    progress: Callable[[int, float], None] = lambda *_: None,
+    *,
+    minutes: float = math.inf,
+    state: Path | None = None,
+) -> Findings:
+    """Trains the policy on ``samples`` texts, families and levels in turn; every text scored 1 is a finding.
+
+    Ends earlier after ``minutes`` of processor time. With ``state``, goes on from what an earlier run saved there.
+    """
     found, policy = Findings(), ComposerPolicy(seed)
+    if state is not None and state.exists():
+        found.texts = policy.load(state)
     kinds = [(family, level) for family in families() for level in LEVELS[:-1]]
-    total = 0.0
-    for number in range(samples):
+    total, begun = 0.0, time.process_time()
+    for number in range(found.texts, samples):
         family, level = kinds[number % len(kinds)]
         item = Item("prove", family, level, seed * 1_000_000 + number // len(kinds) % 500, "train")
-        theorem = generate(item.family, item.level, item.seed, item.split)
-        lines = templates(theorem)
-        chosen = policy.sample(family, lines)
-        text = "\n".join(line for line in (lines[place] for place in chosen) if line)
-        reward = item.score(
-            f"## Solution\n{text}\n\n## Self Evaluation\nHere is my evaluation of the solution:\n\\boxed{{1}}"
-        )
-        policy.learn(family, chosen, reward)
-        found.texts += 1
-        total += reward
-        if reward == 1:
-            found.record(f"composed/{family}", theorem, text, "no line of it shows anything about the claim")
-        if number % 1_000 == 999:
-            progress(number + 1, total / 1_000)
+        total += _try_text(found, policy, item)
+        if number % REPORT_EVERY == REPORT_EVERY - 1:
+            progress(number + 1, total / REPORT_EVERY)
             total = 0.0
+            if state is not None:
+                policy.save(state, found.texts)
+            if time.process_time() - begun > 60 * minutes:
+                break
     return found
+
+
+def _try_text(found: Findings, policy: ComposerPolicy, item: Item) -> float:
+    """Samples one text, learns from it and gives its reward."""
+    theorem = generate(item.family, item.level, item.seed, item.split)
+    lines = templates(theorem)
+    chosen = policy.sample(item.family, lines)
+    text = "\n".join(line for line in (lines[place] for place in chosen) if line)
+    verdict = check(theorem, text)
+    reward = item.score(f"## Solution\n{text}{SELF_EVALUATION}") if verdict.score else 0.0
+    policy.learn(item.family, chosen, reward + HINT / (1 + len(verdict.defects)))
+    found.texts += 1
+    if verdict.score == 1:
+        found.record(f"composed/{item.family}", theorem, text, "no line of it shows anything about the claim")
+    return reward
