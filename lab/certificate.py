@@ -91,6 +91,14 @@ class Definite:
 
 
 @dataclass(frozen=True, slots=True)
+class Consecutive:
+    """A product of m consecutive whole numbers, n(n + 1)(n + 2): it is 0 modulo a divisor of m!."""
+
+    product: Expr
+    modulus: int
+
+
+@dataclass(frozen=True, slots=True)
 class Differ:
     """Two numbers that are not equal (modulo ``modulus``)."""
 
@@ -100,7 +108,7 @@ class Differ:
     scope: Scope
 
 
-Node = Step | Joined | Hypothesis | Definition | Order | Definite | Differ
+Node = Step | Joined | Hypothesis | Definition | Order | Definite | Consecutive | Differ
 
 
 @dataclass(frozen=True, slots=True)

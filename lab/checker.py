@@ -39,7 +39,8 @@ from lab.ledger import Ledger
 from lab.limits import Refused
 from lab.rules.equations import solve
 from lab.rules.goals import WHOLE, Outcome, outcome
-from lab.rules.reader import Record, walk
+from lab.rules.reader import walk
+from lab.rules.record import Record
 from lab.sentences import Sentence
 from lab.steps import LEAP, STEP
 from lab.theorem import Proposition

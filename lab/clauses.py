@@ -6,6 +6,7 @@ claim A is shown by B, which is judged first. "The left side is 4" says that the
 
 import re
 from collections.abc import Iterator
+from math import lcm
 
 from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
@@ -27,7 +28,13 @@ _TURNS = frozenset({",", "and", "but"})
 _MARKERS = _REASONS | frozenset({"either", "becomes", "gives", "iff", "if", "equivalently", "equivalent"})
 _FIRST = {Move.RELATE, Move.ALTERNATIVES}
 _LAST = {Move.AGREE, Move.DIFFER, Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.DONE, Move.NO_SOLUTION}
-_DIVISIBLE = frozenset({"divides", "divisible", "multiple"})
+_DIVISIBLE = frozenset({"divides", "divisible", "multiple", "divide", "even"})
+_IT_IS = (
+    ("it", "is", "even"),
+    ("it", "is", "divisible", "by"),
+    ("both", "terms", "are", "divisible", "by"),
+    ("all", "terms", "are", "divisible", "by"),
+)
 _VERDICTS = frozenset({"false", "fails", "refuted", "wrong"})
 _NAMED = frozenset({"side", "sides", "lhs", "rhs", "formula", "coefficient", "or"})
 _TRIGGERS = _STATES | _LINKS | _MARKERS | _TURNS | _DIVISIBLE | _NAMED
@@ -46,9 +53,22 @@ def clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...
     return tuple(found for one in several for found in _clauses(one, claim))
 
 
+def _with_values(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
+    """For n = 2: A = X, for "n = 2 gives X" of a congruence A = 0."""
+    parts = sentence.parts
+    for at in range(1, len(parts) - 1):
+        value, chain = parts[at - 1], parts[at + 1]
+        gives = parts[at] in {"give", "gives", "yields"} and _is_value(value) and isinstance(chain, Chain)
+        if gives and isinstance(claim, Claim) and claim.modulus and isinstance(chain, Chain) and not chain.lead:
+            relations, spans = ("=", *chain.relations), (chain.spans[0], *chain.spans)
+            said = Chain((claim.left, *chain.terms), relations, "", chain.modulus, spans)
+            return Sentence((*parts[: at - 1], "for", value, ",", said, *parts[at + 2 :]), sentence.span)
+    return sentence
+
+
 def _clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
     """The clauses of a sentence that speaks of one value."""
-    sentence = _with_sides(with_relations(_with_multiples(sentence), claim), claim)
+    sentence = _with_sides(with_relations(_with_multiples(_with_values(sentence, claim)), claim), claim)
     if not _LINKS.intersection(
         part for part in sentence.parts[1:] if isinstance(part, str)
     ) and not _MARKERS.intersection(part for part in sentence.parts if isinstance(part, str)):
@@ -160,9 +180,9 @@ def _holds_chain(parts: tuple[Part, ...]) -> bool:
 
 def _with_multiples(sentence: Sentence) -> Sentence:
     """The sentence with congruences for "3 divides A" and "A, which is (not) divisible by 3"."""
-    parts = list(sentence.parts)
+    parts = list(_going_on(sentence.parts))
     if not _DIVISIBLE.intersection(part for part in parts if isinstance(part, str)):
-        return sentence
+        return Sentence(tuple(parts), sentence.span)
     for at in range(len(parts) - 2):
         number, verb, whole = parts[at : at + 3]
         if verb == "divides" and isinstance(whole, Chain) and (modulus := _divisor(number)) and not whole.relations:
@@ -183,6 +203,37 @@ def _with_multiples(sentence: Sentence) -> Sentence:
                 parts[before[-1] : at + len(words) + 1] = [*replaced]
                 return Sentence(tuple(part for part in parts if part != ""), sentence.span)
     return Sentence(tuple(part for part in parts if part != ""), sentence.span)
+
+
+def _going_on(parts: tuple[Part, ...]) -> Iterator[Part]:
+    """The parts with "= 0 mod 2" for "it is even", "both terms are divisible by 2", and a congruence for "2 and 3 both
+    divide A"."""
+    at = 0
+    while at < len(parts):
+        words: tuple[str, ...] = next((words for words in _IT_IS if parts[at : at + len(words)] == words), ())
+        end = at + len(words)
+        even = "even" in words
+        modulus = 2 if even else _divisor(parts[end]) if words and end < len(parts) else 0
+        one, both, whole = parts[at], parts[at + 1 : at + 5], parts[at + 5 : at + 6]
+        divisors = (
+            (_divisor(one), _divisor(both[1])) if both[:1] == ("and",) and both[2:] == ("both", "divide") else (0,)
+        )
+        if modulus:
+            span = sentence_span(parts)
+            yield Chain((num(0),), (), "=", modulus, (span,))
+            at = end + (not even)
+        elif all(divisors) and whole and isinstance(whole[0], Chain) and not whole[0].relations:
+            span = whole[0].spans[0]
+            yield Chain((whole[0].terms[0], num(0)), ("=",), "", lcm(*divisors), (span, span))
+            at += 6
+        else:
+            yield one
+            at += 1
+
+
+def sentence_span(parts: tuple[Part, ...]) -> tuple[int, int]:
+    """The place of the first chain of a sentence."""
+    return next((part.spans[0] for part in parts if isinstance(part, Chain) and part.spans), (0, 0))
 
 
 def _divisor(part: Part) -> int:

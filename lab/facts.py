@@ -79,3 +79,16 @@ def _spoils_residues(expr: Expr) -> bool:
     if expr.op in {"div", "call"} or (expr.op == "pow" and expr.args[1].op != "num"):
         return True
     return any(_spoils_residues(part) for part in expr.args if isinstance(part, Expr))
+
+
+def consecutive_shifts(algebra: Algebra, terms: Terms) -> tuple[int, ...]:
+    """The shifts of a product of consecutive numbers, as 0, 1, 2 of n(n + 1)(n + 2); empty where it is none."""
+    if len(terms) != 1 or any(times != 1 or atom[0] not in "sv" for atom, times in terms[0][1]):
+        return ()
+    lines = [algebra.value(((1, ((atom, 1),)),)) for atom, _ in terms[0][1]]
+    shifts = sorted(line.pop(0, 0) for line in lines)
+    linear = all(line == lines[0] and list(line.values()) == [1] for line in lines)
+    whole = all(shift.denominator == 1 for shift in shifts)
+    plain = linear and whole and next(iter(algebra.exponents(*lines[0])))[0] == "v"
+    following = plain and shifts == list(range(int(shifts[0]), int(shifts[0]) + len(shifts)))
+    return tuple(map(int, shifts)) if following else ()

@@ -16,10 +16,11 @@ known about the claim's truth. With ``lab.kernel_terms`` it shares no code with 
 import itertools
 from dataclasses import dataclass
 from fractions import Fraction
-from math import lcm
+from math import factorial, lcm
 from typing import Any
 
 from lab import certificate as given
+from lab.kernel_solutions import solved
 from lab.kernel_terms import (
     SLOT,
     Number,
@@ -28,11 +29,10 @@ from lab.kernel_terms import (
     Terms,
     Writing,
     canceled,
-    distinct,
     divides,
+    need,
     negated,
     plus,
-    product,
     scaled,
 )
 
@@ -54,7 +54,7 @@ class Fact:
 def verify(claim: Any, certificate: given.Certificate, limit: int = LIMIT) -> None:
     """Returns where the certificate shows the claim, or with ``truth`` False its contrary. Raises Rejected."""
     try:
-        kernel = _Kernel(claim, limit)
+        kernel = Kernel(claim, limit)
         for node in certificate.nodes:
             kernel.facts.append(_NODES[type(node)](kernel, node))
         _CONCLUSIONS[type(certificate.conclusion)](kernel, certificate.conclusion, certificate.truth)
@@ -62,12 +62,7 @@ def verify(claim: Any, certificate: given.Certificate, limit: int = LIMIT) -> No
         raise Rejected(f"the certificate is malformed: {error!r}") from error
 
 
-def _need(holds: object, message: str) -> None:
-    if not holds:
-        raise Rejected(message)
-
-
-class _Kernel:
+class Kernel:
     """The facts checked so far."""
 
     def __init__(self, claim: Any, limit: int) -> None:
@@ -118,14 +113,14 @@ class _Kernel:
         found = self.terms(left, scope.values), self.terms(right, scope.values)
         if scope.modulus and (self.terms(left), self.terms(right)) != found:
             numbers = [self.constant(value) for _, value in scope.values]
-            _need(len(numbers) == 1 and numbers[0].denominator == 1, "a residue class is not one of whole numbers")
-            _need(modulus and scope.modulus % modulus == 0, "a residue was put in modulo another number")
-            _need(self.whole_polynomials(left, right), "a residue was put in where only a number can be")
+            need(len(numbers) == 1 and numbers[0].denominator == 1, "a residue class is not one of whole numbers")
+            need(modulus and scope.modulus % modulus == 0, "a residue was put in modulo another number")
+            need(self.whole_polynomials(left, right), "a residue was put in where only a number can be")
         return found
 
     def premise(self, place: int) -> Fact:
         """An earlier fact."""
-        _need(0 <= place < len(self.facts), "a premise does not stand before")
+        need(0 <= place < len(self.facts), "a premise does not stand before")
         return self.facts[place]
 
     def difference(self, left: Terms, right: Terms) -> Poly:
@@ -147,15 +142,13 @@ class _Kernel:
             rest = self.difference(written, changed)
             for use in (use for use in node.uses if use.right is side):
                 fact, factor = self.premise(use.premise), self.value(self.terms(use.factor))
-                _need(fact.relation == "=" and divides(node.modulus, fact.modulus), "an unfit equation is put in")
-                _need(not fact.modulus or all(v.denominator == 1 for v in factor.values()), "part of a congruence")
+                need(fact.relation == "=" and divides(node.modulus, fact.modulus), "an unfit equation is put in")
+                need(not fact.modulus or all(v.denominator == 1 for v in factor.values()), "part of a congruence")
                 needs |= fact.needs
                 for mono, number in self.difference(fact.left, fact.right).items():
                     for other, times in factor.items():
                         rest[mono + other] = rest.get(mono + other, 0) - number * times
-            _need(
-                not any(v % node.modulus if node.modulus else v for v in rest.values()), "this is not what was put in"
-            )
+            need(not any(v % node.modulus if node.modulus else v for v in rest.values()), "this is not what was put in")
         size = self.writing.size(start, end, node.modulus, self.limit)
         if node.modulus and (size is None or size > self.limit):  # products such as 2(k + 1) are seen to be 0 modulo 2
             start, end = (tuple(t for t in side if not self.vanishes(t, node.modulus)) for side in (start, end))
@@ -171,25 +164,25 @@ class _Kernel:
         return number % modulus == 0 and whole and any(atom[0] == "s" for atom, _ in rest)
 
     def within(self, size: int | None) -> None:
-        _need(size is not None and size <= self.limit, f"a step of {size} operations")
+        need(size is not None and size <= self.limit, f"a step of {size} operations")
 
     def joined(self, node: given.Joined) -> Fact:
         facts = [self.premise(place) for place, _ in node.path]
         ways = [
             (f.right, f.left) if turned else (f.left, f.right) for f, (_, turned) in zip(facts, node.path, strict=True)
         ]
-        _need(all(one[1] == other[0] for one, other in itertools.pairwise(ways)), "a path is broken")
+        need(all(one[1] == other[0] for one, other in itertools.pairwise(ways)), "a path is broken")
         turned_down = any(f.relation != "=" and turned for f, (_, turned) in zip(facts, node.path, strict=True))
         moduli, relations = {f.modulus for f in facts} - {0}, {f.relation for f in facts}
-        _need(not turned_down and "!=" not in relations and len(moduli) <= 1, "facts that do not join")
-        _need(relations == {"="} or not moduli, "an inequality is joined to a congruence")
+        need(not turned_down and "!=" not in relations and len(moduli) <= 1, "facts that do not join")
+        need(relations == {"="} or not moduli, "an inequality is joined to a congruence")
         relation = ">" if ">" in relations else ">=" if ">=" in relations else "="
         needs = frozenset().union(*(f.needs for f in facts))
         return Fact(relation, ways[0][0], ways[-1][1], max(moduli, default=0), needs)
 
     def hypothesis(self, node: given.Hypothesis) -> Fact:
         claim = self.claim
-        _need(claim.relation == "=" and claim.domain.first is not None, "this claim has no induction")
+        need(claim.relation == "=" and claim.domain.first is not None, "this claim has no induction")
         at = ((claim.variables[0], plus(("var", (node.name,)), node.shift)),)
         left, right = self.terms(claim.left, at), self.terms(claim.right, at)
         return Fact("=", left, right, claim.modulus, frozenset({(node.name, node.shift)}))
@@ -200,15 +193,15 @@ class _Kernel:
         left = self.terms(("call", (sequence.name, node.argument)))
         value = dict(self.value(self.terms(node.argument)))
         shift, order = value.pop(0, 0), len(sequence.initial)
-        _need(shift.denominator == 1, "a sequence has whole indices")
+        need(shift.denominator == 1, "a sequence has whole indices")
         by_rule = self.terms(sequence.rule, (("n", plus(node.argument, -order)),))
         if value:
             ((mono, slope),) = value.items()
             name = next(atom[1] for atom, slot in self.writing.slots.items() if mono == 1 << slot and atom[0] == "v")
-            _need(slope == 1 and not node.whole, "a sequence is used at k + a number")
+            need(slope == 1 and not node.whole, "a sequence is used at k + a number")
             return Fact("=", left, by_rule, 0, frozenset({(name, int(shift) - order, "from")}))
         offset = int(shift) - sequence.first
-        _need(0 <= offset <= 1000, "the sequence does not begin so early")
+        need(0 <= offset <= 1000, "the sequence does not begin so early")
         if node.whole:
             at = [(("n", ("num", (sequence.first + index,))),) for index in range(offset + 1)]
             return Fact("=", left, tuple(sorted(term for one in at for term in self.terms(sequence.summand, one))))
@@ -218,13 +211,13 @@ class _Kernel:
         (large, small), relation = self.sides(node, node.large, node.small), ">" if node.strict else ">="
         if node.premise is not None:
             fact, factor = self.premise(node.premise), Fraction(node.factor)
-            _need(fact.relation in {">", relation} and factor > 0, "no such inequality stands before")
+            need(fact.relation in {">", relation} and factor > 0, "no such inequality stands before")
             before = scaled((*fact.left, *negated(fact.right)), factor, self.terms)
             self.within(self.writing.size((*large, *negated(small)), before, 0, self.limit))
             return Fact(relation, large, small, 0, fact.needs)
         left, right = canceled(large, small)
         least = self.least((*left, *negated(right)))
-        _need(least is not None and (least > 0 or (least == 0 and not node.strict)), "no sum of squares shows this")
+        need(least is not None and (least > 0 or (least == 0 and not node.strict)), "no sum of squares shows this")
         return Fact(relation, large, small)
 
     def least(self, terms: Terms) -> Number | None:
@@ -245,26 +238,38 @@ class _Kernel:
         values = {mono: v for mono, v in self.difference(large, small).items() if v}
         slot = next(slot for atom, slot in self.writing.slots.items() if atom[0] == "v" and 2 << slot in values)
         a, b, c = (values.pop(mono, 0) for mono in (2 << slot, 1 << slot, 0))
-        _need(not values and a > 0 and (b * b < 4 * a * c or (b * b == 4 * a * c and not node.strict)), "not definite")
+        need(not values and a > 0 and (b * b < 4 * a * c or (b * b == 4 * a * c and not node.strict)), "not definite")
         return Fact(">" if node.strict else ">=", large, small)
+
+    def consecutive(self, node: given.Consecutive) -> Fact:
+        product = self.terms(node.product)
+        need(self.claim.domain.integer and len(product) == 1, "no product of whole numbers")
+        sums = [(((1, ((atom, 1),)),) if atom[0] == "v" else atom[1], times) for atom, times in product[0][1]]
+        lines = [dict(self.value(terms)) for terms, times in sums if times == 1]
+        shifts = sorted(line.pop(0, 0) for line in lines)
+        need(len(lines) == len(sums) and all(line == lines[0] for line in lines), "factors of other forms")
+        need(list(lines[0].values()) == [1] and self.whole_polynomials(node.product), "a factor is no n + a number")
+        need(shifts == list(range(int(shifts[0]), int(shifts[0]) + len(lines))), "these are not consecutive")
+        need(node.modulus > 0 and factorial(len(lines)) % node.modulus == 0, "this modulus does not follow")
+        return Fact("=", product, (), node.modulus)
 
     def differ(self, node: given.Differ) -> Fact:
         left, right = self.sides(node, node.left, node.right)
         gap = {mono: v for mono, v in self.difference(left, right).items() if v}
-        _need(gap.keys() <= {0} and (gap.get(0, 0) % node.modulus if node.modulus else gap), "these do not differ")
+        need(gap.keys() <= {0} and (gap.get(0, 0) % node.modulus if node.modulus else gap), "these do not differ")
         return Fact("!=", left, right, node.modulus)
 
     def instance(self, found: given.Instance, modulus: int) -> tuple[bool | None, frozenset]:
         """Returns whether the claim holds at some values (None: that is not shown), and what this needs."""
-        _need((found.left, found.right) != (None, None), "nothing is said about the claim there")
+        need((found.left, found.right) != (None, None), "nothing is said about the claim there")
         ends, needs, fallen = [], frozenset(), "="
         left, right = self.terms(self.claim.left, found.values), self.terms(self.claim.right, found.values)
         if found.difference:
             left, right = tuple(sorted((*left, *negated(right)))), ()
         for side, place in ((left, found.left), (right, found.right)):
             fact = Fact("=", side, side) if place is None else self.premise(place)
-            _need(fact.left == side and divides(modulus, fact.modulus), "this is not about the claim")
-            _need(fact.relation == "=" or (side is left and self.relation in {">", ">="}), "an unfit inequality")
+            need(fact.left == side and divides(modulus, fact.modulus), "this is not about the claim")
+            need(fact.relation == "=" or (side is left and self.relation in {">", ">="}), "an unfit inequality")
             fallen, needs = max(fallen, fact.relation, key=len) if fact.relation != ">" else ">", needs | fact.needs
             ends.append(fact.right)
         if ends[0] == ends[1] and self.relation != "!=":
@@ -281,120 +286,68 @@ class _Kernel:
         return self.instance(found, modulus) == (True, frozenset())
 
     def direct(self, how: given.Direct, truth: bool) -> None:
-        _need(truth and hasattr(self.claim, "relation"), "this is not the claim")
+        need(truth and hasattr(self.claim, "relation"), "this is not the claim")
         if how.instance.values:  # x = t + 3 for a new t
             ((name, value),) = how.instance.values
             poly = self.linear(value)
-            _need(name in self.claim.variables and poly and not self.claim.domain.integer, "a case is no proof")
-        _need(self.holds(how.instance, self.modulus), "the claim is not reached")
+            need(name in self.claim.variables and poly and not self.claim.domain.integer, "a case is no proof")
+        need(self.holds(how.instance, self.modulus), "the claim is not reached")
 
     def induction(self, how: given.Induction, truth: bool) -> None:
         claim = self.claim
-        _need(truth and claim.relation == "=" and claim.domain.first is not None, "this claim has no induction")
+        need(truth and claim.relation == "=" and claim.domain.first is not None, "this claim has no induction")
         order = len(claim.sequence.initial) if claim.sequence else 1
         bases = {self.constant(dict(base.values)[claim.variables[0]]): base for base in how.bases}
         first = int(claim.domain.first or 0)
         for index in range(first, first + order):
-            _need(self.holds(bases[index], claim.modulus), f"the base case {index} is not shown")
+            need(self.holds(bases[index], claim.modulus), f"the base case {index} is not shown")
         target = plus(("var", (how.name,)), how.shift + order)
         holds, needs = self.instance(how.step, claim.modulus)
-        _need(holds and how.step.values == ((claim.variables[0], target),), "the step of the induction is not shown")
+        need(holds and how.step.values == ((claim.variables[0], target),), "the step of the induction is not shown")
         for name, shift, *bound in needs:
-            _need(name == how.name and how.shift <= shift, "the step needs another hypothesis")
-            _need(bound or shift < how.shift + order, "the step needs what it is to show")
+            need(name == how.name and how.shift <= shift, "the step needs another hypothesis")
+            need(bound or shift < how.shift + order, "the step needs what it is to show")
 
     def cases(self, how: given.Cases, truth: bool) -> None:
         claim = self.claim
-        _need(truth and how.blocks and self.whole_polynomials(claim.left, claim.right), "no cases of residues here")
+        need(truth and how.blocks and self.whole_polynomials(claim.left, claim.right), "no cases of residues here")
         for residues, modulus, instances in how.blocks:
-            _need(modulus > 0 and residues % modulus == 0, "cases and relation have unfit moduli")
-            _need(self.relation == "=" or claim.modulus % modulus == 0, "this modulus decides nothing")
+            need(modulus > 0 and residues % modulus == 0, "cases and relation have unfit moduli")
+            need(self.relation == "=" or claim.modulus % modulus == 0, "this modulus decides nothing")
             values = [dict(instance.values)[claim.variables[0]] for instance in instances]
             lines = [self.linear(value) or (residues, self.constant(value)) for value in values]
-            _need(all(abs(slope) == residues for slope, _ in lines), "a case is no residue class")
-            _need({shift % residues for _, shift in lines} == set(range(residues)), "a residue is missing")
-            _need(all(self.holds(instance, modulus) for instance in instances), "a case is not shown")
+            need(all(abs(slope) == residues for slope, _ in lines), "a case is no residue class")
+            need({shift % residues for _, shift in lines} == set(range(residues)), "a residue is missing")
+            need(all(self.holds(instance, modulus) for instance in instances), "a case is not shown")
         together = lcm(*(modulus for _, modulus, _ in how.blocks))
-        _need(self.relation == "!=" or (claim.modulus and together % claim.modulus == 0), "the moduli do not suffice")
+        need(self.relation == "!=" or (claim.modulus and together % claim.modulus == 0), "the moduli do not suffice")
 
     def refutation(self, how: given.Refutation, truth: bool) -> None:
         claim, domain = self.claim, getattr(self.claim, "domain", None)
         numbers = {name: self.constant(value) for name, value in how.instance.values}
-        _need(not truth and set(numbers) == set(claim.variables), "no counterexample")
+        need(not truth and set(numbers) == set(claim.variables), "no counterexample")
         if domain is not None and domain.integer:
             low = min(numbers.values()) if domain.first is None else domain.first
-            _need(all(n.denominator == 1 and n >= low for n in numbers.values()), "a value is outside the domain")
+            need(all(n.denominator == 1 and n >= low for n in numbers.values()), "a value is outside the domain")
         holds, needs = self.instance(how.instance, self.modulus)
-        _need(holds is not None and not needs, "nothing is shown at these values")
-        _need(holds != (numbers["x"] in claim.claimed if domain is None else True), "the claim holds at these values")
-
-    def solved(self, how: given.Solved, truth: bool) -> None:
-        """One of the factors is 0 exactly for the solutions, from state to state."""
-        old = [tuple(sorted((*self.terms(self.claim.left), *negated(self.terms(self.claim.right)))))]
-        for state in how.states:
-            new = [self.terms(factor) for factor in state.factors]
-            never = {self.positive(self.premise(place)) for place in state.positive}
-            before, after = ([f for f in some if not self.nonzero(f, never)] for some in (old, new))
-            if set(before) != set(after):
-                _need(before and after, "the solutions change")
-                size = self.roots(before, after) or self.multiple(product(before), product(after))
-                self.within(self.multiple(*map(distinct, (before, after))) if size is None else size)
-            old = new
-        found = {self.constant(solution) for solution in how.solutions}
-        _need(how.states and {self.solution(factor) for factor in old} == found, "no solutions are read off")
-        _need((found == set(self.claim.claimed)) == truth, "other solutions are claimed")
-
-    def roots(self, before: list, after: list) -> int | None:
-        """1 operation from A^2 - s^2 to A - s and A + s, where A^2 is written and s a number; else None."""
-        squares = [atom for term in before[0] for atom, times in term[1] if times == 2 and len(term[1]) == 1]
-        if len(before) != 1 or len(before[0]) != 2 or len(after) != 2 or len(squares) != 1:
-            return None
-        inner = self.value(squares[0][1] if squares[0][0] == "s" else ((1, ((squares[0], 1),)),))
-        total, both = (self.value(terms) for terms in ((*after[0], *after[1]), product(after)))
-        double = all(total.get(mono, 0) == 2 * inner.get(mono, 0) for mono in total.keys() | inner.keys())
-        gap = self.difference(after[0], after[1])
-        constant = not any(number for mono, number in gap.items() if mono)
-        return 1 if double and constant and both in (self.value(before[0]), self.value(negated(before[0]))) else None
-
-    def solution(self, factor: Terms) -> Number | None:
-        """The number r of the factor x - r, or of r - x."""
-        for terms in (factor, negated(factor)):
-            kept, _ = canceled(terms, ((1, ((("v", "x"), 1),)),))
-            if len(kept) < len(terms):
-                return self.number(negated(kept))
-        return None
-
-    def nonzero(self, factor: Terms, never: set) -> bool:
-        """Returns whether a factor is never 0: shown to be positive, in either sign, or a number."""
-        value = self.value(factor)
-        return factor in never or negated(factor) in never or (bool(value) and value.keys() <= {0})
-
-    def positive(self, fact: Fact) -> Terms:
-        _need(fact.relation == ">" and fact.right == () and not fact.needs, "a factor is not shown to be positive")
-        return fact.left
-
-    def multiple(self, old: Terms, new: Terms) -> int | None:
-        """The operations to see that ``new`` is a number other than 0 times ``old``; None where it is not."""
-        before, after = self.value(old), self.value(new)
-        if not before or before.keys() != after.keys():
-            return None
-        ratio = Fraction(after[max(after)]) / before[max(after)]
-        return self.writing.size(scaled(old, ratio, self.terms), new, 0, self.limit)
+        need(holds is not None and not needs, "nothing is shown at these values")
+        need(holds != (numbers["x"] in claim.claimed if domain is None else True), "the claim holds at these values")
 
 
 _NODES = {
-    given.Step: _Kernel.step,
-    given.Joined: _Kernel.joined,
-    given.Hypothesis: _Kernel.hypothesis,
-    given.Definition: _Kernel.definition,
-    given.Order: _Kernel.order,
-    given.Definite: _Kernel.definite,
-    given.Differ: _Kernel.differ,
+    given.Step: Kernel.step,
+    given.Joined: Kernel.joined,
+    given.Hypothesis: Kernel.hypothesis,
+    given.Definition: Kernel.definition,
+    given.Order: Kernel.order,
+    given.Definite: Kernel.definite,
+    given.Consecutive: Kernel.consecutive,
+    given.Differ: Kernel.differ,
 }
 _CONCLUSIONS = {
-    given.Direct: _Kernel.direct,
-    given.Induction: _Kernel.induction,
-    given.Cases: _Kernel.cases,
-    given.Refutation: _Kernel.refutation,
-    given.Solved: _Kernel.solved,
+    given.Direct: Kernel.direct,
+    given.Induction: Kernel.induction,
+    given.Cases: Kernel.cases,
+    given.Refutation: Kernel.refutation,
+    given.Solved: solved,
 }

@@ -21,6 +21,12 @@ class Rejected(Exception):
     """A certificate that the kernel does not accept; the message says why."""
 
 
+def need(holds: object, message: str) -> None:
+    """Raises Rejected unless something holds."""
+    if not holds:
+        raise Rejected(message)
+
+
 class Writing:
     """Opens and expands the expressions of one certificate."""
 

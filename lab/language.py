@@ -30,7 +30,7 @@ _TOKEN = re.compile(
 )
 _KINDS = (
     {sign: sign for sign in (*RELATIONS, *"+-*/^():,.")}
-    | {";": ".", "\n": "."}
+    | {";": ";", "\n": "."}
     | dict.fromkeys(VARIABLES, "var")
     | dict.fromkeys(SEQUENCES, "name")
 )
@@ -57,7 +57,12 @@ _SYMBOLS: dict[str, tuple[str, ...]] = {
     "\u21d2": ("so",), "i.e.": ("namely",), "Q.E.D.": ("qed",), "Q.E.D": ("qed",),
 }  # fmt: skip
 _BULLET = re.compile(r"(?m)^[ \t]*(?:[-*\u2022]|[0-9]{1,2}\.|\([0-9a-z]\)|[0-9]\))[ \t]+(?=[A-Za-z]{2,}[ :,]|S\()")
+_EMPHASIS = re.compile(  # headings and bold words
+    r"(?m)^#{1,6} (?=[A-Za-z])|(?<![*\w)])(\*\*?|__?)(?=[A-Z][A-Za-z ,:.()0-9-]*\1)|"
+    r"(?<=[A-Za-z.:])(?:\*\*?|__?)(?=[\s.:,]|$)"
+)
 SIDES = frozenset({"lhs", "rhs"})
+_HEADS = frozenset({"for", "at", "if", "when", "case", "base"})
 
 
 @dataclass(slots=True)
@@ -86,13 +91,18 @@ def read(text: str, sides: tuple[Expr, Expr] | None = None) -> tuple[Sentence, .
     """
     if len(text) > MAX_TEXT:
         raise Refused(f"the text has more than {MAX_TEXT} characters")
-    parser = _Parser(_tokens(_BULLET.sub(lambda bullet: " " * len(bullet[0]), text)), sides)
+    parser = _Parser(_tokens(_BULLET.sub(_blank, _EMPHASIS.sub(_blank, text))), sides)
     sentences = []
     while (sentence := parser.sentence()) is not None:
         sentences.append(sentence)
         if len(sentences) > MAX_SENTENCES:
             raise Refused(f"the text has more than {MAX_SENTENCES} sentences", sentence.span[0])
     return tuple(sentences)
+
+
+def _blank(mark: re.Match[str]) -> str:
+    """Spaces for a mark, so that all places stay."""
+    return " " * len(mark[0])
 
 
 def read_expression(text: str) -> Expr:
@@ -173,13 +183,19 @@ class _Parser:
 
     def sentence(self) -> Sentence | None:
         """The next sentence that holds anything; None at the end of the text."""
-        while self.kinds[self.at] == ".":
+        while self.kinds[self.at] in {".", ";"}:
             self.at += 1
         if self.kinds[self.at] == "end":
             return None
         start, parts = self.tokens.starts[self.at], []
         while self.kinds[self.at] not in {".", "end"}:
-            parts.append(self.part())
+            if self.kinds[self.at] != ";":
+                parts.append(self.part())
+            elif parts[0] in _HEADS and self.kinds[self.at + 1] in {"num", "var", "name", "(", "-", "side"}:
+                self.at += 1  # the values that the sentence begins with hold for what follows, too
+                parts.append(",")
+            else:
+                break
         return Sentence(tuple(parts), (start, self.tokens.end(self.at - 1)))
 
     def part(self) -> Part:

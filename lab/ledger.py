@@ -6,14 +6,15 @@ smaller, and what depends on a hypothesis is marked.
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import factorial
 from typing import Any
 
 from lab.algebra import Terms, Values
-from lab.certificate import Definite, Definition, Differ, Hypothesis, Node, Order, Scope
+from lab.certificate import Consecutive, Definite, Definition, Differ, Hypothesis, Node, Order, Scope
 from lab.congruence import vanishes
 from lab.defects import Defect, Kind, Place
 from lab.expressions import Expr, Number, num, power, shifted, sub, substitute
-from lab.facts import NOTHING, Entered, Last, fits_case, has_divisor, is_hypothetical
+from lab.facts import NOTHING, Entered, Last, consecutive_shifts, fits_case, has_divisor, is_hypothetical
 from lab.graph import EVERYWHERE, Graph
 from lab.openings import forms_between
 from lab.ordering import balanced_squares, holds_everywhere, plainly_at_least, quadratic
@@ -42,6 +43,7 @@ class Ledger(Graph):
     cited: bool = False
     means: bool = False  # whether the inequality of the means is named
     discriminants: set[Number] = field(default_factory=set)
+    consecutive: int = 0  # how many consecutive numbers are spoken of
     steps: int = 0
     claim_key: tuple[Terms, Terms] = ((), ())
 
@@ -103,6 +105,20 @@ class Ledger(Graph):
         self.nexts += ({self.key(side) for side in pair} for pair in following)
         self.supposed.append({self.key(left), self.key(right)})
         self.connect(node, self.key(left), self.key(right), "=", self.claim.modulus)
+
+    def suppose_moved(self, supposed: tuple[Expr, Expr], left: Expr, right: Expr) -> None:
+        """Enters ``left = right``, a congruence that is the hypothesis entered last with its terms moved."""
+        place, modulus = len(self.nodes) - 1, self.claim.modulus
+        one, other, *sides = (self.algebra.terms(expr) for expr in (left, right, *supposed))
+        for sign in (1, -1):
+            start = minus(one, minus(*sides) if sign > 0 else minus(*reversed(sides)))
+            size = work(self.algebra, start, other, modulus)
+            if size is not None and size <= STEP:
+                change = Change(size, start, other, (((place,), ((sign, ()),)),))
+                node = self._enter_step(left, right, change, EVERYWHERE, modulus)
+                self.connect(node, tuple(sorted(one)), tuple(sorted(other)), "=", modulus)
+                self.add_fact(one, other, modulus, (node,))
+                return
 
     def _relate(
         self, left: Expr, relation: str, right: Expr, span: Span, scope: Scope, modulus: int
@@ -303,6 +319,19 @@ class Ledger(Graph):
             return
         place = self.add(node, NOTHING)
         self.connect(place, tuple(sorted(one)), tuple(sorted(other)), ">" if strict else ">=", 0)
+
+    def multiply_consecutive(self, product: Expr, count: int) -> bool:
+        """Enters that a product of so many consecutive numbers is 0 modulo each divisor of count!, if it is one."""
+        terms = self.algebra.terms(product)
+        shifts = consecutive_shifts(self.algebra, terms) if self.claim.domain.integer else ()
+        if len(shifts) != count:
+            return False
+        self.consecutive = count
+        for modulus in (number for number in range(2, factorial(count) + 1) if factorial(count) % number == 0):
+            node = self.add(Consecutive(product, modulus), NOTHING)
+            self.connect(node, tuple(sorted(terms)), (), "=", modulus)
+            self.add_fact(terms, (), modulus, (node,))
+        return True
 
     def follows(self, large: Expr, small: Expr, *, strict: bool) -> bool:
         """Enters an inequality that is an earlier one with its terms moved, if it is."""

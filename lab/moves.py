@@ -49,13 +49,16 @@ class Move(StrEnum):
     NO_SOLUTION = "no solution"
     SOLVES = "solves"
     GOAL = "goal"
+    CONSIDER = "consider"
+    CONSECUTIVE = "consecutive"
 
 
 class Remark(NamedTuple):
-    """A phrase that says something in passing: its words, the expressions in it, and the chain that it announces."""
+    """A phrase that says something in passing: its words, the expressions in it, and the chains before and behind."""
 
     words: str
     chains: tuple[Chain, ...]
+    preceding: Chain | None
     following: Chain | None
 
 
@@ -90,15 +93,14 @@ class Reading:
         return self.move is Move.COMMENT and self.everywhere and "claim" in self.words
 
 
-Phrase = tuple[str, tuple[int, ...], int | None]
+Phrase = tuple[str, tuple[int, ...], int, int | None]
 _NEXT = r"(?: (?:,|:|~|and|but|while|whereas|where|however))+ "
 _LIST = rf"[#@](?:{_NEXT}[#@])*(?:(?: [,:])? ~)*"
 _HEADS = r"@(?:(?: and| ,| , and) @)*"
 _IN = (
     r"(?:(?:in|in the|the|this|a|now|and|but|while|whereas|~|,|:) )*"
-    r"(?:(?:for|at|if|when|take|let|choose|try|put|set|with|base cases?|base|case|cases|"
-    r"(?:a )?counterexample)(?: (?:is|of|where|that|"
-    r"\$))?(?: [,:])? )+"
+    r"(?:(?:for|at|if|when|take|let|choose|try|put|set|with|base cases?|base|case \$|case|cases|"
+    r"(?:a )?counterexample)(?: (?:is|of|where|that))?(?: [,:])? )+"
 )
 _ASSUME = (
     r"(?:(?:let us|we|now|~|[,:]) )*(?:assume|suppose|(?:the )?(?:induction|inductive) hypothesis(?: is)?)"
@@ -120,6 +122,16 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
             Move.EVALUATE,
             rf"(?:~ (?:[,:] )?)*(?:{CLAIM}) (?:holds|is true) (?:for|at) (?P<heads>@)(?: [,:~])+ (?P<body>{_LIST})",
         ),
+        (
+            Move.CONSIDER,
+            r"(?:~ (?:, )?)*(?:let us |we )?consider(?: the (?:difference|expression|sum|product|value))?"
+            r"(?P<heads> \$)",
+        ),
+        (
+            Move.CONSECUTIVE,
+            r"(?:~ (?:, )?)*(?P<heads>[#$]) (?:, which )?is (?:a|the) product of (?P<count>two|three|four) "
+            r"consecutive (?:integers|whole numbers|numbers)(?:(?: ,)?(?: ~)*(?P<body> #))?",
+        ),
         (Move.GOAL, rf"(?:~ (?:[,:] )?)*(?:{GOAL})(?: that)? (?P<heads>#)"),
         (Move.GOAL, rf"(?:~ (?:[,:] )?)*(?:{EQUIVALENT})(?: ,)?(?P<heads> #)(?:{_NEXT}(?P<body>{_LIST}))?"),
         (
@@ -129,7 +141,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         ),
         (Move.AGREE, rf"{_IN}(?P<heads>{_HEADS})(?: [,:~])* (?:{AGREES})"),
         (Move.COMMENT, rf"|(?:{COMMENT})|(?:~ (?:, )?)*(?:the )?claim holds ALLOF(?: ~)?|~ ALLOF"),
-        (Move.CLAIM_TRUE, rf"(?:~ (?:[,:] )?)*(?:{IS_TRUE})(?: ,)?(?: ALLOF)?(?: ,? ?(?:~|{DONE}))?"),
+        (Move.CLAIM_TRUE, rf"(?:{DONE} [:,] )?(?:~ (?:[,:] )?)*(?:{IS_TRUE})(?: ,)?(?: ALLOF)?(?: ,? ?(?:~|{DONE}))?"),
         (
             Move.CLAIM_FALSE,
             rf"(?:~ (?:[,:] )?)*(?:{IS_FALSE})(?: (?:for|at|when|if) (?P<heads>{_HEADS}))?(?: ,? ?{DONE})?",
@@ -164,6 +176,11 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (Move.EVALUATE, rf"(?P<heads>@) : (?P<body>{_LIST})"),
         (Move.EVALUATE, rf"(?:[~,:] |base case : )*(?P<body>{_LIST}) (?:for|at|when) (?P<heads>@)"),
         (Move.RELATE, rf"(?:(?:[~,:=]|and|but) )*(?P<body>{_LIST})(?: ,? ?ALLOF)?(?: ,? ?(?:{DONE}))?"),
+        (
+            Move.RELATE,
+            rf"(?:~ (?:[,:] )?)*(?P<body>{_LIST})(?: ,)? with equality (?:exactly |precisely |only )?"
+            r"(?:if and only if|iff|when|if|at|for) (?P<heads>@)",
+        ),
     )
 )
 _ALL = re.compile(ALL)
@@ -185,8 +202,13 @@ def interpret(sentence: Sentence) -> Reading | None:
     chains = sentence.chains
     heads, body, scope, bound, passed = (tuple(chains[place] for place in some) for some in places)
     remarks = tuple(
-        Remark(words, tuple(chains[place] for place in inside), None if after is None else chains[after])
-        for words, inside, after in phrases
+        Remark(
+            words,
+            tuple(chains[place] for place in inside),
+            chains[before - 1] if before else None,
+            None if after is None else chains[after],
+        )
+        for words, inside, before, after in phrases
     )
     return Reading(move, heads, body, scope, bound, passed, remarks, shape)
 
@@ -218,7 +240,7 @@ def why_not_understood(sentence: Sentence) -> str:
 
 def _compressed(shape: str) -> tuple[str, list[int], list[Phrase]]:
     """A shape with ~ for each phrase and = for "the solutions are"; the numbers of the chains that its symbols stand
-    for; and the phrases, with the numbers of the chains within and of the one behind."""
+    for; and the phrases, with the numbers of the chains within, how many stand before, and the one behind."""
     found: list[str] = []
     order: list[int] = []
     phrases: list[Phrase] = []
@@ -233,7 +255,7 @@ def _compressed(shape: str) -> tuple[str, list[int], list[Phrase]]:
             found.append("~")
             inside = shape.count("$", at, end)
             behind = chain + inside if shape[end + 1 : end + 2] in {*"#@$%"} else None
-            phrases.append((shape[at:end], tuple(range(chain, chain + inside)), behind))
+            phrases.append((shape[at:end], tuple(range(chain, chain + inside)), chain, behind))
             chain += inside
         else:
             end = shape.find(" ", at) if " " in shape[at:] else len(shape)
@@ -251,7 +273,7 @@ def _match(shape: str) -> tuple[Move, tuple[tuple[int, ...], ...], tuple[Phrase,
     """The move of a shape; which of its chains are heads, body, variables of "for all", bounds, and passed over; and
     its phrases."""
     text, order, phrases = _compressed(shape)
-    within = [place for _, inside, _ in phrases for place in inside]
+    within = [place for _, inside, _, _ in phrases for place in inside]
     scope: list[int] = []
     every = _ALL.search(text)
     if every:

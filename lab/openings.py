@@ -1,16 +1,16 @@
 """Openings: a larger step as several small ones, where what makes it large is powers of a + b and multiples of sums.
 
 A step such as 3(k + 1)^2 + 3(k + 1) = 3k^2 + 9k + 6 is what a mathematician writes in one line. It is taken apart into
-the forms between: a square or cube of two terms multiplied out, a number taken into a sum, one after the other, each a
-step of at most ``STEP`` operations by itself. Products of different sums, and numbers put in for variables, are not
-opened: these are larger steps.
+the forms between: a square or cube of two terms multiplied out, a number taken into a sum, like terms within a factor
+collected, one after the other, each a step of at most ``STEP`` operations by itself. Products of different sums, and
+numbers put in for variables, are not opened: these are larger steps.
 """
 
 from collections.abc import Iterator
 
 from lab.algebra import Algebra, Atom, Pairs, Term, Terms
 from lab.expressions import Number
-from lab.steps import STEP, work
+from lab.steps import STEP, times, work
 
 MAX_OPENED = 10
 
@@ -45,12 +45,17 @@ def _openings(algebra: Algebra, terms: Terms) -> Iterator[Terms]:
 
 def _open(algebra: Algebra, term: Term) -> Terms | None:
     """A term with a power of two terms lowered, or with a number taken into a sum; None for any other."""
-    sums = [(atom, times) for atom, times in term[1] if atom[0] == "s"]
-    power = next(((atom, times) for atom, times in sums if times in {2, 3} and _is_binomial(algebra, atom)), None)
+    sums = [(atom, power) for atom, power in term[1] if atom[0] == "s"]
+    for atom, exponent in sums:
+        collected = algebra.terms(algebra.expression(algebra.value(atom[1])))
+        plain = all(inner[0] != "s" for _, factors in atom[1] for inner, _ in factors)
+        if plain and exponent == 1 and len(collected) < len(atom[1]) and _letters(algebra, atom[1]):
+            return _with_sum(term, {atom: 1}, collected)
+    power = next(((atom, power) for atom, power in sums if power in {2, 3} and _is_binomial(algebra, atom)), None)
     if power is not None:
         atom, _ = power
         return _with_sum(term, {atom: 2}, _terms_of(algebra, algebra.expand(_power(atom, 2))[0], collect=True))
-    if len(sums) == 2 and all(times == 1 for _, times in sums):
+    if len(sums) == 2 and all(power == 1 for _, power in sums):
         for (one, _), (other, _) in (sums, reversed(sums)):
             if _is_binomial(algebra, one) and algebra.value(other[1]) == algebra.value((_power(one, 2),)):
                 product = algebra.expand((1, tuple(sorted(((one, 1), (other, 1))))))[0]
@@ -61,8 +66,8 @@ def _open(algebra: Algebra, term: Term) -> Terms | None:
     return None
 
 
-def _power(atom: Atom, times: int) -> Term:
-    return 1, ((atom, times),)
+def _power(atom: Atom, exponent: int) -> Term:
+    return 1, ((atom, exponent),)
 
 
 def _is_binomial(algebra: Algebra, atom: Atom) -> bool:
@@ -77,9 +82,11 @@ def _letters(algebra: Algebra, terms: Terms) -> bool:
 
 def _with_sum(term: Term, powers: dict[Atom, int], inner: Terms) -> Terms:
     """A term with the sum ``inner`` in the place of powers of sums."""
-    rest = tuple((atom, left) for atom, times in term[1] if (left := times - powers.get(atom, 0)))
+    rest = tuple((atom, left) for atom, power in term[1] if (left := power - powers.get(atom, 0)))
     if not rest:
         return tuple((term[0] * sign, factors) for sign, factors in inner)
+    if len(inner) == 1:
+        return ((term[0] * inner[0][0], times(rest, inner[0][1])),)
     return ((term[0], tuple(sorted((*rest, (("s", tuple(sorted(inner))), 1))))),)
 
 

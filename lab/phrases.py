@@ -26,8 +26,8 @@ _THING = (
 )
 _VERBS = (
     r"expand|simplify|collect|factor|factorize|factorise|multiply|compute|calculate|evaluate|rewrite|write|rearrange|"
-    r"substitute|insert|combine|gather|group|complete|divide|subtract|add|move|bring|use|apply|work|reduce|split|"
-    r"check|"
+    r"substitute|insert|combine|gather|group|(?<!is )complete|divide|subtract|add|move|bring|use|apply|work|reduce|"
+    r"split|check|"
     r"verify|compare|start|begin|solve|look at|open|clear|sum up|sum|cancel|distribute|regroup"
 )
 _ING = (
@@ -83,8 +83,9 @@ PHRASES = tuple(
         r"after that|"
         r"for this|whence|altogether|together|overall|in total|and also|as follows|proof(?= [:,]|$|"
         r" by (?:mathematical )?induction)|"
-        r"solution(?= :)|step",
-        r"(?:the )?(?:induction|inductive) step(?: is)?|(?:for )?the (?:induction|inductive) step|"
+        r"solution(?= :)|step(?! is)|(?:the )?base case$",
+        r"(?:the )?(?:induction|inductive) step(?: is(?! (?:complete|done|finished)))?|"
+        r"(?:for )?the (?:induction|inductive) step(?! is)|"
         r"(?:the )?(?:induction )?basis",
         r"(?:this|the) (?:product |expression |equation )?(?:is zero|is 0|vanishes|holds) (?:exactly |"
         r"precisely )?(?:when|if(?: and only if)?)|"
@@ -126,6 +127,9 @@ PHRASES = tuple(
         r"one of the factors is zero|"
         r"one factor is zero|a product is zero only if (?:a|one) factor is(?: zero)?)",
         r"the (?:only )?(?:cases|residues|possibilities) (?:are|modulo \$ are)|there are several cases",
+        r"in (?:both|all|each|either|every|any)(?: (?:of )?(?:these|the|this))? cases?|(?:hence |so |thus )?\$ does",
+        r"(?:at least )?one of them is (?:even|divisible by \$)(?: and (?:at least )?one(?: of them)? is "
+        r"(?:even|divisible by \$))?|being a sum of (?:two )?squares(?: and a positive number)?",
         r"let us (?:see|start|begin|compute|continue)|we (?:want|have|need) to (?:show|prove|check)(?: that|"
         r" this)?(?= [:,]|$)",
         r"(?:we )?distinguish(?: the| several)? cases|we go through (?:the|all) (?:cases|residues)|by cases",
@@ -165,7 +169,8 @@ DONE = (
     r"(?:which|this) (?:was|is) (?:what (?:was to be (?:shown|proved|proven)|we (?:wanted|had) to (?:show|prove))|"
     r"to be (?:shown|proved|proven|demonstrated))|"
     r"(?:(?:this|which|and this) )?(?:completes|finishes|ends|concludes) (?:the|our) (?:proof|induction|argument)|"
-    r"(?:the|our) (?:proof|induction) is (?:complete|done|finished)|done|we are done)"
+    r"(?:the|our) (?:proof|induction|step|induction step|inductive step) is (?:complete|done|finished)|done|"
+    r"we are done)"
 )
 NO_SOLUTION = (
     r"(?:there (?:is|are)|(?:it|the equation|this equation|this) has) no (?:real )?(?:solutions?|roots?|zeros?)|"

@@ -37,6 +37,8 @@ _LEADING = ("the", "leading", "coefficient", "is", "positive")
 _LEFT = (("left", "hand", "side"), ("left", "side"), ("lhs",))
 _RIGHT = (("right", "hand", "side"), ("right", "side"), ("rhs",))
 _GOING_ON: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("it", "equals"), "="),
+    (("it", "is", "equal", "to"), "="),
     (("this", "is", "at", "least"), ">="),
     (("this", "is", "greater", "than"), ">"),
     (("hence", "greater", "than"), ">"),
@@ -71,7 +73,8 @@ def _going_on(sentence: Sentence) -> Sentence:
     for words, relation in _GOING_ON:
         for at in range(len(found) - len(words)):
             chain = found[at + len(words)]
-            if tuple(found[at : at + len(words)]) == words and _is_expression(chain):
+            goes_on = isinstance(chain, Chain) and not chain.lead and (words[0] == "it" or not chain.relations)
+            if tuple(found[at : at + len(words)]) == words and goes_on:
                 assert isinstance(chain, Chain)
                 said = Chain(chain.terms, chain.relations, relation, chain.modulus, chain.spans)
                 found[at : at + len(words) + 1] = [said]

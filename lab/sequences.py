@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from lab.algebra import Algebra, Terms
 from lab.certificate import Definition
 from lab.claims import Sequence
-from lab.expressions import Expr, Number, add, num, substitute
+from lab.expressions import Expr, Number, add, call, num, substitute
 from lab.steps import Rule
 
 MAX_SUMMANDS = 8
@@ -36,7 +36,22 @@ def definitions(
         argument = algebra.calls[atom]
         for whole, meaning in _meanings(algebra, sequence, argument, lowest):
             rules[whole].append(Rule(((1, ((atom, 1),)),), algebra.terms(meaning), Definition(argument, whole)))
+    if sequence.summand is None and any(_is_number(algebra, algebra.calls[atom]) for atom in calls):
+        first = [num(sequence.first + place) for place in range(sequence.order)]
+        rules.append(
+            rules[0] + [_initial(algebra, sequence, *pair) for pair in zip(first, sequence.initial, strict=True)]
+        )
     return [found for found in rules if found]
+
+
+def _is_number(algebra: Algebra, argument: Expr) -> bool:
+    return algebra.value(algebra.terms(argument)).keys() <= {0}
+
+
+def _initial(algebra: Algebra, sequence: Sequence, argument: Expr, value: Expr) -> Rule:
+    """A first value as a rule, to be put in after the rule of a later one."""
+    left = algebra.terms(call(sequence.name, argument))
+    return Rule(left, algebra.terms(value), Definition(argument, whole=False))
 
 
 def _meanings(

@@ -149,20 +149,20 @@ def _foreign(theorem: Theorem) -> Iterator[str]:
     for offset in range(1, 7):
         other = generate(theorem.family, theorem.level, theorem.seed + 5000 + offset, theorem.split)
         foreign = render(other.claim.left) != own and own not in other.derivation
-        if foreign and other.truth == theorem.truth and not _same_equation(theorem, other):
+        if foreign and other.truth == theorem.truth and not same_equation(theorem.claim, other.claim):
             yield other.derivation
 
 
-def _same_equation(one: Theorem, other: Theorem) -> bool:
+def same_equation(one: Claim | Solutions, other: Claim | Solutions) -> bool:
     """Returns whether two equations differ only by terms added to both sides, or by a factor."""
-    if not isinstance(one.claim, Solutions):
+    if not isinstance(one, Solutions) or not isinstance(other, Solutions):
         return False
     pairs = [(_difference(one, x), _difference(other, x)) for x in _SAMPLES]
     return all(a * d == b * c for (a, b), (c, d) in combinations(pairs, 2))
 
 
-def _difference(theorem: Theorem, x: Fraction) -> Fraction:
-    left, right = (evaluate(render(side), {"x": x}, no_calls) for side in (theorem.claim.left, theorem.claim.right))
+def _difference(claim: Solutions, x: Fraction) -> Fraction:
+    left, right = (evaluate(render(side), {"x": x}, no_calls) for side in (claim.left, claim.right))
     return left - right
 
 

@@ -9,7 +9,6 @@ read off linear factors, and off a square that is a number.
 import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import NamedTuple
 
 from lab.algebra import MASK, Terms
 from lab.certificate import Instance, Refutation, Scope, Solved, State
@@ -20,25 +19,27 @@ from lab.expressions import Expr, Number, holds_variable, num, polynomial, sub
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.ordering import quadratic, rational_root
+from lab.rules.factors import (
+    Factor,
+    factors_of,
+    is_gathered,
+    is_value,
+    nonzero,
+    product,
+    repeated,
+    solution,
+    unsigned,
+)
 from lab.rules.fitting import fits_claim
 from lab.rules.goals import Outcome, positive_fact, to_number
-from lab.rules.reader import Record, enter, note_discriminant, proposition_of
+from lab.rules.reader import enter, note_discriminant, proposition_of
+from lab.rules.record import Record
 from lab.rules.roots import has_real_root
 from lab.sentences import Chain, Sentence
-from lab.steps import LEAP, STEP, multiple, times
+from lab.steps import LEAP, STEP, multiple
 
 Equation = tuple[Expr, Expr]
 _EQUIVALENT = re.compile(r"\b(?:equivalent|becomes|reads|written|rewritten|says|means)\b").search
-
-
-class Factor(NamedTuple):
-    """A factor that may be 0: whether x may be read off it, and whether it says itself what x is."""
-
-    terms: Terms
-    ready: bool
-    says: bool
-    square: bool = False
-    power: int = 1
 
 
 @dataclass(slots=True)
@@ -81,16 +82,18 @@ class Solver:
             self._advance([], sentence)
             self.squares = False
         elif reading.move is Move.SOLVES:
-            self._check_solution(reading, sentence)
+            self._checksolution(reading, sentence)
         elif reading.move is Move.RELATE and reading.everywhere:  # said of all x: no equation to be solved
             for chain in reading.body:
                 self.ledger.read_chain(chain)
-        elif reading.move is Move.ALTERNATIVES or (reading.move is Move.RELATE and not self.record.scope.values):
+        elif reading.move is Move.ALTERNATIVES or (
+            reading.move is Move.RELATE and not reading.heads and not self.record.scope.values
+        ):
             for chain in reading.body:
                 note_discriminant(self.ledger, reading, chain, self._polynomials())
             self.formula = "quadratic formula" in reading.words or bool(self.ledger.discriminants)
             stages = [found for chain in reading.body if (found := self._equations(chain))]
-            together = reading.move is Move.ALTERNATIVES or all(_is_value(*last) for _, last in stages)
+            together = reading.move is Move.ALTERNATIVES or all(is_value(*last) for _, last in stages)
             for group in [stages] if together and stages else [[stage] for stage in stages]:
                 self._advance([first for first, _ in group], sentence)
                 self._advance([last for _, last in group], sentence)
@@ -104,10 +107,10 @@ class Solver:
         claimed = self.ledger.algebra.terms(sub(self.claim.left, self.claim.right))
         return [claimed, *(factor.terms for factor in self.factors)]
 
-    def _check_solution(self, reading: Reading, sentence: Sentence) -> None:
+    def _checksolution(self, reading: Reading, sentence: Sentence) -> None:
         """x = 5 is (not) a solution, since ...: judged by the solutions; the reason counts at this value."""
         (head,) = reading.heads
-        root = _solution(*head.terms)
+        root = solution(*head.terms)
         solves = root is not None and not head.modulus and root in self.claim.actual
         if root is None or head.modulus or solves == (" is not " in reading.words):
             self.ledger.defect(Kind.INVALID_STEP, sentence.span, "this is not so: put the value in")
@@ -148,20 +151,20 @@ class Solver:
 
     def _split(self, equations: list[Equation], *, given: bool = False) -> list[Factor]:
         """The factors one of which is 0; ``given`` in the claim, they are ready only where a division is left."""
-        known = {_unsigned(factor.terms): factor.ready for factor in self.factors}
+        known = {unsigned(factor.terms): factor.ready for factor in self.factors}
         algebra = self.ledger.algebra
         found: dict[Terms, Factor] = {}
         for left, right in equations:
             sides = algebra.terms(left), algebra.terms(right)
             terms = algebra.terms(sub(left, right))
-            gathered = _gathered(*sides) or _gathered(*reversed(sides))
-            says = _is_value(left, right) or _is_value(right, left)
-            factors = _factors(terms)
+            gathered = is_gathered(*sides) or is_gathered(*reversed(sides))
+            says = is_value(left, right) or is_value(right, left)
+            factors = factors_of(terms)
             for factor, power in factors:
                 easy = len(factor) <= (2 if given else 3) or (gathered and len(factors) == 1)
-                ready = known.get(_unsigned(factor), easy)
+                ready = known.get(unsigned(factor), easy)
                 square = gathered and len(factor) == 2 and len(factors) == 1
-                found.setdefault(_unsigned(factor), Factor(factor, ready, says, square, power))
+                found.setdefault(unsigned(factor), Factor(factor, ready, says, square, power))
         return list(found.values())
 
     def _advance(self, equations: list[Equation], sentence: Sentence) -> None:
@@ -171,7 +174,7 @@ class Solver:
         if not self._same_solutions([factor.terms for factor in new], sentence):
             return
         size = self._follow(new)
-        solved = frozenset(found for left, right in equations if (found := _solution(left, right)) is not None)
+        solved = frozenset(found for left, right in equations if (found := solution(left, right)) is not None)
         if size is None or size > STEP:
             minor = size is not None and size <= LEAP
             much = "no permitted work" if size is None else f"{size} operations"
@@ -187,6 +190,10 @@ class Solver:
             if not any(self._at(factor, root) == 0 for factor in new):
                 self.ledger.defect(Kind.MISSING_CASE, sentence.span, f"the solution x = {root} is lost")
                 return False
+        values = [self.ledger.algebra.value(factor).keys() for factor in (*(one.terms for one in self.factors), *new)]
+        if new and {0} not in values[: len(self.factors)] and all(found == {0} for found in values[-len(new) :]):
+            self.ledger.defect(Kind.INVALID_STEP, sentence.span, "this does not follow from the equation")
+            return False
         for factor in new:
             if self._gains(factor):
                 self.ledger.defect(Kind.INVALID_STEP, sentence.span, "this has solutions that the equation has not")
@@ -218,7 +225,7 @@ class Solver:
         """The work from the factors before to new ones, which are entered as states, one change after the other."""
         positive: list[int] = []
         now = [factor.terms for factor in self.factors]
-        kept = {_unsigned(factor) for factor in now} & {_unsigned(factor.terms) for factor in new}
+        kept = {unsigned(factor) for factor in now} & {unsigned(factor.terms) for factor in new}
         before = [factor for factor in self.factors if self._counts(factor, kept, positive)]
         after = [factor for factor in new if self._counts(factor, kept, positive)]
         total = 0
@@ -235,7 +242,7 @@ class Solver:
         if before or after:
             square = len(before) == 1 and before[0].square
             if self.formula and (solved := self._by_formula(before, after)):
-                others = [factor.terms for factor in new if _unsigned(factor.terms) in kept]
+                others = [factor.terms for factor in new if unsigned(factor.terms) in kept]
                 for count in range(len(after) + 1):
                     now = [*(factor.terms for factor in after[:count]), *solved[count:], *others]
                     self._note(now, positive)
@@ -244,7 +251,7 @@ class Solver:
                 return None
             size = 1 if square and self._roots(before[0].terms, [one.terms for one in after]) else None
             if size is None:
-                found = multiple(self.ledger.algebra, *map(_repeated, (before, after)))
+                found = multiple(self.ledger.algebra, *map(repeated, (before, after)))
                 if found is None:
                     return None
                 size = found.size
@@ -267,7 +274,7 @@ class Solver:
         order = [Fraction(self._zero(factor.terms)) for factor in after]
         lines = [polynomial((zero.denominator, -zero.numerator)) for zero in (order if len(zeros) == 2 else order * 2)]
         factors = [algebra.terms(line) for line in lines]
-        size = multiple(algebra, before[0].terms, _product(factors))
+        size = multiple(algebra, before[0].terms, product(factors))
         return factors if size is not None and size.size <= STEP else []
 
     def _zero(self, linear: Terms) -> Number:
@@ -287,7 +294,7 @@ class Solver:
         shift = one.get(0, 0) - inner.get(0, 0)
         wanted = [{**inner, 0: inner.get(0, 0) + change} for change in (shift, -shift)]
         rest = value(square).get(0, 0) - sign * value(((1, ((atom, 2),)),)).get(0, 0)
-        return [_nonzero(one), _nonzero(other)] == [*map(_nonzero, wanted)] and sign * rest == -shift * shift
+        return [nonzero(one), nonzero(other)] == [*map(nonzero, wanted)] and sign * rest == -shift * shift
 
     def _note(self, factors: list[Terms], positive: list[int]) -> None:
         written = tuple(self.ledger.algebra.written(terms) for terms in factors)
@@ -295,7 +302,7 @@ class Solver:
 
     def _counts(self, factor: Factor, kept: set[Terms], positive: list[int]) -> bool:
         """Returns whether a factor is to be accounted for: it is not in both, and not shown to be never 0."""
-        if _unsigned(factor.terms) in kept or self.ledger.algebra.value(factor.terms).keys() == {0}:
+        if unsigned(factor.terms) in kept or self.ledger.algebra.value(factor.terms).keys() == {0}:
             return False
         fact = positive_fact(self.ledger, factor.terms, squares=self.squares)
         if fact is not None:
@@ -329,67 +336,3 @@ def solve(claim: Solutions, sentences: tuple[Sentence, ...]) -> Solver:
     solver = Solver(claim, Ledger(proposition_of(claim)))
     solver.walk(sentences)
     return solver
-
-
-def _factors(terms: Terms) -> list[tuple[Terms, int]]:
-    """The factors of a product, and how often each stands there; of any other sum, itself."""
-    if len(terms) != 1:
-        return [(terms, 1)]
-    atoms = [(atom, exponent) for atom, exponent in terms[0][1] if atom[0] != "n" and exponent > 0]
-    return [(atom[1] if atom[0] == "s" else ((1, ((atom, 1),)),), times) for atom, times in atoms] or [(terms, 1)]
-
-
-def _gathered(left: Terms, right: Terms) -> bool:
-    """Returns whether all terms with a variable stand on the left and all numbers on the right."""
-    return bool(left) and not any(map(_is_numeric, left)) and all(map(_is_numeric, right))
-
-
-def _is_numeric(term: tuple) -> bool:
-    return all(atom[0] == "n" for atom, _ in term[1])
-
-
-def _is_value(left: Expr, right: Expr) -> bool:
-    """Returns whether an equation says what x is."""
-    return left.op == "var" and not holds_variable(right)
-
-
-def _unsigned(terms: Terms) -> Terms:
-    """The same for a sum and its opposite."""
-    return min(tuple(sorted(terms)), tuple(sorted((-sign, parts) for sign, parts in terms)))
-
-
-def _nonzero(values: dict[int, Number]) -> dict[int, Number]:
-    return {mono: number for mono, number in values.items() if number}
-
-
-def _repeated(factors: list[Factor]) -> Terms:
-    """The product of factors, each as often as it stands there."""
-    return _product([factor.terms for factor in factors for _ in range(factor.power)])
-
-
-def _product(factors: list[Terms]) -> Terms:
-    """The factors as one product that is not multiplied out."""
-    if len(factors) == 1:
-        return factors[0]
-    sign, parts = 1, ()
-    for terms in factors:
-        single = len(terms) == 1
-        sign *= terms[0][0] if single else 1
-        parts = times(parts, terms[0][1] if single else ((("s", tuple(sorted(terms))), 1),))
-    return ((sign, parts),)
-
-
-def _solution(left: Expr, right: Expr) -> Number | None:
-    """The number of ``x = number``, written either way."""
-    if right.op == "var":
-        left, right = right, left
-    sign = 1
-    if right.op == "neg":
-        sign, right = -1, right.args[0]
-    if left.op != "var":
-        return None
-    if right.op == "num":
-        return sign * right.args[0]
-    if right.op == "div" and right.args[0].op == "num":
-        return sign * Fraction(right.args[0].args[0], right.args[1].args[0])
-    return None

@@ -24,8 +24,8 @@ from lab.graph import EVERYWHERE
 from lab.ledger import Ledger
 from lab.ordering import plainly_at_least
 from lab.rules.points import holds_between
-from lab.rules.reader import Record
-from lab.steps import STEP, minus, work
+from lab.rules.record import Record
+from lab.steps import STEP, minus, without_multiples, work
 
 WHOLE = "-"
 NEAR = 2  # operations between what is reached and the claim at the next index
@@ -249,8 +249,25 @@ def _holding(ledger: Ledger, values: Values, modulus: int | None = None) -> Inst
     modulus = claim.modulus if modulus is None else modulus
     found = _compared(ledger, values, modulus, holds=True)
     if found is None and claim.relation == "=":
-        found = _between(ledger, values)
+        found = _between(ledger, values) or _multiple_of(ledger, values, modulus)
     return found
+
+
+def _multiple_of(ledger: Ledger, values: Values, modulus: int) -> Instance | None:
+    """The left side led to what is seen to be a multiple of the modulus, such as 2(2k^2 + k), where the right is 0."""
+    claim, algebra, scope = ledger.claim, ledger.algebra, Scope(values)
+    start = ledger.key(claim.left, scope)
+    if not modulus or ledger.key(claim.right, scope):
+        return None
+
+    def seen(terms: Terms) -> bool:
+        return bool(terms) and not without_multiples(terms, modulus)
+
+    found = ledger.path(start, seen, _usable(ledger, modulus, NOTHING))
+    if found is None:
+        return None
+    ledger.enter_plain(algebra.written(found[1]), num(0), EVERYWHERE, modulus, 0)
+    return _between(ledger, values)
 
 
 def _worked_out(ledger: Ledger, values: Values) -> Instance | None:

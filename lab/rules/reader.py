@@ -2,54 +2,33 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from lab.algebra import Terms
 from lab.certificate import Scope
 from lab.claims import Claim, Solutions
 from lab.clauses import clauses
-from lab.defects import Defect, Kind, Place
-from lab.expressions import Expr, add, num, scaled, shifted, sub, var, variables
+from lab.defects import Kind
+from lab.expressions import add, num, scaled, sub, var, variables
+from lab.facts import Last
 from lab.graph import EVERYWHERE
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.ordering import quadratic
 from lab.rules.fitting import fits_claim
+from lab.rules.hypotheses import assume, instance_named, instance_written
 from lab.rules.points import equal_at, fails_at, names_all, point_of
-from lab.rules.remarks import SHIFTS
+from lab.rules.record import Record
 from lab.sentences import Chain, Sentence
-from lab.steps import STEP, work
 
 _HOLDS = re.compile(r"\b(?:holds|is true) (?:for|at) @")
+_BY_HYPOTHESIS = re.compile(r"\bby .*(?:hypothesis|assumption)$")
+_COUNTS = ("two", "three", "four")
 _OF = re.compile(r"\bdiscriminant of \$")
 _TRAILING = re.compile(r" (?:for|at|when) @$")
 _CONCLUDES = re.compile(r"\band (?:[a-z ,]+ )?it (?:holds|is true)(?! (?:for|at)\b)")
 _REFUTES = re.compile(r"\b(?:fails|false|wrong|refuted|does not hold)\b")
-
-
-@dataclass(slots=True)
-class Record:
-    """Record of what a proof did besides relating expressions."""
-
-    points: list[Scope] = field(default_factory=list)
-    assumed: dict[str, set[int]] = field(default_factory=dict)
-    own: list[Defect] = field(default_factory=list)  # suppositions of the claim for its own variable
-    verdicts: list[tuple[bool, Sentence]] = field(default_factory=list)
-    asserted: list[Sentence] = field(default_factory=list)  # that the claim holds, said in passing
-    goals: list[Chain] = field(default_factory=list)  # what the claim is said to be equivalent to
-    ended: list[Sentence] = field(default_factory=list)  # QED and the like
-    at: Scope | None = None  # the values last put in
-    scope: Scope = EVERYWHERE  # of the sentences that follow "Let x = 2."
-
-    def note(self, scope: Scope) -> None:
-        """Notes values that something is said about."""
-        if scope.values and scope not in self.points:
-            self.points.append(scope)
-
-    def circles(self) -> list[Defect]:
-        """Suppositions of the claim itself, should nothing come of them."""
-        return self.own
 
 
 def walk(ledger: Ledger, sentences: tuple[Sentence, ...]) -> Record:
@@ -77,6 +56,13 @@ def enter(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) 
 
 def _relate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """Relations that hold for all values, or after "Let x = 2." at these; cited ones are marked."""
+    first = reading.body[0] if reading.body else None
+    by_hypothesis = any(_BY_HYPOTHESIS.search(remark.words) and remark.following is first for remark in reading.remarks)
+    if first is not None and by_hypothesis and not ledger.supposed and instance_written(ledger, first) is not None:
+        assume(ledger, record, replace(reading, heads=(), body=(first,), bound=(), scope=()), sentence)
+        reading = replace(reading, body=reading.body[1:])
+        if not reading.body:
+            return
     ledger.cited = reading.move is Move.CITE
     ledger.means = "am gm" in reading.words
     scope = EVERYWHERE if reading.everywhere else record.scope
@@ -85,15 +71,30 @@ def _relate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
     for chain in reading.body:
         ledger.read_chain(chain, scope)
         note_discriminant(ledger, reading, chain, [ledger.algebra.terms(sub(ledger.claim.left, ledger.claim.right))])
+    if reading.heads and not _equal_only_at(ledger, reading):
+        ledger.defect(Kind.INVALID_STEP, sentence.span, "the two sides are not equal there, or not there alone")
     if ledger.cited and not reading.body:
         ledger.defect(Kind.UNSUPPORTED_CITATION, sentence.span, "a citation does not replace a proof", minor=True)
     ledger.cited = False
 
 
+def _equal_only_at(ledger: Ledger, reading: Reading) -> bool:
+    """Returns whether the sides of the last relation, a square and no more, are equal at one value and at no other."""
+    (head,), last = reading.heads, ledger.last
+    point, algebra = point_of(reading.heads), ledger.algebra
+    chain = reading.body[-1]
+    sides = (ledger.claim.left, ledger.claim.right) if chain.lead or last is None else (chain.terms[0], chain.terms[-1])
+    found = quadratic(algebra, algebra.terms(sub(*sides)))
+    if found is None or point is None or point.modulus or head.terms[0].args[0] not in ledger.claim.variables:
+        return False
+    zero = Fraction(-found[1]) / (2 * found[0])
+    return found[1] ** 2 == 4 * found[0] * found[2] and algebra.value(algebra.terms(head.terms[1])).get(0, 0) == zero
+
+
 def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """Words without a relation: that the claim holds for the next index, or for all, is noted."""
     if reading.heads:
-        named = _instance_named(ledger, reading.heads[0])
+        named = instance_named(ledger, reading.heads[0])
         point = point_of(reading.heads)
         at_number = point is not None and not fails_at(ledger, point) and names_all(point, ledger)
         if not at_number and (named is None or named[0] not in record.assumed):
@@ -104,6 +105,26 @@ def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentenc
         record.asserted.append(sentence)
     elif reading.everywhere and (record.at is not None or record.assumed):
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "what is shown at some values is not said of all")
+
+
+def _consider(ledger: Ledger, _record: Record, reading: Reading, _sentence: Sentence) -> None:
+    """Consider the difference A - B: what follows goes on from it."""
+    ledger.last = Last(reading.heads[0].terms[0], 0, EVERYWHERE, ())
+
+
+def _multiply(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
+    """n(n + 1) is the product of two consecutive integers, so it is even."""
+    (head,) = reading.heads
+    if head.relations or head.lead:
+        ledger.read_chain(head)
+    count = next(count for count, word in enumerate(_COUNTS, 2) if f"of {word} consecutive" in reading.words)
+    if record.scope.values or not ledger.multiply_consecutive(head.terms[-1], count):
+        message = f"this is no product of {_COUNTS[count - 2]} consecutive integers, such as n(n + 1)"
+        ledger.defect(Kind.INVALID_STEP, head.spans[-1], message)
+        return
+    ledger.last = Last(head.terms[-1], 0, EVERYWHERE, ())
+    for chain in reading.body:
+        ledger.read_chain(chain)
 
 
 def _end(_ledger: Ledger, record: Record, _reading: Reading, sentence: Sentence) -> None:
@@ -150,7 +171,7 @@ def _goal(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) 
     """It suffices to show x^2 - 4x + 5 > 0: the claim at an index, or with its terms moved from side to side."""
     (chain,) = reading.heads
     moved = _is_moved(ledger, chain)
-    if not moved and _instance_written(ledger, chain) is None:
+    if not moved and instance_written(ledger, chain) is None:
         message = "what is to be shown is read if it is the claim, at another index or with its terms moved"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
     record.goals += [chain] if moved else []
@@ -182,6 +203,7 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
         return
     record.scope, record.at = EVERYWHERE if reading.body else point, point
+    ledger.last = ledger.last if reading.body else None
     if reading.body:
         record.note(point)
     sides = {ledger.key(ledger.claim.left), ledger.key(ledger.claim.right)}
@@ -222,9 +244,9 @@ def _evaluates_otherwise(ledger: Ledger, record: Record, reading: Reading, sente
         for chain in (head, *reading.body):
             ledger.read_chain(chain)
         return True
-    if ledger.claim.domain.first is None or ledger.claim.relation != "=" or _instance_written(ledger, head) is None:
+    if ledger.claim.domain.first is None or ledger.claim.relation != "=" or instance_written(ledger, head) is None:
         return False
-    _assume(ledger, record, replace(reading, heads=(), body=(head,)), sentence)
+    assume(ledger, record, replace(reading, heads=(), body=(head,)), sentence)
     for chain in reading.body:
         ledger.read_chain(chain)
     return True
@@ -250,107 +272,16 @@ def _substitution(ledger: Ledger, heads: tuple[Chain, ...]) -> Scope | None:
     return None
 
 
-def _assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
-    """An induction hypothesis: it must be the claim at k (or at k and k + 1 for a rule of order two)."""
-    record.scope, claim, ledger.last = EVERYWHERE, ledger.claim, None
-    order = claim.sequence.order if claim.sequence else 1
-    if claim.relation != "=" or claim.domain.first is None:
-        message = "nothing is assumed but the claim for some k, in an induction"
-        ledger.defect(Kind.INVALID_STEP, sentence.span, message)
-        return
-    found = [_instance_named(ledger, chain) for chain in reading.heads]
-    found += [_instance_written(ledger, chain) for chain in reading.body if chain not in reading.heads]
-    if not found:  # "Assume the claim for some k" without what k is
-        found = [None]
-    for instance in found:
-        if instance is None:
-            ledger.defect(Kind.INVALID_STEP, sentence.span, "what is assumed is not the claim for some k")
-            continue
-        name, shift = instance
-        if not all(_begins(claim, bound, name, shift) for bound in reading.bound):
-            message = "this hypothesis leaves out values from the first on, or names another variable"
-            ledger.defect(Kind.MISSING_CASE, sentence.span, message)
-            continue
-        if shift >= order:
-            ledger.defect(Kind.CIRCULAR, sentence.span, "this assumes what the induction step has to show")
-            continue
-        if reading.everywhere:
-            ledger.defect(Kind.CIRCULAR, sentence.span, "this assumes the claim for all values")
-            continue
-        record.assumed.setdefault(name, set()).add(shift)
-        if name in claim.variables:
-            place = Place(ledger.sentence, *sentence.span)
-            record.own.append(Defect(Kind.CIRCULAR, place, "this supposes the claim itself"))
-        ledger.suppose(name, shift, *claim.at(shifted(name, shift)))
-        _write_hypothesis(ledger, reading, claim.at(shifted(name, shift)))
-
-
-def _begins(claim: Claim, bound: Chain, name: str, shift: int) -> bool:
-    """Returns whether a hypothesis "for some k >= 2" about k + shift is one from the first value of the claim on."""
-    if bound.terms[0] != var(name) or not bound.relations:
-        return bound.terms[0] == var(name)
-    low = bound.terms[1]
-    return low.op == "neg" or (low.op == "num" and low.args[0] + shift <= (claim.domain.first or 0))
-
-
-def _write_hypothesis(ledger: Ledger, reading: Reading, supposed: tuple[Expr, Expr]) -> None:
-    """Leads from the claim at k to a hypothesis that is written otherwise."""
-    for chain in reading.body:
-        if ledger.key(chain.terms[0]) == ledger.key(supposed[0]) and ledger.key(chain.terms[-1]) != ledger.key(
-            supposed[1]
-        ):
-            ledger.rewrite(supposed[1], chain.terms[-1])
-
-
-def _instance_named(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
-    """Assume the claim for n = k."""
-    if chain.modulus or chain.lead:
-        return None
-    if chain.relations == ("=",) and chain.terms[0] == var(ledger.claim.variables[0]):
-        return _shift_of(ledger, chain.terms[1])
-    return _shift_of(ledger, chain.terms[0]) if not chain.relations else None
-
-
-def _shift_of(ledger: Ledger, argument: Expr) -> tuple[str, int] | None:
-    for name in variables(argument):
-        for shift in SHIFTS:
-            if ledger.key(argument) == ledger.key(shifted(name, shift)):
-                return name, shift
-    return None
-
-
-def _instance_written(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
-    """Assume S(k) = k^2 and the like."""
-    claim = ledger.claim
-    if chain.relations != ("=",) or chain.modulus != claim.modulus or chain.lead:
-        return None
-    written = sorted(ledger.key(term) for term in chain.terms)
-    for name in sorted({name for term in chain.terms for name in variables(term)}):
-        for shift in SHIFTS:
-            pair = sorted(ledger.key(side) for side in claim.at(shifted(name, shift)))
-            if written == pair or _close_to(ledger, written, pair):
-                return name, shift
-    return None
-
-
-def _close_to(ledger: Ledger, written: list[Terms], pair: list[Terms]) -> bool:
-    """Returns whether one side is that of the claim, and the other a permitted step from it: k for k - 1 + 1."""
-    same = [side for side in written if side in pair]
-    if len(same) != 1:
-        return False
-    (one,), (other,) = ([side for side in sides if side != same[0]] for sides in (written, pair))
-    size = work(ledger.algebra, one, other, ledger.claim.modulus)
-    return size is not None and size <= STEP
-
-
 _TAKERS: dict[Move, Callable[[Ledger, Record, Reading, Sentence], None]] = {
     Move.RELATE: _relate,
     Move.CITE: _relate,
     Move.EVALUATE: _evaluate,
-    Move.ASSUME: _assume,
+    Move.ASSUME: assume,
     Move.COMMENT: _comment,
     Move.DONE: _end,
     Move.GOAL: _goal,
+    Move.CONSIDER: _consider,
+    Move.CONSECUTIVE: _multiply,
     **dict.fromkeys((Move.CLAIM_TRUE, Move.AGREE, Move.CLAIM_FALSE, Move.DIFFER), _conclude),
 }
 

@@ -100,8 +100,26 @@ def _zero(_ledger: Ledger, remark: Remark, solving: bool) -> str:
     return "" if solving and bound else "this is said of an equation that is solved, and names one"
 
 
-def _hypothesis(ledger: Ledger, _remark: Remark, _solving: bool) -> str:
-    return "" if ledger.supposed else "nothing is assumed here"
+def _of_consecutive(ledger: Ledger, remark: Remark, _solving: bool) -> str:
+    """One of them is divisible by 3 and one is even: of so many consecutive numbers at least that are spoken of."""
+    numbers = [_number(ledger, chain.terms[0]) for chain in remark.chains] + [2] * ("even" in remark.words)
+    alike = all(number is not None and 1 < number <= ledger.consecutive for number in numbers)
+    return "" if alike else "no such consecutive numbers are spoken of"
+
+
+def _does(ledger: Ledger, remark: Remark, _solving: bool) -> str:
+    number = _number(ledger, remark.chains[-1].terms[0])
+    return "" if number == ledger.claim.modulus else "this is not the number that the claim is about"
+
+
+def _squares(_ledger: Ledger, remark: Remark, _solving: bool) -> str:
+    shown = remark.preceding is not None and {">", ">="} & {*remark.preceding.relations, remark.preceding.lead}
+    return "" if shown else "this is said of an inequality: write >= 0"
+
+
+def _hypothesis(ledger: Ledger, remark: Remark, solving: bool) -> str:
+    named = remark.following is not None and ledger.claim.domain.first is not None and not solving
+    return "" if ledger.supposed or named else "nothing is assumed here"
 
 
 def _leading(ledger: Ledger, remark: Remark, _solving: bool) -> str:
@@ -138,6 +156,9 @@ def _number(ledger: Ledger, expr: Expr) -> Number | None:
 _JUDGES: tuple[tuple[re.Pattern[str], Callable[[Ledger, Remark, bool], str]], ...] = (
     (re.compile(r"^let \$ be|^since \$ (?:is|was) arb|induction on \$"), _variable),
     (re.compile(r"modulo \$"), _modulus),
+    (re.compile(r"one of them is"), _of_consecutive),
+    (re.compile(r"^being a sum"), _squares),
+    (re.compile(r"\$ does$"), _does),
     (re.compile(r"coprime|relatively prime"), _coprime),
     (re.compile(r"even or odd"), _parity),
     (re.compile(r"terms? \$ cancel"), _canceled),

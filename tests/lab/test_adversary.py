@@ -1,11 +1,14 @@
 """The attacks on the checker: the evaluator judges rightly, bogus proofs and variants are of all families."""
 
+from pathlib import Path
+
 import pytest
 
-from lab.adversary.bogus import bogus_proofs
+from lab.adversary.bogus import bogus_proofs, same_equation
+from lab.adversary.composer import attack_with_policy
 from lab.adversary.evaluator import faults
 from lab.adversary.fuzz import attack_with_bogus_proofs, fuzz, theorems
-from lab.adversary.variants import variants
+from lab.adversary.variants import acceptance, variants
 from lab.generator import generate
 from lab.statements import read_statement
 from lab.theorem import Proposition
@@ -47,6 +50,32 @@ def test_there_are_150_variants_of_all_families() -> None:
     assert len(found) >= 150
     assert len({variant["proof"] for variant, _ in found}) == len(found)
     assert len({variant["family"] for variant, _ in found}) == 6
+
+
+def test_most_variants_of_each_family_are_accepted() -> None:
+    """The share that docs/results/lab-checker.md states; a variant that is refused says where and what is read."""
+    counts, refused = acceptance()
+    assert all(accepted >= 0.75 * total for accepted, total in counts.values()), counts
+    assert sum(accepted for accepted, _ in counts.values()) >= 0.85 * sum(total for _, total in counts.values())
+    assert all(message for _, message in refused)
+
+
+def test_the_policy_goes_on_from_its_state(tmp_path: Path) -> None:
+    state = tmp_path / "policy.npz"
+    assert attack_with_policy(1_000, 7, state=state).texts == 1_000
+    found = attack_with_policy(1_200, 7, state=state)
+    assert (found.texts, found.confirmed, found.exceptions) == (1_200, {}, {})
+
+
+def test_proportional_equations_are_the_same() -> None:
+    """Also where the first sample is a root of both."""
+    root = "the only real solution of 7x - 1 = 0 is x = 1/7."
+    double = "the only real solution of 14x - 2 = 0 is x = 1/7."
+    other = "the real solutions of 7x^2 - x = 0 are exactly x = 0 and x = 1/7."
+    found = [read_statement(statement) for statement in (root, double, other)]
+    first, second, third = (one.claim for one in found if isinstance(one, Proposition))
+    assert same_equation(first, second)
+    assert not same_equation(first, third)
 
 
 @pytest.mark.slow

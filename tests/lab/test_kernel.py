@@ -8,14 +8,28 @@ from pathlib import Path
 import pytest
 
 import lab.kernel
+import lab.kernel_solutions
 import lab.kernel_terms
 from lab import LEVELS, Theorem, families, generate
-from lab.certificate import Cases, Certificate, Hypothesis, Induction, Order, Scope, Solved, Step
+from lab.certificate import (
+    Cases,
+    Certificate,
+    Consecutive,
+    Direct,
+    Hypothesis,
+    Induction,
+    Instance,
+    Order,
+    Scope,
+    Solved,
+    Step,
+)
 from lab.checker import certificate_of
-from lab.claims import Claim
+from lab.claims import INTEGERS, REALS, Claim
 from lab.expressions import add, num
 from lab.kernel import verify
 from lab.kernel_terms import Rejected
+from lab.language import read_expression
 
 RULES = {
     "language",
@@ -24,6 +38,8 @@ RULES = {
     "clauses",
     "ledger",
     "facts",
+    "graph",
+    "openings",
     "steps",
     "algebra",
     "ordering",
@@ -47,12 +63,12 @@ def rejected(theorem: Theorem, certificate: Certificate) -> None:
         verify(theorem.claim, certificate)
 
 
-@pytest.mark.parametrize("module", [lab.kernel, lab.kernel_terms])
+@pytest.mark.parametrize("module", [lab.kernel, lab.kernel_solutions, lab.kernel_terms])
 def test_the_kernel_shares_no_code_with_reader_and_rules(module: object) -> None:
     tree = ast.parse(Path(str(getattr(module, "__file__", ""))).read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     own = {name for name in imported if name.startswith("lab")}
-    assert own <= {"lab", "lab.kernel_terms"}
+    assert own <= {"lab", "lab.kernel_solutions", "lab.kernel_terms"}
     assert not {name.rpartition(".")[2] for name in own} & RULES
 
 
@@ -107,3 +123,33 @@ def test_solutions_are_those_of_the_states() -> None:
         if isinstance(how, Solved) and how.solutions:
             rejected(theorem, replace(certificate, conclusion=replace(how, solutions=how.solutions[1:])))
             rejected(theorem, replace(certificate, conclusion=replace(how, states=())))
+
+
+@pytest.mark.parametrize(
+    ("product", "modulus", "shown"),
+    [
+        ("n(n + 1)", 2, True),
+        ("(n - 1)n(n + 1)", 6, True),
+        ("(n - 1)n(n + 1)", 3, True),
+        ("n(n + 1)", 3, False),
+        ("n(n + 2)", 2, False),
+        ("n(n + 1)(n + 1)", 6, False),
+        ("n^2", 2, False),
+        ("2n(2n + 1)", 2, False),
+        ("n(n + 1)", 0, False),
+        ("n(n + 1) + n", 2, False),
+        ("n(n + 1)/2", 2, False),
+        ("n(k + 1)", 2, False),
+    ],
+)
+def test_a_product_of_consecutive_numbers(product: str, modulus: int, shown: bool) -> None:
+    left = read_expression(product)
+    claim = Claim(left, "=", num(0), ("n",), INTEGERS, max(modulus, 2))
+    certificate = Certificate(True, (Consecutive(left, modulus),), Direct(Instance(left=0)))
+    if shown:
+        verify(claim, certificate)
+        with pytest.raises(Rejected):
+            verify(replace(claim, domain=REALS), certificate)
+    else:
+        with pytest.raises(Rejected):
+            verify(claim, certificate)
