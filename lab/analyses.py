@@ -1,14 +1,15 @@
 """Analyses of the lab: a strict grammar in the format of the released weights, their exact quality, and a writer.
 
     Here is my evaluation of the solution:
+    Claim and proof give 2 and 2: same; 3 and 4: other; stated: it fails.
     Line 1: x^2 - 5x + 6 - 2 = 0 is right.
-    Line 2 gives 6 - 2 = 4; 4 and 3: above.
+    Line 2 gives 6 - 2 = 4; 4 and 3: other.
     Line 2: 6 - 2 = 3 is a wrong step.
     Based on my evaluation, the final overall score should be:
     \\boxed{0}
 
 Between opening and score stands one complaint a line (``lab.complaints``), or one line that says that there is no
-defect. What goes through the proof (``lab.walkthrough``), as the lines 1 and 2 here, is allowed and not judged.
+defect. What goes through the proof (``lab.walkthrough``), as the first three lines here, is allowed and not judged.
 
 The quality of an analysis is the meta-verifier's rubric, decided by the checker. Only reported defects are judged:
 
@@ -61,7 +62,9 @@ _CHECKED = (
     "all steps are right and the claim is settled",
     "each relation was checked, and so was the verdict",
 )
-_REMARK = re.compile(r"line [0-9]{1,4}(?: gives .{1,200}|: .{1,200} is right)\.", re.IGNORECASE)
+_REMARK = re.compile(
+    r"(?:line [0-9]{1,4}(?: gives .{1,500}|: .{1,200} is right)|claim and proof give .{1,500})\.", re.IGNORECASE
+)
 
 
 class ComplaintVerdict(StrEnum):
@@ -96,7 +99,7 @@ def write_analysis(theorem: Proposition, proof: str, verdict: CheckResult | None
 def right_complaints(proof: str, verdict: CheckResult) -> tuple[Complaint, ...]:
     """Complaints to report: the defects up to the first grave one, which decides the score; at most
     ``MAX_COMPLAINTS``."""
-    found = []
+    found: list[Complaint] = []
     for defect in verdict.defects:
         found.append(complaint_of(proof, defect))
         if not defect.minor:
@@ -107,12 +110,17 @@ def right_complaints(proof: str, verdict: CheckResult) -> tuple[Complaint, ...]:
 def compose(rng: Random, judged: Sequence[Passage], complaints: Sequence[Complaint], score: float) -> str:
     """The text of an analysis with these complaints and this score, which goes through a proof item by item.
 
-    With a grave complaint it ends at the line of the last one: the score is decided.
+    With a grave complaint it ends there: the score is decided. Where a proof starts from something else than the claim,
+    a grave complaint about the end comes at once.
     """
     places = [complaint.line for complaint in complaints]
     grave = any(not complaint.minor for complaint in complaints)
     last = max(places) if grave and END not in places else math.inf
+    if any(item.open for item in judged) and any(one.line == END and not one.minor for one in complaints):
+        last = max(places)
     body = judged_lines(rng, [item for item in judged if item.line <= last], complaints)
+    if grave:
+        body = body[: max(place for place, line in enumerate(body) if read_complaint(line) in complaints) + 1]
     if not complaints:
         body.append(f"{rng.choice(_NO_DEFECT)}: {rng.choice(_CHECKED)}.")
     return "\n".join([OPENING, *body, CLOSING, score_text(score)])
@@ -122,7 +130,7 @@ def judged_lines(rng: Random, judged: Sequence[Passage], complaints: Iterable[Co
     """Items of a proof, each with what is worked out and the complaints about it, or that it is right."""
     by_line = groupby(judged, lambda item: item.line)
     found = [text for line, group in by_line for text in _of_line(rng, line, group, complaints)]
-    lines = {item.line for item in judged}
+    lines = {item.line for item in judged if item.line != END or item.open}
     return found + [write_complaint(rng, complaint) for complaint in complaints if complaint.line not in lines]
 
 
@@ -130,13 +138,18 @@ def _of_line(rng: Random, line: int, judged: Iterable[Passage], complaints: Iter
     """The items of a line, each with the complaints about it or that it is right; then the other complaints."""
     left = [complaint for complaint in complaints if complaint.line == line]
     for item in judged:
+        if item.line == END:
+            yield f"Claim and proof give {item.working}."
+            if item.open:
+                yield from (write_complaint(rng, complaint) for complaint in left)
+            return
         if item.working:
             yield f"Line {line} gives {item.working}."
         about = [complaint for complaint in left if complaint.quote == item.quote]
         left = [complaint for complaint in left if complaint.quote != item.quote]
         yield from (write_complaint(rng, complaint) for complaint in about)
         if not about:
-            yield f"Line {line}: {item.quote or NO_QUOTE} is right."
+            yield f"Line {line}: {(not item.working and item.quote) or NO_QUOTE} is right."
     yield from (write_complaint(rng, complaint) for complaint in left)
 
 

@@ -15,6 +15,7 @@ from core.config import STRICT, Name, read_config, settings
 from core.errors import LemmataError
 from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
+from lab.expressions import holds_sum, signed_terms
 from lab.families import FAMILIES
 from lab.generator import LEVELS
 from lab.statements import Unsupported, read_statement
@@ -46,11 +47,14 @@ class ModelDomain:
 
 
 class Size(NamedTuple):
-    """Size of a claim; ``unsorted`` counts the sides that are not written as sums, the highest power first."""
+    """Size of a claim; ``products`` counts the sides that hold products of sums, ``unsorted`` those that are not
+    written as sums with like terms collected, the highest power first.
+    """
 
     variables: int
     degree: int
     solutions: int
+    products: int
     unsorted: int
     denominator: int
     number: Fraction
@@ -60,7 +64,8 @@ LARGER = (
     "more variables",
     "a higher degree",
     "more solutions",
-    "more to multiply out or collect",
+    "more to multiply out",
+    "more to collect",
     "larger denominators",
     "larger numbers",
 )
@@ -118,6 +123,7 @@ def size(claim: Claim | Solutions) -> Size:
         variables=len(claim.variables),
         degree=max((sum(algebra.exponents(mono).values()) for side in values for mono in side), default=0),
         solutions=len(claimed),
+        products=sum(any(map(holds_sum, signed_terms(side))) for side in sides),
         unsorted=sum(algebra.expression(value) != side for value, side in zip(values, sides, strict=True)),
         denominator=max((number.denominator for number in numbers), default=1),
         number=max((abs(number) for number in numbers), default=Fraction(0)),

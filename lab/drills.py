@@ -9,20 +9,32 @@ prompt it does not use in another. So sums too are learnt in their place.
 
 import re
 from dataclasses import replace
+from itertools import takewhile
 from random import Random
 from typing import NamedTuple
 
-from lab.analyses import judged_lines, write_analysis
+from lab.analyses import OPENING, judged_lines, write_analysis
 from lab.checker import check
+from lab.claims import Solutions
 from lab.complaints import END, complaint_of
 from lab.defects import Kind
 from lab.expressions import num
 from lab.planting.edits import body_parts, slip, with_part
+from lab.planting.endings import unfinished
+from lab.planting.foreign import (
+    another_equation,
+    another_theorem,
+    neighbor,
+    neighboring_equation,
+    other_side,
+)
+from lab.planting.slips import miscopied
 from lab.sentences import Chain, Derivation, Sentence
 from lab.theorem import Theorem
 from lab.walkthrough import items
-from lab.writer import closing, written_sums
+from lab.writer import closing, is_written_sum, written_sums
 
+MISMATCHES = (another_theorem, another_equation, neighbor, neighboring_equation, other_side, miscopied, unfinished)
 _JUDGED = {Kind.INVALID_STEP, Kind.WRONG_CONCLUSION, Kind.MISSING_CASE}
 _CONTRARY = {"<": ">", "<=": ">", ">": "<", ">=": "<"}
 
@@ -45,7 +57,24 @@ def drill(theorem: Theorem, seed: int) -> Drill:
     proof = Derivation((*sentences[:place], line, *sentences[place + 1 :])).text
     analysis = write_analysis(theorem, proof, seed=seed)
     start, end = (_start(analysis, number) for number in (place + 1, place + 2))
+    if start == len(analysis):  # the proof starts from something else than the claim: the analysis ends with that
+        start = len(f"{OPENING}\n")
     return Drill(proof, analysis[start:end], analysis[:start], analysis[end:])
+
+
+def match(theorem: Theorem, seed: int) -> Drill:
+    """A derivation, half of the time of something else or unfinished, and what an analysis says first: whether claim
+    and proof fit, and of an equation whether the first relation follows from it.
+    """
+    rng = Random(f"match {theorem.id} {seed}")
+    proof = theorem.derivation
+    if rng.random() < 0.5:
+        edits = (op(rng, theorem, theorem.steps.sentences) for op in rng.sample(MISMATCHES, len(MISMATCHES)))
+        proof = next((edit.text for edit in edits if edit), proof)
+    given, analysis = f"{OPENING}\n", write_analysis(theorem, proof, seed=seed).removeprefix(f"{OPENING}\n")
+    sums = sum(1 for _ in takewhile(is_written_sum, theorem.steps.sentences))
+    end = _start(analysis, sums + 2 if isinstance(theorem.claim, Solutions) else 1)
+    return Drill(proof, analysis[:end], given, analysis[end:])
 
 
 def sheet(theorem: Theorem, seed: int) -> Drill:

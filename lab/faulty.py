@@ -108,7 +108,7 @@ def _planted(rng: Random, subject: Subject, fault: Fault) -> LabeledAnalysis | N
 
 def _false_complaint(rng: Random, subject: Subject) -> Planted | None:
     lines = {complaint.line for complaint in subject.right}
-    free = [item for item in subject.items if item.line not in lines]
+    free = [item for item in subject.items if item.line not in {*lines, END}]
     if END not in lines and (not free or rng.random() < 0.15):
         false = Complaint(END, *rng.choice(_END_KINDS))
     elif free:
@@ -133,7 +133,7 @@ def _wrong_score(rng: Random, subject: Subject) -> Planted | None:
 
 def _wrong_place(rng: Random, subject: Subject) -> Planted | None:
     lines = {complaint.line for complaint in subject.right}
-    free = [item for item in subject.items if item.line not in lines]
+    free = [item for item in subject.items if item.line not in {*lines, END}]
     movable = [complaint for complaint in subject.right if complaint.line != END and complaint.kind is not None]
     if not free or not movable:
         return None

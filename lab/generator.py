@@ -9,7 +9,6 @@ training stream: it is kept to measure generalization.
 from hashlib import sha256
 from random import Random
 
-from lab.expressions import render
 from lab.families import FAMILIES
 from lab.sentences import Derivation
 from lab.theorem import Proposition, Theorem
@@ -28,8 +27,7 @@ def families() -> tuple[str, ...]:
 
 def split_of(asked: Proposition) -> str:
     """The split of all propositions about the same left side, of a sequence that is defined alike."""
-    definition, _, _ = asked.statement.partition("Prove or refute")
-    return _SHARES[_number(definition + render(asked.claim.left)) % len(_SHARES)]
+    return _SHARES[_number(asked.left_side) % len(_SHARES)]
 
 
 def generate(family: str, level: int, seed: int, split: str = "train") -> Theorem:

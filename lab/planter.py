@@ -7,7 +7,7 @@
 | missing case | a residue, base case or solution left out; a wrong base case; division by what can be 0 |
 | unsupported citation | a step, or a fact that was not needed, cited instead of shown |
 | wrong conclusion | the contrary of what was shown; a whole text that argues for the contrary |
-| missing conclusion | no verdict; the last steps left out; the problem miscopied; a proof of another theorem |
+| missing conclusion | no verdict; the last steps left out; the problem miscopied; a foreign proof |
 | circular | the claim in one step; an induction that assumes its step |
 | not addressing | a verdict without any step |
 | unreadable | words that stand for steps; a quotient that can be 0/0; a text cut off |
@@ -20,9 +20,8 @@ from random import Random
 from lab.checker import check
 from lab.complaints import END, complained_kind, line_of
 from lab.defects import CheckResult, Kind
-from lab.generator import generate
 from lab.limits import Refused
-from lab.planting import citations, contrary, division, endings, omissions, slips
+from lab.planting import citations, contrary, division, endings, foreign, omissions, slips
 from lab.planting.edits import Edit, Sentences, written
 from lab.planting.variations import vary
 from lab.theorem import Theorem
@@ -53,22 +52,31 @@ class LabeledProof:
         return self.verdict.score
 
 
-def another_theorem(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit | None:
-    """The derivation of another theorem of the same truth."""
-    for _ in range(6):
-        other = generate(theorem.family, theorem.level, rng.randrange(10**6), theorem.split)
-        if other.truth == theorem.truth and other.statement != theorem.statement:
-            return Edit(other.derivation, 0)
-    return None
-
-
 OPS: dict[Kind, tuple[Op, ...]] = {
-    Kind.INVALID_STEP: (slips.careless_slip, slips.careless_slip, slips.canceling_slip, slips.extra_solution),
+    Kind.INVALID_STEP: (
+        slips.careless_slip,
+        slips.careless_slip,
+        slips.canceling_slip,
+        slips.extra_solution,
+    ),
     Kind.GAP: (omissions.skipped_work,),
-    Kind.MISSING_CASE: (omissions.dropped_case, omissions.wrong_base, division.zero_division),
+    Kind.MISSING_CASE: (
+        omissions.dropped_case,
+        omissions.wrong_base,
+        division.zero_division,
+        foreign.another_equation,
+        foreign.neighboring_equation,
+    ),
     Kind.UNSUPPORTED_CITATION: (citations.citation,),
     Kind.WRONG_CONCLUSION: (endings.wrong_verdict, contrary.contrary),
-    Kind.MISSING_CONCLUSION: (endings.no_verdict, endings.unfinished, slips.miscopied, another_theorem),
+    Kind.MISSING_CONCLUSION: (
+        endings.no_verdict,
+        endings.unfinished,
+        slips.miscopied,
+        foreign.another_theorem,
+        foreign.neighbor,
+        foreign.other_side,
+    ),
     Kind.CIRCULAR: (endings.circular,),
     Kind.NOT_ADDRESSING: (endings.nothing,),
     Kind.UNREADABLE: (endings.foreign_words, endings.cut_off, division.zero_division),
@@ -79,10 +87,10 @@ WEIGHTS: dict[float, dict[Kind, int]] = {
     0.0: {
         Kind.INVALID_STEP: 10,
         Kind.GAP: 2,
-        Kind.MISSING_CASE: 3,
+        Kind.MISSING_CASE: 7,
         Kind.UNSUPPORTED_CITATION: 1,
         Kind.WRONG_CONCLUSION: 8,
-        Kind.MISSING_CONCLUSION: 3,
+        Kind.MISSING_CONCLUSION: 14,
         Kind.CIRCULAR: 1,
         Kind.NOT_ADDRESSING: 1,
         Kind.UNREADABLE: 2,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from lab.claims import Claim, Solutions
+from lab.expressions import render
 from lab.sentences import Derivation, Sentence
 
 
@@ -21,6 +22,15 @@ class Proposition:
     def id(self) -> str:
         """A name that depends on the statement alone."""
         return sha256(self.statement.encode()).hexdigest()[:16]
+
+    @property
+    def left_side(self) -> str:
+        """The subject of the claim, whatever is claimed of it: the left side, with the definition of its sequence.
+
+        Splits are by it, and so are the clusters of intervals.
+        """
+        definition, _, _ = self.statement.partition("Prove or refute")
+        return definition + render(self.claim.left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
-"""Workings of a relation before it is judged: products multiplied out, sums added up, and then both sides of
-it, each in its simplest form, side by side: whether they are equal is seen without working anything out.
+"""Workings of a relation before it is judged: products multiplied out, then both sides side by side, one term or one
+coefficient at a time, each pair with a decision of its own (``lab.pairs``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import prod
 
 from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
@@ -22,12 +24,13 @@ from lab.expressions import (
     substitute,
 )
 from lab.limits import Refused
-from lab.sentences import Chain
-from lab.writer import apart
+from lab.pairs import comparison, number_pairs, pairs, same, totals
+from lab.writer import apart, multiplied
 
 NOWHERE: Mapping[str, Expr] = {}  # the point of a relation that holds for all values
-LONGEST = 60  # characters of what is worked out at once
-ROOM = 160  # characters of all that is worked out of one relation
+LONGEST = 120  # characters of what is worked out at once
+ROOM = 400  # characters of all that is worked out of one relation
+MOST_TERMS = 16  # of a product that is multiplied out without collecting
 _CONSTANT = 0  # the monomial of a number
 
 
@@ -38,6 +41,8 @@ class Workings:
         self.algebra = Algebra()
         self.solving = isinstance(claim, Solutions)
         self.before = (claim.left, claim.right)  # the equation that the next one follows from
+        self.roots: list[Number] = []  # the alternatives that the next ones follow from
+        self.last: Expr | None = None  # the expression that the chain before ends in
         self.known: set[Expr] = set()
 
     def of(self, left: Expr, sign: str, right: Expr, point: Mapping[str, Expr] = NOWHERE) -> str:
@@ -46,121 +51,208 @@ class Workings:
             return ""
         try:
             if sign != "=":
-                return self._comparison(left, right)
-            found = self._solved(left, right) if self.solving else self._compared_sides(left, right, point)
+                found = self._inequality(left, right)
+            elif self.solving and (holds_variable(left) or holds_variable(right)):
+                found = self._solved(left, right)
+            else:
+                found = self._sides(left, right, point)
             return _joined([text for text in found if len(text) <= LONGEST])
         except Refused:  # beyond what the checker computes
             return ""
+        finally:
+            self.last = right
 
-    def compared(self, left: Expr, right: Expr) -> str:
-        """The comparison of two numbers, after both and in words that no proof has; empty where a side is none."""
-        one, other = self._value(left), self._value(right)
-        return "" if one is None or other is None else comparison(one, other)
+    def alternatives(self, sides: Sequence[tuple[Expr, Expr]]) -> str:
+        """The zeros of the factors or alternatives before, beside those of these equations; empty without factors."""
+        try:
+            now = [root for left, right in sides if (root := self._root(left, right)) is not None]
+            before = self.roots or self._factor_roots()
+            self.roots = now
+            if not before or len(now) != len(sides):
+                return ""
+            order = [root for root in before if root in now]
+            rest = [root for root in now if root not in order]
+            beside = [root if root in order else rest.pop(0) if rest else None for root in before]
+            texts = [
+                ["nothing" if root is None else render(num(root)) for root in side]
+                for side in (before, [*beside, *rest])
+            ]
+            return _joined(list(pairs(*texts)))
+        except Refused:
+            return ""
 
-    def solution(self, chain: Chain) -> Number | None:
-        """The number that x = 2 names."""
-        named = chain.relations == ("=",) and chain.terms[0].op == "var" and is_numeral(chain.terms[1])
-        return self._value(chain.terms[1]) if named else None
+    def number(self, expr: Expr) -> Number | None:
+        """The number that an expression is; None where it is none."""
+        try:
+            values = self.algebra.value(self.algebra.terms(expr))
+        except Refused:
+            return None
+        return None if set(values) - {_CONSTANT} else values.get(_CONSTANT, 0)
 
-    def _solved(self, left: Expr, right: Expr) -> Iterator[str]:
-        """Of an equation that the one before leads to; or of a sum of numbers."""
-        if all(map(is_numeral, (*signed_terms(left), right))):
-            yield from self._compared_sides(left, right, NOWHERE)
-            return
-        yield from self._multiplied([term for side in (*self.before, left, right) for term in signed_terms(side)])
-        yield from self._divided(left, right)
-        self.before = left, right
-
-    def _compared_sides(self, left: Expr, right: Expr, point: Mapping[str, Expr]) -> Iterator[str]:
-        """Both sides simplified: as numbers, term by term as long as they have as many, or as polynomials."""
-        sides = left, right
-        yield from self._multiplied([term for side in sides for term in signed_terms(side)])
+    def _sides(self, left: Expr, right: Expr, point: Mapping[str, Expr]) -> Iterator[str]:
+        """Both sides as numbers or as polynomials."""
         if holds_call(left) or holds_call(right):  # whose values follow from what was supposed
+            yield from self._multiplied([*signed_terms(left), *signed_terms(right)])
             return
-        first, second = (self._numbers(side, point) for side in sides)
-        if first is not None and second is not None:
-            yield from _compared_numbers(first, second)
-            return
-        for side in sides:
-            yield from _shortened(self._constants(side), 1)
-        values = [self.algebra.value(self.algebra.terms(side)) for side in sides]
-        one, other = (render(self.algebra.expression(value)) for value in values)
-        yield f"{one} and {other}: {'equal' if values[0] == values[1] else 'unequal'}"
+        if not (holds_variable(left) and holds_variable(right)):
+            one, other = (self._numbers(side, point) for side in (left, right))
+            if one is not None and other is not None:
+                yield from self._multiplied([*signed_terms(left), *signed_terms(right)], numbers=True)
+                yield from number_pairs(one, other)
+                return
+        yield from self._polynomials([left], [right])
 
-    def _constants(self, side: Expr) -> list[Number]:
-        """The numbers that collecting the like terms of a side adds up, products multiplied out."""
-        found = (self.algebra.value(self.algebra.terms(term)).get(_CONSTANT, 0) for term in signed_terms(side))
-        return [number for number in found if number]
+    def _polynomials(self, ones: Sequence[Expr], others: Sequence[Expr]) -> Iterator[str]:
+        """Two sums: term by term if they have as many, else or if these differ by coefficients."""
+        terms = [[term for expr in side for term in signed_terms(expr)] for side in (ones, others)]
+        yield from self._multiplied([*terms[0], *terms[1]])
+        one, other = ([part for term in side for part in self._parts(term)] for side in terms)
+        if len(one) == len(other) and not self.solving:
+            found = list(pairs(list(map(render, one)), list(map(render, other))))
+            yield from found
+            if same(found):
+                return
+        first, second = self._coefficients(one), self._coefficients(other)
+        for mono, name in self._names({**first, **second}):
+            yield f"{name}: {(text := totals(first.get(mono, []), second.get(mono, [])))}"
+            if not same([text]):
+                return
+
+    def _names(self, monos: Mapping[int, object]) -> list[tuple[int, str]]:
+        """Monomials in the order in which a polynomial is written, with their names."""
+        order = [render(term) for term in signed_terms(self.algebra.expression(dict.fromkeys(monos, 1)))]
+        found = [(mono, render(self.algebra.expression({mono: 1}))) for mono in monos]
+        found.sort(key=lambda pair: order.index(pair[1]))
+        return [(mono, name if mono != _CONSTANT else "number") for mono, name in found]
+
+    def _coefficients(self, terms: Sequence[Expr]) -> dict[int, list[Number]]:
+        """The numbers that collecting like terms adds up, by monomial."""
+        found: dict[int, list[Number]] = {}
+        for term in terms:
+            for mono, value in self.algebra.value(self.algebra.terms(term)).items():
+                if value:
+                    found.setdefault(mono, []).append(value)
+        return found
+
+    def _parts(self, term: Expr) -> list[Expr]:
+        """A term multiplied out."""
+        if not holds_sum(term):
+            return [] if self.number(term) == 0 else [term]
+        inner = term.args[0] if term.op == "neg" else term
+        factors = inner.args if inner.op == "mul" else (inner,)
+        if inner.op in {"mul", "pow"} and prod(map(_terms, factors)) <= MOST_TERMS:
+            out = multiplied(self.algebra, inner)
+        else:
+            out = self.algebra.expression(self.algebra.value(self.algebra.terms(inner)))
+        return [neg(part) if term.op == "neg" else part for part in signed_terms(out)]
 
     def _numbers(self, side: Expr, point: Mapping[str, Expr]) -> list[Number] | None:
         """The value of each term at a point; None where one has none."""
-        found = [self._value(substitute(term, dict(point))) for term in signed_terms(side)]
+        found = [self.number(substitute(term, dict(point))) for term in signed_terms(side)]
         return None if None in found else [number for number in found if number is not None]
 
-    def _comparison(self, left: Expr, right: Expr) -> str:
-        """Of an inequality the numbers that decide it."""
-        return self.compared(add(*apart(left)[1]), right)
+    def _inequality(self, left: Expr, right: Expr) -> Iterator[str]:
+        """The left side beside what the chain before ends in, then the numbers that decide the inequality."""
+        if self.last is not None and holds_variable(left) and not self.solving:
+            yield from pairs(
+                [render(term) for term in signed_terms(self.last)], [render(term) for term in signed_terms(left)]
+            )
+        variable, numbers = apart(left)
+        yield from [f"{render(term)} is no square" for term in variable if not _is_square(term)][:1]
+        one, other = self._total(numbers), self.number(right)
+        if other is not None and (variable or numbers):
+            yield comparison(one, other)
 
-    def _multiplied(self, terms: Sequence[Expr]) -> Iterator[str]:
-        for term in dict.fromkeys(terms):
-            if _is_product(term) and term not in self.known:
-                self.known.add(term)
-                values = self.algebra.value(self.algebra.terms(term))
-                yield f"{render(term)} = {render(self.algebra.expression(values))}"
+    def _total(self, numbers: Sequence[Expr]) -> Number:
+        found = [self.number(number) for number in numbers]
+        return sum(number for number in found if number is not None)
+
+    def _solved(self, left: Expr, right: Expr) -> Iterator[str]:
+        """An equation beside the one that it follows from, all terms on the left; or the quotient that x is."""
+        divided = list(self._divided(left, right))
+        if self.roots:
+            divided = [self.alternatives([(left, right)])]
+        if not divided:
+            sides = [[one, *map(neg, signed_terms(other))] for one, other in (self.before, (left, right))]
+            values = [self._values(side) for side in sides]
+            if values[0] == values[1] or not _proportional(*values):
+                divided = list(self._polynomials(*sides))
+        self.before = left, right
+        yield from divided
+
+    def _values(self, side: Sequence[Expr]) -> dict[int, Number]:
+        sums = ((mono, sum(numbers)) for mono, numbers in self._coefficients(side).items())
+        return {mono: total for mono, total in sums if total}
 
     def _divided(self, left: Expr, right: Expr) -> Iterator[str]:
         """The value of x after an equation such as 6x = 4."""
-        times, number = self.algebra.value(self.algebra.terms(self.before[0])), self._value(self.before[1])
-        if self.solving and left.op == "var" and len(times) == 1 and number is not None:
-            ((mono, divisor),) = times.items()
-            size = abs(divisor)
-            if mono != _CONSTANT and isinstance(size, int) and isinstance(number, int) and number and divisor != 1:
-                quotient = div(num(abs(number)), size)
-                quotient = neg(quotient) if number * divisor < 0 else quotient
-                value = self._value(quotient)
-                if value is not None:
-                    yield f"{render(quotient)} = {render(num(value))}"
-                    yield self.compared(num(value), right)
-
-    def _value(self, expr: Expr) -> Number | None:
-        """The number that it is; None where it is none."""
-        values = self.algebra.value(self.algebra.terms(expr))
-        return None if set(values) - {_CONSTANT} else values.get(_CONSTANT, 0)
-
-
-def comparison(one: Number, other: Number) -> str:
-    """Two numbers and how they compare."""
-    order = "equal" if one == other else "below" if one < other else "above"
-    return f"{render(num(one))} and {render(num(other))}: {order}"
-
-
-def listed(numbers: Sequence[Number]) -> str:
-    """Numbers in a row."""
-    return ", ".join(render(num(number)) for number in numbers) or "nothing"
-
-
-def matched(found: Sequence[Number], claimed: Sequence[Number]) -> Iterator[str]:
-    """Numbers in their order, pair by pair up to the first that are not equal; then what has no pair."""
-    for one, other in zip(found, claimed, strict=False):
-        yield comparison(one, other)
-        if one != other:
+        times, number = self.algebra.value(self.algebra.terms(self.before[0])), self.number(self.before[1])
+        value = self.number(right)
+        if left.op != "var" or len(times) != 1 or number is None or value is None or _CONSTANT in times:
             return
-    count = min(len(found), len(claimed))
-    yield from (f"{listed([number])} is not claimed" for number in found[count:])
-    yield from (f"{listed([number])} is not found" for number in claimed[count:])
+        ((mono, divisor),) = times.items()
+        if divisor == 1 or self.algebra.expression({mono: 1}) != left:
+            return
+        found = _ratio(number, divisor)
+        if isinstance(divisor, int) and isinstance(number, int) and number:
+            quotient = div(num(abs(number)), abs(divisor))
+            yield f"{render(neg(quotient) if number * divisor < 0 else quotient)} = {render(num(found))}"
+        yield from pairs([render(num(found))], [render(num(value))])
+
+    def _factor_roots(self) -> list[Number]:
+        """The zeros of the linear factors of the equation before, if it is a product and 0."""
+        left, right = self.before
+        if left.op not in {"mul", "pow"} or self.number(right) != 0:
+            return []
+        factors = left.args if left.op == "mul" else (left.args[0],)
+        found = [self._root(factor, num(0)) for factor in factors]
+        return list(dict.fromkeys(root for root in found if root is not None))
+
+    def _root(self, left: Expr, right: Expr) -> Number | None:
+        """The solution of a linear equation in x; None of any other."""
+        values = self._values([left, *map(neg, signed_terms(right))])
+        constant = values.pop(_CONSTANT, 0)
+        if len(values) != 1:
+            return None
+        ((mono, slope),) = values.items()
+        return _ratio(-constant, slope) if sum(self.algebra.exponents(mono).values()) == 1 else None
+
+    def _multiplied(self, terms: Sequence[Expr], *, numbers: bool = False) -> Iterator[str]:
+        for term in dict.fromkeys(terms):
+            if term not in self.known and _is_product(term) and (not numbers or not holds_variable(term)):
+                self.known.add(term)
+                total = self.number(term)
+                parts = signed_terms(num(total)) if total is not None else self._parts(term)
+                yield f"{render(term)} = {render(add(*parts))}"
 
 
-def _compared_numbers(one: list[Number], other: list[Number]) -> Iterator[str]:
-    """Sums of numbers: the longer is added up until both have as many terms, both if the terms differ then."""
-    for longer, shorter in ((one, other), (other, one)):
-        yield from _shortened(longer, len(shorter))
-    if one != other and sum(one) == sum(other):
-        for numbers in (one, other):
-            yield from _shortened(numbers, 1)
-    if len(one) == 1:
-        yield comparison(one[0], other[0])
-    else:
-        yield f"{listed(one)} and {listed(other)}: {'equal' if one == other else 'unequal'}"
+def _is_square(term: Expr) -> bool:
+    """Returns whether a term is a square or a positive multiple of one."""
+    if term.op == "div":
+        return _is_square(term.args[0])
+    last = term.args[-1] if term.op == "mul" and all(is_numeral(factor) for factor in term.args[:-1]) else term
+    return last.op == "pow" and last.args[1].op == "num" and last.args[1].args[0] % 2 == 0
+
+
+def _terms(factor: Expr) -> int:
+    """The number of terms that a factor multiplies others by."""
+    if factor.op != "pow":
+        return len(signed_terms(factor))
+    base, exponent = factor.args
+    times = exponent.args[0] if exponent.op == "num" else MOST_TERMS
+    return len(signed_terms(base)) ** min(times, MOST_TERMS)
+
+
+def _ratio(number: Number, divisor: Number) -> Number:
+    found = Fraction(number) / Fraction(divisor)
+    return int(found) if found.denominator == 1 else found
+
+
+def _proportional(one: Mapping[int, Number], other: Mapping[int, Number]) -> bool:
+    """Returns whether one is a multiple of the other."""
+    if set(one) != set(other) or not one:
+        return False
+    return len({_ratio(one[mono], other[mono]) for mono in one}) == 1
 
 
 def _joined(texts: Sequence[str]) -> str:
@@ -170,14 +262,6 @@ def _joined(texts: Sequence[str]) -> str:
         first -= 1
         room -= len(texts[first]) + len("; ")
     return "; ".join(texts[first:])
-
-
-def _shortened(numbers: list[Number], count: int) -> Iterator[str]:
-    """The first two numbers added, and so on in place until there are ``count``."""
-    while len(numbers) > count:
-        total = numbers[0] + numbers[1]
-        yield f"{render(add(num(numbers[0]), num(numbers[1])))} = {render(num(total))}"
-        numbers[:2] = [total]
 
 
 def _is_product(term: Expr) -> bool:

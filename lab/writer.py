@@ -164,6 +164,8 @@ def _reduced_product(algebra: Algebra, expr: Expr) -> Expr:
             return div(_gathered(rest), divisor)
     sums = [factor for factor in factors if factor.op == "add"]
     others = [factor for factor in factors if factor.op != "add"]
+    if not sums:  # a power of a product
+        return algebra.expression(algebra.value(algebra.terms(expr)))
     if len(sums) == 1:
         return _multiplied(algebra, others, sums, divisor)
     first, second = sums[:2]
@@ -172,6 +174,13 @@ def _reduced_product(algebra: Algebra, expr: Expr) -> Expr:
     else:
         both = add(*(_distributed(term, second) for term in first.args))
     return div(_gathered([*others, both, *sums[2:]]), divisor)
+
+
+def multiplied(algebra: Algebra, product: Expr) -> Expr:
+    """A product with its sums multiplied out, like terms not collected; powers of sums are products."""
+    factors, divisor = _factors(product)
+    of_sums = [factor for factor in factors if factor.op == "add"]
+    return _multiplied(algebra, [factor for factor in factors if factor.op != "add"], of_sums, divisor)
 
 
 def _distributed(term: Expr, other: Expr) -> Expr:
@@ -230,13 +239,20 @@ def refutation(
     point: dict[str, Expr],
     words: Sequence[str] = DIFFER,
     limit: int = STEP,
+    collected: Expr | None = None,
 ) -> list[Sentence]:
-    """Both sides worked out at a point where the claim fails, in steps of ``limit``; ``words`` say that it does."""
+    """Both sides worked out at a point where the claim fails, in steps of ``limit``; ``words`` say that it does.
+
+    ``collected``: the normal form of the left side, by which its value is worked out.
+    """
     heads: list[Part] = []
     for name, value in point.items():
         heads += ["and", equation(var(name), value)] if heads else [equation(var(name), value)]
     opening = rng.choice(("for", "take", "at", "let"))
-    left = equation(*simplification(algebra, claim.left, point, limit))
+    path = simplification(algebra, claim.left if collected is None else collected, point, limit)
+    if collected is not None:
+        path = (*joined(algebra, simplification(algebra, claim.left, limit=ELEMENTARY), point)[:-1], *path)
+    left = equation(*path)
     right = equation(*simplification(algebra, claim.right, point, limit))
     if isinstance(claim, Claim) and claim.relation in {">", ">="} and len(right.terms) == 1:
         return [say(opening, *heads, ":", _falling_short(left, right)), closing(rng, False)]

@@ -1,8 +1,10 @@
 """Equations in one variable, with all real solutions.
 
-Level 1: linear. 2: quadratic with whole solutions. 3: quadratic with a fraction or without solution. 4: cubic with
-solution 0, or with a factor that is never 0. 5: cubic with three solutions. 6: quartic. Numbers grow from level 1 to 4:
-at the lowest levels the sums of a derivation are of numbers that a small model can learn to add.
+Level 1: linear. 2: quadratic with whole solutions, leading coefficient 1. 3: quadratic with a fraction or without
+solution, leading coefficient 2 or 3. 4: cubic with solution 0, or with a factor that is never 0. 5: cubic with three
+other solutions. 6: quartic. Up to level 3 the like terms of the left side are mostly not collected, which makes many
+left sides of small numbers. Numbers grow from level 1 to 4: at the lowest levels the sums of a derivation are of
+numbers that a small model can learn to add.
 """
 
 from fractions import Fraction
@@ -11,7 +13,22 @@ from random import Random
 
 from lab.algebra import Algebra
 from lab.claims import ZERO, Solutions
-from lab.expressions import Expr, Number, add, mul, neg, num, polynomial, power, scaled, sub, var
+from lab.expressions import (
+    Expr,
+    Number,
+    add,
+    holds_sum,
+    mul,
+    neg,
+    num,
+    polynomial,
+    power,
+    scaled,
+    signed_terms,
+    sub,
+    var,
+)
+from lab.families.scatter import scattered
 from lab.sentences import Chain, Part, Sentence, equation, say
 from lab.theorem import Draft, drawn_within
 from lab.writer import ELEMENTARY, apart, closing, completed, joined, refutation, simplification, split, sums
@@ -36,6 +53,8 @@ def _draft(rng: Random, level: int) -> Draft:
     left = algebra.expression(algebra.value(algebra.terms(add(product, moved))))
     if level == 1:
         left, moved = _with_parentheses(rng, algebra, left, moved)
+    if level <= 3 and not any(map(holds_sum, signed_terms(left))):
+        left = scattered(rng, algebra, left)
     actual = frozenset(_root(factor) for factor in factors)
     claimed = actual if rng.random() < 0.65 else _changed(rng, actual)
     claim = Solutions(left, moved, claimed, actual)
@@ -60,7 +79,7 @@ def _factors(rng: Random, level: int) -> tuple[list[Expr], Expr | None]:
     if level == 3:
         lead = rng.choice((2, 3))
         skew = polynomial((lead, rng.choice([number for number in SMALL if number % lead])))
-        square = add(power(linear[0], 2), num(rng.randint(1, 9)))
+        square = add(mul(num(lead), power(linear[0], 2)), num(rng.randint(1, 9)))
         return ([], square) if rng.random() < 0.4 else ([skew, linear[1]], None)
     if level == 4:
         return (linear[:1], never) if rng.random() < 0.5 else ([X, *linear[:2]], None)
@@ -152,7 +171,8 @@ def _solved(
     words = ("factor:", "rearrange:", "then", "so")
     steps: list[Sentence] = []
     for before, expr in pairwise((claim.left, *(path[1:] if claim.right == ZERO else path))):
-        steps += [*sums(algebra, before), say(rng.choice(words), equation(expr, ZERO))]
+        worked = sums(algebra, before) if before == path[0] or expr != path[0] else []
+        steps += [*worked, say(rng.choice(words), equation(expr, ZERO))]
     if positive:
         steps.append(say("here", Chain((positive, ZERO), (">",)), "for all real", equation(X)))
     alternatives = [equation(factor, ZERO) for factor in factors]
@@ -171,7 +191,9 @@ def _or(chains: list[Chain]) -> list[Part]:
 
 def _linear(rng: Random, algebra: Algebra, claim: Solutions) -> list[Sentence]:
     """Both sides simplified, the variable brought to the left, and divided."""
-    left = simplification(algebra, claim.left, limit=ELEMENTARY)
+    path = simplification(algebra, claim.left, limit=ELEMENTARY)
+    expanded = path[1:2] if any(map(holds_sum, signed_terms(claim.left))) else ()
+    left = tuple(dict.fromkeys((claim.left, *expanded, path[-1])))
     steps: list[Sentence] = []
     for before, stop in pairwise(left):
         steps += [*sums(algebra, before), say(rng.choice(("expand:", "simplify:")), equation(stop, claim.right))]

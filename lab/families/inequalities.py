@@ -1,8 +1,9 @@
 """Quadratic inequalities, by completing squares.
 
-Level 1: one variable, leading coefficient 1. 2: larger coefficients. 3: fractions, or terms on both sides. 4: two
-variables. 5: two variables with a mixed term. 6: three variables. Numbers grow from level 1 to 4: at the lowest levels
-the sums of a derivation are of numbers that a small model can learn to add.
+Level 1: one variable, leading coefficient 1. 2: 2 or 3. 3: the left side is least at a fraction, x may stand on both
+sides. 4: two variables. 5: two variables with a mixed term. 6: three variables. So the left side tells the level. Up to
+level 3 its like terms are mostly not collected, which makes many left sides of small numbers. Numbers grow from level 1
+to 4: at the lowest levels the sums of a derivation are of numbers that a small model can learn to add.
 """
 
 from fractions import Fraction
@@ -11,6 +12,7 @@ from random import Random
 from lab.algebra import Algebra
 from lab.claims import ZERO, Claim
 from lab.expressions import Expr, Number, add, num, polynomial, power, scaled, sub, substitute, var
+from lab.families.scatter import coefficient, scattered
 from lab.sentences import Chain, Sentence, say
 from lab.theorem import Draft, drawn_within
 from lab.writer import (
@@ -36,7 +38,20 @@ LABELS = ("then", "complete the square:", "so this is")
 
 def draw(rng: Random, level: int) -> Draft:
     """A claim of this level; about one in three is false, the least value of the difference just below 0."""
-    return drawn_within(LARGEST.get(level), lambda: _draft(rng, level))
+    while True:
+        draft = drawn_within(LARGEST.get(level), lambda: _draft(rng, level))
+        if level > 3 or level_of(draft.claim.left) == level:
+            return draft
+
+
+def level_of(left: Expr) -> int:
+    """The level, up to 3, of claims with this left side, a quadratic in x."""
+    algebra = Algebra()
+    values = algebra.value(algebra.terms(left))
+    square, linear = (coefficient(algebra, values, exponent) for exponent in (2, 1))
+    if Fraction(linear, 2 * square).denominator > 1:
+        return 3
+    return 1 if square == 1 else 2
 
 
 def _draft(rng: Random, level: int) -> Draft:
@@ -63,7 +78,7 @@ def _squares(rng: Random, level: int) -> tuple[list[Expr], dict[str, Expr]]:
     shifts: list[Number] = [rng.choice([n for n in range(-reach, reach + 1) if n]) for _ in range(3)]
     if level == 3 and rng.random() < 0.5:
         shifts[0] = Fraction(2 * rng.randint(-2, 1) + 1, 2)
-    factor = 1 if level == 1 or shifts[0].denominator > 1 else rng.randint(1, 3)
+    factor = 1 if level == 1 or shifts[0].denominator > 1 else rng.randint(2 if level == 2 else 1, 3)
     bases, mixed = [x, y, z][: len(NAMES[level])], 0
     if level >= 5:
         mixed = rng.choice((-2, -1, 1, 2))
@@ -81,7 +96,7 @@ def _squares(rng: Random, level: int) -> tuple[list[Expr], dict[str, Expr]]:
 def _sides(rng: Random, algebra: Algebra, difference: Expr, level: int) -> tuple[Expr, Expr]:
     """The difference as left >= right: right 0, or some of it on the right."""
     if rng.random() < (0.5 if level == 1 else 0.25):
-        return difference, ZERO
+        return _left(rng, algebra, difference, level), ZERO
     spare = SPARE.get(level, 9)
     if level in {1, 2, 4, 6}:
         moved = num(rng.choice([n for n in range(-spare, spare + 1) if n]))
@@ -89,7 +104,11 @@ def _sides(rng: Random, algebra: Algebra, difference: Expr, level: int) -> tuple
         steep = 1 if level == 3 else 3
         moved = polynomial((rng.randint(0, steep), rng.choice((-2, -1, 1, 2)), rng.randint(-spare, spare)), "x")
     left = algebra.expression(algebra.value(algebra.terms(add(difference, moved))))
-    return left, algebra.expression(algebra.value(algebra.terms(moved)))
+    return _left(rng, algebra, left, level), algebra.expression(algebra.value(algebra.terms(moved)))
+
+
+def _left(rng: Random, algebra: Algebra, left: Expr, level: int) -> Expr:
+    return scattered(rng, algebra, left) if level <= 3 else left
 
 
 def _written(rng: Random, algebra: Algebra, claim: Claim, whole: Expr, point: dict[str, Expr] | None) -> list[Sentence]:
@@ -104,7 +123,8 @@ def _written(rng: Random, algebra: Algebra, claim: Claim, whole: Expr, point: di
     path = simplification(algebra, start)
     found = [*sums(algebra, start), *split(algebra, path[-1], whole)]
     if point is not None:
-        return [*found, *refutation(rng, algebra, claim, point, (), ELEMENTARY)]
+        collected = algebra.expression(algebra.value(algebra.terms(claim.left)))
+        return [*found, *refutation(rng, algebra, claim, point, (), ELEMENTARY, collected)]
     return [*found, *_proof(rng, claim, (*path, *completed(algebra, whole)), goal)]
 
 

@@ -4,7 +4,7 @@ from random import Random
 
 from lab.algebra import Algebra
 from lab.claims import Solutions
-from lab.expressions import Expr, add, num, var
+from lab.expressions import Expr, add, holds_variable, num, var
 from lab.moves import Move
 from lab.planting.edits import (
     Edit,
@@ -97,7 +97,13 @@ def extra_solution(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit 
 
 def miscopied(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit | None:
     """A slip in copying the problem; all that follows is worked out rightly from it."""
-    found = [path for path in paths(sentences) if len(path) > 1 and move_of(sentences[path[0].sentence]) is Move.RELATE]
+    found = [
+        path
+        for path in paths(sentences)
+        if len(path) > 1
+        and move_of(sentences[path[0].sentence]) is Move.RELATE
+        and holds_variable(term_at(sentences, path[0]))
+    ]
     if not found or isinstance(theorem.claim, Solutions):
         return None
     path = rng.choice(found)

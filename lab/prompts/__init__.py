@@ -5,9 +5,11 @@ from importlib import resources
 
 from core.templates import REQUIRED, Templates
 
-# What a tokenizer of the lab's texts keeps apart: digits, variables, names of sequences, signs with their spaces, and
-# ends of lines: a token that held the last words of a proof and the verdict on it would decide both at once.
-SYMBOLS = r"\n+| ?(?:<=|>=|!=|[-+*/=<>]) ?|[\^()]|[0-9]|(?<![A-Za-z])[xyznkmjtSu](?![A-Za-z])"
+# What a tokenizer of the lab's texts keeps apart: digits, variables, names of sequences, signs with their spaces, ends
+# of lines, and the words by which an analysis decides (`lab.walkthrough`): a token that held the last words of a proof
+# and the verdict on it, or two decisions, would make them at once.
+DECISIONS = r" (?:same|other|equal|below|above|holds|fails|open|true|false)(?![A-Za-z])"
+SYMBOLS = rf"\n+|{DECISIONS}| ?(?:<=|>=|!=|[-+*/=<>]) ?|[\^()]|[0-9]|(?<![A-Za-z])[xyznkmjtSu](?![A-Za-z])"
 
 
 @cache

@@ -22,8 +22,8 @@ Record = dict[str, Any]
 
 
 def coordinates(theorem: Theorem | None) -> Record:
-    """Fields that identify a theorem of the lab in a record."""
-    return {} if theorem is None else {name: getattr(theorem, name) for name in COORDINATES}
+    """Fields that identify a theorem of the lab in a record, and its left side, by which intervals are clustered."""
+    return {} if theorem is None else {name: getattr(theorem, name) for name in (*COORDINATES, "left_side")}
 
 
 def measure_prover(prover: Judge, templates: Templates, wanted: Sequence[Theorem], samples: int) -> Iterator[Record]:

@@ -17,9 +17,9 @@ from rl.report.tables import TITLES
 TITLE = "Co-training"
 LEGEND = (
     "Shares are in percent, scores between 0 and 1. [95 % interval] (n observations). Intervals: Wilson's where every "
-    "observation has a theorem of its own, and where a share is exactly 0 or 100 % (then with the number of theorems "
-    f"as the count); else a bootstrap that draws whole theorems ({DEFAULT.resamples} resamples, seed {DEFAULT.seed}). "
-    "No interval: no spread between theorems.",
+    "observation has a left side of its own, and where a share is exactly 0 or 100 % (then with the number of left "
+    f"sides as the count); else a bootstrap that draws whole left sides ({DEFAULT.resamples} resamples, seed "
+    f"{DEFAULT.seed}). No interval: no spread between left sides.",
     "An unparseable answer counts as wrong and accepts nothing; mean_absolute_error alone is over parseable scores, "
     "and unparseable is the share of the others. precision and recall are of acceptance: by one analysis that gives "
     "1, or (_all) by all analyses of a proof. baseline: the accuracy of always giving the most frequent truth. "

@@ -7,7 +7,7 @@ from typing import Any
 from core.statistics import Observation, share
 from rl.recipe.config import LabelsConfig
 from rl.recipe.labeling import automatic_label
-from rl.report.record_files import Rows, theorem
+from rl.report.record_files import Rows, cluster
 from verifier.autolabel import LabelConfig
 
 MAX_K = 4
@@ -27,11 +27,11 @@ def labeled(rows: Rows, config: LabelsConfig) -> dict[str, Any]:
     """The ``share`` of proofs that get a label by ``config``, and the ``accuracy`` of these labels."""
     shares, accuracies = [], []
     for place, row in enumerate(rows.rows):
-        cluster = theorem(row, place)
+        own = cluster(row, place)
         label = automatic_label(((one["score"], one["reviews"]) for one in row["analyses"]), config)
-        shares.append(Observation(cluster, float(label is not None)))
+        shares.append(Observation(own, float(label is not None)))
         if label is not None:
-            accuracies.append(Observation(cluster, float(label == row["truth"])))
+            accuracies.append(Observation(own, float(label == row["truth"])))
     return {
         "n": config.analyses,
         "m": config.reviews,

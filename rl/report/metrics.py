@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from core.statistics import Estimate, Observation, mean, share
-from rl.report.record_files import Row, Rows, theorem
+from rl.report.record_files import Row, Rows, cluster
 
 Estimates = dict[str, Estimate]  # by metric
 Observations = dict[str, list[Observation]]  # by metric
@@ -87,9 +87,9 @@ def _verifier(rows: Rows) -> Observations:
     for (place, first), *others in cases.values():
         accepted = all(row["score"] == 1 for row in (first, *(row for _, row in others)))
         if accepted:
-            precision.append(Observation(theorem(first, place), float(first["label"] == 1)))
+            precision.append(Observation(cluster(first, place), float(first["label"] == 1)))
         if first["label"] == 1:
-            recall.append(Observation(theorem(first, place), float(accepted)))
+            recall.append(Observation(cluster(first, place), float(accepted)))
     return {**_observe(values, rows), "precision_all": precision, "recall_all": recall}
 
 
@@ -102,15 +102,15 @@ def _meta_verifier(rows: Rows) -> Observations:
 
 
 def _observe(values: Mapping[str, Value], rows: Rows) -> Observations:
-    clusters = [theorem(row, place) for place, row in enumerate(rows.rows)]
+    clusters = [cluster(row, place) for place, row in enumerate(rows.rows)]
     return {metric: list(_counted(value, clusters, rows.rows)) for metric, value in values.items()}
 
 
 def _counted(value: Value, clusters: Sequence[Any], rows: Sequence[Row]) -> Iterable[Observation]:
-    for cluster, row in zip(clusters, rows, strict=True):
+    for own, row in zip(clusters, rows, strict=True):
         found = value(row)
         if found is not None:
-            yield Observation(cluster, float(found))
+            yield Observation(own, float(found))
 
 
 def _baseline(truths: Sequence[float], rows: Rows) -> Estimate:
@@ -118,6 +118,6 @@ def _baseline(truths: Sequence[float], rows: Rows) -> Estimate:
     counts = Counter(truths)
     common = min(counts, key=lambda truth: (-counts[truth], truth), default=None)
     return share(
-        [Observation(theorem(row, place), float(truths[place] == common)) for place, row in enumerate(rows.rows)],
+        [Observation(cluster(row, place), float(truths[place] == common)) for place, row in enumerate(rows.rows)],
         rows.source,
     )

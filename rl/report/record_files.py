@@ -1,7 +1,7 @@
 """Record files of a co-training run: reads and checks them; an error names the file and the line."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -131,6 +131,11 @@ def theorem(row: Row, place: int) -> tuple[Any, ...]:
     if "family" not in row:
         return ("record", place)
     return tuple(str(row.get(name)) for name in ("family", "level", "seed", "split"))
+
+
+def cluster(row: Row, place: int) -> Hashable:
+    """The cluster of a record in intervals: claims about one left side share most of a proof. Else its theorem."""
+    return row.get("left_side") or theorem(row, place)
 
 
 def _parse(line: str, path: Path, number: int, fields: Mapping[str, Check]) -> Row:

@@ -5,7 +5,7 @@ below all scores, and the earliest chain wins a tie.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from math import comb
 from typing import Any
 
@@ -80,7 +80,7 @@ def independent(chains: Chains, k: float) -> list[Observation] | None:
         key: [(row["self_score"], row["truth"]) for row in (at(one, 1) for one in group)]
         for key, group in chains.items()
     }
-    return [Observation(key, best_of_k(samples, k)) for key, samples in firsts.items()]
+    return [Observation(_cluster(chains, key), best_of_k(samples, k)) for key, samples in firsts.items()]
 
 
 def best_of_k(samples: Sequence[tuple[float | None, float]], k: float) -> float:
@@ -102,12 +102,19 @@ def best_of_k(samples: Sequence[tuple[float | None, float]], k: float) -> float:
 
 def _passes(chains: Chains, number: int) -> list[Observation]:
     return [
-        Observation(key, float(at(chain, number)["truth"] == 1)) for key, group in chains.items() for chain in group
+        Observation(_cluster(chains, key), float(at(chain, number)["truth"] == 1))
+        for key, group in chains.items()
+        for chain in group
     ]
 
 
 def _bests(chains: Chains, number: int) -> list[Observation]:
-    return [Observation(key, best(group, number)) for key, group in chains.items()]
+    return [Observation(_cluster(chains, key), best(group, number)) for key, group in chains.items()]
+
+
+def _cluster(chains: Chains, key: Hashable) -> Hashable:
+    """The left side of a theorem, where the records have it."""
+    return chains[key][0].get("left_side") or key
 
 
 def _chance(ranked: Sequence[tuple[float | None, float]], k: int) -> float:

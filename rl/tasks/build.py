@@ -15,6 +15,7 @@ from rl.tasks.judged import JudgedAnalyses, JudgedProofs
 from rl.tasks.lab import (
     LabDrill,
     LabInformedVerifier,
+    LabMatch,
     LabMetaVerifier,
     LabProver,
     LabRefiner,
@@ -76,6 +77,7 @@ KINDS: Mapping[str, Kind] = {
     "meta_verifier": Kind(LabMetaVerifier, "review", "analyses", ("analysis", "quality")),
     "sum": Kind(LabSum, "prove"),
     "drill": Kind(LabDrill, "prove"),
+    "match": Kind(LabMatch, "prove"),
     "sheet": Kind(LabSheet, "prove"),
 }
 

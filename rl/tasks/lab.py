@@ -17,7 +17,7 @@ from lab import check
 from lab.analyses import right_complaints
 from lab.answers import BEFORE, BETWEEN, write_parts
 from lab.complaints import write_complaint
-from lab.drills import drill, sheet, sum_drill
+from lab.drills import drill, match, sheet, sum_drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
 from meta_verifier.reward import meta_verifier_reward
@@ -223,6 +223,24 @@ class LabDrill(LabVerifier):
     def _case(self, number: int) -> Case:
         theorem = self.stream.item(number).theorem
         proof = drill(theorem, number).proof
+        return Case(theorem.statement, proof, check(theorem, proof).score, theorem=theorem)
+
+
+class LabMatch(LabDrill):
+    """Match: a verifier of derivations of which half are of another claim or unfinished. The target of an SFT example
+    is the start of the analysis, which puts claim and proof side by side.
+    """
+
+    @override
+    def example(self, number: int) -> Example:
+        theorem = self.stream.item(number).theorem
+        proof, judged, given, rest = match(theorem, number)
+        return Example(self.templates.verification(theorem.statement, proof), judged, given, rest)
+
+    @override
+    def _case(self, number: int) -> Case:
+        theorem = self.stream.item(number).theorem
+        proof = match(theorem, number).proof
         return Case(theorem.statement, proof, check(theorem, proof).score, theorem=theorem)
 
 

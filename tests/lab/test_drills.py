@@ -8,7 +8,7 @@ import pytest
 from lab import check, families, generate
 from lab.analyses import CLOSING, OPENING, parse_analysis, write_analysis
 from lab.complaints import Complaint, line_of
-from lab.drills import drill, sheet, sum_drill
+from lab.drills import drill, match, sheet, sum_drill
 
 SUM = re.compile(r"^[A-Z][a-z ]* (-?[0-9/]+ [-+] [0-9/]+ = -?[0-9/]+)\.$", re.MULTILINE)
 VERDICT = re.compile(r"claim is (true|false)\.$")
@@ -32,6 +32,22 @@ def test_a_drill_is_an_analysis_of_its_proof_in_three_parts(family: str) -> None
     assert 0.3 < wrong / asked < 0.7
 
 
+@pytest.mark.parametrize("family", ["inequalities", "equations", "identities"])
+def test_half_of_the_proofs_to_match_are_of_something_else(family: str) -> None:
+    asked, ended = 0, 0
+    for seed in range(60):
+        theorem = generate(family, 1, seed, "train")
+        found = match(theorem, seed)
+        assert found.given + found.judged + found.rest == write_analysis(theorem, found.proof, seed=seed)
+        assert found.judged.startswith("Claim and proof give ")
+        asked += 1
+        foreign = check(theorem, found.proof).score < 1
+        ended += foreign
+        if foreign:
+            assert ": other" in found.judged or ": other" in found.rest
+    assert 0.3 < ended / asked < 0.7
+
+
 @pytest.mark.parametrize("family", families())
 def test_what_a_sheet_calls_wrong_the_checker_faults(family: str) -> None:
     for level in (1, 2, 3, 4):
@@ -53,7 +69,7 @@ def test_sums_and_verdicts_of_sheets_are_wrong_about_half_of_the_time(family: st
         found = sheet(theorem, seed)
         for total in SUM.findall(found.proof):
             sums += 1
-            wrong_sums += f": {total} is right" not in found.judged
+            wrong_sums += f": {total} is " in found.judged  # a complaint quotes it
         if verdict := VERDICT.search(found.proof):
             verdicts += 1
             wrong_verdicts += (verdict[1] == "true") != theorem.truth
@@ -74,7 +90,7 @@ def test_a_sum_drill_is_a_sum_in_its_derivation() -> None:
 
 def test_drills_depend_on_their_seed_alone() -> None:
     theorem = generate("inequalities", 3, 5, "train")
-    for made in (drill, sheet):
+    for made in (drill, match, sheet):
         assert made(theorem, 1) == made(theorem, 1)
         assert len({made(theorem, seed) for seed in range(12)}) > 4
     long = generate("equations", 1, 1, "train")

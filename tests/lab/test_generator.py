@@ -2,12 +2,19 @@
 
 import subprocess
 import sys
+from collections import Counter
+from random import Random
 
 import pytest
 
 from lab import HELD_OUT_LEVEL, LEVELS, SPLITS, families, generate
-from lab.theorem import Theorem
+from lab.expressions import render
+from lab.families import FAMILIES
+from lab.generator import split_of
+from lab.statements import read_statement
+from lab.theorem import Proposition, Theorem
 
+LOW = (1, 2, 3)
 TRAINED = [level for level in LEVELS if level != HELD_OUT_LEVEL]
 
 
@@ -41,6 +48,28 @@ def _asked(theorem: Theorem) -> str:
     """Subject of a theorem, whatever it claims: its left side, and the sequence in it."""
     definition, _, _ = theorem.statement.partition("Prove or refute")
     return f"{definition}{theorem.claim.left}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["inequalities", "equations", "identities"])
+def test_left_sides_are_many_and_belong_to_one_level(family: str) -> None:
+    drawn = {level: [render(FAMILIES[family](Random(seed), level).claim.left) for seed in range(4000)] for level in LOW}
+    for level, sides in drawn.items():
+        assert _at_least(sides) > 10_000, (level, len(set(sides)))
+        assert not any(set(sides) & set(others) for other, others in drawn.items() if other != level)
+
+
+def _at_least(sides: list[str]) -> float:
+    """Chao's lower bound of the number of classes that draws come from (Chao 1984)."""
+    times = Counter(Counter(sides).values())
+    return len(set(sides)) + times[1] * (times[1] - 1) / (2 * (times[2] + 1))
+
+
+def test_the_splits_of_a_left_side_are_those_of_all_claims_about_it() -> None:
+    claims = ("x^2 + 4x + 1 + 6 >= 1", "x^2 + 4x + 1 + 6 > 9", "x^2 + 4x + 1 + 6 >= -2")
+    stated = [read_statement(f"Prove or refute: {claim} for all real x.") for claim in claims]
+    assert len({split_of(one) for one in stated if isinstance(one, Proposition)}) == 1
+    assert {one.left_side for one in stated if isinstance(one, Proposition)} == {"x^2 + 4x + 1 + 6"}
 
 
 @pytest.mark.parametrize("family", families())
