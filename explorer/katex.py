@@ -1,11 +1,20 @@
 """TeX for KaTeX: rewrites commands and environments that KaTeX lacks. KaTeX renders it with trust turned off."""
 
 import re
+from collections.abc import Mapping
+
+from explorer.tex_macros import Macro, expand
 
 # Environments that need no delimiters around them.
 ENVIRONMENTS = (
     "equation", "equation*", "align", "align*", "gather", "gather*", "alignat", "alignat*", "multline", "multline*",
     "eqnarray", "eqnarray*", "displaymath", "flalign", "flalign*",
+)  # fmt: skip
+
+# Environments that need delimiters, which are supplied where they are missing.
+PARTS = (
+    "aligned", "gathered", "split", "cases", "dcases", "array", "matrix", "pmatrix", "bmatrix", "vmatrix", "Vmatrix",
+    "smallmatrix",
 )  # fmt: skip
 
 _RENAMED = (
@@ -14,8 +23,6 @@ _RENAMED = (
     (re.compile(r"\\(begin|end)\{displaymath\}"), ""),
     (re.compile(r"\\(begin|end)\{tabular\}"), r"\\\1{array}"),
     (re.compile(r"\\(?:label|cite|nonumber|notag)\b(?:\{[^{}]*\})?"), ""),
-    (re.compile(r"\\eqref\{([^{}]*)\}"), r"(\\text{\1})"),
-    (re.compile(r"\\ref\{([^{}]*)\}"), r"\\text{\1}"),
     (re.compile(r"\\(?:mbox|hbox)(?=\s*\{)"), r"\\text"),
     (re.compile(r"\\(?:qedhere|hfill|displaylimits|allowbreak)(?![A-Za-z])"), ""),
     (re.compile(r"\\qed(?![A-Za-z])"), r"\\square"),
@@ -36,29 +43,34 @@ _INNER = {"align": "aligned", "gather": "gathered", "alignat": "alignedat"}
 _TAG = re.compile(r"\\tag\*?\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _DOLLARS = re.compile(r"\$([^$]*)\$")
 _ACTIVE = re.compile(r"(?:(?<=:)|(?<=<)|(?<=\])(?=[(\[:])|(?<=@)|(?<=&)(?=#)|(?<=(?i:www))(?=\.))(?=[^\s\\])")
+_STRAY = re.compile(r"(?<!\\)&")
 _PERCENT = re.compile(r"(?<!\\)%(?=[^\n]*$)", re.MULTILINE)
 
 
-def inline_tex(tex: str, *, in_table: bool = False) -> str:
+def inline_tex(tex: str, macros: Mapping[str, Macro], *, in_table: bool = False) -> str:
     """Rewrites TeX for use within a line: display environments become inline ones, a tag becomes text."""
-    tex = " ".join(_common(tex).split())
+    tex = " ".join(_common(tex, macros).split())
     tex = _OUTER.sub(lambda found: f"\\{found[1]}{{{_INNER[found[2]]}}}" if found[2] in _INNER else "", tex)
     tex = _TAG.sub(r"\\quad(\\text{\1})", tex)
+    if "\\begin{" not in tex:
+        tex = _STRAY.sub(r"\\&", tex)
     if in_table:
         tex = tex.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
     return _closed(" ".join(tex.split()))
 
 
-def display_tex(tex: str) -> str:
+def display_tex(tex: str, macros: Mapping[str, Macro]) -> str:
     """Rewrites TeX of a display: no empty lines, and at most one tag outside of environments that number lines."""
-    tex = _common(tex)
+    tex = _common(tex, macros)
     lines = [" ".join(line.split()) for line in tex.split("\n")]
     tex = _closed("\n".join(line for line in lines if line))
+    if "\\begin{" not in tex and _STRAY.search(tex):
+        tex = f"\\begin{{aligned}}{tex}\\end{{aligned}}"
     return tex if _numbers_lines(tex) else _one_tag(tex)
 
 
-def _common(tex: str) -> str:
-    tex = tex.translate(_SIGNS)
+def _common(tex: str, macros: Mapping[str, Macro]) -> str:
+    tex = expand(tex.translate(_SIGNS), macros)
     for pattern, replacement in _RENAMED:
         tex = pattern.sub(replacement, tex)
     tex = _PERCENT.sub(r"\\%", tex)

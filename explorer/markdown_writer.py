@@ -2,7 +2,8 @@
 
 import re
 
-JOINER = "\u2060"
+from explorer.inert_text import JOINER
+
 _CONTAINER = re.compile(r"(?: {0,3}> ?| *(?:[-*+]|\d{1,9}[.)]) +| +)*")
 
 
@@ -20,9 +21,9 @@ class MarkdownWriter:
         return self._line.lstrip(" >").startswith("|")
 
     @property
-    def has_partial_line(self) -> bool:
-        """True where the last line is not empty."""
-        return bool(self._line)
+    def last_line(self) -> str:
+        """The last line, which may still be continued."""
+        return self._line
 
     def text(self) -> str:
         """The Markdown written so far."""

@@ -9,19 +9,26 @@ shown as text.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 
-from explorer.katex import ENVIRONMENTS, display_tex, inline_tex
+from explorer.code_blocks import split_code, without_stray_indents
+from explorer.emphasis import resolve_emphasis
+from explorer.equation_numbers import equation_numbers, resolve_references
+from explorer.inert_text import JOINER, inert, separated
+from explorer.katex import ENVIRONMENTS, PARTS, display_tex, inline_tex
+from explorer.latex_text import TextBlocks
 from explorer.markdown_writer import MarkdownWriter
-
-JOINER = "\u2060"
+from explorer.tex_macros import Macro, closing_brace, take_definitions
 
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+| )")
 _SPACING = re.compile(
-    r"\\(qed|blacksquare|medskip|bigskip|smallskip|noindent|par|newline|hfill|centering|newpage)(?![A-Za-z])(?:\{\})?"
-    r"|\\( )|\\(?:begin|end)\{(?:itemize|enumerate|center|proof|description)\}(?:\[[^\]\n]*\])?"
+    r"\\(qed|blacksquare|medskip|bigskip|smallskip|par|newline|hfill|centering|newpage|q?quad)(?![A-Za-z])(?:\{\})?"
+    r"|\\( )|(\\[,;])|((?:\\\\(?:\[[\d.]+ ?[a-z]+\])? *)+(?=\n))"
 )
-_SPACINGS = {"qed": "∎", "blacksquare": "∎"}
+_SPACINGS = {
+    "qed": "∎", "blacksquare": "∎", "par": "\n\n", "medskip": "\n\n", "bigskip": "\n\n", "smallskip": "\n\n",
+    "newline": "  \n", "quad": "\u2003", "qquad": "\u2003\u2003",
+}  # fmt: skip
 _SYMBOLS = {
     r"\times": "×", r"\le": "≤", r"\leq": "≤", r"\ge": "≥", r"\geq": "≥", r"\ne": "≠", r"\neq": "≠", r"\cdot": "·",
     r"\ldots": "…",    r"\dots": "…", r"\to": "→", r"\rightarrow": "→", r"\Rightarrow": "⇒", r"\implies": "⇒",
@@ -38,14 +45,9 @@ _EMPHASIS = {
     r"\textrm": "",
     r"\textup": "",
 }
-_FENCE = re.compile(r"[ >]*(?:(?:[-*+]|\d{1,9}[.)]) +)*(`{3,}|~{3,})")
-_BEGIN = re.compile(r"\\begin\{(" + "|".join(re.escape(name) for name in ENVIRONMENTS) + r")\}")
+_BEGIN = re.compile(r"\\begin\{(" + "|".join(re.escape(name) for name in (*ENVIRONMENTS, *PARTS)) + r")\}")
 _CODE = re.compile(r"`+")
-_DELIMITER_ROW = re.compile(r"[ >]*\|?[ :|-]*-[ :|-]*$")
 _HEADING = re.compile(r"^([ >]*(?:(?:[-*+]|\d{1,9}[.)]) +)*)#{1,6}(?=[ \t])")
-# Positions between the two characters that start something active; the joiner is inserted there.
-_ACTIVE = re.compile(rf"(?:(?<=:)(?=[^\s{JOINER}])|(?<=<)(?=[A-Za-z/!?])|(?<=&)(?=[#\w])|(?<=\])(?=[(\[:])"
-                     r"|(?<=\[)(?=[\^ xX]\]?)|(?<=@)(?=[-\w])|(?<=(?i:www))(?=\.))")  # fmt: skip
 # A sentence that ends with its line: the line break is kept.
 _LINE_END = re.compile(r"([.:;!?])\n(?=[^\s|#>*+\-=\d`~_:]|\Z)")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # that of ASCII, which a backslash makes plain in Markdown
@@ -56,51 +58,23 @@ _MAX_LENGTH = 400_000  # characters that are shown of one text
 def normalize(text: str) -> str:
     """Converts untrusted text to safe Markdown with mathematics."""
     text = _CONTROL.sub("", text[:_MAX_LENGTH].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    "))
-    return "".join(part for part in _parts(_without_stray_indents(text)))
+    parts = list(split_code(without_stray_indents(text)))
+    prose, macros = "", {}
+    for place, (is_code, part) in enumerate(parts):
+        if not is_code:
+            rest, defined = take_definitions(part)
+            parts[place] = (False, rest)
+            prose += rest
+            macros |= defined
+    numbers = equation_numbers(prose)
+    shown = [part if is_code else _Scan(resolve_references(part, numbers), macros).run() for is_code, part in parts]
+    return resolve_emphasis("".join(shown))
 
 
 def plain_text(text: str) -> str:
     """Converts an untrusted name to Markdown that shows it on one line, letter by letter."""
     words = " ".join(_CONTROL.sub("", text[:_MAX_LENGTH]).split())
-    return _PUNCTUATION.sub(r"\\\g<0>", _ACTIVE.sub(JOINER, words))
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Yields fenced code unchanged and the rest normalized."""
-    lines, start, position = text.split("\n"), 0, 0
-    while position < len(lines):
-        end = _fence_end(lines, position)
-        if end is None:
-            position += 1
-            continue
-        if position > start:
-            yield _Scan("\n".join(lines[start:position])).run() + "\n"
-        yield _code_block(lines[position : end + 1]) + ("\n" if end + 1 < len(lines) else "")
-        start = position = end + 1
-    if start < len(lines):
-        yield _Scan("\n".join(lines[start:])).run()
-
-
-def _fence_end(lines: list[str], start: int) -> int | None:
-    """Number of the line that closes a fence opened on line ``start``; None where none opens or closes."""
-    opened = _FENCE.match(lines[start])
-    if opened is None or "`" in lines[start][opened.end() :]:
-        return None
-    close = re.compile(rf"[ >]*{re.escape(opened[1][0])}{{{len(opened[1])},}} *$")
-    return next((number for number in range(start + 1, len(lines)) if close.match(lines[number])), None)
-
-
-def _code_block(lines: list[str]) -> str:
-    opened = _FENCE.match(lines[0])
-    assert opened is not None
-    return "\n".join([lines[0][: opened.end()], *(_inert(line) for line in lines[1:-1]), lines[-1].rstrip()])
-
-
-def _inert(text: str) -> str:
-    """Text in which only emphasis and blocks keep a meaning."""
-    if _DELIMITER_ROW.match(text):
-        return text
-    return _ACTIVE.sub(JOINER, text)
+    return _PUNCTUATION.sub(r"\\\g<0>", separated(words))
 
 
 def _demoted(line: str) -> str:
@@ -108,11 +82,29 @@ def _demoted(line: str) -> str:
     return _HEADING.sub(r"\1####", line)
 
 
+_ITEM_START = re.compile(r" *(?:[-*+]|\d{1,9}[.)]) ")
+
+
+def _literal_start(line: str, above: str) -> str:
+    """Escapes the beginning of a line that only looks like a quotation, a list or an underline of the line above."""
+    text = line.lstrip(" ")
+    running = bool(above.strip()) and not _ITEM_START.match(above)
+    if text.startswith(">=") or (running and not above.lstrip().startswith(">") and re.match(r"> ?[\d=(\\$-]", text)):
+        return line.replace(">", r"\>", 1)
+    if running and text.startswith("+ "):
+        return line.replace("+", r"\+", 1)
+    if above.strip() and "|" not in above and re.fullmatch(r"=+ *", text):
+        return line.replace("=", r"\=", 1)
+    return f"\n{line}" if above.strip() and "|" not in above and re.fullmatch(r"-{2,} *", text) else line
+
+
 class _Scan:
     """One pass over text without fenced code."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, macros: Mapping[str, Macro]) -> None:
         self.text = text
+        self.macros = macros
+        self.blocks = TextBlocks()
         self.position = 0
         self.plain: list[str] = []
         self.out = MarkdownWriter()
@@ -162,28 +154,44 @@ class _Scan:
 
     def _markup(self) -> bool:
         """Handles LaTeX markup of text: emphasis, items, spacing, boxes."""
-        found = _COMMAND.match(self.text, self.position)
-        if found is None:
-            return False
         after = _SPACING.match(self.text, self.position)
-        if after:
+        found = _COMMAND.match(self.text, self.position)
+        if found is None and after is None:
+            return False
+        replaced = self.blocks.replace(self.text, self.position)
+        if replaced:
+            self._replace(*replaced)
+        elif after:
             self.position = after.end()
-            self.plain.append(_SPACINGS.get(after[1], after[2] or ""))
-            return True
+            thin, line_end = after[3] and "\u2009", after[4] and "  "
+            self.plain.append(_SPACINGS.get(after[1], after[2] or thin or line_end or ""))
+        return bool(replaced or after) or (found is not None and self._item_or_box(found))
+
+    def _item_or_box(self, found: re.Match[str]) -> bool:
         item = _ITEM.match(self.text, self.position)
         if item:
-            self.plain.append(f"\n- {item[1] + ' ' if item[1] else ''}")
-            self.position = item.end()
+            self._replace(self.blocks.item(item[1]), item.end())
             return True
-        if found[0] == r"\boxed" and (end := _closing_brace(self.text, found.end())) is not None:
+        if found[0] == r"\boxed" and (end := closing_brace(self.text, found.end())) is not None:
             return self._math(self.position, end + 1, 0, display=False)
-        marks, end = _EMPHASIS.get(found[0]), _closing_brace(self.text, found.end())
+        return self._emphasis(found)
+
+    def _emphasis(self, found: re.Match[str]) -> bool:
+        marks, end = _EMPHASIS.get(found[0]), closing_brace(self.text, found.end())
         if marks is None or end is None:
             return False
         inner = self.text[found.end() + 1 : end]
-        self.text = f"{marks}{inner.strip()}{marks}{' ' if inner.endswith(' ') else ''}{self.text[end + 1 :]}"
-        self.position = 0
+        left = JOINER if self.plain and self.plain[-1][-1:].isalnum() else ""
+        right = " " if inner.endswith(" ") else JOINER if self.text[end + 1 : end + 2].isalnum() else ""
+        if not marks or not inner.strip():
+            left = right = ""
+        self._replace(f"{left}{marks}{inner.strip()}{marks}{right}" if inner.strip() else "", end + 1)
         return True
+
+    def _replace(self, words: str, end: int) -> None:
+        """Reads ``words`` in place of the text up to ``end``."""
+        self.text = words + self.text[end:]
+        self.position = 0
 
     def dollar(self) -> bool:
         """Handles ``$$...$$``, and ``$...$`` unless it is a price."""
@@ -213,13 +221,14 @@ class _Scan:
             self.position = run.end()
             return True
         self._flush()
-        self.out.write_raw(run[0] + _inert(rest[: close.start()]) + run[0])
+        self.out.write_raw(run[0] + separated(rest[: close.start()]) + run[0])
         self.position = run.end() + close.end()
         return True
 
     def tilde(self) -> bool:
-        """Escapes a tilde, so that it strikes nothing through."""
-        self.plain.append(r"\~")
+        """Escapes a tilde, so that it strikes nothing through; in ``Theorem~3`` it is a space of LaTeX."""
+        tied = re.compile(r"(?<=[A-Za-z.])~(?=[\d\\($])").match(self.text, self.position)
+        self.plain.append("\u00a0" if tied else r"\~")
         self.position += 1
         return True
 
@@ -232,22 +241,26 @@ class _Scan:
             if punctuation := re.compile(r"[.,;](?=\s|$)").match(self.text, self.position):
                 tex = f"{tex.rstrip()}{punctuation[0]}"
                 self.position += 1
-            self.out.write_display_math(display_tex(tex))
+            self.out.write_display_math(display_tex(tex, self.macros))
             rest = re.compile(r" +").match(self.text, self.position)
             self.position = rest.end() if rest else self.position
             if self.text[self.position : self.position + 1] not in ("", "\n"):
                 self.out.end_display()
         else:
-            self.out.write_inline_math(inline_tex(tex, in_table=self.out.in_table))
+            self.out.write_inline_math(inline_tex(tex, self.macros, in_table=self.out.in_table))
         return True
 
     def _flush(self) -> None:
         text = "".join(self.plain)
         self.plain = []
         if text:
-            first, *rest = text.split("\n")
-            lines = [first if self.out.has_partial_line else _demoted(first), *(_demoted(line) for line in rest)]
-            self.out.write_text(_LINE_END.sub(r"\1  \n", "\n".join(_inert(line) for line in lines)))
+            lines = text.split("\n")
+            above = self.out.last_line + lines[0]
+            for place, line in enumerate(lines):
+                if place or not self.out.last_line:
+                    lines[place] = _demoted(_literal_start(line, above if place else ""))
+                above = line if place else above
+            self.out.write_text(_LINE_END.sub(r"\1  \n", "\n".join(inert(line) for line in lines)))
 
 
 _STEPS: dict[str, Callable[[_Scan], bool]] = {
@@ -256,19 +269,6 @@ _STEPS: dict[str, Callable[[_Scan], bool]] = {
     "`": _Scan.code,
     "~": _Scan.tilde,
 }
-
-
-def _closing_brace(text: str, start: int) -> int | None:
-    """Position at which the group opened at ``start`` closes within its paragraph; None where it does not."""
-    depth, position = 0, start
-    if not text.startswith("{", start):
-        return None
-    while position < len(text) and not text.startswith("\n\n", position):
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        if not depth:
-            return position
-        position += 2 if text[position] == "\\" else 1
-    return None
 
 
 _OPENERS = {r"\)": r"\(", r"\]": r"\["}
@@ -298,7 +298,7 @@ _SPACED = re.compile(r"[\\^_=<>+]|^ \S+ $")
 def _is_math(content: str, follows: str) -> bool:
     """True where the text between two dollars is mathematics, not a price. ``follows``: character after the second."""
     begins, ends = not content[:1].isspace(), not content[-1:].isspace()
-    if not content.strip() or (follows.isdigit() and not _MATHEMATICAL.search(content)):
+    if not content.strip() or (follows.isdigit() and content[:1].isdigit() and not _MATHEMATICAL.search(content)):
         return False
     if begins and ends:
         return True
@@ -318,24 +318,17 @@ def _dollar_end(text: str, start: int) -> int | None:
             "\\end{", start, position
         ):
             return None
-        position += 2 if char == "\\" else 1
+        position = _after_words(text, position)
     return None
 
 
-_MARKER = re.compile(r" *(?:[-*+]|\d{1,9}[.)]) +")
+_WORDS = re.compile(r"\\(?:text[a-z]*|mbox|hbox|intertext|tag\*?)\s*(?=\{)")
 
 
-def _without_stray_indents(text: str) -> str:
-    """Limits the indent of lines outside of lists to three blanks: models do not mean code by indenting."""
-    room, blank, lines = 0, True, []
-    for line in text.split("\n"):
-        indent = len(line) - len(line.lstrip(" "))
-        if line.strip():
-            if not indent and blank and not _MARKER.match(line):
-                room = 0
-            line = line[max(0, indent - room - 3) :]  # noqa: PLW2901
-            while_marked = _MARKER.match(line)
-            room = while_marked.end() if while_marked else room
-        blank = not line.strip()
-        lines.append(line)
-    return "\n".join(lines)
+def _after_words(text: str, position: int) -> int:
+    """Position after the character, or after the words (``\\text{...}``, which may hold formulas) at ``position``."""
+    words = _WORDS.match(text, position)
+    end = closing_brace(text, words.end()) if words else None
+    if end is not None:
+        return end + 1
+    return position + (2 if text[position] == "\\" else 1)

@@ -21,6 +21,7 @@ from explorer.labels import (
     write_label,
     written_labels,
 )
+from explorer.math_markdown import plain_text
 from explorer.metrics import proof_metrics
 from explorer.passages import find_passage
 from explorer.runs import RunInfo
@@ -243,7 +244,7 @@ def _act(run: RunInfo) -> None:
         words = _ACTIONS[str(action.get("kind"))](run, action)
     except (LemmataError, KeyError) as error:
         words = f"not saved: {error}"
-        st.toast(words, icon=":material/error:", duration="long")
+        st.toast(plain_text(words), icon=":material/error:", duration="long")
     st.session_state["label-message"] = words
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from core.records import Analysis, Generated, Problem, Proof, Review
 from explorer.index import LogIndex, RecordRow, children
 from explorer.lab_check import exact_verdict
+from explorer.math_markdown import plain_text
 from explorer.metrics import DISAGREEMENT, ProofMetrics, proof_metrics, review_validity
 from explorer.prompts import prompt_of
 from explorer.runs import RunInfo
@@ -168,7 +169,7 @@ def _analysis(
     verdict = review_validity(log, row)
     shown = "no verdict" if row.score is None else f"score {row.score:g}"
     word = f", {VALIDITY[verdict][0]}" if verdict else ""
-    with st.expander(f"{shown}{word} · {row.id[:8]}", expanded=opened):
+    with st.expander(f"{shown}{word} · {plain_text(row.id[:8])}", expanded=opened):
         record = log.read(row)
         assert isinstance(record, Analysis)
         badges = badge(row.score) + (f" {badge(VALIDITY[verdict][1], VALIDITY[verdict][0])}" if verdict else "")

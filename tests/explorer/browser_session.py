@@ -67,7 +67,7 @@ def explored(runs: Path, *settings: str) -> Iterator[str]:
     try:
         address = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + HANG
-        while not _answers(address):
+        while not answers(address):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
@@ -77,7 +77,8 @@ def explored(runs: Path, *settings: str) -> Iterator[str]:
         process.wait(HANG)
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """True where a Streamlit server answers at an address."""
     try:
         with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
             return answer.status == 200
@@ -93,11 +94,17 @@ class BrowserSession:
     address: str
     errors: list[str] = field(default_factory=list)
     dialogs: list[str] = field(default_factory=list)
+    strange_requests: list[str] = field(default_factory=list)  # to other servers than the app's
 
     def __post_init__(self) -> None:
         self.page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("dialog", self._dialog)
+        self.page.on("request", self._request)
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.strange_requests.append(request.url)
 
     def _dialog(self, dialog: Any) -> None:
         self.dialogs.append(dialog.message)

@@ -28,7 +28,7 @@ It costs $5 and $6.
 1. In a list
    \[ \href{javascript:alert(3)}{x} + \sum_{i=1}^n i \]
 """
-NAME = "<b>trap</b> *a* $x$ :smile: [b](http://example.org)"
+NAME = "<b>trap</b> *a* $x$ :smile: [b](http://example.org) ![i](http://127.0.0.1:9/i.png) a -> b"
 HOSTILE = replace(PROOF, id="hostile", text=f"## Solution\n{TRAPS}\n## Self Evaluation\n{TRAPS}", reasoning=TRAPS)
 
 
@@ -85,6 +85,7 @@ def quiet(browser: BrowserSession) -> Iterator[None]:
     yield
     assert browser.errors == []
     assert browser.dialogs == []
+    assert browser.strange_requests == []
 
 
 def first(runs: Path, name: str, kind: type[R], **fields: object) -> R:

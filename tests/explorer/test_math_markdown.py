@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from explorer.math_markdown import JOINER, normalize, plain_text
+from explorer.inert_text import JOINER
+from explorer.math_markdown import normalize, plain_text
 from tests.shared import shared
 
 MATH = re.compile(r"\$\$\n(.*?)\n *\$\$|(?<![\\$])\$(?!\$)((?:[^$])+?)\$", re.DOTALL)
@@ -30,7 +31,7 @@ PRINTABLE = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs")), max_si
 
 def visible(text: str) -> str:
     """The text as a reader sees it: without joiners and escapes."""
-    return re.sub(r"\\([$~`\\])", r"\1", text.replace(JOINER, ""))
+    return re.sub(r"\\([$~`\\:])", r"\1", text.replace(JOINER, ""))
 
 
 @pytest.mark.parametrize(
