@@ -44,6 +44,10 @@ class TrainedJudge(Judge):
         answers = {prompt: [_answer(one) for one in group] for prompt, group in zip(fitting, completions, strict=True)}
         return [answers.get(prompt, []) for prompt in prompts]
 
+    def prompt_tokens(self, prompt: str) -> int:
+        """The number of tokens of a rendered prompt."""
+        return len(self._render(prompt))
+
     def _render(self, prompt: str) -> list[int]:
         return list(self._chat.render([{"role": "user", "content": prompt}], thinking=False))
 

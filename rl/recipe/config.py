@@ -1,9 +1,9 @@
 """Settings of the co-training recipe. Imports no torch."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from core.config import STRICT, Name, NonNegativeFloat, Positive, Share, settings
+from core.config import STRICT, Count, Name, NonNegativeFloat, Positive, Share, settings
 from verifier.autolabel import LabelConfig
 
 Changes = Mapping[str, Any]  # the settings that a step changes in ``train``, nested as there
@@ -112,6 +112,29 @@ class GeneratorConfig:
 
 
 @settings(frozen=True, config=STRICT)
+class SignalsConfig:
+    """Comparison of signals that train a verifier (`rl.recipe.signals`).
+
+    ``tokens``: computed tokens of each arm, in sampling and in training. Self-trained arms spend ``sampled`` of them on
+    ``analyses`` of each problem with the ``reference`` in the prompt, the rest on SFT. ``rl`` and ``sft``: what the
+    arms change in ``train``; their steps are upper limits. Verify-and-refine: ``chains`` of at most ``rounds`` on each
+    problem, by ``measure.analyses``. ``loop``: what the prover in the loop with the best verifier changes, with
+    ``loop_tokens``; None: no such prover.
+    """
+
+    tokens: Positive
+    sampled: Share
+    reference: Literal["derivation", "defects"]
+    analyses: Positive
+    rl: Changes
+    sft: Changes
+    chains: Positive
+    rounds: Positive
+    loop: Changes | None
+    loop_tokens: Positive
+
+
+@settings(frozen=True, config=STRICT)
 class MeasureConfig:
     """Measurement of models against the truth, on theorems that no training sees.
 
@@ -139,12 +162,13 @@ class CotrainConfig:
     ``base``: folder of a model, or ``pkg://PACKAGE/FOLDER``, in place of the cold start; None: a cold start.
     ``train``: the settings of `lemmata train` that all steps share, and that each step changes. The first of the
     ``iterations`` has exact labels, later ones have labels by the models alone. In each, verifier and prover take
-    ``turns``, so that the verifier is trained on proofs of the current prover.
+    ``turns``, so that the verifier is trained on proofs of the current prover. ``signals``: before the iterations, a
+    comparison of signals that train a verifier; None: none.
     """
 
     run: Name | None
     seed: int
-    iterations: Positive
+    iterations: Count
     turns: Positive
     base: Name | None
     train: Changes
@@ -160,6 +184,7 @@ class CotrainConfig:
     prover: Changes
     labels: LabelsConfig
     generator: GeneratorConfig
+    signals: SignalsConfig | None
     measure: MeasureConfig
 
 

@@ -1,5 +1,6 @@
 """Context of the recipe's steps: folders and models of earlier steps, theorems, and settings of training."""
 
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from lab.prompts import templates as lab_templates
 from lab.theorem import Theorem
 from rl.config import WHOLE_MAPPINGS, TrainConfig
 from rl.merging.config import MergeConfig
+from rl.metrics import read_metrics
 from rl.recipe.config import CotrainConfig
 from rl.recipe.step_types import Merge, Train
 from rl.tasks.build import DataConfig
@@ -22,6 +24,7 @@ from rl.tasks.tables import Case
 from rl.trained_judge import TrainedJudge
 
 TABLE = "table.jsonl"
+IMITATION = "imitation.json"  # summary of a step that samples analyses to imitate
 TEST_SEED = 0  # all runs are measured on the same theorems, whatever their seed
 PROOFS_SEED = 500  # theorems for on-policy proofs; the streams of training count from the run's seed
 
@@ -56,12 +59,22 @@ class RecipeContext:
         }
         if step.start:
             named["model"] = str(self.model(step.start))
+        if step.budget is not None:
+            left = max(1, step.budget - sum(self.computed_tokens(name) for name in step.spent))
+            named["stages"] = {step.changes["stage"]: {"token_budget": left}}
         if step.teachers:
             named["stages"] = {"distill": {"teachers": {k: str(self.model(m)) for k, m in step.teachers.items()}}}
         values = merge_settings(
             merge_settings({"model": None, **self.config.train}, step.changes, replaced=WHOLE_MAPPINGS), named
         )
         return read_config(TrainConfig, values, "")
+
+    def computed_tokens(self, step: str) -> int:
+        """The number of tokens that a step has computed: of training by its metrics, of imitation by its summary."""
+        imitation, metrics = self.at(step) / IMITATION, self.at(step) / "metrics.jsonl"
+        if imitation.exists():
+            return json.loads(imitation.read_text(encoding="utf-8"))["tokens"]
+        return int(sum(row["computed_tokens"] for row in read_metrics(self.at(step)))) if metrics.exists() else 0
 
     def merging(self, step: Merge) -> MergeConfig:
         """The settings of a merge. Raises LemmataError where they are invalid."""
@@ -117,6 +130,12 @@ class RecipeContext:
         stream = self.stream("prove", split, levels=levels)
         items = (item for level in stream.levels for item in replace(stream, levels=(level,)).distinct(per_level))
         return list({item.theorem.statement: item.theorem for item in items}.values())
+
+    def planted(self, split: str, per_level: int) -> list[tuple[Case, str]]:
+        """The lab's own proofs of a split, each with the kind of defect that was planted, empty for a right proof."""
+        stream = self.stream("verify", split)
+        items = (stream.item(number) for number in range(per_level * len(stream.levels)))
+        return [(case_of(item), item.proof.how) for item in items]
 
     def cases(self, role: str, split: str, per_level: int) -> list[Case]:
         """The lab's own proofs ("verify") or analyses ("review") of a split, some with planted defects."""

@@ -31,7 +31,7 @@ def measure_prover(prover: Judge, templates: Templates, wanted: Sequence[Theorem
     groups = _ask(prover, [templates.proof(theorem.statement) for theorem in wanted], samples)
     for theorem, group in zip(wanted, groups, strict=True):
         for answer in group:
-            yield {**coordinates(theorem), **_proof_record(theorem, answer)}
+            yield {**coordinates(theorem), **proof_record(theorem, answer)}
 
 
 def measure_verifier(verifier: Judge, templates: Templates, cases: Sequence[Case], count: int) -> Iterator[Record]:
@@ -73,7 +73,7 @@ def measure_refinement(
         yield {
             **coordinates(theorem),
             "chain": place % chains,
-            "rounds": [_proof_record(theorem, answer) for answer in answers],
+            "rounds": [proof_record(theorem, answer) for answer in answers],
         }
 
 
@@ -82,7 +82,8 @@ def _ask(judge: Judge, prompts: Sequence[str], count: int) -> list[list[Answer]]
     return [group or [NO_ROOM] * count for group in judge.ask(prompts, count)]
 
 
-def _proof_record(theorem: Theorem, answer: Answer) -> Record:
+def proof_record(theorem: Theorem, answer: Answer) -> Record:
+    """The exact score of a proof, its self-score, its format and its tokens."""
     attempt = read_attempt(answer.text, truncated=answer.truncated)
     return {
         "truth": 0.0 if attempt.body is None else check(theorem, attempt.body).score,

@@ -12,6 +12,8 @@ from typing import Any
 
 from core.errors import LemmataError
 from rl.recipe.config import Changes, CotrainConfig
+from rl.recipe.plan_parts import measure, reinforce
+from rl.recipe.signals import signals
 from rl.recipe.step_types import (
     TEST_ANALYZES,
     TEST_PROOFS,
@@ -23,7 +25,6 @@ from rl.recipe.step_types import (
     Measure,
     Merge,
     Models,
-    PassRates,
     Prove,
     Select,
     Sparsify,
@@ -37,6 +38,8 @@ NONE: Models = {}
 def plan(config: CotrainConfig) -> list[Step]:
     """All steps in order. Raises LemmataError where a merge names an unknown role."""
     steps = list(_start(config))
+    if config.signals is not None:
+        steps += signals(config, config.signals)
     start = "base"
     for number in range(1, config.iterations + 1):
         steps += _iteration(config, number, start)
@@ -115,19 +118,6 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
     yield from _generator(config, n, start, specialists, n + "critiques")
 
 
-def reinforce(config: CotrainConfig, step: Train, turn: int = 1) -> Iterator[Step]:
-    """A step of reinforcement learning on problems whose pass rate was measured before it.
-
-    Each ``turn`` has problems of its own.
-    """
-    if config.pass_rates is None:
-        yield step
-        return
-    problems = f"{step.name}-problems"
-    yield PassRates(problems, step, first=(turn - 1) * config.pass_rates.problems)
-    yield replace(step, tables={**step.tables, "problems": problems})
-
-
 def _first_judges(config: CotrainConfig, n: str, start: str, labels: str) -> Iterator[Step]:
     """The verifier without R_meta, and the meta-verifier that is trained on its analyses."""
     alone, meta = n + "verifier-alone", n + "meta-verifier"
@@ -137,11 +127,6 @@ def _first_judges(config: CotrainConfig, n: str, start: str, labels: str) -> Ite
     yield Analyze(n + "analyses", alone, labels, balance=True)
     yield from reinforce(config, Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"}))
     yield measure(meta)
-
-
-def measure(model: str, *, refine: bool = False) -> Measure:
-    """The measurement of a model in all roles."""
-    return Measure(f"measure-{model}", model, TEST_PROOFS, TEST_ANALYZES, refine)
 
 
 def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, critiques: str) -> Iterator[Step]:

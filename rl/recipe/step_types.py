@@ -14,7 +14,8 @@ class Train:
     """Training as by `lemmata train`, from the model of step ``start`` (None: the settings name it, or a new one).
 
     ``tables``: by name of a data setting, the step whose table it is; ``judges`` and ``teachers``: by role, the step
-    whose model it is; ``data``: further data settings.
+    whose model it is; ``data``: further data settings. ``budget``: computed tokens after which it ends, those that the
+    steps ``spent`` have computed among them; None: that of the settings.
     """
 
     name: str
@@ -24,6 +25,8 @@ class Train:
     judges: Models = field(default_factory=dict)
     teachers: Models = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    budget: int | None = None
+    spent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,5 +144,49 @@ class Measure:
     refine: bool = False
 
 
+@dataclass(frozen=True)
+class Imitate:
+    """A table of SFT examples for ``verifier``: its own analyses of the cases of ``train``, written with a reference in
+    the prompt, as far as their score is the exact label; the prompts of the examples have no reference.
+
+    Sampling ends after ``tokens`` computed tokens.
+    """
+
+    name: str
+    verifier: str
+    train: Train
+    tokens: int
+
+
+@dataclass(frozen=True)
+class SelectVerifier:
+    """A copy of the verifier that helps ``prover`` most, by verify-and-refine on the validation stream."""
+
+    name: str
+    candidates: tuple[str, ...]
+    prover: str
+
+
+@dataclass(frozen=True)
+class MeasureVerifier:
+    """Records of a verifier on the test stream: planted and real ``proofs``, and verify-and-refine by ``prover``."""
+
+    name: str
+    model: str
+    prover: str
+    proofs: str
+
+
+@dataclass(frozen=True)
+class MeasureLoop:
+    """Records of a prover on the test stream: its proofs, and verify-and-refine with ``verifier``."""
+
+    name: str
+    model: str
+    verifier: str
+
+
 TEST_PROOFS, TEST_ANALYZES = "test-proofs", "test-analyses"
-Step = Train | Copy | Early | PassRates | Sparsify | Dagger | Prove | Analyze | Label | Merge | Select | Measure
+Start = Copy | Early | Sparsify | Dagger
+Tables = PassRates | Prove | Analyze | Label | Imitate
+Step = Train | Start | Tables | Merge | Select | Measure | SelectVerifier | MeasureVerifier | MeasureLoop

@@ -8,19 +8,23 @@ from core.errors import LemmataError
 from rl.checkpoint import Checkpoints
 from rl.merging.merge import merge
 from rl.parallel import Parallel
-from rl.recipe import measure_steps, pass_rates, start_steps, table_steps
+from rl.recipe import measure_steps, pass_rates, signal_steps, start_steps, table_steps
 from rl.recipe.context import RecipeContext
 from rl.recipe.step_types import (
     Analyze,
     Copy,
     Dagger,
     Early,
+    Imitate,
     Label,
     Measure,
+    MeasureLoop,
+    MeasureVerifier,
     Merge,
     PassRates,
     Prove,
     Select,
+    SelectVerifier,
     Sparsify,
     Step,
     Train,
@@ -91,4 +95,8 @@ HANDLERS: dict[type, Callable[..., None]] = {
     Merge: _merge,
     Select: _select,
     Measure: measure_steps.measure_model,
+    Imitate: signal_steps.imitate,
+    SelectVerifier: signal_steps.select_verifier,
+    MeasureVerifier: signal_steps.measure_verifier,
+    MeasureLoop: signal_steps.measure_loop,
 }

@@ -8,7 +8,8 @@ from pathlib import Path
 from core.document import Block, Heading, Table, Text, html, markdown
 from core.errors import LemmataError
 from core.statistics import DEFAULT
-from rl.report import step_tables, tables
+from rl.report import goals, signal_tables, step_tables, tables
+from rl.report.beside import Compared, as_json, beside_table
 from rl.report.metrics import MAIN
 from rl.report.plots import draw
 from rl.report.summary import Summary
@@ -34,14 +35,20 @@ OF_REFINEMENT = (
 Tables = list[tuple[str, Table]]  # with their titles
 
 
-def write_report(runs: Sequence[Summary], iterations: int, out: Path) -> None:
-    """Writes the folder ``out``. Raises LemmataError where it cannot be written or matplotlib is missing."""
+def write_report(
+    runs: Sequence[Summary], iterations: int, out: Path, beside: tuple[Path, Compared] | None = None
+) -> None:
+    """Writes the folder ``out``; ``beside``: another run's folder, and its comparison to the run.
+
+    Raises LemmataError where it cannot be written or matplotlib is missing."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         prefixes = [f"{place}-" if len(runs) > 1 else "" for place in range(1, len(runs) + 1)]
         plots = [plot for run, prefix in zip(runs, prefixes, strict=True) for plot in draw(run, out, prefix)]
-        blocks = [*report_blocks(runs, iterations), *([Heading("Plots"), *plots] if plots else [])]
-        estimates = json.dumps({"runs": [asdict(run) for run in runs]}, indent=1, ensure_ascii=False) + "\n"
+        blocks = [*report_blocks(runs, iterations), *_beside(runs, beside)]
+        blocks += [Heading("Plots"), *plots] if plots else []
+        values = {"runs": [asdict(run) for run in runs]} | ({"beside": as_json(beside[1])} if beside else {})
+        estimates = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
         for name, text in {
             "estimates.json": estimates,
             "report.md": markdown(blocks),
@@ -56,10 +63,19 @@ def report_blocks(runs: Sequence[Summary], iterations: int) -> list[Block]:
     """The report without its plots."""
     blocks: list[Block] = [Heading(TITLE, 1), *(Text(about(run)) for run in runs), *map(Text, LEGEND)]
     for heading, found, explanation in sections(runs, iterations):
-        shown = [block for title, table in found if table.rows for block in (Heading(title, 3), table)]
+        shown = [
+            block for title, table in found if table.rows for block in ([Heading(title, 3)] if title else []) + [table]
+        ]
         if shown:
             blocks += [Heading(heading), *([Text(explanation)] if explanation else []), *shown]
     return blocks
+
+
+def _beside(runs: Sequence[Summary], beside: tuple[Path, Compared] | None) -> list[Block]:
+    if beside is None:
+        return []
+    other, found = beside
+    return [Heading(f"Beside {other}"), beside_table(found, runs[0].folder, str(other))]
 
 
 def sections(runs: Sequence[Summary], iterations: int) -> Iterator[tuple[str, Tables, str]]:
@@ -70,6 +86,7 @@ def sections(runs: Sequence[Summary], iterations: int) -> Iterator[tuple[str, Ta
     yield "Gains by iteration", [("Each generator", tables.iterations_table(runs, iterations))], ""
     numbers = range(1, iterations + 1)
     ways = [(f"Iteration {number}", tables.generators(runs, number)) for number in numbers]
+    yield "Goals of the generator", [("", goals.goals_table(runs, iterations))] if iterations else [], goals.EXPLANATION
     yield "One model for all roles", ways, ""
     yield "Choice of the generator", [("By the validation stream", step_tables.choices_table(runs))], ""
     models = dict.fromkeys(model for run in runs for model in run.refinement)
@@ -77,6 +94,12 @@ def sections(runs: Sequence[Summary], iterations: int) -> Iterator[tuple[str, Ta
     yield "Refinement", refinement, OF_REFINEMENT
     r_meta = [(TITLES[name], _r_meta(runs, name)) for name in ("verifier.jsonl", "verifier-real.jsonl")]
     yield "R_meta", r_meta, "The verifier with R_meta less itself before."
+    compared = [
+        ("Verifiers", signal_tables.arms_table(runs)),
+        ("Verify-and-refine", signal_tables.gains_table(runs)),
+        ("The prover in the loop", signal_tables.loops_table(runs)),
+    ]
+    yield "Verifier signals", compared, signal_tables.EXPLANATION
     labels = [("Automatic labels against the truth", step_tables.labels_table(runs))]
     yield "Labels", labels, "The curve over n, m and k is in estimates.json."
     yield "Over-optimization", [("The judge against the truth", step_tables.judges_table(runs))], ""
@@ -91,6 +114,12 @@ def about(run: Summary) -> str:
     parts = [f"Run {run.folder}, seed {run.seed}."]
     if run.missing:
         parts.append(unfinished(run))
+    if run.early:
+        inside = "" if run.early["in_range"] else ", which is out of the range"
+        rate = run.early["pass_rates"][run.early["chosen"]]
+        low, high = run.early["range"]
+        parts.append(f"Early start: {run.early['chosen']}, pass rate {rate:.2f} of [{low:g}, {high:g}]{inside}.")
+    parts += [f"{step} ended early: {reason}." for step, reason in run.ended_early.items()]
     if run.empty:
         parts.append(f"Not measured, because the step had nothing to measure: {', '.join(run.empty)}.")
     return " ".join(parts)

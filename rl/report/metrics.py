@@ -66,6 +66,18 @@ def _prover(rows: Rows) -> Observations:
     return _observe(values | {f"pass@1 level {level}": _pass_at_level(level) for level in levels}, rows)
 
 
+def overclaims(rows: Rows) -> list[Observation]:
+    """Proofs that claim 1 and are not complete, of weight 1; complete ones have weight 0, so that all theorems count.
+
+    Differences of `observations_of` are over theorems of which both models have incomplete proofs, which may be few.
+    """
+    found = []
+    for place, row in enumerate(rows.rows):
+        wrong = row["truth"] != 1
+        found.append(Observation(cluster(row, place), float(wrong and row["self_score"] == 1), float(wrong)))
+    return found
+
+
 def _pass_at_level(level: str) -> Value:
     return lambda row: row["truth"] == 1 if str(row.get("level")) == level else None
 

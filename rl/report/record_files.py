@@ -64,6 +64,16 @@ _CHAIN: Mapping[str, Check] = {
     "chain": _whole,
     "rounds": lambda value: _list_of(_record_of(_PROOF))(value) and len(value) > 0,
 }
+_VERIFIED: Mapping[str, Check] = {
+    **_PROOF,
+    "scores": _list_of(_score),
+    "accepted": lambda value: isinstance(value, bool),
+    "verifier_tokens": _whole,
+}
+_VERIFIED_CHAIN: Mapping[str, Check] = {
+    "chain": _whole,
+    "rounds": lambda value: _list_of(_record_of(_VERIFIED))(value) and len(value) > 0,
+}
 _EXAMINED: Mapping[str, Check] = {
     "truth": _known_score,
     "analyses": _list_of(_record_of({"score": _score, "reviews": _list_of(_score)})),
@@ -75,6 +85,7 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
     "meta-verifier.jsonl": _REVIEW,
     "meta-verifier-real.jsonl": _REVIEW,
     "refinement.jsonl": _CHAIN,
+    "verify-refine.jsonl": _VERIFIED_CHAIN,
     "examined.jsonl": _EXAMINED,
     "metrics.jsonl": {"step": _whole, "stage": lambda value: isinstance(value, str)},
 }

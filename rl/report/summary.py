@@ -14,9 +14,10 @@ from rl.recipe.plan import plan
 from rl.recipe.step_types import Label, Measure, Select, Step, Train
 from rl.report.curves import curves, over_optimization, training_cost, written_tokens
 from rl.report.labels import label_metrics
-from rl.report.metrics import MAIN, Estimates, Observations, estimates_of, observations_of
+from rl.report.metrics import MAIN, Estimates, Observations, estimates_of, observations_of, overclaims
 from rl.report.record_files import Row, Rows, read_choice, read_object, read_rows
 from rl.report.refinement import refinement_metrics
+from rl.report.signals import signal_estimates
 
 # The role that each file of a measurement is about, by its name in `rl.recipe.plan`.
 ROLES = {
@@ -49,7 +50,10 @@ class Summary:
 
     Differences, paired by theorem, by model and file: ``since_base``, to the cold start; ``since_before``, of each
     generator to the model that its iteration began with; ``to_specialist``, of the main metrics, by iteration;
-    ``r_meta``, of the first verifier to itself before R_meta.
+    ``r_meta``, of the first verifier to itself before R_meta. ``signals``: the comparison of verifier signals
+    (`rl.report.signals`). ``early``: the early checkpoint with the pass rates of all. ``ended_early``: by step, the
+    reason why a training ended before its last step. ``overclaims``: by model, its overclaim rate less the base's, over
+    all theorems.
     """
 
     folder: str
@@ -66,6 +70,10 @@ class Summary:
     since_before: dict[str, Differences] = field(default_factory=dict)
     to_specialist: dict[int, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
     r_meta: Differences = field(default_factory=dict)
+    signals: dict[str, Any] = field(default_factory=dict)
+    overclaims: dict[str, Estimate] = field(default_factory=dict)
+    early: Row | None = None
+    ended_early: dict[str, str] = field(default_factory=dict)
 
     def iterations(self) -> list[str]:
         """The cold start and the generator of each iteration, as far as they are measured."""
@@ -80,11 +88,18 @@ def summarize(config: CotrainConfig, run: Path) -> Summary:
     for step in steps:
         _read_step(summary, records, config, run, step)
     summary.since_base = {model: _differences(records, model, "base") for model in summary.models if model != "base"}
+    for model in summary.since_base:
+        own, base = (records.get((name, "prover.jsonl")) for name in (model, "base"))
+        if own is not None and base is not None:
+            summary.overclaims[model] = difference(overclaims(own.rows), overclaims(base.rows), own.rows.source)
     for number in range(1, config.iterations + 1):
         generator = f"{number}-generator"
         summary.since_before[generator] = _differences(records, generator, start_of(number))
         summary.to_specialist[number] = _to_specialist(records, candidates(steps, number), number)
     summary.r_meta = _differences(records, "1-verifier", "1-verifier-alone")
+    if config.signals is not None:
+        summary.signals = signal_estimates(run, config.signals)
+    summary.early = read_object(run / "steps" / "early" / "early.json")
     return summary
 
 
@@ -127,6 +142,9 @@ def _read_step(summary: Summary, records: Records, config: CotrainConfig, run: P
 
 def _read_training(summary: Summary, run: Path, name: str) -> dict[str, Any]:
     """The cost of a training: ``done`` has the seconds of the last session alone, the metrics those of all steps."""
+    ended = run / "steps" / name / "ended-early.txt"
+    if ended.exists():
+        summary.ended_early[name] = ended.read_text(encoding="utf-8").strip()
     rows = read_rows(run, name, "metrics.jsonl")
     if rows is None or not rows.rows:
         return {}

@@ -31,7 +31,7 @@ SMALL = [
         "labels.analyses=2",
         "labels.reviews=1",
     ),
-    "generator.distill=null",
+    *("generator.distill=null", "pass_rates.problems=2"),
     *(f"~generator.merges.{name}" for name in ("ties", "ram")),
     *("~generator.merges.slerp_prover_verifier", "measure.samples=1", "measure.analyses=1"),
     "measure.hard_problems=1",

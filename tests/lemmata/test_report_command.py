@@ -165,3 +165,60 @@ def test_names_are_never_markup(run: Path) -> None:
 
 def test_help(lemmata: CommandLine) -> None:
     assert "seeds of one recipe" in lemmata.ok("report", "--help").out
+
+
+def with_base(run: Path, content: str) -> Path:
+    (run / "steps/base/model").mkdir(parents=True, exist_ok=True)
+    (run / "steps/base/model/model.safetensors").write_text(content)
+    return run
+
+
+def test_two_recipes_from_one_base_are_compared(run: Path, lemmata: CommandLine) -> None:
+    other = with_base(write_run(lemmata.folder / "other", 3, *FEWER, "measure.max_tokens=400"), "same")
+    with_base(run, "same")
+    lemmata.ok("report", "run", "beside=other")
+    found = json.loads((run / "report/estimates.json").read_text())["beside"]
+    for model in ("base", "1-prover", "2-generator"):
+        for folder, key in ((run, "run"), (other, "beside")):
+            lines = (folder / f"steps/measure-{model}/prover.jsonl").read_text().splitlines()
+            tokens = [json.loads(line)["tokens"] for line in lines]
+            assert found[model]["tokens of a proof"][key]["value"] == pytest.approx(sum(tokens) / len(tokens))
+        pair = found[model]["pass@1"]
+        assert pair["difference"]["value"] == pytest.approx(pair["beside"]["value"] - pair["run"]["value"])
+    assert "refinement, tokens of a chain" in found["base"]
+    text = (run / "report/report.md").read_text()
+    assert "## Beside other" in text
+    assert "tokens of a complete proof" in text
+
+
+def test_runs_from_two_bases_are_not_compared(run: Path, lemmata: CommandLine) -> None:
+    write_run(lemmata.folder / "other", 3, *FEWER)
+    with_base(run, "one")
+    assert "there is no base yet" in lemmata.fails("report", "run", "beside=other")
+    with_base(lemmata.folder / "other", "another")
+    assert "do not begin from one base" in lemmata.fails("report", "run", "beside=other")
+    assert "give one run" in lemmata.fails("report", "run", "other", "out=both", "beside=other")
+
+
+def test_the_generator_is_compared_to_each_specialist_and_to_the_base(run: Path, lemmata: CommandLine) -> None:
+    path = run / "steps/measure-2-generator/prover.jsonl"
+    first, *rest = path.read_text().splitlines()
+    wrong = json.dumps({**json.loads(first), "truth": 0.0, "self_score": 1.0})  # without any there is no rate
+    path.write_text("\n".join([wrong, *rest]) + "\n")
+    lemmata.ok("report", "run")
+    text = (run / "report/report.md").read_text()
+    _, _, goals = text.partition("## Goals of the generator\n")
+    rows = [line for line in goals.partition("\n## ")[0].splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == 6
+    assert rows[0].startswith("| Prover: pass@1 less that of 2-prover, at least -2 |")
+    assert rows[-1].startswith("| Prover: overclaim rate of base less that of the generator")
+    assert all(row.split("|")[3].strip() in ("yes", "no", "open") for row in rows)
+    for step in ("early", "1-prover"):
+        (run / f"steps/{step}").mkdir(exist_ok=True)
+    chosen = {"chosen": "step-00000300", "pass_rates": {"step-00000300": 0.7}, "range": [0.3, 0.6], "in_range": False}
+    (run / "steps/early/early.json").write_text(json.dumps(chosen))
+    (run / "steps/1-prover/ended-early.txt").write_text("no variance\n")
+    lemmata.ok("report", "run")
+    text = (run / "report/report.md").read_text().replace("\\", "").replace("\n", " ")
+    assert "Early start: step-00000300, pass rate 0.70 of [0.3, 0.6], which is out of the range." in text
+    assert "1-prover ended early: no variance." in text

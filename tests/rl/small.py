@@ -133,7 +133,7 @@ def train_config(
         data={},
         stages=StagesConfig(supervised, indexers, supervised, policy_config(**rl), distill or distill_config()),
         validation=ValidationConfig(every=2, items=3, temperature=1.0),
-        checkpoint=CheckpointConfig(every=1, keep=2),
+        checkpoint=CheckpointConfig(every=1, keep=2, keep_every=None),
         threads=1,
     )
 

@@ -1,9 +1,11 @@
 """A run that was killed or stopped resumes exactly: the same metrics and weights, bit for bit."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ pytest.importorskip("torch")
 import torch
 
 from core.errors import LemmataError
+from rl.checkpoint import Checkpoints
+from rl.config import CheckpointConfig
 from rl.metrics import read_metrics
 from tests.rl.small import train_config, trainer
 
@@ -85,3 +89,35 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     state.write_bytes(state.read_bytes()[:-40])
     with pytest.raises(LemmataError, match=r"damaged.*delete it"):
         trainer(tmp_path, train_config()).run()
+
+
+def test_models_of_earlier_steps_are_kept_without_their_state(tmp_path: Path) -> None:
+    config = replace(train_config(), checkpoint=CheckpointConfig(every=1, keep=2, keep_every=4))
+    assert trainer(tmp_path, config).run()
+    models = Checkpoints(tmp_path, 2).models()
+    assert [path.parent.name for path in models] == [f"step-{step:08d}" for step in (4, 6, 7)]
+    assert all((path / "model.safetensors").is_file() for path in models)
+    whole = [path.parent.name for path in sorted((tmp_path / "checkpoints").glob("*/state.pt"))]
+    assert whole == ["step-00000006", "step-00000007"]
+    for folder in whole:
+        shutil.rmtree(tmp_path / "checkpoints" / folder)
+    assert Checkpoints(tmp_path, 2).latest_model() is None
+
+
+@pytest.mark.parametrize("stage", ["sft", "rl"])
+def test_a_stage_ends_with_its_token_budget(stage: str, tmp_path: Path) -> None:
+    free = tmp_path / "free"
+    assert trainer(free, train_config(stage)).run()
+    costs = [line["computed_tokens"] for line in read_metrics(free)]
+    budget = int(sum(costs[:2]))
+    config = train_config(stage)
+    own = replace(getattr(config.stages, stage), token_budget=budget)
+    config = replace(config, stages=replace(config.stages, **{stage: own}))
+    stopped = tmp_path / "stopped"
+    assert not trainer(stopped, config, stopping=lambda: True).run()
+    assert trainer(stopped, config).run()
+    assert [line["computed_tokens"] for line in read_metrics(stopped)] == costs[:2]
+    assert any(name.startswith("validation/") for name in read_metrics(stopped)[-1])
+    assert trainer(stopped, config).run()
+    assert len(read_metrics(stopped)) == 2
+    assert (stopped / "model" / "model.safetensors").is_file()
