@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
+from core.answer_text import answer_text
 from core.errors import LemmataError
 from core.finish import cut_off
 from core.sections import split_proof
@@ -72,6 +73,11 @@ class Generated:
     seconds: float
     created: str
 
+    @property
+    def answer(self) -> str:
+        """The raw answer as parsers take it: a ``<think>`` in it is prose where the reasoning arrived apart."""
+        return answer_text(self.text, self.reasoning)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof(Generated):
@@ -86,12 +92,12 @@ class Proof(Generated):
         """The proof itself, as the verifier is shown it; None where the answer holds no proof."""
         if self.template == IMPORTED:
             return self.text
-        return None if cut_off(self.finish_reason) else split_proof(self.text).body
+        return None if cut_off(self.finish_reason) else split_proof(self.answer).body
 
     @property
     def self_evaluation(self) -> str | None:
         """The prover's own evaluation; None where the answer holds none."""
-        return None if self.template == IMPORTED else split_proof(self.text).self_evaluation
+        return None if self.template == IMPORTED else split_proof(self.answer).self_evaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.announcements import own_pattern, phrase_pattern
+from core.answer_text import PlainText
 from core.closing import QUOTATION, TRUNCATED, Closing, Failure
 from core.score_text import Scale
 
@@ -45,7 +46,12 @@ def score_reward(score: float, label: float) -> float:
 
 
 def answer_part(text: str) -> str | None:
-    """The answer after the last ``</think>``, the only part that counts; None where a ``<think>`` never closes."""
+    """The answer after the last ``</think>``, the only part that counts; None where a ``<think>`` never closes.
+
+    A `PlainText` is the answer as a whole.
+    """
+    if isinstance(text, PlainText):
+        return text
     answer = text.rpartition("</think>")[2]
     return None if "<think>" in answer else answer
 

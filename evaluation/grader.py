@@ -109,7 +109,7 @@ def build_grading(
     """Builds the record of a judge's answer about the proof ``quoted``; points that are not ``allowed`` are a fault."""
     max_points = max(allowed)
     cut = cut_off(completion.finish_reason)
-    points = ParseFailure(cut) if cut else parse_points(completion.text, max_points, quoted=quoted)
+    points = ParseFailure(cut) if cut else parse_points(completion.answer, max_points, quoted=quoted)
     if isinstance(points, int) and points not in allowed:
         points = ParseFailure(f"{points} is not one of the points {', '.join(map(str, allowed))} of this scheme")
     failed = isinstance(points, ParseFailure)

@@ -35,13 +35,13 @@ def _rebuilt(templates: Templates, log: LogIndex, record: Generated) -> str:
     if isinstance(record, Review):
         analysis = _record(log, record.analysis_id, Analysis)
         proof = _record(log, analysis.proof_id, Proof)
-        return templates.meta_verification(problem.statement, proof.body or "", answer_part(analysis.text) or "")
+        return templates.meta_verification(problem.statement, proof.body or "", answer_part(analysis.answer) or "")
     if isinstance(record, Analysis):
         return templates.verification(problem.statement, _record(log, record.proof_id, Proof).body or "")
     if not record.parents:
         return templates.proof(problem.statement)
     proof = _record(log, record.parents[0], Proof)
-    analyses = [_record(log, parent, Analysis).text for parent in record.parents[1:]]
+    analyses = [_record(log, parent, Analysis).answer for parent in record.parents[1:]]
     critiques = [answer_part(text) or "" for text in analyses] or [proof.self_evaluation or ""]
     return templates.refinement(problem.statement, [(proof.body or "", critiques)])
 

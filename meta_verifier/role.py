@@ -27,7 +27,7 @@ class MetaVerifier:
         self, recorder: Recorder, then: Then[Review, T], *, proof: Proof, analysis: Analysis, indices: Sequence[int]
     ) -> list[T]:
         """Independent reviews number ``indices`` of one analysis; ``then`` runs on each as soon as it is written."""
-        question = about_analysis(self.templates, recorder.problem.statement, proof.body or "", analysis.text)
+        question = about_analysis(self.templates, recorder.problem.statement, proof.body or "", analysis.answer)
         call = Call(
             policy=self.policy,
             prompt=user_prompt(question.prompt),

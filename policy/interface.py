@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from core.answer_text import answer_text
 from core.errors import LemmataError
 from core.ids import digest
 from core.records import Usage
@@ -68,9 +69,8 @@ class Sampled:
 class Completion:
     """One completion. ``usage`` is that of the whole request, on its first completion only (None on the others).
 
-    ``lost``: the tokens of failed attempts before this answer, which are counted already. ``copy_of``: the place of an
-    identical text among the completions of the request, where the server repeats itself. ``sampled`` is None unless the
-    policy runs the model in this process.
+    ``lost``: the tokens of failed attempts before this answer, which are counted already. ``sampled`` is None unless
+    the policy runs the model in this process.
     """
 
     text: str
@@ -80,8 +80,12 @@ class Completion:
     usage: Usage | None = None
     reasoning: str | None = None
     lost: Usage | None = None
-    copy_of: int | None = None
     sampled: Sampled | None = None
+
+    @property
+    def answer(self) -> str:
+        """The text as parsers take it: a ``<think>`` in it is prose where the reasoning arrived apart."""
+        return answer_text(self.text, self.reasoning)
 
 
 class Policy(Protocol):

@@ -19,7 +19,7 @@ def read_judge_verdict(completion: Completion, quoted: str) -> JudgeVerdict:
     cut = cut_off(completion.finish_reason)
     if cut is not None:
         return {"score": None, "fault": cut}
-    verdict = parse_verdict(completion.text, quoted=quoted)
+    verdict = parse_verdict(completion.answer, quoted=quoted)
     if isinstance(verdict, Verdict):
         return {"score": verdict.score, "fault": None}
     return {"score": None, "fault": verdict.reason}

@@ -71,5 +71,5 @@ def build_proof(common: dict[str, Any], completion: Completion) -> Proof:
     An answer that is cut off is no proof, whatever it holds.
     """
     cut = cut_off(completion.finish_reason)
-    attempt = read_attempt(completion.text, truncated=cut is not None, reason=cut or TRUNCATED)
+    attempt = read_attempt(completion.answer, truncated=cut is not None, reason=cut or TRUNCATED)
     return Proof(**common, self_score=attempt.self_score, faults=attempt.faults)

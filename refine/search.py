@@ -55,5 +55,5 @@ async def _refine(recorder: Recorder, prover: Prover, assessor: Assessor, pair: 
     async def assess(refined: Proof) -> Assessed:
         return await assessor.assess(recorder, refined)
 
-    critique = (analysis.id, answer_part(analysis.text) or "")
+    critique = (analysis.id, answer_part(analysis.answer) or "")
     return await prover.refine(recorder, assess, proof=proof, analyses=[critique], round=number)

@@ -1,16 +1,19 @@
 """Parser of chat completions: text, reasoning, finish reason, usage and its cost."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.records import Usage
-from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply
-from tests.policy.rig import Script, ask
-from tests.presets import prices_config
+from core.records import Analysis, Proof, Usage
+from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply, role_of
+from tests.policy.rig import Script, ask, rig
+from tests.presets import LIGHT, prices_config
+from tests.scripted import analysis_text, generated, loop_of, open_recorder, proof_text, records_of
 
 
 def _changed(**changes: Any) -> Behavior:
@@ -87,3 +90,29 @@ def test_usage_that_is_not_reported_is_none(usage: Any) -> None:
 def test_a_count_that_is_none_counts_as_nothing(count: Any) -> None:
     usage = {"prompt_tokens": 3, "completion_tokens": count, "prompt_tokens_details": count}
     assert ask(_changed(usage=usage))[0].usage == Usage(prompt_tokens=3)
+
+
+def test_a_think_tag_in_prose_is_part_of_the_proof_and_of_the_verdict(tmp_path: Path) -> None:
+    """With reasoning apart; from a server to the record, what a verifier is shown, and the verdict."""
+    prose = "The parser drops `<think>`, never `</think>`; hence the claim."
+
+    async def answer(body: Mapping[str, Any], server: FakeServer) -> Reply:
+        role = role_of(body["messages"][0]["content"])
+        text = proof_text(prose) if role == "prover" else analysis_text(1, f"It quotes {prose}")
+        value = completion(body, [text] * body.get("n", 1))
+        for number, choice in enumerate(value["choices"]):
+            choice["message"]["reasoning_content"] = f"Thought {number}."
+        return json_reply(value)
+
+    async def main() -> None:
+        async with rig(answer) as it:
+            recorder = open_recorder(tmp_path)
+            await loop_of(it.throttle, replace(LIGHT, proofs=1, rounds=1)).run(recorder)
+            records = records_of(recorder.log)
+        [proof, *_] = generated(records, Proof)
+        assert proof.body == prose
+        assert proof.faults == ()
+        assert {analysis.score for analysis in generated(records, Analysis)} == {1.0}
+        assert len(generated(records, Analysis)) == 4
+
+    asyncio.run(main())
