@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
-from core.answer_text import answer_text
 from core.errors import LemmataError
 from core.finish import cut_off
+from core.plain_text import answer_text
 from core.sections import split_proof
 
 SCHEMA_VERSION = 2

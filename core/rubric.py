@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.announcements import own_pattern, phrase_pattern
-from core.answer_text import PlainText
 from core.closing import QUOTATION, TRUNCATED, Closing, Failure
+from core.plain_text import PlainText
 from core.score_text import Scale
 
 __all__ = [

@@ -14,6 +14,8 @@ from rl.config import WHOLE_MAPPINGS
 
 GROUPS = ("policy", "refine", "judge", "columns")  # a text as their value names a preset
 _MAPPING = re.compile(r"\+{0,2}([\w.]+)=(\{.*\})", re.DOTALL)  # an override that sets a mapping
+_WHOLE = (*WHOLE_MAPPINGS, "extra_body", "headers")  # mappings with keys of the user's choice
+_OWN_KEY = re.compile(r"(?:policies\.|(?:[\w-]+\.)+(?:extra_body|headers)\.)[\w.-]+=")  # an override of such a key
 _HYDRA = Lock()  # Hydra keeps its state in one global object
 
 
@@ -52,19 +54,22 @@ def preset(group: str, name: str) -> Mapping[str, Any]:
 
 
 def whole_mappings(overrides: Sequence[str]) -> list[str]:
-    """Returns Hydra's overrides, changed so that a mapping with keys of the user's choice replaces the default.
+    """Returns Hydra's overrides, changed so that keys of the user's choice need no ``+``.
 
-    Hydra merges mappings: ``data.mixture={prover: 1}`` would keep the other kinds of the default, and refuse new ones.
+    A mapping with such keys replaces the default: Hydra merges mappings, so that ``data.mixture={prover: 1}`` would
+    keep the other kinds of the default, and refuse new ones.
     """
     return [part for override in overrides for part in _whole(override)]
 
 
 def _whole(override: str) -> Sequence[str]:
+    if _OWN_KEY.match(override):
+        return (f"++{override}",)
     found = _MAPPING.fullmatch(override)
     if found is None:
         return (override,)
     key, value = found.groups()
-    return (f"++{key}=null", f"++{key}={value}") if key.rpartition(".")[2] in WHOLE_MAPPINGS else (override,)
+    return (f"++{key}=null", f"++{key}={value}") if key.rpartition(".")[2] in _WHOLE else (override,)
 
 
 def preset_names(group: str) -> list[str]:

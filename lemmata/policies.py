@@ -55,6 +55,11 @@ def build_policies(
                 f"{role}.policy={settings.policy}: no such policy; known: {', '.join({**named, **known})}."
             )
     used = dict.fromkeys(settings.policy or DEFAULT for settings in config.roles.values())
+    if config.budget.cost is not None and all(named.get(name, {}).get("kind") == "local" for name in used):
+        raise LemmataError(
+            f"budget.cost={config.budget.cost:g} cannot be kept: models in this process have no price; "
+            "use budget.tokens or budget.seconds."
+        )
     by_name = {name: known.get(name) or _build(name, named[name], guard, meters) for name in used}
     return Policies(config.roles, by_name)
 

@@ -1,13 +1,16 @@
 """Progress of a running command: a live table on a terminal, plain lines elsewhere, and lines in metrics.jsonl."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from core.errors import LemmataError
 from core.store import Run
 from lemmata.run_totals import counted
 from lemmata.terminal import plain
@@ -15,10 +18,13 @@ from policy.meters import Meters
 
 
 class Progress:
-    """Shows the meters every so many seconds while the block runs."""
+    """Shows the meters every so many seconds while the block runs. ``total`` counts the problems, in a thread."""
 
-    def __init__(self, meters: Meters, run: Run, seconds: float) -> None:
+    def __init__(self, meters: Meters, run: Run, seconds: float, total: Callable[[], int] | None = None) -> None:
         self._meters = meters
+        self._total = total
+        self._warned = 0
+        self._counting: asyncio.Task[None] | None = None
         self._run = run
         self._seconds = seconds
         self._console = Console(stderr=True, highlight=False)
@@ -30,13 +36,21 @@ class Progress:
         if self._console.is_terminal:
             self._live.start()
         self._task = asyncio.create_task(self._tick())
+        if self._total is not None:
+            self._counting = asyncio.create_task(self._count(self._total))
         return self
+
+    async def _count(self, total: Callable[[], int]) -> None:
+        with suppress(LemmataError):  # a bad row late in the file: the run itself reports it
+            self._meters.total = await asyncio.to_thread(total)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        for task in (self._task, self._counting):
+            if task is not None:
+                task.cancel()
+        self._warn()
         if self._console.is_terminal:
             self._live.stop()
         self._run.append_metrics(self._meters.snapshot())
@@ -46,8 +60,15 @@ class Progress:
         while True:
             await asyncio.sleep(self._seconds)
             self._run.append_metrics(self._meters.snapshot())
+            self._warn()
             if not self._console.is_terminal:
                 self.say(self._line())
+
+    def _warn(self) -> None:
+        """Print the warnings that are new."""
+        for text in self._meters.warnings[self._warned :]:
+            self.say(f"warning: {text}")
+        self._warned = len(self._meters.warnings)
 
     def explain(self, reason: str | None, unfinished: Sequence[str]) -> None:
         """Print why a run ends before everything is done."""
@@ -67,20 +88,29 @@ class Progress:
     def _values(self) -> list[tuple[str, str]]:
         meters = self._meters
         values = [
-            ("problems", f"{meters.finished}/{meters.problems}"),
+            ("problems", f"{meters.finished}/{meters.problems if meters.total is None else meters.total}"),
+            *([("set aside", str(meters.set_aside))] if meters.set_aside else []),
             ("accepted", str(meters.accepted)),
             ("calls", str(meters.calls)),
             ("in flight", str(meters.in_flight)),
             ("waiting", str(meters.waiting)),
             ("samples", str(meters.samples)),
             ("reused", str(meters.reused)),
+            *([("usable", f"{meters.usability.share:.0%}")] if meters.usability.share is not None else []),
             ("parse failures", str(meters.parse_failures)),
             ("refused", str(meters.refusals)),
             ("retries", str(meters.retries)),
             ("tokens", f"{meters.usage.total_tokens:,}"),
             ("tokens/s", f"{meters.tokens_per_second:.1f}"),
         ]
-        return [*values, ("cost", f"{meters.usage.cost:.2f}")] if meters.usage.cost else values
+        if meters.usage.cost:
+            values.append(("cost", f"{meters.usage.cost:.2f}"))
+        if meters.remaining_seconds:
+            values.append(("ETA", str(timedelta(seconds=round(meters.remaining_seconds)))))
+        if meters.waiting_since:
+            since = datetime.fromtimestamp(min(meters.waiting_since.values())).strftime("%H:%M")
+            values.append(("waiting for the server since", since))
+        return values
 
     def _line(self) -> str:
         return ", ".join(f"{name} {value}" for name, value in self._values())

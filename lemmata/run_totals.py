@@ -14,7 +14,9 @@ from lemmata.exact_words import exact_lines
 from lemmata.fault_counts import FaultCounts
 from lemmata.record_format import label_score
 from lemmata.terminal import plain
+from policy.recorder import UNANSWERED
 from refine.acceptance import NOT_JUDGED, OUTSIDE
+from verifier.aggregate import text_digest
 
 MAX_PROBLEMS = 20
 NOTHING_JUDGED = 3  # exit code
@@ -30,11 +32,12 @@ class Totals:
     faults: FaultCounts = field(default_factory=FaultCounts)
     rows: list[tuple[str, Selection]] = field(default_factory=list)  # the first problems by name
     outside: list[str] = field(default_factory=list)  # problems that were not judged, with the reason
+    analyses: set[tuple[str, str]] = field(default_factory=set)  # of which proof, and which text
     name: str = ""  # of the problem whose records are being counted
 
     def add(self, record: Record) -> None:
         """Count one record."""
-        self.counts[record.kind] += 1
+        self.counts[record.kind] += not (isinstance(record, Refusal) and record.role == UNANSWERED)
         self.faults.add(record)
         if isinstance(record, Problem):
             self.name = record.name or record.id
@@ -45,6 +48,8 @@ class Totals:
             self.counts["unparseable self-score"] += record.body is not None and record.self_score is None
         elif isinstance(record, Analysis | Review):
             self.counts[f"unparseable {record.kind}"] += record.score is None
+            if isinstance(record, Analysis):
+                self.analyses.add((record.proof_id, text_digest(record.text, record.reasoning)))
         elif isinstance(record, Grading):
             self.counts["unparseable grading"] += record.points is None
         elif isinstance(record, Selection):
@@ -96,7 +101,9 @@ def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
     for kind in ("proof", "analysis", "review", "grading"):
         if count[kind]:
             without = "no proof in it" if kind == "proof" else "no parseable verdict"
-            lines.append(f"{counted(count[kind], kind)}, {count[f'unparseable {kind}']} with {without}")
+            copies = count[kind] - len(totals.analyses) if kind == "analysis" else 0
+            distinct = f" ({len(totals.analyses)} distinct)" if copies else ""
+            lines.append(f"{counted(count[kind], kind)}{distinct}, {count[f'unparseable {kind}']} with {without}")
     if refused := count["refusal"] - count["outside"] + count["selection outside"]:
         lines.append(f"{counted(refused, 'sample')} set aside; retry=refused asks for them again")
     for grader, scores in sorted(totals.labels.items()):

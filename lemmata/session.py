@@ -53,6 +53,7 @@ MAY_CHANGE = frozenset(
         "budget",
         "progress",
         "retry",
+        "unusable",
         *(f"policy.{key}" for key in _SERVING_KEYS),
         *(f"policies.*.{key}" for key in _SERVING_KEYS),
     ]
@@ -94,16 +95,24 @@ class Session:
     def recorder(self, problem: Problem, log: ProblemLog) -> Recorder:
         """The recorder of one problem."""
         return Recorder(
-            problem, log, self.settings.seed, self.meters, self.guard, retry_refused=self.settings.retry == "refused"
+            problem,
+            log,
+            self.settings.seed,
+            self.meters,
+            self.guard,
+            retry_refused=self.settings.retry == "refused",
+            unusable=self.settings.unusable,
         )
 
-    def work(self, problems: Iterable[T], work: Work[T]) -> int:
+    def work(self, problems: Iterable[T], work: Work[T], total: Callable[[], int] | None = None) -> int:
         """Run ``work`` on all problems with progress, until done or stopped by a signal. Returns the exit code.
+
+        ``total`` counts the problems, in a thread of its own, for the remaining time.
 
         Raises:
             KeyboardInterrupt: a second signal arrived; calls in flight are dropped.
         """
-        return asyncio.run(self._work(problems, work))
+        return asyncio.run(self._work(problems, work, total))
 
     async def process(self, problems: Iterable[T], work: Work[T]) -> list[str]:
         """Run ``work`` on all problems and close the policies; returns one line for each unfinished problem."""
@@ -113,8 +122,8 @@ class Session:
         finally:
             await self.policies.close()
 
-    async def _work(self, problems: Iterable[T], work: Work[T]) -> int:
-        progress = Progress(self.meters, self.run, self.settings.progress.seconds)
+    async def _work(self, problems: Iterable[T], work: Work[T], total: Callable[[], int] | None) -> int:
+        progress = Progress(self.meters, self.run, self.settings.progress.seconds, total)
         self._handle_signals(progress.say)
         try:
             async with progress:

@@ -10,6 +10,7 @@ from core.config import STRICT, Count, Name, Positive, read_config, settings
 from core.imported_table import TableGrades
 from policy.guard import BudgetConfig
 from policy.interface import Sampling
+from policy.usability import UnusableConfig
 from refine.assess import AssessorConfig
 from refine.config import RefineConfig, require_enough_analyses
 from verifier.autolabel import LabelConfig
@@ -59,6 +60,7 @@ class SessionConfig:
     prompts: Name | None
     retry: Literal["refused"] | None
     progress: ProgressConfig
+    unusable: UnusableConfig
     budget: BudgetConfig
     sampling: SamplingConfig
     prover: RoleConfig

@@ -11,7 +11,7 @@ from core.records import Usage
 from policy.faults import MalformedAnswer, Passing, ServerFault, fault_of, report_of
 from policy.interface import Completion, PromptRefused
 from policy.reasoning import read_message
-from policy.usage import Prices, read_usage
+from policy.usage import Prices, cost_of, read_usage
 
 FAULTY = ("error", "abort", "aborted", "insufficient_system_resource")  # finish reasons of passing faults
 
@@ -49,7 +49,7 @@ class Reader:
                 faults.append(error)
         if not completions or any(isinstance(fault, LemmataError) for fault in faults):
             raise _booked(max(faults, key=lambda fault: isinstance(fault, LemmataError)), usage)
-        return Answer(completions, len(faults))
+        return Answer(completions, len(faults), cost_of(value.get("usage")) is not None)
 
     def usage(self, value: Mapping[str, Any]) -> Usage | None:
         """The usage of a response, or of a piece of a streamed one."""
@@ -81,10 +81,11 @@ class Reader:
 
 @dataclass(frozen=True)
 class Answer:
-    """Completions of one response, and the number of its choices that failed."""
+    """Completions of one response, the number of its choices that failed, and whether it states its cost."""
 
     completions: list[Completion]
     failed: int
+    states_cost: bool
 
 
 def _booked(error: Exception, usage: Usage | None) -> Exception:

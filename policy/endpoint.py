@@ -34,6 +34,7 @@ from policy.transport import Transport
 
 PROBE = user_prompt("What is 1 + 1?")
 PROBE_TOKENS = 16
+MIN_COPY = 80  # characters from which identical answers are copies; short ones agree by chance
 
 
 @dataclass
@@ -70,6 +71,8 @@ class Endpoint(Policy):
         self._set_aside = 0  # prompts in a row, since the last answer
         self._refused: dict[str, str] = {}  # reasons by the digest of the prompt
         self._probing = asyncio.Lock()
+        self._budget_fault: str | None = None
+        self._knows_budget = guard.budget.tokens is None and guard.budget.cost is None
         key = os.environ.get(config.api_key_env) or "none"
         if not config.addresses:
             raise LemmataError(f"policy '{name}' has no server: give policy.base_url an address, or a list of them.")
@@ -89,6 +92,8 @@ class Endpoint(Policy):
         return await gather_all(self._ask(prompt, sampling) for prompt in prompts)
 
     async def _ask(self, prompt: Prompt, sampling: Sampling) -> list[Completion]:
+        if not self._knows_budget:
+            await self._check_budget()
         if prompt.digest in self._refused:
             raise PromptRefused(self._refused[prompt.digest])
         call = self._call(prompt, sampling)
@@ -99,10 +104,56 @@ class Endpoint(Policy):
             self._refused[prompt.digest] = str(error)
             raise
         self._set_aside = 0
+        self._check_copies(answer, sampling)
         if len(answer.completions) + answer.failed < call.wanted or call.wanted < call.asked:
             self._requests.max_samples = min(len(answer.completions), call.wanted)
         first, *others = answer.completions[: call.wanted]
         return [replace(first, lost=call.lost), *others]
+
+    def _check_copies(self, answer: Answer, sampling: Sampling) -> None:
+        """Ask for one sample a request from a server that repeats itself within one: it repeats the seed."""
+        texts = [f"{one.reasoning}{one.text}" for one in answer.completions]
+        copies = len(texts) - len({text for text in texts if len(text) >= MIN_COPY}) - sum(map(_is_short, texts))
+        if copies and sampling.temperature != 0 and self._requests.max_samples > 1:
+            self._requests.max_samples = 1
+            self._meters.warn(
+                f"policy '{self.name}': {copies + 1} of {len(texts)} answers of one request are identical at "
+                f"temperature {sampling.temperature}: the server repeats its seed. Identical analyses of a proof count "
+                "once; from now on each request asks for one sample (policy.samples_per_request=1)."
+            )
+
+    async def _check_budget(self) -> None:
+        """Find out, by one-line prompts before the first call, whether the server reports what the budget needs.
+
+        Raises:
+            LemmataError: a cost budget without prices, from a server that states no cost.
+        """
+        budget = self._guard.budget
+        async with self._probing:
+            if self._knows_budget:
+                return
+            if self._budget_fault is not None:
+                raise LemmataError(self._budget_fault)
+            streamed = self._requests.streams
+            answer = await self._probe_budget()
+            if answer.completions[0].usage is None and streamed and not self._requests.streams:
+                answer = await self._probe_budget()  # a plain response may hold what a streamed one lacks
+            if budget.cost is not None and not self.config.prices.given and not answer.states_cost:
+                self._budget_fault = (
+                    f"budget.cost={budget.cost:g} cannot be kept: the prices of policy '{self.name}' are 0, and "
+                    f"{self.config.addresses[0]} states no cost (usage.cost). Set policy.prices.prompt and "
+                    "policy.prices.completion (per million tokens), or use budget.tokens."
+                )
+                raise LemmataError(self._budget_fault)
+            self._knows_budget = True
+
+    async def _probe_budget(self) -> Answer:
+        answer = await self._persist(self._call(PROBE, Sampling(max_tokens=PROBE_TOKENS, seed=0)))
+        usage = answer.completions[0].usage
+        if usage is not None:
+            self._meters.usage += usage
+            self._guard.spend(usage)
+        return answer
 
     def _call(self, prompt: Prompt, sampling: Sampling) -> _Call:
         wanted = min(sampling.n, self._requests.max_samples)
@@ -244,6 +295,10 @@ class Endpoint(Policy):
     @override
     async def close(self) -> None:
         await self._pool.close()
+
+
+def _is_short(text: str) -> bool:
+    return len(text) < MIN_COPY
 
 
 def _server(config: EndpointConfig, url: str, key: str) -> Server:

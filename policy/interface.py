@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from core.answer_text import answer_text
 from core.errors import LemmataError
 from core.ids import digest
+from core.plain_text import answer_text
 from core.records import Usage
 
 if TYPE_CHECKING:  # the engine loads torch, which no other policy needs

@@ -25,9 +25,11 @@ from policy.interface import (
     gather_all,
 )
 from policy.meters import Meters
+from policy.usability import UnusableConfig
 
 R = TypeVar("R", Proof, Analysis, Review, Grading)
 T = TypeVar("T")
+UNANSWERED = "unanswered"  # role of a refusal that keeps the tokens of a call without an answer
 Then = Callable[[R], Awaitable[T]]
 
 
@@ -58,7 +60,8 @@ class _Sample:
 class Recorder:
     """Samples and records for one problem. ``guard`` stops the run when the log cannot be written.
 
-    ``retry_refused``: samples that were set aside before are asked for again.
+    ``retry_refused``: samples that were set aside before are asked for again. ``unusable``: when the run says that no
+    answer can be used.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Recorder:
         guard: Guard | None = None,
         *,
         retry_refused: bool = False,
+        unusable: UnusableConfig | None = None,
     ) -> None:
         self.problem = problem
         self.log = log
@@ -77,12 +81,17 @@ class Recorder:
         self._seed = seed
         self._meters = meters
         self._guard = guard
+        self._unusable = unusable
         self._repeated = self._refusals() if retry_refused else {}
 
     def _refusals(self) -> dict[str, Usage]:
         """The samples that are set aside, with the tokens that they used."""
         records = (self.log.get(name) for name in self.log.ids())
-        return {record.id: record.usage or Usage() for record in records if isinstance(record, Refusal)}
+        return {
+            record.id: record.usage or Usage()
+            for record in records
+            if isinstance(record, Refusal) and record.role != UNANSWERED
+        }
 
     @property
     def repeats(self) -> bool:
@@ -92,7 +101,9 @@ class Recorder:
     def of_judge(self, identity: str) -> "Recorder":
         """A recorder on the same log whose samples have ids of their own, for one of several judges of one prompt."""
         seed = derive_seed("judge", self._seed, identity)
-        return Recorder(self.problem, self.log, seed, self._meters, self._guard)
+        recorder = Recorder(self.problem, self.log, seed, self._meters, self._guard, unusable=self._unusable)
+        recorder._repeated = self._repeated
+        return recorder
 
     async def ask(self, call: Call[R], then: Then[R, T]) -> list[T]:
         """Obtain and record every sample of ``call``, and run ``then`` on each as soon as it is recorded.
@@ -154,11 +165,25 @@ class Recorder:
             if error.usage is not None:
                 # Under an id of its own, so that the sample is asked for again.
                 name = digest(group[0].id, "unanswered", now())
-                self._write([self._refusal(call, replace(group[0], id=name), error, usage=error.usage)])
+                refusal = self._refusal(call, replace(group[0], id=name), error, usage=error.usage)
+                self._write([replace(refusal, role=UNANSWERED)])
             raise
         pairs = list(zip(group, answers, strict=False))
-        self._write([call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs])
-        return len(pairs)
+        records = [call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs]
+        self._write(records)
+        self._check_usability(records)
+        return len(records)
+
+    def _check_usability(self, records: Sequence[R]) -> None:
+        usability = self._meters.usability
+        before = usability.answers
+        for record in records:
+            usability.add(record)
+        limit = self._unusable
+        if limit is not None and not usability.usable and before < limit.after <= usability.answers:
+            self._meters.warn(usability.explanation())
+            if limit.stop and self._guard is not None:
+                self._guard.stop(usability.explanation())
 
     def _write(self, records: Sequence[Record]) -> None:
         try:

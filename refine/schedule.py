@@ -98,6 +98,7 @@ class _Schedule(Generic[T]):
         task.add_done_callback(self._ended)
         while not task.done() and self._meters.arrivals == arrivals:
             await self._change()
+        self._meters.resumed += task.done() and self._meters.arrivals == arrivals
 
     async def _guarded(self, problem: T) -> None:
         try:

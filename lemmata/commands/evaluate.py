@@ -99,7 +99,9 @@ def evaluate_command(config: dict[str, Any]) -> int:
     """Runs every attempt at every problem, and the control."""
     settings = read_settings(EvaluateSettings, config)
     with FinalGrading.open(settings) as grading, _open(settings, config) as (host, sessions):
-        code = host.work(_items(settings, sessions), _Work(settings, grading))
+        code = host.work(
+            _items(settings, sessions), _Work(settings, grading), lambda: sum(1 for _ in _items(settings, sessions))
+        )
         code = judged_code([session.run for (_, number), session in sessions.items() if number is not None], code)
     message = f"Report: lemmata evaluate report run={host.run.folder} out=FOLDER"
     Console(highlight=False).print(plain(message), soft_wrap=True)

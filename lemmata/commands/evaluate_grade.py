@@ -67,7 +67,7 @@ def evaluate_grade_command(config: dict[str, Any]) -> int:
     """Copies the source into a run and grades the proofs in it."""
     settings = read_settings(GradeSettings, config)
     with FinalGrading.open(settings) as grading, _open(settings, config) as (host, sessions):
-        code = host.work(_items(sessions), _Work(settings, grading))
+        code = host.work(_items(sessions), _Work(settings, grading), lambda: sum(1 for _ in _items(sessions)))
     message = f"Report: lemmata evaluate report run={host.run.folder} out=FOLDER"
     Console(highlight=False).print(plain(message), soft_wrap=True)
     return code

@@ -23,7 +23,7 @@ def prove_command(config: dict[str, Any]) -> int:
                 recorder = session.recorder(problem, log)
                 await session.prover.prove(recorder, _keep, indices=range(settings.proofs))
 
-        code = session.work(problems, work)
+        code = session.work(problems, work, lambda: sum(1 for _ in problems_of(settings, model)))
         print_totals(session.run)
         return code
 

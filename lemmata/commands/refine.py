@@ -26,7 +26,7 @@ def refine_command(config: dict[str, Any]) -> int:
             with closing(session.run.log(problem)) as log:
                 await refine_problem(session, settings.refine, session.recorder(problem, log))
 
-        code = session.work(problems, work)
+        code = session.work(problems, work, lambda: sum(1 for _ in problems_of(settings, model)))
         print_totals(session.run)
         print_trace(session.run)
         return judged_code([session.run], code)

@@ -124,7 +124,7 @@ def _for_each_proof(session: Session, settings: VerifySettings, on_proof: OnProo
             proofs = [record for record in read_log(log.path) if isinstance(record, Proof)]
             await gather_all(on_proof(recorder, proof) for proof in proofs)
 
-    code = session.work(_problems(session.run), work)
+    code = session.work(_problems(session.run), work, lambda: len(session.run.log_paths()))
     print_totals(session.run)
     return judged_code([session.run], code)
 

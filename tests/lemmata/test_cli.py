@@ -327,10 +327,10 @@ def test_what_the_server_never_answers_is_left_unfinished(lemmata: CommandLine) 
         return 500, {}, b"{}"
 
     with serving(broken) as served:
-        retry = ["policy.retry.attempts=2", "policy.retry.first_wait=0.01"]
+        retry = ["policy.retry.patience=0.5", "policy.retry.first_wait=0.01", "policy.retry.max_backoff=0.1"]
         output = lemmata("prove", "problem=Prove A.", "run=r", *retry, *served.policy())
     assert output.code == 2
-    assert "unfinished: " in output.err
+    assert "stopped: no answer from " in output.err
     assert "Repeat the same command to resume" in output.err
     with serving() as served:
         lemmata.ok("prove", "problem=Prove A.", "run=r", *retry, *served.policy())

@@ -73,16 +73,14 @@ def test_two_thousand_calls_with_faults_end_as_without(tmp_path: Path, calm: Rec
 
 
 def test_a_server_that_dies_leaves_a_run_that_resumes(tmp_path: Path, reference: Records) -> None:
-    job = new_job(
-        tmp_path, PROBLEMS, "policy.retry.attempts=3", "policy.concurrency=8", "budget.max_consecutive_failures=1000"
-    )
+    job = new_job(tmp_path, PROBLEMS, "policy.retry.patience=1", "policy.concurrency=8")
     with server_process(tmp_path / "first.log", "--delay", "0.1") as server, job.start(server.url) as running:
         running.wait_until(lambda: len(server.seeds()) >= 30)
         server.kill()
         ended = running.end()
     assert ended.code == 2, ended.output
     assert "Repeat the same command to resume" in ended.output
-    assert "no response after 3 attempts" in " ".join(ended.output.split())
+    assert "no answer from http" in " ".join(ended.output.split())
     assert ended.message.startswith("end: problems ")
     before = stored(job.run)
     with server_process(tmp_path / "second.log") as server:
@@ -222,7 +220,8 @@ def test_a_spent_budget_is_a_clean_stop(tmp_path: Path, reference: Records) -> N
         assert "stopped: the token budget of 50000 is used up" in ended.output
         assert 50_000 <= _tokens(stored(job.run)) < 60_000
         assert_same(job.complete(server.url), reference)
-        assert sorted(requests_of(reference)) == sorted(server.seeds())
+        # A one-line prompt of seed 0 finds out what the server reports.
+        assert sorted([*requests_of(reference), 0]) == sorted(server.seeds())
 
 
 def _tokens(records: Records) -> int:
