@@ -1,4 +1,4 @@
-"""Writer of the generated pages of docs/reference: cli.md, settings.md, api/, and the modules of architecture.md.
+"""Writer of the generated pages of docs/reference: cli.md, settings.md, servers.md, api/, and the list of modules.
 
 ``python -m docs.scripts.references`` writes them; with ``--check`` it exits with 1 where a page differs from the code.
 """
@@ -10,7 +10,7 @@ import textwrap
 import tomllib
 from pathlib import Path
 
-from docs.scripts import settings_page
+from docs.scripts import servers_page, settings_page
 from docs.scripts.module_list import first_line, listing, with_listing
 from lemmata.cli import COMMANDS, VARIANTS
 
@@ -113,7 +113,7 @@ def architecture_page() -> str:
 def pages() -> dict[str, str]:
     """All generated pages: path below docs/reference, and text."""
     names = [conf_name(words) for words, _ in commands()]
-    extra = {"architecture.md": architecture_page()}
+    extra = {"architecture.md": architecture_page(), "servers.md": servers_page.page()}
     return {"cli.md": cli_page(), "settings.md": settings_page.page(CONF, names), **extra, **api_pages()}
 
 

@@ -36,10 +36,11 @@ def _finish() -> list[Row]:
         for reason, kept in (
             ("length", "length"), ("content_filter", "content_filter"), ("model_length", "model_length"),
             ("max_tokens", "max_tokens"), ("tool_calls", "tool_calls"), ("function_call", "function_call"),
-            ("eos", "eos"), ("SAFETY", "SAFETY"), ("", "unknown"),
+            ("eos", "eos"), ("SAFETY", "SAFETY"),
         )
     ]  # fmt: skip
     rows += [
+        Row(group, "an empty text", (json_reply(whole(finish_reason="")),), CUT, check=ends("unknown")),
         Row(group, "null", (json_reply(whole(finish_reason=None)),), CUT, check=ends("unknown")),
         Row(group, "`eos`, with `policy.finish_reasons=[stop,eos]`", (json_reply(whole(finish_reason="eos")),), A,
             check=ends("stop"), settings={"finish_reasons": ["stop", "eos"]}),
