@@ -35,6 +35,7 @@ _IT_IS = (
     ("both", "terms", "are", "divisible", "by"),
     ("all", "terms", "are", "divisible", "by"),
 )
+_IS_EVEN = (("is", "even"), ("is", "always", "even"), ("is", "also", "even"))
 _VERDICTS = frozenset({"false", "fails", "refuted", "wrong"})
 _NAMED = frozenset({"side", "sides", "lhs", "rhs", "formula", "coefficient", "or"})
 _TRIGGERS = _STATES | _LINKS | _MARKERS | _TURNS | _DIVISIBLE | _NAMED
@@ -163,7 +164,12 @@ def _both_read(left: tuple[Part, ...], right: tuple[Part, ...], link: str) -> bo
     before = interpret(Sentence(left)) if after is not None else None
     if before is None or after is None:
         return False
-    says = (after.move is not Move.COMMENT or bool(after.heads)) and link not in {"and", ":"}
+    if before.move is Move.EVALUATE and after.move is Move.SOLVES:
+        return link not in {"and", ":"}
+    says = (after.move is not Move.COMMENT or bool(after.heads) or "base case" in after.words) and link not in {
+        "and",
+        ":",
+    }
     verdict = link == ":" and before.move is Move.CLAIM_FALSE
     return (before.move in _FIRST and says) or (after.move in _LAST and before.move is not Move.COMMENT) or verdict
 
@@ -180,7 +186,7 @@ def _holds_chain(parts: tuple[Part, ...]) -> bool:
 
 def _with_multiples(sentence: Sentence) -> Sentence:
     """The sentence with congruences for "3 divides A" and "A, which is (not) divisible by 3"."""
-    parts = list(_going_on(sentence.parts))
+    parts = list(_even(_going_on(sentence.parts)))
     if not _DIVISIBLE.intersection(part for part in parts if isinstance(part, str)):
         return Sentence(tuple(parts), sentence.span)
     for at in range(len(parts) - 2):
@@ -228,6 +234,29 @@ def _going_on(parts: tuple[Part, ...]) -> Iterator[Part]:
             at += 6
         else:
             yield one
+            at += 1
+
+
+def _even(found: Iterator[Part]) -> Iterator[Part]:
+    """The parts with A = 0 mod 2 for "A is always even", where A is more than a variable."""
+    parts = tuple(found)
+    at = 0
+    while at < len(parts):
+        chain = parts[at]
+        words = parts[at + 1 : at + 4]
+        length = (
+            2
+            if words[:2] == ("is", "even")
+            else 3
+            if words in {("is", "always", "even"), ("is", "also", "even")}
+            else 0
+        )
+        alone = isinstance(chain, Chain) and not chain.relations and not chain.lead and chain.terms[0].op != "var"
+        if length and alone and isinstance(chain, Chain):
+            yield Chain((chain.terms[0], num(0)), ("=",), "", 2, (chain.spans[0], chain.spans[0]))
+            at += 1 + length
+        else:
+            yield chain
             at += 1
 
 

@@ -61,6 +61,7 @@ _EMPHASIS = re.compile(  # headings and bold words
     r"(?m)^#{1,6} (?=[A-Za-z])|(?<![*\w)])(\*\*?|__?)(?=[A-Z][A-Za-z ,:.()0-9-]*\1)|"
     r"(?<=[A-Za-z.:])(?:\*\*?|__?)(?=[\s.:,]|$)"
 )
+_BRACKETED = re.compile(r"\b([Cc]ase )\(([a-z] = -?[0-9]{1,6})\)")  # base case (n = 1)
 SIDES = frozenset({"lhs", "rhs"})
 _HEADS = frozenset({"for", "at", "if", "when", "case", "base"})
 
@@ -91,7 +92,7 @@ def read(text: str, sides: tuple[Expr, Expr] | None = None) -> tuple[Sentence, .
     """
     if len(text) > MAX_TEXT:
         raise Refused(f"the text has more than {MAX_TEXT} characters")
-    parser = _Parser(_tokens(_BULLET.sub(_blank, _EMPHASIS.sub(_blank, text))), sides)
+    parser = _Parser(_tokens(_BULLET.sub(_blank, _EMPHASIS.sub(_blank, _BRACKETED.sub(r"\1 \2 ", text)))), sides)
     sentences = []
     while (sentence := parser.sentence()) is not None:
         sentences.append(sentence)

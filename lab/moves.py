@@ -100,10 +100,13 @@ _HEADS = r"@(?:(?: and| ,| , and) @)*"
 _IN = (
     r"(?:(?:in|in the|the|this|a|now|and|but|while|whereas|~|,|:) )*"
     r"(?:(?:for|at|if|when|take|let|choose|try|put|set|with|base cases?|base|case \$|case|cases|"
+    r"plugging in|setting|putting|substituting|inserting|taking|choosing|trying|"
     r"(?:a )?counterexample)(?: (?:is|of|where|that))?(?: [,:])? )+"
 )
 _ASSUME = (
-    r"(?:(?:let us|we|now|~|[,:]) )*(?:assume|suppose|(?:the )?(?:induction|inductive) hypothesis(?: is)?)"
+    r"(?:(?:let us|we|now|~|[,:]) )*"
+    r"(?:let (?P<first>[$%])(?: be (?:given|arbitrary|fixed))? (?:(?:and|,|such that|with|~) )+)?"
+    r"(?:assume|suppose|(?:the )?(?:induction|inductive) hypothesis(?: is)?)"
     r"(?: (?:now|next|for induction|that|~))*"
 )
 _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
@@ -116,11 +119,16 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (
             Move.COMMENT,
             rf"(?:~ (?:[,:] )?)*(?:{CLAIM}|it) (?:holds|is true) (?:for|at) (?P<heads>[$#@])(?: (?:too|also|"
-            rf"as well|~))?(?: (?:, )?and (?:~ (?:, )?)*it (?:holds|is true)(?: ~)?)?",
+            rf"as well|~))?(?: (?:, )?and (?:~ (?:, )?)*it (?:holds|is true)(?: ~)?|(?: ,)?(?: and)? (?:{DONE})|"
+            rf" ,? ?(?:which|this) (?:proves|shows|establishes) {CLAIM})?",
         ),
         (
             Move.EVALUATE,
             rf"(?:~ (?:[,:] )?)*(?:{CLAIM}) (?:holds|is true) (?:for|at) (?P<heads>@)(?: [,:~])+ (?P<body>{_LIST})",
+        ),
+        (
+            Move.COMMENT,
+            r"(?:~ (?:[,:] )?)*(?:the )?base case (?:holds|is true|is done|is clear)",
         ),
         (
             Move.CONSIDER,
@@ -136,7 +144,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (Move.GOAL, rf"(?:~ (?:[,:] )?)*(?:{EQUIVALENT})(?: ,)?(?P<heads> #)(?:{_NEXT}(?P<body>{_LIST}))?"),
         (
             Move.SOLVES,
-            rf"(?:~ (?:[,:] )?)*(?P<heads>@) is (?:(?:not|~) )*a (?:real )?(?:solution|root|zero)"
+            rf"(?:~ (?:[,:] )?)*(?P<heads>[@$]) is (?:(?:not|~) )*a (?:real )?(?:solution|root|zero)"
             rf"(?: of the equation)?(?:(?: [,:~])+ (?P<body>{_LIST}))?",
         ),
         (Move.AGREE, rf"{_IN}(?P<heads>{_HEADS})(?: [,:~])* (?:{AGREES})"),
@@ -144,7 +152,8 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (Move.CLAIM_TRUE, rf"(?:{DONE} [:,] )?(?:~ (?:[,:] )?)*(?:{IS_TRUE})(?: ,)?(?: ALLOF)?(?: ,? ?(?:~|{DONE}))?"),
         (
             Move.CLAIM_FALSE,
-            rf"(?:~ (?:[,:] )?)*(?:{IS_FALSE})(?: (?:for|at|when|if) (?P<heads>{_HEADS}))?(?: ,? ?{DONE})?",
+            rf"(?:~ (?:[,:] )?)*(?:{IS_FALSE})(?: (?:for|at|when|if) (?P<heads>{_HEADS}))?"
+            rf"(?: and (?:~ )*(?:it )?is (?:false|wrong|not true))?(?: ,? ?{DONE})?",
         ),
         (Move.AGREE, rf"(?:~ (?:[,:] )?)*(?:{AGREES})(?: ,)?(?: ALLOF)?(?: ,? ?(?:{DONE}))?"),
         (Move.DIFFER, rf"(?:~ (?:[,:] )?)*(?:{DIFFERS})"),
@@ -153,7 +162,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (
             Move.ALTERNATIVES,
             r"(?:~ (?:[,:] )?)*(?:either )?(?P<body>[#@](?: (?:, )?(?:or|or else)(?: ~)* [#@]|"
-            r" , [#@])*(?: (?:, )?(?:or|or else)(?: ~)* [#@]))",
+            rf" , [#@])*(?: (?:, )?(?:or|or else)(?: ~)* [#@]))(?: ,? ?(?:{DONE}))?",
         ),
         (
             Move.ALTERNATIVES,
@@ -162,7 +171,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (
             Move.EVALUATE,
             rf"{_IN}(?P<heads>{_HEADS}|#)(?: for (?:some|a) (?P<bound>[$%]))?(?: (?:[,:~]|"
-            rf"then))*(?: (?P<body>{_LIST.replace('[#@]', '[#@$]')}))?",
+            rf"then|gives?|yields?|leads to))*(?: (?P<body>{_LIST.replace('[#@]', '[#@$]')}))?",
         ),
         (
             Move.ASSUME,
@@ -171,6 +180,11 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
             rf"(?: (?:[,:~]|that is))*(?: (?P<body>{_LIST}))?(?: (?:holds|is true))?(?: (?:, )?(?:ALLOF|"
             rf"for (?:some|a|this|any|an arbitrary|a fixed|some fixed|a given)"
             r"(?: (?:integer|natural number|number))? (?P<bound>[$%])))?",
+        ),
+        (
+            Move.ASSUME,
+            rf"(?:~ (?:[,:] )?)*let (?P<first>[$%])(?: be (?:given|arbitrary|fixed))? "
+            rf"(?:with|such that|where|be such that) (?P<body>{_LIST})",
         ),
         (Move.CITE, rf"(?:{CITATION})(?:(?: [,:~])* (?P<body>{_LIST}))?"),
         (Move.EVALUATE, rf"(?P<heads>@) : (?P<body>{_LIST})"),
@@ -289,7 +303,7 @@ def _match(shape: str) -> tuple[Move, tuple[tuple[int, ...], ...], tuple[Phrase,
         match = pattern.fullmatch(text)
         if match:
             places = tuple(tuple(_places(match, name, order)) for name in ("heads", "body"))
-            bound = tuple(_places(match, "bound", order))
+            bound = tuple(place for name in ("first", "bound") for place in _places(match, name, order))
             used = {*places[0], *places[1], *bound}
             passed = (*within, *(place for place in order if place not in used))
             return move, (*places, tuple(scope), bound, passed), tuple(phrases)

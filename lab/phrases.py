@@ -19,10 +19,11 @@ _NOUN = (
     r"induction hypothesis|"
     r"inductive hypothesis|summands?|summation|polynomials?|quadratic|common factor|calculation|cases?|residues?|"
     r"remainders?|claim for the next index|next index|next case|quadratic formula|discriminant|variables?|"
-    r"leading coefficient|constant term)"
+    r"leading coefficient|constant term|(?:next|last) (?:term|summand)(?: \$)?)"
 )
 _THING = (
-    rf"(?:{_NOUN}(?: on {_SIDE}|{_OF})|(?:{_SIDE}){_OF}|everything|it|this|that|these|them|out|each|each of them|\$)"
+    rf"(?:{_NOUN}(?: on {_SIDE}|{_OF})|(?:{_SIDE}){_OF}|(?:both|the two) (?:squares|products|brackets|terms)|"
+    r"everything|it|this|that|these|them|out|each|each of them|\$)"
 )
 _VERBS = (
     r"expand|simplify|collect|factor|factorize|factorise|multiply|compute|calculate|evaluate|rewrite|write|rearrange|"
@@ -75,8 +76,8 @@ PHRASES = tuple(
         r"finally|lastly|"
         r"moreover|further|furthermore|consequently|accordingly|note|observe|clearly|indeed|in fact|since|"
         r"because|(?:as|from)(?= [#@])|"
-        r"i e|namely|likewise|similarly|too|as well|in turn|in particular|in other words|but then|and so|"
-        r"and hence|and thus|"
+        r"i e|namely|for instance|for example|likewise|similarly|too|as well|in turn|in particular|in other words|"
+        r"but then|and so|and hence|and thus|"
         r"and then|and therefore|giving|however|conversely|we are given(?: that)?|"
         r"respectively|explicitly|note that|observe that|recall that|it follows that|"
         r"this means that|which means that|to begin|to start|to start with|on the one hand|on the other hand|"
@@ -93,10 +94,11 @@ PHRASES = tuple(
         r"(?:and )?this is (?:always |clearly )?true|taking (?:square )?roots(?: gives)?|factoring out \$",
         r"the terms? \$ cancels?|the discriminant of \$ (?:is|equals)(?= #)",
         r"let \$ be (?:a|an|any) (?:arbitrary |fixed )?(?:real number|real|integer|natural number|number)|"
-        r"since \$ (?:was|is) arbitrary|by squaring|(?:this )?follows",
+        r"since \$ (?:was|is) arbitrary|by squaring|this follows|(?<!\w )follows",
         rf"we{_HAVE.join((' ', ''))}|one {_HAVE}|where we have",
         rf"(?:this|it|which|that|these|and this|and that|so this|so that){_GIVES}",
         rf"{_ONE_SIDE}{_OF}{_GIVES}?|{_SIDE}{_OF}{_GIVES}",
+        r"(?!(?:the |this )?(?:inequality|congruence) (?:is equivalent|becomes|reads))"
         rf"{_NOUN}(?: on {_SIDE}|{_OF}){_GIVES}",
         rf"(?:(?:now |then |next |first )?(?:we|let us|we now|we next|we first|we then|we can|we may|"
         rf"we will) )?{_ACTION}",
@@ -130,6 +132,11 @@ PHRASES = tuple(
         r"in (?:both|all|each|either|every|any)(?: (?:of )?(?:these|the|this))? cases?|(?:hence |so |thus )?\$ does",
         r"(?:at least )?one of them is (?:even|divisible by \$)(?: and (?:at least )?one(?: of them)? is "
         r"(?:even|divisible by \$))?|being a sum of (?:two )?squares(?: and a positive number)?",
+        r"a product (?:vanishes|is zero|is 0) (?:only if|if and only if|exactly (?:when|if)|iff) "
+        r"(?:at least )?(?:one|a)(?: of (?:its|the))? factors? (?:does|is(?: zero| 0)?|vanishes)",
+        r"(?:the )?(?:middle |other |mixed |last )?terms cancel(?: out)?|"
+        r"which is the (?:formula|claim|statement) (?:for|at) \$",
+        r"we (?:prove|show|verify) (?:this|it|the (?:claim|statement|formula|identity|inequality))",
         r"let us (?:see|start|begin|compute|continue)|we (?:want|have|need) to (?:show|prove|check)(?: that|"
         r" this)?(?= [:,]|$)",
         r"(?:we )?distinguish(?: the| several)? cases|we go through (?:the|all) (?:cases|residues)|by cases",
@@ -149,8 +156,8 @@ IS_TRUE = (
     rf"(?:proves|proved|proven|shown|established) {CLAIM}"
 )
 IS_FALSE = (
-    rf"{CLAIM} (?:is (?:indeed |therefore |thus |hence |also |now )?(?:false|wrong|incorrect|refuted|disproved|"
-    rf"untrue|not true|"
+    rf"(?:{CLAIM}|this) (?:is (?:indeed |therefore |thus |hence |also |now )?(?:false|wrong|incorrect|refuted|"
+    rf"disproved|untrue|not true|"
     rf"not correct)|fails|does not hold)|(?:this|which|that|and this) (?:refutes|disproves|contradicts) {CLAIM}|"
     rf"(?:refutes|disproves|contradicts) {CLAIM}"
 )

@@ -15,7 +15,7 @@ from lab.certificate import Instance, Refutation, Scope, Solved, State
 from lab.claims import Solutions
 from lab.clauses import clauses
 from lab.defects import Kind
-from lab.expressions import Expr, Number, holds_variable, num, polynomial, sub
+from lab.expressions import Expr, Number, holds_variable, num, polynomial, sub, var
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.ordering import quadratic, rational_root
@@ -31,8 +31,8 @@ from lab.rules.factors import (
     unsigned,
 )
 from lab.rules.fitting import fits_claim
-from lab.rules.goals import Outcome, positive_fact, to_number
-from lab.rules.reader import enter, note_discriminant, proposition_of
+from lab.rules.goals import Outcome, positive_fact, put_in, to_number
+from lab.rules.reader import ENDS, enter, note_discriminant, proposition_of
 from lab.rules.record import Record
 from lab.rules.roots import has_real_root
 from lab.sentences import Chain, Sentence
@@ -97,7 +97,7 @@ class Solver:
             for group in [stages] if together and stages else [[stage] for stage in stages]:
                 self._advance([first for first, _ in group], sentence)
                 self._advance([last for _, last in group], sentence)
-            if reading.words.endswith("as claimed"):
+            if ENDS.search(reading.words):
                 self.record.ended.append(sentence)
         else:
             enter(self.ledger, self.record, reading, sentence)
@@ -110,7 +110,7 @@ class Solver:
     def _checksolution(self, reading: Reading, sentence: Sentence) -> None:
         """x = 5 is (not) a solution, since ...: judged by the solutions; the reason counts at this value."""
         (head,) = reading.heads
-        root = solution(*head.terms)
+        root = solution(*head.terms) if head.relations else solution(var("x"), head.terms[0])
         solves = root is not None and not head.modulus and root in self.claim.actual
         if root is None or head.modulus or solves == (" is not " in reading.words):
             self.ledger.defect(Kind.INVALID_STEP, sentence.span, "this is not so: put the value in")
@@ -320,6 +320,7 @@ class Solver:
         if point.modulus or [name for name, _ in point.values] != ["x"]:
             return None
         ledger = self.ledger
+        put_in(ledger, point)
         sides = [to_number(ledger, side, point, 0) for side in (self.claim.left, self.claim.right)]
         if None in sides:
             return None

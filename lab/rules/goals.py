@@ -294,12 +294,12 @@ def _refuted(ledger: Ledger, point: Scope) -> Refutation | None:
     if claim.domain.integer and not all(_in_domain(ledger, value) for _, value in point.values):
         return None
     found = _compared(ledger, point.values, claim.modulus, holds=False)
-    if found is None and _put_in(ledger, point):
+    if found is None and put_in(ledger, point):
         found = _compared(ledger, point.values, claim.modulus, holds=False)
     return None if found is None else Refutation(found)
 
 
-def _put_in(ledger: Ledger, point: Scope) -> bool:
+def put_in(ledger: Ledger, point: Scope) -> bool:
     """Enters that a side at numbers is what is written with them put in, term by term: 4 - 8 + 2 for x^2 - 4x + 2."""
     entered = False
     written: list[Expr] = []

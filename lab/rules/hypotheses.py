@@ -23,8 +23,9 @@ def assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence)
         return
     found = [instance_named(ledger, chain) for chain in reading.heads]
     found += [instance_written(ledger, chain) for chain in reading.body if chain not in reading.heads]
-    if not found:  # "Assume the claim for some k" without what k is
-        found = [None]
+    named = [chain.terms[0].args[0] for chain in reading.bound if chain.terms[0].op == "var"]
+    if not found:  # "Assume the claim for some k >= 1"
+        found = [(named[0], 0) if named and "claim" in reading.words else None]
     for instance in found:
         if instance is None:
             ledger.defect(Kind.INVALID_STEP, sentence.span, "what is assumed is not the claim for some k")

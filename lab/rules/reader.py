@@ -16,6 +16,7 @@ from lab.graph import EVERYWHERE
 from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.ordering import quadratic
+from lab.phrases import DONE
 from lab.rules.fitting import fits_claim
 from lab.rules.hypotheses import assume, instance_named, instance_written
 from lab.rules.points import equal_at, fails_at, names_all, point_of
@@ -24,10 +25,14 @@ from lab.sentences import Chain, Sentence
 
 _HOLDS = re.compile(r"\b(?:holds|is true) (?:for|at) @")
 _BY_HYPOTHESIS = re.compile(r"\bby .*(?:hypothesis|assumption)$")
+ENDS = re.compile(rf"(?:{DONE})$")
 _COUNTS = ("two", "three", "four")
 _OF = re.compile(r"\bdiscriminant of \$")
 _TRAILING = re.compile(r" (?:for|at|when) @$")
-_CONCLUDES = re.compile(r"\band (?:[a-z ,]+ )?it (?:holds|is true)(?! (?:for|at)\b)")
+_CONCLUDES = re.compile(
+    r"\b(?:which|this) (?:proves|shows|establishes) the [a-z]+$|"
+    r"\band (?:[a-z ,]+ )?it (?:holds|is true)(?! (?:for|at)\b)"
+)
 _REFUTES = re.compile(r"\b(?:fails|false|wrong|refuted|does not hold)\b")
 
 
@@ -68,6 +73,10 @@ def _relate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
     scope = EVERYWHERE if reading.everywhere else record.scope
     record.note(scope)
     record.at = scope if scope.values else None
+    if ENDS.search(reading.words):
+        record.ended.append(sentence)
+    if reading.everywhere and not scope.values and _states_claim(ledger, reading):
+        record.verdicts.append((True, sentence))
     for chain in reading.body:
         ledger.read_chain(chain, scope)
         note_discriminant(ledger, reading, chain, [ledger.algebra.terms(sub(ledger.claim.left, ledger.claim.right))])
@@ -76,6 +85,13 @@ def _relate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
     if ledger.cited and not reading.body:
         ledger.defect(Kind.UNSUPPORTED_CITATION, sentence.span, "a citation does not replace a proof", minor=True)
     ledger.cited = False
+
+
+def _states_claim(ledger: Ledger, reading: Reading) -> bool:
+    """Returns whether a sentence about all values says the claim as it is written."""
+    claim, (chain, *more) = ledger.claim, reading.body
+    stated = (chain.relations, chain.modulus, chain.lead) == ((claim.relation,), claim.modulus, "")
+    return not more and stated and tuple(map(ledger.key, chain.terms)) == ledger.claim_key
 
 
 def _equal_only_at(ledger: Ledger, reading: Reading) -> bool:
@@ -93,6 +109,8 @@ def _equal_only_at(ledger: Ledger, reading: Reading) -> bool:
 
 def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """Words without a relation: that the claim holds for the next index, or for all, is noted."""
+    if "base case" in reading.words and ledger.claim.domain.first is None:
+        ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "this claim has no base case")
     if reading.heads:
         named = instance_named(ledger, reading.heads[0])
         point = point_of(reading.heads)
@@ -101,6 +119,8 @@ def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentenc
             ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "only the next case of an induction is concluded so")
         elif _CONCLUDES.search(reading.words):
             record.verdicts.append((True, sentence))
+        elif ENDS.search(reading.words):
+            record.ended.append(sentence)
     elif reading.asserts_claim:
         record.asserted.append(sentence)
     elif reading.everywhere and (record.at is not None or record.assumed):
@@ -157,6 +177,9 @@ def _conclude(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
             ledger.defect(Kind.INVALID_STEP, sentence.span, "this is not so at these values")
         elif agree:
             return
+    failing = point_of(reading.heads) if reading.heads and not agree else None
+    if failing is not None:
+        record.note(failing)
     record.verdicts.append((agree, sentence))
 
 

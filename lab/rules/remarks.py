@@ -59,6 +59,23 @@ def _canceled(ledger: Ledger, remark: Remark, _solving: bool) -> str:
     return "" if both else "no such terms cancel here"
 
 
+def _cancel(ledger: Ledger, remark: Remark, _solving: bool) -> str:
+    """The middle terms cancel: some side of the relation in front has a term with both signs."""
+    chain = remark.preceding
+    sides = [{*ledger.key(term)} for term in chain.terms] if chain else []
+    found = any((-sign, parts) in side for side in sides for sign, parts in side)
+    return "" if found else "no terms cancel here"
+
+
+def _formula_at(ledger: Ledger, remark: Remark, _solving: bool) -> str:
+    """Which is the formula for k + 1: the last side is the claim's right side there."""
+    chain, index = remark.preceding, remark.chains[-1].terms[0]
+    if chain is None or ledger.claim.domain.first is None:
+        return "nothing is reached yet that this could be said of"
+    last, right = ledger.algebra.terms(chain.terms[-1]), ledger.algebra.terms(ledger.claim.at(index)[1])
+    return "" if ledger.algebra.same_value(last, right, ledger.claim.modulus) else "this is not the formula there"
+
+
 def _divisor(ledger: Ledger, remark: Remark, _solving: bool) -> str:
     """A divisor is a number other than 0, or plainly positive."""
     terms = ledger.algebra.terms(remark.chains[-1].terms[0])
@@ -90,6 +107,11 @@ def _indices(ledger: Ledger, expr: Expr) -> list[Expr]:
     if ledger.claim.domain.first is None:
         return []
     return [shifted(name, shift) for name in sorted(variables(expr)) for shift in SHIFTS]
+
+
+def _true(_ledger: Ledger, _remark: Remark, _solving: bool) -> str:
+    """What is true of every proof."""
+    return ""
 
 
 def _zero(_ledger: Ledger, remark: Remark, solving: bool) -> str:
@@ -162,11 +184,14 @@ _JUDGES: tuple[tuple[re.Pattern[str], Callable[[Ledger, Remark, bool], str]], ..
     (re.compile(r"coprime|relatively prime"), _coprime),
     (re.compile(r"even or odd"), _parity),
     (re.compile(r"terms? \$ cancel"), _canceled),
+    (re.compile(r"terms cancel"), _cancel),
+    (re.compile(r"^which is the .* \$$"), _formula_at),
     (_DIVIDED, _divisor),
     (
         re.compile(r"is (?:exactly |just |also )?the (?:right|left|other)(?: hand)? side$|claimed|desired|what we"),
         _reached,
     ),
+    (re.compile(r"^a product "), _true),
     (re.compile(r"\bzero\b|\bis 0\b|vanishes|roots|equation (?:is equi|can|becomes|reads)"), _zero),
     (re.compile(r"\bby .*(?:hypothesis|assumption|assumed|supposed)$"), _hypothesis),
     (re.compile(r"leading coefficient (?:is|equals)$"), _leading),

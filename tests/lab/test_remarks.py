@@ -131,3 +131,66 @@ def test_the_claim_in_one_line_is_circular(statement: str, line: str, text: str)
     verdict = check(proposition(statement), text.replace("{line}", line) + "\nThe claim is true.")
     assert {defect.kind for defect in verdict.defects} == {Kind.CIRCULAR}
     assert verdict.score == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "score"),
+    [
+        ("Let k >= 1 and assume S(k) = k^2 + k.", 1),
+        ("Let k >= 1 with S(k) = k^2 + k.", 1),
+        ("Suppose the claim holds for some k >= 1.", 1),
+        ("Let k >= 5 and assume S(k) = k^2 + k.", 0),
+        ("Let x be given and assume S(k) = k^2 + k.", 0),
+        ("Suppose the claim holds for some k >= 2.", 0),
+    ],
+)
+def test_a_variable_introduced_with_its_hypothesis(start: str, score: int) -> None:
+    step = "Then S(k + 1) = S(k) + 2(k + 1) = k^2 + 3k + 2 = (k + 1)^2 + k + 1, which is the formula for k + 1."
+    text = (
+        f"For n = 1: S(1) = 2 and n^2 + n = 2.\n{start}\n{step}\nSo the claim holds for k + 1, which proves the claim."
+    )
+    assert check(proposition(SUM), text).score == score
+    wrong = text.replace("= k^2 + 3k + 2 = (k + 1)^2 + k + 1, which", ", which")
+    assert check(proposition(SUM), wrong).score == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "proof", "score"),
+    [
+        ("x^2 - 2x >= 0 for all real x.", "Plugging in x = 1 gives 1 - 2 = -1 < 0.\nThe claim is false.", 1),
+        ("x^2 - 2x >= 0 for all real x.", "Plugging in x = 1 gives 5 = 5.\nThe claim is false.", 0),
+        (WHOLE, "n^2 + n = n(n + 1) is the product of two consecutive integers, so it is even.\nQED.", 1),
+        (WHOLE, "n^2 + n = n(n + 1) is the product of three consecutive integers, so it is even.\nQED.", 0),
+        (WHOLE, "n^2 + n is always even.\nQED.", 0),
+        (
+            "3 divides n^2 + n for all integers n.",
+            "n^2 + n = n(n + 1) is the product of two consecutive integers.\nQED.",
+            0,
+        ),
+        (QUADRATIC, "x^2 - 5x + 6 = (x - 2)(x - 3) = 0, so x = 2 or x = 3, as claimed.", 1),
+        (QUADRATIC, "5 is a solution.\nx^2 - 5x + 6 = (x - 2)(x - 3) = 0, so x = 2 or x = 3, as claimed.", 0),
+        (REAL, "x^2 - 4x + 5 = (x - 2)^2 + 1 >= 1 > 0, with equality exactly when x = 2.\nThe claim is true.", 0),
+        (
+            "x^2 - 4x + 4 >= 0 for all real x.",
+            "x^2 - 4x + 4 = (x - 2)^2 >= 0, with equality exactly when x = 2.\nQED.",
+            1,
+        ),
+        (
+            "x^2 - 4x + 4 >= 0 for all real x.",
+            "x^2 - 4x + 4 = (x - 2)^2 >= 0, with equality exactly when x = 3.\nQED.",
+            0,
+        ),
+        (
+            "3 divides 4^n - 1 for all integers n >= 0.",
+            "For n = 0: 4^n - 1 = 0.\nAssume 4^k = 1 mod 3.\nThen 4^(k + 1) - 1 = 4*4^k - 1 = 4 - 1 = 3 = 0 mod 3.\nQED.",
+            1,
+        ),
+        (
+            "3 divides 4^n - 1 for all integers n >= 0.",
+            "For n = 0: 4^n - 1 = 0.\nAssume 4^k = 2 mod 3.\nThen 4^(k + 1) - 1 = 4*4^k - 1 = 8 - 1 = 7 mod 3.\nQED.",
+            0,
+        ),
+    ],
+)
+def test_mathematicians_forms(statement: str, proof: str, score: int) -> None:
+    assert check(proposition(statement), proof).score == score
