@@ -182,7 +182,7 @@ def test_a_variable_introduced_with_its_hypothesis(start: str, score: int) -> No
         ),
         (
             "3 divides 4^n - 1 for all integers n >= 0.",
-            "For n = 0: 4^n - 1 = 0.\nAssume 4^k = 1 mod 3.\nThen 4^(k + 1) - 1 = 4*4^k - 1 = 4 - 1 = 3 = 0 mod 3.\nQED.",
+            "For n = 0: 4^n - 1 = 0.\nAssume 4^k = 1 mod 3.\nThen 4^(k + 1) - 1 = 4*4^k - 1 = 4 - 1 = 0 mod 3.\nQED.",
             1,
         ),
         (
