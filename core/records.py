@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
+from core.copies import COPY
 from core.errors import LemmataError
 from core.finish import cut_off
 from core.plain_text import answer_text
@@ -89,10 +90,12 @@ class Proof(Generated):
 
     @property
     def body(self) -> str | None:
-        """The proof itself, as the verifier is shown it; None where the answer holds no proof."""
+        """The proof itself, as the verifier is shown it; None where the answer holds no proof of its own."""
         if self.template == IMPORTED:
             return self.text
-        return None if cut_off(self.finish_reason) else split_proof(self.answer).body
+        if cut_off(self.finish_reason) or any(fault.startswith(COPY) for fault in self.faults):
+            return None
+        return split_proof(self.answer).body
 
     @property
     def self_evaluation(self) -> str | None:
@@ -128,6 +131,29 @@ class Grading(Generated):
     proof_id: str
     points: float | None
     max_points: float
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unscored:
+    """A judge's whole answer without a readable verdict, held until it is asked for the verdict alone.
+
+    ``record`` is the JSON value of the record that is written, with the verdict, once the follow-up is answered.
+    """
+
+    kind: ClassVar[str] = "unscored"
+    id: str
+    problem_id: str
+    record: Mapping[str, Any]
+    created: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp(Generated):
+    """The answer to a question for the verdict alone; its parent is the analysis, review or grading that it scores."""
+
+    kind: ClassVar[str] = "follow_up"
+    score: float | None
     fault: str | None = None
 
 
@@ -219,10 +245,36 @@ class Selection:
     created: str
 
 
-Record = Problem | Proof | Analysis | Review | Grading | Refusal | Label | StatementReport | Withdrawal | Selection
+Record = (
+    Problem
+    | Proof
+    | Analysis
+    | Review
+    | Grading
+    | Unscored
+    | FollowUp
+    | Refusal
+    | Label
+    | StatementReport
+    | Withdrawal
+    | Selection
+)
 KINDS: dict[str, type[Any]] = {
     cls.kind: cls
-    for cls in (Problem, Proof, Analysis, Review, Grading, Refusal, Label, StatementReport, Withdrawal, Selection)
+    for cls in (
+        Problem,
+        Proof,
+        Analysis,
+        Review,
+        Grading,
+        Unscored,
+        FollowUp,
+        Refusal,
+        Label,
+        StatementReport,
+        Withdrawal,
+        Selection,
+    )
 }
 
 

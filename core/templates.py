@@ -41,6 +41,15 @@ class Templates:
         texts = {name: packaged.joinpath(f"{name}.txt").read_text(encoding="utf-8") for name in REQUIRED}
         return cls(texts | _read_folder(Path(folder)) if folder else texts)
 
+    @classmethod
+    def plain(cls) -> "Templates":
+        """The short texts of core/prompts/plain for small models: without markers, which these copy.
+
+        A proof is not kept apart by lines that it can't imitate, so these are for proofs that nobody has tampered with.
+        """
+        folder = resources.files("core").joinpath("prompts", "plain")
+        return cls({name: folder.joinpath(f"{name}.txt").read_text(encoding="utf-8") for name in REQUIRED}, False)
+
     def proof(self, statement: str) -> str:
         """The prompt for a proof of ``statement``."""
         return self._fill("proof_generation", question=statement)

@@ -8,10 +8,8 @@ from core.records import Analysis, Generated, Problem, Proof, Review
 from core.sections import answer_part
 from core.templates import Templates
 from explorer.index import LogIndex
-from lab.prompts import templates as lab_templates
+from lab.prompts import named_templates
 from policy.interface import user_prompt
-
-LAB_PROMPTS = "lab"
 
 
 def prompt_of(manifest: Mapping[str, Any], log: LogIndex, record: Generated) -> str:
@@ -26,8 +24,7 @@ def prompt_of(manifest: Mapping[str, Any], log: LogIndex, record: Generated) -> 
 
 
 def _templates(manifest: Mapping[str, Any]) -> Templates:
-    named = manifest.get("config", {}).get("prompts")
-    return lab_templates() if named == LAB_PROMPTS else Templates.load(named)
+    return named_templates(manifest.get("config", {}).get("prompts"))
 
 
 def _rebuilt(templates: Templates, log: LogIndex, record: Generated) -> str:

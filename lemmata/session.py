@@ -13,12 +13,13 @@ from core.log import ProblemLog
 from core.records import Generated, Problem, Refusal, Usage
 from core.store import Run, flatten, matches
 from core.templates import Templates
-from lab.prompts import templates as lab_templates
+from lab.prompts import named_templates
 from lemmata.domain import PROVER, VERIFIER, Coverage
 from lemmata.policies import Policies, build_policies, weights_of
 from lemmata.progress import Progress
 from lemmata.settings import SessionConfig
 from meta_verifier.role import MetaVerifier
+from policy.duplicates import Duplicates
 from policy.guard import Guard
 from policy.interface import Policy
 from policy.meters import Meters
@@ -29,7 +30,6 @@ from refine.assess import Assessor, AssessorConfig
 from refine.schedule import T, Work, run_problems
 from verifier.role import Verifier
 
-LAB_PROMPTS = "lab"  # the lab's own short templates; any other name is a folder
 _SERVING_KEYS = (
     "base_url",
     "api_key_env",
@@ -78,9 +78,10 @@ class Session:
 
     def assessor(self, config: AssessorConfig) -> Assessor:
         """Verifier and meta-verifier of this run."""
-        verifier = Verifier(self.policies.of("verifier"), self.templates, self.policies.roles["verifier"].sampling)
-        sampling = self.policies.roles["meta_verifier"].sampling
-        meta_verifier = MetaVerifier(self.policies.of("meta_verifier"), self.templates, sampling)
+        roles, verdicts = self.policies.roles, self.settings.verdicts
+        verifier = Verifier(self.policies.of("verifier"), self.templates, roles["verifier"].sampling, verdicts)
+        meta = self.policies.of("meta_verifier")
+        meta_verifier = MetaVerifier(meta, self.templates, roles["meta_verifier"].sampling, verdicts)
         return Assessor(verifier, meta_verifier, config, partial(self.outside, roles=(VERIFIER,)))
 
     @cached_property
@@ -92,6 +93,11 @@ class Session:
         """The reason why a model of this run does not cover a statement; empty where all do."""
         return self.coverage.outside(statement, *roles)
 
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        """The texts of this run, by which a copy at another problem is found."""
+        return Duplicates(self.run.records())
+
     def recorder(self, problem: Problem, log: ProblemLog) -> Recorder:
         """The recorder of one problem."""
         return Recorder(
@@ -100,6 +106,7 @@ class Session:
             self.settings.seed,
             self.meters,
             self.guard,
+            self.duplicates,
             retry_refused=self.settings.retry == "refused",
             unusable=self.settings.unusable,
         )
@@ -190,8 +197,7 @@ def with_contents(settings: SessionConfig, config: Mapping[str, Any]) -> tuple[T
 
     The digests belong to a run as its settings do: a changed template changes every prompt, other weights every answer.
     """
-    prompts = settings.prompts
-    templates = lab_templates() if prompts == LAB_PROMPTS else Templates.load(prompts)
+    templates = named_templates(settings.prompts)
     texts = {name: templates.identity(name) for name in templates.texts}
     return templates, {**config, "templates": texts, "weights": weights_of(settings)}
 

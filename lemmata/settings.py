@@ -11,6 +11,7 @@ from core.imported_table import TableGrades
 from policy.guard import BudgetConfig
 from policy.interface import Sampling
 from policy.usability import UnusableConfig
+from policy.verdict import VerdictConfig
 from refine.assess import AssessorConfig
 from refine.config import RefineConfig, require_enough_analyses
 from verifier.autolabel import LabelConfig
@@ -62,6 +63,7 @@ class SessionConfig:
     progress: ProgressConfig
     unusable: UnusableConfig
     budget: BudgetConfig
+    verdicts: VerdictConfig
     sampling: SamplingConfig
     prover: RoleConfig
     verifier: RoleConfig

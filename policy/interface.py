@@ -46,7 +46,8 @@ class Sampling:
     """Sampling settings: ``n`` completions of at most ``max_tokens`` tokens each (None: the server's limit).
 
     ``seed`` is that of the first completion; the others of the request follow from it. None for ``temperature`` or
-    ``top_p`` leaves it to the server.
+    ``top_p`` leaves it to the server. ``choices``: the only answers that the server may give, where the field
+    ``constrain`` of its requests can say so (`policy.constraint`).
     """
 
     n: int = 1
@@ -55,6 +56,8 @@ class Sampling:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    choices: tuple[str, ...] = ()
+    constrain: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

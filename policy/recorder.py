@@ -11,8 +11,24 @@ from typing import Any, Generic, TypeVar
 from core.errors import LemmataError
 from core.ids import derive_seed, digest
 from core.log import ProblemLog
-from core.records import Analysis, Grading, Problem, Proof, Record, Refusal, Review, Usage
+from core.records import (
+    Analysis,
+    FollowUp,
+    Grading,
+    Problem,
+    Proof,
+    Record,
+    Refusal,
+    Review,
+    Unscored,
+    Usage,
+    from_json,
+    to_json,
+)
+from core.rubric import ParseFailure
 from core.store import now
+from policy.duplicates import Duplicates
+from policy.follow_up import FollowUpQuestion, follow_up_id, needs_follow_up, unscored_id, with_score
 from policy.guard import Guard
 from policy.interface import (
     Completion,
@@ -46,6 +62,7 @@ class Call(Generic[R]):
     parents: tuple[str, ...] = ()
     round: int = 0
     indices: Sequence[int] = (0,)
+    follow_up: FollowUpQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,7 @@ class Recorder:
         seed: int,
         meters: Meters,
         guard: Guard | None = None,
+        duplicates: Duplicates | None = None,
         *,
         retry_refused: bool = False,
         unusable: UnusableConfig | None = None,
@@ -81,8 +99,13 @@ class Recorder:
         self._seed = seed
         self._meters = meters
         self._guard = guard
+        self._duplicates = duplicates or Duplicates()
         self._unusable = unusable
         self._repeated = self._refusals() if retry_refused else {}
+
+    def checked(self, record: R) -> R:
+        """``record`` without a score where, by now, another problem of the run has the same text."""
+        return self._duplicates.checked(record)
 
     def _refusals(self) -> dict[str, Usage]:
         """The samples that are set aside, with the tokens that they used."""
@@ -101,7 +124,9 @@ class Recorder:
     def of_judge(self, identity: str) -> "Recorder":
         """A recorder on the same log whose samples have ids of their own, for one of several judges of one prompt."""
         seed = derive_seed("judge", self._seed, identity)
-        recorder = Recorder(self.problem, self.log, seed, self._meters, self._guard, unusable=self._unusable)
+        recorder = Recorder(
+            self.problem, self.log, seed, self._meters, self._guard, self._duplicates, unusable=self._unusable
+        )
         recorder._repeated = self._repeated
         return recorder
 
@@ -115,10 +140,15 @@ class Recorder:
         """
         samples = self._samples(call)
         known = [sample for sample in samples if self._is_known(sample)]
-        missing = [sample for sample in samples if not self._is_known(sample)]
-        self._meters.reused += len(known)
+        held = [sample for sample in samples if sample not in known and unscored_id(sample.id) in self.log]
+        missing = [sample for sample in samples if sample not in known and sample not in held]
+        self._meters.reused += len(known) + len(held)
         results = await self._merge(
-            [self._deliver(call, known, then), *(self._obtain(call, part, then) for part in _split(call, missing))]
+            [
+                self._deliver(call, known, then),
+                *(self._complete(call, sample, then) for sample in held),
+                *(self._obtain(call, part, then) for part in _split(call, missing)),
+            ]
         )
         return [results[index] for index in call.indices if index in results]
 
@@ -142,7 +172,7 @@ class Recorder:
 
     async def _deliver(self, call: Call[R], group: Sequence[_Sample], then: Then[R, T]) -> dict[int, T]:
         records = [(sample.index, self.log.get(sample.id)) for sample in group]
-        usable = [(index, record) for index, record in records if isinstance(record, call.kind)]
+        usable = [(index, self.checked(record)) for index, record in records if isinstance(record, call.kind)]
         self._note_refusals(record for _, record in records)
         self._meters.refusals += len(records) - len(usable)
         self._meters.parse_failures += sum(_is_unparseable(record) for _, record in usable)
@@ -162,17 +192,16 @@ class Recorder:
             self._write([self._refusal(call, sample, error) for sample in group[1:]])
             return len(group)
         except (PolicyUnavailable, RunStopped) as error:
-            if error.usage is not None:
-                # Under an id of its own, so that the sample is asked for again.
-                name = digest(group[0].id, "unanswered", now())
-                refusal = self._refusal(call, replace(group[0], id=name), error, usage=error.usage)
-                self._write([replace(refusal, role=UNANSWERED)])
+            self._book(call, group[0], error)
             raise
         pairs = list(zip(group, answers, strict=False))
-        records = [call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs]
-        self._write(records)
-        self._check_usability(records)
-        return len(records)
+        built = [call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs]
+        records = [self.checked(record) for record in built]
+        pending = [record for record in records if call.follow_up and needs_follow_up(record)]
+        self._write([_unscored(record) if record in pending else record for record in records])
+        scored = await gather_all(self._ask_again(call, record) for record in pending)
+        self._check_usability([*scored, *(record for record in records if record not in pending)])
+        return len(pairs)
 
     def _check_usability(self, records: Sequence[R]) -> None:
         usability = self._meters.usability
@@ -184,6 +213,46 @@ class Recorder:
             self._meters.warn(usability.explanation())
             if limit.stop and self._guard is not None:
                 self._guard.stop(usability.explanation())
+
+    def _book(self, call: Call[R], sample: _Sample, error: PolicyUnavailable | RunStopped) -> None:
+        """Record the tokens of failed attempts, under an id of its own, so that the sample is asked for again."""
+        if error.usage is not None:
+            name = digest(sample.id, "unanswered", now())
+            refusal = self._refusal(call, replace(sample, id=name), error, usage=error.usage)
+            self._write([replace(refusal, role=UNANSWERED)])
+
+    async def _complete(self, call: Call[R], sample: _Sample, then: Then[R, T]) -> dict[int, T]:
+        """Ask for the verdict of an answer that the log holds without one, then deliver it."""
+        held = self.log.get(unscored_id(sample.id))
+        assert isinstance(held, Unscored)
+        record = from_json(held.record)
+        assert isinstance(record, call.kind)
+        self._check_usability([await self._ask_again(call, record)])
+        return await self._deliver(call, [sample], then)
+
+    async def _ask_again(self, call: Call[R], record: R) -> R:
+        """Ask for the verdict alone, write the record with it and return that."""
+        assert call.follow_up is not None
+        name, seed = follow_up_id(record.id)
+        prompt = call.follow_up.prompt(call.prompt, record.answer)
+        sample = _Sample(0, name, seed)
+        try:
+            [[answer]] = await call.policy.sample([prompt], call.follow_up.sampling(call.sampling, seed))
+        except PromptRefused as error:
+            unscored = with_score(record, ParseFailure(f"asked again, the server refused: {error}"))
+            self._write([self._refusal(call, sample, error, usage=error.usage), unscored])
+            return unscored
+        except (PolicyUnavailable, RunStopped) as error:
+            self._book(call, sample, error)
+            raise
+        score = call.follow_up.read(answer)
+        failed = isinstance(score, ParseFailure)
+        common = self._common(call, sample, sample, answer)
+        common |= {"parents": (record.id,), "prompt": prompt.digest, "template": "follow_up"}
+        answered = FollowUp(**common, score=None if failed else score, fault=score.reason if failed else None)
+        scored = with_score(record, score)
+        self._write([answered, scored])
+        return scored
 
     def _write(self, records: Sequence[Record]) -> None:
         try:
@@ -235,6 +304,11 @@ class Recorder:
             created=now(),
             usage=usage + earlier if usage else earlier if earlier != Usage() else None,
         )
+
+
+def _unscored(record: Proof | Analysis | Review | Grading) -> Unscored:
+    value = to_json(record)
+    return Unscored(id=unscored_id(record.id), problem_id=record.problem_id, record=value, created=record.created)
 
 
 def _split(call: Call[R], samples: Sequence[_Sample]) -> list[Sequence[_Sample]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from policy.constraint import constraint
 from policy.endpoint_config import EndpointConfig
 from policy.faults import ContextTooLong, PromptRefused, may_be_samples
 from policy.interface import Prompt, Sampling
@@ -36,6 +37,7 @@ class RequestBuilder:
             "model": self.config.model,
             "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
             **{key: value for key, value in optional.items() if value is not None},
+            **constraint(sampling),
             **self.config.extra_body,
         }
 

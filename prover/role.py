@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from core.finish import cut_off
@@ -10,6 +11,7 @@ from core.rubric import TRUNCATED
 from core.templates import Templates
 from policy.interface import Completion, Policy, Sampling, user_prompt
 from policy.recorder import Call, Recorder, Then
+from policy.verdict import Source
 from prover.attempt import read_attempt
 
 T = TypeVar("T")
@@ -33,7 +35,7 @@ class Prover:
             template=self.templates.identity("proof_generation"),
             sampling=self.sampling,
             kind=Proof,
-            build=build_proof,
+            build=partial(build_proof, source=self._source(recorder, "proof_generation")),
             round=round,
             indices=indices,
         )
@@ -57,19 +59,27 @@ class Prover:
             template=self.templates.identity("proof_refinement"),
             sampling=self.sampling,
             kind=Proof,
-            build=build_proof,
+            build=partial(build_proof, source=self._source(recorder, "proof_generation", "proof_refinement")),
             parents=(proof.id, *(name for name, _ in analyses if name != proof.id)),
             round=round,
             indices=indices,
         )
         return await recorder.ask(call, then)
 
+    def _source(self, recorder: Recorder, *templates: str) -> Source:
+        """The texts that a proof must not repeat. A refined proof may repeat the one that it refines."""
+        texts = "\n".join(self.templates.texts[name] for name in templates)
+        return Source(texts, self.templates.proof(recorder.problem.statement))
 
-def build_proof(common: dict[str, Any], completion: Completion) -> Proof:
+
+def build_proof(common: dict[str, Any], completion: Completion, source: Source | None = None) -> Proof:
     """The record of a prover's answer. Format faults are listed in ``faults``; no value is invented.
 
-    An answer that is cut off is no proof, whatever it holds.
+    An answer that is cut off is no proof, whatever it holds, and neither is one that mostly repeats ``source``.
     """
     cut = cut_off(completion.finish_reason)
     attempt = read_attempt(completion.answer, truncated=cut is not None, reason=cut or TRUNCATED)
+    copied = source.fault(attempt.body) if source and attempt.body else None
+    if copied:
+        return Proof(**common, self_score=None, faults=(*attempt.faults, copied))
     return Proof(**common, self_score=attempt.self_score, faults=attempt.faults)

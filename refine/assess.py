@@ -73,6 +73,9 @@ class Assessor:
         reason = self.outside(recorder.problem.statement)
         if body is not None and self.config.analyses and not reason:
             verdicts = await self._analyze(recorder, proof)
+            # Meanwhile another problem may have got the same text: then it is no proof of this one.
+            proof = recorder.checked(proof)
+            body, verdicts = (body, verdicts) if proof.body is not None else (None, ())
         return Assessed(
             proof_id=proof.id,
             text_digest=None if body is None else hashlib.sha256(body.encode()).hexdigest()[:16],

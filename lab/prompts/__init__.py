@@ -12,6 +12,15 @@ DECISIONS = r" (?:same|other|equal|below|above|holds|fails|open|true|false)(?![A
 SYMBOLS = rf"\n+|{DECISIONS}| ?(?:<=|>=|!=|[-+*/=<>]) ?|[\^()]|[0-9]|(?<![A-Za-z])[xyznkmjtSu](?![A-Za-z])"
 
 
+def named_templates(name: str | None) -> Templates:
+    """The texts that a setting ``prompts`` names: lab, plain, a folder, or None for those of core/prompts.
+
+    Raises LemmataError as `core.templates.Templates.load`.
+    """
+    known = {"lab": templates, "plain": Templates.plain}
+    return known[name]() if name in known else Templates.load(name)
+
+
 @cache
 def templates() -> Templates:
     """The four texts of this folder."""

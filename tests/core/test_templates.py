@@ -1,6 +1,7 @@
 """Filling prompts: one pass, nothing injected, clear errors for a user's own texts."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -88,17 +89,26 @@ def test_a_text_with_its_own_fence_gets_another(monkeypatch: pytest.MonkeyPatch)
     assert make_fence("marker0 and marker1", "marker2") == "marker3"
 
 
-def test_our_prompts_leave_no_placeholder_and_give_no_verdict() -> None:
+@pytest.mark.parametrize("templates", [OURS, Templates.plain()], ids=["core", "plain"])
+def test_our_prompts_end_on_the_task_and_hold_nothing_to_copy(templates: Templates) -> None:
     prompts = (
-        OURS.proof("S"),
-        OURS.verification("S", "P"),
-        OURS.meta_verification("S", "P", "A"),
-        OURS.refinement("S", [("P", ["A"])]),
+        templates.proof("S"),
+        templates.verification("S", "P"),
+        templates.meta_verification("S", "P", "A"),
+        templates.refinement("S", [("P", ["A"])]),
     )
     for prompt in prompts:
         assert not any(f"{{{name}}}" in prompt for names in REQUIRED.values() for name in (*names, "fence"))
-        assert "\\boxed{...}" in prompt
+        assert not re.search(r"\(your|\.\.\.|\\boxed\s*\{|\{\w*\}|<\w+>|\[\w+\]", prompt)
         assert isinstance(parse_verdict(prompt), ParseFailure)
+        last = prompt.strip().rpartition("\n\n")[2]
+        assert "score" in last
+        assert len(last) > 100
+
+
+def test_plain_prompts_hold_no_marker() -> None:
+    assert not any("{fence}" in text or "-----" in text for text in Templates.plain().texts.values())
+    assert "-----" not in Templates.plain().refinement("S", [("P", ["A"])])
 
 
 @pytest.mark.parametrize(

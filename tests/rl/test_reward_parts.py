@@ -183,7 +183,7 @@ def test_a_grade_is_the_mean_of_what_can_be_read() -> None:
     assert result.faults == ("no sentence names a score, and there is no \\boxed{}",)
     (message,) = grader.prompts[0].messages
     assert all(part in message.content for part in ("Describe the sea.", "The sea is blue.", "Names its color."))
-    assert "\\boxed{...}" in message.content
+    assert "\\boxed{" not in message.content
 
 
 def test_a_judge_that_fails_gives_no_score() -> None:
