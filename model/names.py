@@ -17,7 +17,16 @@ _MTP = re.compile(r"^mtp\.(\d+)\.(?:layer\.)?(norm\.)?")
 def checkpoint_tensors(model: DsaModel) -> dict[str, Tensor]:
     """Returns every tensor of a checkpoint of ``model`` by name, each a view into the model's weights."""
     own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    return dict(entry for name, tensor in own.items() for entry in _entries(_renamed(name, model), tensor.detach()))
+    parts = (checkpoint_parts(name, model, tensor.detach()) for name, tensor in own.items())
+    return {part: view for views in parts for part, view in views.items()}
+
+
+def checkpoint_parts(name: str, model: DsaModel, tensor: Tensor) -> dict[str, Tensor]:
+    """Returns the tensors of a checkpoint that make up the parameter or buffer ``name``, each a view into ``tensor``.
+
+    They are two for each expert of a stack, else one.
+    """
+    return dict(_entries(_renamed(name, model), tensor))
 
 
 def copies(model: DsaModel) -> dict[str, str]:

@@ -26,6 +26,39 @@ class Limits:
 
 
 @settings(frozen=True, config=STRICT)
+class VllmConfig:
+    """Settings of vLLM as the engine; ``arguments`` are passed to its server as they are."""
+
+    kind: Literal["vllm"]
+    python: Name | None
+    architecture: Literal["LemmataDsaForCausalLM", "LemmataParallelForCausalLM"]
+    tensor_parallel_size: Positive
+    max_model_len: Positive | None
+    max_num_seqs: Positive
+    cache_gib: Positive
+    arguments: tuple[Name, ...]
+
+
+@settings(frozen=True, config=STRICT)
+class VllmServeConfig:
+    """Settings of one server of vLLM. It has limits of its own, and replicas by its own arguments."""
+
+    model: Name
+    replicas: Literal[1]
+    ray_address: None
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+    name: Name | None
+    dtype: Dtype
+    device: Literal["cpu", "cuda"]
+    thinking: bool
+    on_overflow: Literal["refuse"]
+    api_key_env: str | None
+    engine: VllmConfig
+    limits: Limits
+
+
+@settings(frozen=True, config=STRICT)
 class ServeConfig:
     """Settings of one server. With more than one of ``replicas``, Ray Serve runs them."""
 

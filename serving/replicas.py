@@ -21,7 +21,8 @@ from model.errors import ModelError
 from model.loading import check_model
 from serving.config import ServeConfig
 from serving.replica import Replica
-from serving.server import LAST_RESORT, address_of, listening_socket, read_key
+from serving.server import LAST_RESORT
+from serving.server_address import address_of, listening_socket, read_key
 
 APP = "lemmata"
 STORE_BYTES = 256 * 2**20  # Ray's object store holds only requests and responses

@@ -21,7 +21,8 @@ from lemmata.cli import main
 from model import save_pretrained
 from model.tokenizer import byte_tokenizer
 from serving.config import ServeConfig
-from serving.server import listening_socket, load_backend, read_key
+from serving.server import load_backend
+from serving.server_address import listening_socket, read_key
 from tests.clocks import HANG
 from tests.model.tiny import tiny_model
 from tests.serving.rig import ROOT, Server, chat, command, served
