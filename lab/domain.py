@@ -1,6 +1,6 @@
 """Domain of a model, as ``domain.json`` beside its weights states it, and the check that a statement belongs to it.
 
-{"families": ["inequalities", "equations"], "levels": [1, 2, 3], "prompts": "lab"}
+{"families": ["inequalities", "equations"], "levels": [1, 2, 3], "prompts": "lab", "collected": false}
 """
 
 import json
@@ -27,11 +27,15 @@ ROOM = Fraction(5, 4)  # that numbers have above the largest one drawn
 
 @settings(frozen=True, config=STRICT)
 class ModelDomain:
-    """Families and levels of the lab, and the prompts that its statements came in ("lab": the lab's own)."""
+    """Families and levels of the lab, and the prompts that its statements came in ("lab": the lab's own).
+
+    ``collected``: the statements' like terms were collected (x^2 + 4x + 5), as in the training of the shipped model.
+    """
 
     families: tuple[str, ...]
     levels: tuple[int, ...]
     prompts: Name
+    collected: bool = True
 
     def __post_init__(self) -> None:
         if not self.families or not set(self.families) <= set(FAMILIES):
@@ -98,7 +102,8 @@ def outside(domain: ModelDomain, statement: str) -> str:
     if found.statement != statement.strip():
         return f'it is worded otherwise; the lab writes "{found.statement}"'
     largest = _largest(_drawn(family, level) for level in domain.levels)
-    limits = largest._replace(number=largest.number * ROOM)
+    unsorted = largest.products if domain.collected else largest.unsorted
+    limits = largest._replace(number=largest.number * ROOM, unsorted=unsorted)
     above = [name for name, own, limit in zip(LARGER, size(found.claim), limits, strict=True) if own > limit]
     return f"it has {' and '.join(above)} than what is drawn there" if above else ""
 

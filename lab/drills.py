@@ -18,7 +18,8 @@ from lab.checker import check
 from lab.claims import Solutions
 from lab.complaints import END, complaint_of
 from lab.defects import Kind
-from lab.expressions import num
+from lab.expressions import num, render, signed_terms
+from lab.pairs import pair
 from lab.planting.edits import body_parts, slip, with_part
 from lab.planting.endings import unfinished
 from lab.planting.foreign import (
@@ -75,6 +76,16 @@ def match(theorem: Theorem, seed: int) -> Drill:
     sums = sum(1 for _ in takewhile(is_written_sum, theorem.steps.sentences))
     end = _start(analysis, sums + 2 if isinstance(theorem.claim, Solutions) else 1)
     return Drill(proof, analysis[:end], given, analysis[end:])
+
+
+def compared(theorem: Theorem, seed: int) -> Drill:
+    """The terms of a claim and the same with slips in half of them, a line each, and all pairs of them compared."""
+    rng = Random(f"compared {theorem.id} {seed}")
+    terms = [term for side in (theorem.claim.left, theorem.claim.right) for term in signed_terms(side)]
+    others = [(slip(rng, term) if rng.random() < 0.5 else None) or term for term in terms]
+    written = [[render(term) for term in side] for side in (terms, others)]
+    texts = "\n".join(", ".join(side) for side in written)
+    return Drill(texts, "; ".join(map(pair, *written)) + ".")
 
 
 def sheet(theorem: Theorem, seed: int) -> Drill:

@@ -46,7 +46,7 @@ def main() -> None:
     for path in source.iterdir():
         shutil.copyfile(path, TARGET / path.name)
     data = manifest["config"]["train"]["data"]
-    domain = {"families": data["families"], "levels": data["levels"], "prompts": "lab"}
+    domain = {"families": data["families"], "levels": data["levels"], "prompts": "lab", "collected": False}
     (TARGET / "domain.json").write_text(json.dumps(domain) + "\n", encoding="utf-8")
     card = TARGET / "README.md"
     report = args.run / "report" / "report.md"

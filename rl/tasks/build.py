@@ -17,6 +17,7 @@ from rl.tasks.lab import (
     LabInformedVerifier,
     LabMatch,
     LabMetaVerifier,
+    LabPairs,
     LabProver,
     LabRefiner,
     LabSelfEvaluator,
@@ -78,6 +79,7 @@ KINDS: Mapping[str, Kind] = {
     "sum": Kind(LabSum, "prove"),
     "drill": Kind(LabDrill, "prove"),
     "match": Kind(LabMatch, "prove"),
+    "pairs": Kind(LabPairs, "prove"),
     "sheet": Kind(LabSheet, "prove"),
 }
 

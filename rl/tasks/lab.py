@@ -17,7 +17,7 @@ from lab import check
 from lab.analyses import right_complaints
 from lab.answers import BEFORE, BETWEEN, write_parts
 from lab.complaints import write_complaint
-from lab.drills import drill, match, sheet, sum_drill
+from lab.drills import compared, drill, match, sheet, sum_drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
 from meta_verifier.reward import meta_verifier_reward
@@ -30,6 +30,7 @@ ReferenceName = Literal["derivation", "defects"]
 REFERENCES: tuple[ReferenceName, ...] = ("derivation", "defects")
 DERIVATION_HEADING, DEFECTS_HEADING, NO_DEFECTS = "A right proof:", "The defects of the proof:", "None."
 DOMAIN = "mathematics"
+PAIRS_INSTRUCTION = "Compare term by term."  # first line of the user's message of pairs
 SHEET_INSTRUCTION = "Judge each line."  # first line of the user's message of a sheet
 
 
@@ -252,6 +253,15 @@ class LabSheet(LabDrill):
         theorem = self.stream.item(number).theorem
         proof, judged, _, _ = sheet(theorem, number)
         return Example(f"{SHEET_INSTRUCTION}\n\n{theorem.statement}\n\n{proof}", judged)
+
+
+class LabPairs(LabDrill):
+    """Pairs: SFT examples of two lists of terms, half of them changed, compared one by one as an analysis does."""
+
+    @override
+    def example(self, number: int) -> Example:
+        found = compared(self.stream.item(number).theorem, number)
+        return Example(f"{PAIRS_INSTRUCTION}\n\n{found.proof}", found.judged)
 
 
 class LabSum(LabProver):

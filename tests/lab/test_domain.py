@@ -1,6 +1,7 @@
 """A model's domain: the statements of its families and levels are inside, and others outside for a reason."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,23 @@ from core.errors import LemmataError
 from lab import generate
 from lab.domain import FILE, ModelDomain, outside, read_domain
 
-DOMAIN = ModelDomain(families=("inequalities", "equations"), levels=(1, 2, 3), prompts="lab")
+DOMAIN = ModelDomain(families=("inequalities", "equations"), levels=(1, 2, 3), prompts="lab", collected=False)
 
 
 @pytest.mark.parametrize("family", DOMAIN.families)
 @pytest.mark.parametrize("level", DOMAIN.levels)
 def test_statements_of_its_levels_are_inside(family: str, level: int) -> None:
     assert [outside(DOMAIN, generate(family, level, seed, "test").statement) for seed in range(40)] == [""] * 40
+
+
+def test_a_model_trained_on_collected_terms_is_asked_nothing_else() -> None:
+    narrow = replace(DOMAIN, collected=True)
+    assert outside(narrow, "Prove or refute: x^2 + 6x + 11 >= 2 for all real x.") == ""
+    split = "Prove or refute: x^2 + 4x + 9 + 2x + 2 >= 2 for all real x."
+    assert (outside(narrow, split), outside(DOMAIN, split)) == (
+        "it has more to collect than what is drawn there",
+        "",
+    )
 
 
 @pytest.mark.parametrize("level", [4, 5, 6])
@@ -64,7 +75,7 @@ def test_the_file(tmp_path: Path) -> None:
     assert read_domain(tmp_path) is None
     path = tmp_path / FILE
     path.write_text(json.dumps({"families": ["inequalities", "equations"], "levels": [1, 2, 3], "prompts": "lab"}))
-    assert read_domain(tmp_path) == DOMAIN
+    assert read_domain(tmp_path) == replace(DOMAIN, collected=True)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Drills: right judgments of lines, sums and verdicts that are wrong about half of the time; sums in their place."""
 
 import re
+from collections import Counter
 from fractions import Fraction
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from lab import check, families, generate
 from lab.analyses import CLOSING, OPENING, parse_analysis, write_analysis
 from lab.complaints import Complaint, line_of
-from lab.drills import drill, match, sheet, sum_drill
+from lab.drills import compared, drill, match, sheet, sum_drill
+from lab.pairs import pair
 
 SUM = re.compile(r"^[A-Z][a-z ]* (-?[0-9/]+ [-+] [0-9/]+ = -?[0-9/]+)\.$", re.MULTILINE)
 VERDICT = re.compile(r"claim is (true|false)\.$")
@@ -46,6 +48,16 @@ def test_half_of_the_proofs_to_match_are_of_something_else(family: str) -> None:
         if foreign:
             assert ": other" in found.judged or ": other" in found.rest
     assert 0.3 < ended / asked < 0.7
+
+
+def test_half_of_the_pairs_of_terms_differ() -> None:
+    words: Counter[str] = Counter()
+    for seed in range(40):
+        found = compared(generate("identities", 1, seed, "train"), seed)
+        one, other = (line.split(", ") for line in found.proof.split("\n"))
+        assert found.judged == "; ".join(pair(*both) for both in zip(one, other, strict=True)) + "."
+        words.update(found.judged.replace(".", "").replace(";", "").split())
+    assert 0.35 < words["other"] / (words["other"] + words["same"]) < 0.6
 
 
 @pytest.mark.parametrize("family", families())
