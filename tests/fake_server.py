@@ -184,14 +184,14 @@ class FakeServer:
         reply = await self.behavior(body, self)
         if reply is None:
             return False
+        if self.log is not None and (reply.status if isinstance(reply, Streamed) else reply[0]) == 200:
+            # Before the answer leaves, so that no client holds an answer that is not in the log yet.
+            with self.log.open("a") as file:
+                file.write(f"{body.get('seed')}\n")
         if isinstance(reply, Streamed):
             return await _write_streamed(reply, writer)
         status, headers, content = reply
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(content)}", *(f"{k}: {v}" for k, v in headers.items())]
-        if self.log is not None and status == 200:
-            # Before the answer leaves, so that no client holds an answer that is not in the log yet.
-            with self.log.open("a") as file:
-                file.write(f"{body.get('seed')}\n")
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + content)
         await writer.drain()
         return True
