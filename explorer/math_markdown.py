@@ -52,6 +52,7 @@ _HEADING = re.compile(r"^([ >]*(?:(?:[-*+]|\d{1,9}[.)]) +)*)#{1,6}(?=[ \t])")
 _LINE_END = re.compile(r"([.:;!?])\n(?=[^\s|#>*+\-=\d`~_:]|\Z)")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # that of ASCII, which a backslash makes plain in Markdown
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+MAX_FORMULA = 20_000  # characters; a longer one is shown as code
 _MAX_LENGTH = 400_000  # characters that are shown of one text
 
 
@@ -236,6 +237,10 @@ class _Scan:
         tex = self.text[start:end]
         self.position = end + delimiter
         self._flush()
+        if len(tex) > MAX_FORMULA:
+            ticks = "`" * (1 + max((len(run) for run in _CODE.findall(tex)), default=0))
+            self.out.write_raw(f"{ticks} {' '.join(separated(tex).split())} {ticks}")
+            return True
         tex = self.out.unquoted(tex)
         if display and not self.out.in_table:
             if punctuation := re.compile(r"[.,;](?=\s|$)").match(self.text, self.position):

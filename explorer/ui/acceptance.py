@@ -48,8 +48,10 @@ def _unjudged(metrics: ProofMetrics) -> None:
         st.caption(
             f"This run judged nothing. Its imported judges give {number(metrics.automatic)}; 1 is accepted here."
         )
+    elif metrics.analyses:
+        st.caption("The settings of this run have no rule of acceptance.")
     else:
-        st.caption("No rule of this run applies: it has no analysis of this proof.")
+        st.caption("This run has no analysis of this proof.")
 
 
 def _rows(run: RunInfo, log: LogIndex, metrics: ProofMetrics, decision: Decision) -> list[list[str]]:

@@ -21,7 +21,8 @@ SHOWN = {0.0: "0", 0.5: "½", 1.0: "1"}
 
 
 @lru_cache
-def _static(*names: str) -> str:
+def static_text(*names: str) -> str:
+    """Contents of files of the folder static, one after the other."""
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
@@ -34,8 +35,8 @@ def show_label_bar(data: Mapping[str, Any], subject: Subject, on_act: Callable[[
     bar = component(
         "lemmata_label_bar",
         html='<div class="bar" role="toolbar" aria-label="Label"></div>',
-        css=_static("label_bar.css"),
-        js=_static("passages.js", "label_bar.js"),
+        css=static_text("label_bar.css"),
+        js=static_text("passages.js", "label_bar.js"),
     )
     with st.container(key="label-bar-place"):
         bar(key=KEY, data={**data, "scores": scores, "subject": subject}, on_act_change=on_act)

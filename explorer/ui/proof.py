@@ -11,11 +11,13 @@ from explorer.lab_check import exact_verdict
 from explorer.math_markdown import plain_text
 from explorer.metrics import DISAGREEMENT, ProofMetrics, proof_metrics, review_validity
 from explorer.prompts import prompt_of
+from explorer.quotes import JudgeText, quoted_passages
 from explorer.runs import RunInfo
 from explorer.ui.acceptance import show_acceptance
 from explorer.ui.context import chosen_log, chosen_run, query, record_row
 from explorer.ui.lab import show_checked
 from explorer.ui.problem import crumbs_below, problem_of, title_of
+from explorer.ui.reader import link_quotes
 from explorer.ui.widgets import (
     badge,
     facts,
@@ -35,6 +37,7 @@ from explorer.ui.widgets import (
 from lab.defects import CheckResult
 
 ANALYSES_PER_PAGE = 8
+MAX_QUOTING = 64  # analyses whose quotations are looked for
 VALIDITY = {"confirmed": ("valid", 1.0), "refuted": ("invalid", 0.0), "open": ("open", None)}
 
 
@@ -53,13 +56,37 @@ def show() -> None:
     _links(run, log, row)
     proof = log.read(row)
     assert isinstance(proof, Proof)
-    if problem:
-        with st.expander("Statement", expanded=True):
-            model_text(problem.statement, "statement")
-    _text(run, log, problem, proof)
-    st.subheader("Why was it accepted?" if metrics.accepted else "Why was it not accepted?", anchor=False)
-    show_acceptance(run, log, metrics)
-    _analyses(run, log, row, metrics)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        if problem:
+            with st.expander("Statement", expanded=True):
+                model_text(problem.statement, "statement")
+        _text(run, log, problem, proof)
+    with right, st.container(key="pane"):
+        _pane(run, log, row, metrics, problem)
+
+
+def _pane(run: RunInfo, log: LogIndex, row: RecordRow, metrics: ProofMetrics, problem: Problem | None) -> None:
+    """Tabs beside the proof, which scroll on their own."""
+    why = "Why accepted?" if metrics.accepted else "Why not accepted?"
+    about = children(log).get(row.id, [])
+    labels = [child for child in about if child.kind == "label"]
+    texts = {"Reference": problem.reference, "Guidelines": problem.guidelines} if problem else {}
+    given = {name: text for name, text in texts.items() if text}
+    judged = any(child.kind == "analysis" for child in about)
+    names = [*(["Analyses"] if judged else []), why, *given, *([f"Labels ({len(labels)})"] if labels else [])]
+    tabs = dict(zip(names, st.tabs(names), strict=True))
+    if judged:
+        with tabs["Analyses"]:
+            _analyses(run, log, row, metrics)
+    with tabs[why]:
+        show_acceptance(run, log, metrics)
+    for name, text in given.items():
+        with tabs[name]:
+            model_text(text, name.lower())
+    if labels:
+        with tabs[names[-1]]:
+            _labels(labels)
 
 
 def _facts(metrics: ProofMetrics) -> None:
@@ -100,7 +127,9 @@ def _text(run: RunInfo, log: LogIndex, problem: Problem | None, proof: Proof) ->
     with tabs[0]:
         if proof.body is None:
             note("This answer contains no proof: " + "; ".join(proof.faults or ("cut off at the token limit",)))
-        model_text(proof.body or proof.text, "proof")
+        with st.container(key="proof-column"):
+            model_text(proof.body or proof.text, "proof")
+            _quotes(log, proof)
     with tabs[1]:
         if proof.self_evaluation:
             model_text(proof.self_evaluation, "self")
@@ -112,6 +141,20 @@ def _text(run: RunInfo, log: LogIndex, problem: Problem | None, proof: Proof) ->
         with tabs[3]:
             show_checked(problem.statement, proof.body or "")
     prompt_and_reasoning(run, log, proof)
+
+
+def _quotes(log: LogIndex, proof: Proof) -> None:
+    """Links the passages that analyses quote."""
+    judges = log.computed(f"judges of {proof.id}", lambda index: _judge_texts(index, proof.id))
+    text = proof.body or proof.text
+    found = log.computed(f"quotes of {proof.id}", lambda _: quoted_passages(text, judges))
+    if found:
+        link_quotes(found, len(judges), len(text))
+
+
+def _judge_texts(log: LogIndex, proof_id: str) -> list[JudgeText]:
+    rows = [child for child in children(log).get(proof_id, ()) if child.kind == "analysis"][:MAX_QUOTING]
+    return [JudgeText(row.id, row.score, record.text) for row in rows if isinstance(record := log.read(row), Analysis)]
 
 
 def prompt_and_reasoning(run: RunInfo, log: LogIndex, record: Generated) -> None:
@@ -126,15 +169,10 @@ def prompt_and_reasoning(run: RunInfo, log: LogIndex, record: Generated) -> None
 def _analyses(run: RunInfo, log: LogIndex, row: RecordRow, metrics: ProofMetrics) -> None:
     judged = children(log)
     about = judged.get(row.id, [])
-    _labels([child for child in about if child.kind == "label"])
     analyses = sorted(
         (child for child in about if child.kind == "analysis"),
         key=lambda child: 2.0 if child.score is None else child.score,
     )
-    st.subheader("Analyses")
-    if not analyses:
-        st.caption("This run has no analysis of this proof.")
-        return
     scores = {"0": 0.0, "½": 0.5, "1": 1.0}
     counts: dict[str, tuple[int, float | None]] = {
         name: (metrics.verdicts.count(value), value) for name, value in scores.items()
@@ -148,8 +186,6 @@ def _analyses(run: RunInfo, log: LogIndex, row: RecordRow, metrics: ProofMetrics
 
 
 def _labels(labels: list[RecordRow]) -> None:
-    if labels:
-        st.subheader("Labels")
     for label in labels:
         value = label.value
         words = (

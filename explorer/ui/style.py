@@ -7,7 +7,7 @@ ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
     "%3Cpath d='M3 1h10v14H3z' fill='%2326241f'/%3E%3C/svg%3E"
 )
-RIGHT, HALF, WRONG, NONE = "#4c7a59", "#c2913a", "#b0523d", "#a8a297"
+RIGHT, HALF, WRONG, NONE = "#44704f", "#86600f", "#a84a36", "#706b60"  # at least 4.5:1 under white letters
 
 CSS = (Path(__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
 

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.document import counted
-from explorer.math_markdown import normalize, plain_text
+from explorer.math_markdown import plain_text
+from explorer.ui.long_text import markdown_chunks, show_chunks
 from explorer.ui.style import score_class
 
 PER_PAGE = 50
@@ -105,8 +106,12 @@ def crumbs(*parts: str) -> None:
 
 def model_text(text: str, key: str) -> None:
     """Shows an untrusted text (by a model or from a data file) with its mathematics."""
+    parts = markdown_chunks(text)
     with st.container(key=f"text-{key}"):
-        st.markdown(normalize(text), anchors=False)
+        if len(parts) == 1:
+            st.markdown(parts[0], anchors=False)
+        else:
+            show_chunks(parts, key)
 
 
 def raw(text: str) -> None:
@@ -122,9 +127,11 @@ def folded(title: str, text: str | None) -> None:
 
 
 def dot(score: float | None, address: str, title: str, *, selected: bool) -> str:
-    """Small colored square with a link to a proof, as HTML."""
+    """Small colored square with its score and a link to a proof, as HTML."""
     classes = f"lm-dot {score_class(score)}{' sel' if selected else ''}"
-    return f'<a class="{classes}" href="{escape(address)}" title="{escape(title)}"></a>'
+    sign = {"lm-right": "1", "lm-half": "½", "lm-wrong": "0"}.get(score_class(score), "–")
+    words = escape(title)
+    return f'<a class="{classes}" href="{escape(address)}" title="{words}" aria-label="{words}">{sign}</a>'
 
 
 def histogram(counts: Mapping[str, tuple[int, float | None]]) -> None:

@@ -12,6 +12,7 @@ from core.log import read_log
 from core.records import Proof, Review
 from core.store import Run
 from lab.synthetic_run import write_run
+from tests.clocks import HANG
 from tests.explorer.browser_session import BrowserSession, explored, launched
 from tests.explorer.judged_runs import judged_run, told
 from tests.records import PROBLEM, PROOF, analysis, label, review, run_of, selection
@@ -195,8 +196,10 @@ def test_texts_by_models_are_only_text_and_mathematics(browser: BrowserSession, 
 
 def test_a_proof_says_why_it_was_accepted_as_the_run_decided(browser: BrowserSession) -> None:
     browser.go("proof", run="filtered/run", problem="p", proof="y")
+    browser.page.get_by_role("tab", name="Why accepted?").click()
+    browser.page.locator(".lm-verdict").wait_for(timeout=HANG * 1000)
     text = browser.text()
-    for words in ("Why was it accepted?", "struck out: refuted", "Mean 1 of 3 that count", "of all readable ones 0.75",
+    for words in ("struck out: refuted", "Mean 1 of 3 that count", "of all readable ones 0.75",
                   "Rule unanimous", "accepted by unanimous: all 3 distinct verdicts", "Chosen: best"):  # fmt: skip
         assert words in text, (words, text)
     badges = browser.page.locator(".lm-verdict").inner_text().split()

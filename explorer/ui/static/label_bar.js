@@ -187,7 +187,8 @@ function drawScores(data) {
     row.dataset.shown = shown;
     row.replaceChildren(...(data.item ? data.scores : []).map((one) => {
       const made = element('button', { type: 'button', class: `score s${one.key}`, 'data-score': one.score },
-        element('kbd', {}, one.key), element('b', {}, one.shown), ` ${one.words}`);
+        element('kbd', {}, one.key), element('b', {}, one.shown), element('span', { class: 'words' }, ` ${one.words}`));
+      made.setAttribute('aria-label', `${one.shown}: ${one.words}`);
       made.addEventListener('click', () => label(one.score));
       return made;
     }));
