@@ -48,7 +48,8 @@ _SIDE = re.compile(
 
 def clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
     """The clauses of a sentence in the order in which they are judged."""
-    if _TRIGGERS.isdisjoint(part for part in sentence.parts if isinstance(part, str)):
+    triggered = not _TRIGGERS.isdisjoint(part for part in sentence.parts if isinstance(part, str))
+    if len(sentence.parts) > MAX_PARTS or not triggered:
         return (sentence,)
     several = _with_alternatives(sentence) if isinstance(claim, Solutions) else _one_value_each(sentence)
     return tuple(found for one in several for found in _clauses(one, claim))
@@ -73,8 +74,6 @@ def _clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ..
     if not _LINKS.intersection(
         part for part in sentence.parts[1:] if isinstance(part, str)
     ) and not _MARKERS.intersection(part for part in sentence.parts if isinstance(part, str)):
-        return (sentence,)
-    if len(sentence.parts) > MAX_PARTS:
         return (sentence,)
     pieces = list(_equivalents(sentence.parts, isinstance(claim, Solutions)))
     if len(pieces) > 1 and not isinstance(claim, Solutions):

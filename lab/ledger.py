@@ -24,6 +24,7 @@ from lab.steps import LEAP, STEP, Change, Rule, minus, multiple, without_multipl
 
 MAX_FACTS = 12
 MAX_ORDERS = 12
+MAX_OPENED = 16  # larger steps of a text that are taken apart
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Ledger(Graph):
     means: bool = False  # whether the inequality of the means is named
     discriminants: set[Number] = field(default_factory=set)
     consecutive: int = 0  # how many consecutive numbers are spoken of
+    opened: int = 0
     steps: int = 0
     claim_key: tuple[Terms, Terms] = ((), ())
 
@@ -198,6 +200,9 @@ class Ledger(Graph):
     def _enter_opened(self, left: Expr, right: Expr, found: Change, scope: Scope, modulus: int) -> tuple[int, ...]:
         """Enters a step that is large only by powers and multiples of sums, as the small steps that open them."""
         if found.size is None or self.cited or scope.modulus or self.is_claim(left, "=", right, scope, modulus):
+            return ()
+        self.opened += 1
+        if self.opened > MAX_OPENED:
             return ()
         forms = forms_between(self.algebra, found.start, found.end, modulus)
         if len(forms) < 3:

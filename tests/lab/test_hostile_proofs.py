@@ -54,6 +54,17 @@ HEAVY = {
     "and": "x and " * 990,
     "for and": "for x = 1 and " * 420,
     "words": "known as " * 650,
+    "squares": "\n".join(f"(x + {i})^2 + (x - {i})^2 + {i}(x + 1)^2 = {2 + i}x^2 + {i}x + {i}." for i in range(1, 90)),
+    "cubes": "\n".join(f"{i}(x + {i})^3 = {i}x^3 + {3 * i * i}x^2 + {3 * i**3}x + {i**4}." for i in range(1, 95)),
+    "which is": "1, which is positive, " * 270,
+    "semicolons": "for n = 0: " + "u(0) = 1; " * 400,
+    "bold": "**A** " * 900,
+    "stars": "*" * 5900,
+    "both": "2 and 3 both divide n, " * 240,
+    "consecutive": "n(n + 1) is a product of two consecutive integers.\n" * 99,
+    "hypotheses": "By the induction hypothesis, u(k) = 2^k.\n" * 99,
+    "let": "let k >= 1 and suppose " * 200,
+    "goals": "The inequality is equivalent to x^2 + 1 >= 0, that is, (x - 1)^2 >= 0.\n" * 80,
 }
 
 
