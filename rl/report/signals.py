@@ -13,9 +13,10 @@ from rl.recipe.config import SignalsConfig
 from rl.recipe.signals import ARMS, LOOPS, WINNER
 from rl.report.record_files import Row, Rows, cluster, read_object, read_rows
 
+FOREIGN = ("another theorem", "neighbor", "another equation", "neighboring equation", "other side")
 # Planted defects by kind of wrong proof (`lab.planter`); all others are planted within a proof of the statement.
 KINDS: Mapping[str, str] = {
-    **dict.fromkeys(("another theorem", "neighbor", "other side"), "foreign"),
+    **dict.fromkeys(FOREIGN, "foreign"),
     **dict.fromkeys(("no verdict", "unfinished", "cut off"), "unfinished"),
 }
 Found = dict[str, Any]
