@@ -39,7 +39,8 @@ def copy_model(source: Path, target: Path) -> None:
 def early(context: RecipeContext, step: Early) -> None:
     """Measures the kept checkpoints, from the earliest to the first above the range, and copies the chosen one.
 
-    A repeated step measures no checkpoint again. Raises LemmataError where there is no checkpoint.
+    A repeated step measures no checkpoint again. Raises LemmataError where there is no checkpoint, and where none
+    reaches the range.
     """
     config = context.config.early
     assert config is not None
@@ -60,16 +61,23 @@ def early(context: RecipeContext, step: Early) -> None:
         if rates[name] > config.pass_rate[1]:
             break
     chosen = nearest(rates, config.pass_rate)
+    if chosen is None:
+        name, rate = max(rates.items(), key=lambda pair: pair[1])
+        raise LemmataError(
+            f"no checkpoint of {run} reaches a pass rate of early.pass_rate[0]={config.pass_rate[0]:g}; the highest is "
+            f"{rate:.2f}, of {name}. Train the cold start longer, or lower early.pass_rate, in another run=FOLDER"
+        )
     copy_model(run / "checkpoints" / chosen / "model", context.model(step.name))
     low, high = config.pass_rate
     found = {"chosen": chosen, "pass_rates": rates, "range": [low, high], "in_range": low <= rates[chosen] <= high}
     (context.at(step.name) / CHOICE).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
-def nearest(rates: dict[str, float], limits: Sequence[float]) -> str:
-    """The name whose rate is nearest to the middle of the range, the first of equals."""
+def nearest(rates: dict[str, float], limits: Sequence[float]) -> str | None:
+    """The name whose rate is nearest to the middle of the range, not below the range; None where all are below it."""
     middle = sum(limits) / 2
-    return min(rates, key=lambda name: abs(rates[name] - middle))
+    reaching = [name for name, rate in rates.items() if rate >= limits[0]]
+    return min(reaching, key=lambda name: abs(rates[name] - middle), default=None)
 
 
 def sparsify(context: RecipeContext, step: Sparsify) -> None:

@@ -58,7 +58,7 @@ def prepared(
 
 @pytest.mark.parametrize(
     ("limits", "chosen", "inside", "measured"),
-    [((0.3, 0.6), 200, True, 3), ((0.6, 0.8), 300, True, 4), ((0.1, 0.2), 100, False, 2), ((0.8, 0.9), 300, False, 4)],
+    [((0.3, 0.6), 200, True, 3), ((0.6, 0.8), 300, True, 4), ((0.1, 0.2), 200, False, 2), ((0.8, 0.9), 400, False, 4)],
 )
 def test_the_checkpoint_nearest_to_the_middle_of_the_range_is_chosen(
     limits: tuple[float, float],
@@ -77,6 +77,16 @@ def test_the_checkpoint_nearest_to_the_middle_of_the_range_is_chosen(
     assert len(asked) == 4 * measured
     start_steps.early(context, Early("early", None))
     assert len(asked) == 4 * measured  # no checkpoint is measured again
+
+
+def test_checkpoints_below_the_range_are_no_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, _ = prepared(tmp_path, monkeypatch, 0.3, 0.6)
+    monkeypatch.setitem(STEPS, 100, 0.25)
+    for step in (200, 300, 400, 500):
+        monkeypatch.setitem(STEPS, step, 0.0)
+    with pytest.raises(LemmataError, match=r"early\.pass_rate\[0\]=0\.3; the highest is 0\.25, of step-00000100"):
+        start_steps.early(context, Early("early", None))
+    assert not context.model("early").exists()
 
 
 def test_a_run_without_checkpoints_is_named(tmp_path: Path) -> None:
