@@ -27,11 +27,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows below the names of ``columns``; numbers are aligned right. ``caption``: meaning of the numbers."""
+    """Rows below the names of ``columns``; numbers are aligned right. ``caption``: meaning of the numbers.
+
+    ``shade``: the number that has the darkest background, in HTML; 0: no backgrounds.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
+    shade: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +56,22 @@ class Verbatim:
 Block = Heading | Text | Table | Image | Verbatim
 
 STYLE = """
-:root { color-scheme: light dark }
-body { font: 16px/1.5 Georgia, serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-h1, h2, h3 { font-weight: 600; line-height: 1.2; margin-top: 2.2rem }
-table { border-collapse: collapse; font: 14px/1.4 system-ui, sans-serif; margin: .8rem 0 }
-caption { caption-side: bottom; text-align: left; opacity: .75; padding-top: .4rem }
-th, td { padding: .25rem .8rem .25rem 0; text-align: left; border-bottom: 1px solid #8884; vertical-align: top }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+:root { color-scheme: light dark; --accent: 36, 98, 163 }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1.2rem }
+h1, h2, h3 { font-weight: 650; line-height: 1.2; margin: 2.4rem 0 .6rem } h1 { font-size: 2rem; margin-top: 1rem }
+h2 { border-bottom: 2px solid rgba(var(--accent), .35); padding-bottom: .2rem } p { max-width: 46rem }
+nav { font-size: 14px; margin: 1rem 0 2rem } nav a { margin-right: 1rem; white-space: nowrap }
+a { color: rgb(var(--accent)) } @media (prefers-color-scheme: dark) { :root { --accent: 122, 178, 240 } }
+.scroll { overflow-x: auto; margin: .8rem 0 }
+table { border-collapse: collapse; font-size: 14px; line-height: 1.4 }
+caption { caption-side: bottom; text-align: left; opacity: .75; padding-top: .5rem; max-width: 46rem }
+thead th { border-bottom: 2px solid #8888; vertical-align: bottom }
+th, td { padding: .28rem .8rem .28rem .3rem; text-align: left; border-bottom: 1px solid #8883; vertical-align: top }
+tbody tr:hover { background: #8881 }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 figure { margin: 1.5rem 0 } img { max-width: 100%; background: #fff } figcaption { opacity: .75; font-size: 14px }
 pre { overflow-x: auto; padding: 1rem; border: 1px solid #8884; font-size: 13px }
+@media print { .scroll { overflow: visible } nav { display: none } }
 """
 _HIDDEN = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\ufffd") | {ord("\n"): "\n", ord("\t"): "\t"}
 CONTENT_SECURITY_POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
@@ -85,7 +96,9 @@ def markdown(blocks: Sequence[Block]) -> str:
 
 def html(title: str, blocks: Sequence[Block]) -> str:
     """Renders the blocks as one page without scripts that may load nothing but images beside it."""
-    body = "\n".join(_html(block) for block in blocks)
+    rendered = [_html(block, number) for number, block in enumerate(blocks)]
+    titled = bool(blocks) and isinstance(blocks[0], Heading) and blocks[0].level == 1
+    body = "\n".join([*rendered[:titled], _contents(blocks), *rendered[titled:]])
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">\n'
@@ -131,9 +144,16 @@ def _escape(text: str) -> str:
     return escape(_visible(text))
 
 
-def _html(block: Block) -> str:
+def _contents(blocks: Sequence[Block]) -> str:
+    """Links to the headings of level 2, where there are several."""
+    found = [(number, each) for number, each in enumerate(blocks) if isinstance(each, Heading) and each.level == 2]
+    links = "".join(f'<a href="#s{number}">{_escape(each.text)}</a>\n' for number, each in found)
+    return f"<nav>{links}</nav>" if len(found) > 2 else ""
+
+
+def _html(block: Block, number: int) -> str:
     if isinstance(block, Heading):
-        return f"<h{block.level}>{_escape(block.text)}</h{block.level}>"
+        return f'<h{block.level} id="s{number}">{_escape(block.text)}</h{block.level}>'
     if isinstance(block, Text):
         return f"<p>{_escape(block.text)}</p>"
     if isinstance(block, Image):
@@ -146,13 +166,24 @@ def _html(block: Block) -> str:
     head = "".join(f"<th{kind}>{_escape(text)}</th>" for kind, text in zip(kinds, block.columns, strict=True))
     rows = [
         "<tr>"
-        + "".join(f"<td{kind}>{_escape(shown(cell))}</td>" for kind, cell in zip(kinds, row, strict=True))
+        + "".join(
+            f"<td{kind}{_background(cell, block.shade)}>{_escape(shown(cell))}</td>"
+            for kind, cell in zip(kinds, row, strict=True)
+        )
         + "</tr>"
         for row in block.rows
     ]
     caption = f"<caption>{_escape(block.caption)}</caption>" if block.caption else ""
     body = "\n".join(rows)
-    return f"<table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    return (
+        f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
+
+
+def _background(cell: Cell, most: float) -> str:
+    if not most or isinstance(cell, str) or cell is None or cell != cell:  # noqa: PLR0124 - not a number
+        return ""
+    return f' style="background: rgba(var(--accent), {0.6 * min(max(cell / most, 0.0), 1.0):.2f})"'
 
 
 def _numeric(table: Table, index: int) -> bool:

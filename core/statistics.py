@@ -191,10 +191,74 @@ def cohens_kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
     return (observed - expected) / (1.0 - expected)
 
 
+def kappa(
+    pairs: Iterable[tuple[Hashable, float, float]],
+    weights: Literal["none", "quadratic"] = "none",
+    source: str = "",
+    config: IntervalConfig = DEFAULT,
+) -> Estimate:
+    """Cohen's kappa of the labels x and y in (cluster, x, y), plain or with quadratic weights (Cohen 1960, 1968).
+
+    Quadratic weights take the labels as numbers: a disagreement counts by the square of its size. The value is None
+    where both give one and the same label to everything.
+    """
+    found = list(pairs)
+    labels = sorted({label for _, x, y in found for label in (x, y)})
+    if not found:
+        return Estimate(None, None, None, 0, 0, "none", source)
+    place = {label: number for number, label in enumerate(labels)}
+    sums: dict[Hashable, NDArray[np.float64]] = {}
+    for cluster, x, y in found:
+        counts = sums.setdefault(cluster, np.zeros(len(labels) ** 2))
+        counts[place[x] * len(labels) + place[y]] += 1
+    values = np.array(labels)
+    distance = (values[:, None] - values[None, :]) ** 2
+    penalty = distance if weights == "quadratic" else (distance > 0).astype(float)
+    return bootstrap(np.array(list(sums.values())), lambda counts: _kappa(counts, penalty), len(found), source, config)
+
+
+def rank_intervals(
+    scores: Mapping[str, Mapping[str, float]], config: IntervalConfig = DEFAULT
+) -> dict[str, tuple[int, int, int]]:
+    """Rank of each entrant by its mean score over clusters, with the ranks that hold the middle of the resamples.
+
+    Clusters are drawn for all entrants together; an entrant's mean is over those drawn that it has a score for. Equal
+    means share the better rank.
+    """
+    clusters = list(dict.fromkeys(cluster for own in scores.values() for cluster in own))
+    known_CE = np.array([[cluster in own for own in scores.values()] for cluster in clusters], dtype=float)
+    scores_CE = np.array([[own.get(cluster, 0.0) for own in scores.values()] for cluster in clusters], dtype=float)
+    if not clusters:
+        return {}
+
+    def ranks(draws: NDArray[np.float64]) -> NDArray[np.int64]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            means = np.nan_to_num((draws @ scores_CE) / (draws @ known_CE), nan=-1.0)
+        return 1 + (means[..., None, :] > means[..., :, None] + _NO_SPREAD).sum(axis=-1)
+
+    observed = ranks(np.ones(len(clusters)))
+    drawn_RE = np.concatenate([ranks(draws) for draws in _draws(len(clusters), config)])
+    tail = (1 - config.level) / 2
+    low = np.quantile(drawn_RE, tail, axis=0, method="lower")
+    high = np.quantile(drawn_RE, 1 - tail, axis=0, method="higher")
+    return {name: (int(observed[n]), int(low[n]), int(high[n])) for n, name in enumerate(scores)}
+
+
 def sign_test(better: int, worse: int) -> float:
     """Two-sided p of the sign test: the chance that a fair coin splits as unevenly."""
     n, fewer = better + worse, min(better, worse)
     return min(1.0, 2 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n) if n else 1.0
+
+
+def _kappa(counts: NDArray[np.float64], penalty: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Kappa of confusion matrices (..., K * K) by a penalty (K, K) of disagreements; nan where chance has none."""
+    size = len(penalty)
+    matrix = counts.reshape(*counts.shape[:-1], size, size)
+    total = matrix.sum(axis=(-2, -1))
+    expected = matrix.sum(axis=-1)[..., :, None] * matrix.sum(axis=-2)[..., None, :]
+    by_chance = (expected * penalty).sum(axis=(-2, -1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(by_chance > 0, 1 - (matrix * penalty).sum(axis=(-2, -1)) * total / by_chance, np.nan)
 
 
 def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:

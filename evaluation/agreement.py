@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.statistics import Estimate, IntervalConfig
 from evaluation.graded_proofs import GradedProof
-from evaluation.graders import ANSWER_JUDGE, VERIFIER, kind_of, order
+from evaluation.graders import ANSWER_JUDGE, JUDGE, PANEL, VERIFIER, kind_of, order
 from evaluation.measures import Pair, constant_baseline, estimates
 from evaluation.scores import ALL_SOURCES
 
@@ -49,12 +49,18 @@ class Agreement:
 
 
 def agreements(entries: Sequence[GradedProof], half_at: float, config: IntervalConfig) -> list[Agreement]:
-    """Compares every grader with every better grader that scored the same proofs."""
+    """Compares every grader with every better grader that scored the same proofs.
+
+    Without people, checker and answer check the judges are the better graders, and the verifier is compared with them.
+    """
     found: list[Agreement] = []
     names = tuple(dict.fromkeys(name for entry in entries for name in entry.grades))
+    better = sorted((name for name in names if kind_of(name) in BETTER), key=order)
     judged = [name for name in names if kind_of(name) not in (*BETTER, ANSWER_JUDGE)]
+    if not better:  # then the verifier alone is measured, by the judges
+        better, judged = [name for name in names if kind_of(name) == PANEL] or _judges(names), [VERIFIER]
     for grader in sorted(judged, key=order):
-        for gold in sorted((name for name in names if kind_of(name) in BETTER), key=order):
+        for gold in better:
             both = [(entry, pair) for entry in entries if (pair := pair_of(entry, grader, gold)) is not None]
             sources = sorted({pair.source for _, pair in both})
             for source in [*sources, *([ALL_SOURCES] if len(sources) > 1 else [])]:
@@ -66,6 +72,10 @@ def agreements(entries: Sequence[GradedProof], half_at: float, config: IntervalC
                     Agreement(grader, gold, source, authors, pairs, measured, constant_baseline(pairs, half_at))
                 )
     return found
+
+
+def _judges(names: Sequence[str]) -> list[str]:
+    return sorted((name for name in names if kind_of(name) == JUDGE), key=order)
 
 
 def pair_of(entry: GradedProof, grader: str, gold: str) -> Pair | None:

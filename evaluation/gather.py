@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ _GRADE_COLUMNS = (("score", pa.float64()), ("author", pa.string()), ("points", p
                   ("max_points", pa.float64()), ("graders", pa.int64()), ("spread", pa.float64()))  # fmt: skip
 
 
+_GRADE_KEYS = ("entrant", "model", "problem", "problem_id", "source", "proof_id", "grader")
 _NO_COLUMNS = ("grades", "judged")
 _WIDE = tuple(kind.replace(" ", "_") for kind in KINDS if kind != PANEL)
 
@@ -30,7 +31,8 @@ class ReportData:
     """Data of a report. ``entries``: proofs that were chosen, are junk, or have a grade besides the verifier's.
 
     ``rounds``: sum and number of mean verdicts by (entrant, problem, round). ``proofs``: number of all proofs.
-    ``graders``: names of all graders, which are never mixed, in the order of a report.
+    ``graders``: names of all graders, which are never mixed, in the order of a report. ``entrants``: names, in the
+    order of their folders.
     """
 
     parts: Sequence[Part]
@@ -41,11 +43,12 @@ class ReportData:
     )
     proofs: int = 0
     graders: tuple[str, ...] = ()
+    entrants: list[str] = field(default_factory=list)
 
-    @property
-    def entrants(self) -> list[str]:
-        """Names of the entrants, in the order of their folders."""
-        return list(dict.fromkeys(part.entrant for part in self.parts))
+    def models(self, entrant: str) -> str:
+        """Models that wrote the proofs of an entrant, for the rows of a report."""
+        found = {model for outcome in self.attempts if outcome.entrant == entrant for model in outcome.models} - {""}
+        return ", ".join(sorted(found)) or "not stated"
 
     @property
     def attempts(self) -> list[ProblemOutcome]:
@@ -72,7 +75,48 @@ def gather(parts: Sequence[Part], table: Path) -> ReportData:
     data = ReportData(parts)
     write_parquet(table, _schema(), _rows(data), "out=FOLDER")
     _name_graders(data)
+    _split_models(data)
     return data
+
+
+def _split_models(data: ReportData) -> None:
+    """Makes each model of an imported table an entrant of its own; a run that chooses proofs is one entrant."""
+    chosen = {outcome.entrant for outcome in data.attempts if outcome.finished}
+    models: dict[str, set[str]] = defaultdict(set)
+    for outcome in data.attempts:
+        models[outcome.entrant] |= set(outcome.models)
+    several = {name for name, found in models.items() if len(found) > 1 and name not in chosen}
+
+    def own(entrant: str, model: str) -> str:
+        return f"{entrant}: {model or 'no model'}"
+
+    def split(outcome: ProblemOutcome) -> list[ProblemOutcome]:
+        if outcome.entrant not in several:
+            return [outcome]
+        names = [(model, own(outcome.entrant, model)) for model in outcome.models]
+        return [replace(outcome, entrant=name, models=(model,)) for model, name in names]
+
+    data.entries = [
+        replace(entry, entrant=own(entry.entrant, entry.model)) if entry.entrant in several else entry
+        for entry in data.entries
+    ]
+    data.outcomes = [part for outcome in data.outcomes for part in split(outcome)]
+    data.entrants = list(dict.fromkeys(outcome.entrant for outcome in data.outcomes))
+
+
+def write_grades(data: ReportData, table: Path) -> int:
+    """Writes ``table`` with one row for each grade of a final, junk or graded proof; returns their number.
+
+    Raises:
+        LemmataError: the table cannot be written.
+    """
+    schema = pa.schema([(name, pa.string()) for name in _GRADE_KEYS] + list(_GRADE_COLUMNS))
+    rows = (
+        {name: getattr(entry, name) for name in _GRADE_KEYS[:-1]} | {"grader": grader} | _grade_cells(grade)
+        for entry in data.entries
+        for grader, grade in entry.grades.items()
+    )
+    return write_parquet(table, schema, rows, "out=FOLDER")
 
 
 def _name_graders(data: ReportData) -> None:

@@ -1,13 +1,28 @@
 """Graded proofs: the proofs of a run without their texts, with the grades of every grader side by side."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from core.finish import cut_off
 from core.grades import HUMAN, combined
 from core.labels import read_with_labels
-from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Review, Selection, Usage
+from core.records import (
+    IMPORTED,
+    Analysis,
+    Generated,
+    Grading,
+    Label,
+    Problem,
+    Proof,
+    Record,
+    Refusal,
+    Review,
+    Selection,
+    Usage,
+)
 from evaluation.answers import PATCHED
 from evaluation.champ import wrong_step
 from evaluation.folders import Part
@@ -15,6 +30,7 @@ from evaluation.graders import AUTOMATIC, PANEL, VERIFIER, automatic_key, is_mem
 from refine.acceptance import AcceptanceConfig, decide, recorded_rule
 from verifier.aggregate import AggregateConfig, Judged, judged, tally
 
+_PART = re.compile(r"Basic|Advanced")
 WITHOUT_RULE = AggregateConfig(use_reviews="filter", confirm_at=1.0)  # of a run whose command judges nothing
 
 
@@ -76,7 +92,11 @@ class GradedProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemOutcome:
-    """One problem of one attempt: the chosen proof (None: there is none, or unfinished) and the tokens used."""
+    """One problem of one attempt: the chosen proof (None: there is none, or unfinished) and the tokens used.
+
+    ``groups``: category, level and part (Basic, Advanced) of the problem, where it has them. ``models``: of its proofs.
+    ``counts``: answers by kind, and those that were cut off, unparseable or refused, such as ``analysis cut off``.
+    """
 
     entrant: str
     attempt: int | None
@@ -88,6 +108,9 @@ class ProblemOutcome:
     rounds: int | None
     chosen: GradedProof | None
     patched: str
+    groups: Mapping[str, str]
+    models: tuple[str, ...]
+    counts: Mapping[str, int]
     proving: Usage
     judging: Usage
     grading: Usage
@@ -116,10 +139,12 @@ class _Collected:
     wrong_steps: dict[str, tuple[int, int]] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     usage: defaultdict[type, Usage] = field(default_factory=lambda: defaultdict(Usage))
+    counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
         if isinstance(record, Generated) and record.usage is not None:
             self.usage[type(record)] += record.usage
+        self._count(record)
         if isinstance(record, Problem):
             self.problem = record
         elif isinstance(record, Selection):
@@ -138,6 +163,17 @@ class _Collected:
             if (step := wrong_step(record)) is not None:
                 self.wrong_steps[record.proof_id] = step
             self.labels[record.proof_id].append(record)
+
+    def _count(self, record: Record) -> None:
+        if isinstance(record, Refusal):
+            self.counts["refused"] += 1
+        if not isinstance(record, Proof | Analysis | Review | Grading) or record.policy == IMPORTED:
+            return
+        self.counts[record.kind] += 1
+        if cut_off(record.finish_reason):
+            self.counts[f"{record.kind} cut off"] += 1
+        elif (record.body if isinstance(record, Proof) else _verdict(record)) is None:
+            self.counts[f"{record.kind} unparseable"] += 1
 
     def entries(self, part: Part, rule: AcceptanceConfig | None) -> list[GradedProof]:
         assert self.problem is not None
@@ -175,6 +211,21 @@ class _Collected:
             error_end=step[1] if step else None,
             grades=grades,
         )
+
+
+def _verdict(record: Analysis | Review | Grading) -> float | None:
+    return record.points if isinstance(record, Grading) else record.score
+
+
+def groups_of(problem: Problem) -> dict[str, str]:
+    """Category, level and part of a problem, as its table names them; what it does not name is left out."""
+    extra = {key.casefold(): value for key, value in problem.extra.items() if isinstance(value, str) and value.strip()}
+    named = {
+        "category": next((extra[key] for key in ("category", "topic", "domain") if key in extra), ""),
+        "level": next((extra[key] for key in ("level", "difficulty") if key in extra), ""),
+        "part": (found[0] if (found := _PART.search(problem.name)) else ""),
+    }
+    return {kind: value.strip() for kind, value in named.items() if value}
 
 
 def label_grades(labels: Sequence[Label]) -> dict[str, Grade]:
@@ -247,6 +298,9 @@ def _outcome(part: Part, collected: _Collected, entries: list[GradedProof]) -> t
         rounds=selection.rounds if selection else None,
         chosen=next((entry for entry in entries if entry.selected), None),
         patched=str(problem.extra.get(PATCHED, "")),
+        groups=groups_of(problem),
+        models=tuple(sorted({entry.model for entry in entries})),
+        counts=collected.counts,
         proving=collected.usage[Proof],
         judging=collected.usage[Analysis] + collected.usage[Review],
         grading=collected.usage[Grading],

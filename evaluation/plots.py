@@ -1,23 +1,28 @@
 """Plots of a report, as PNG files beside it. Names of problems are never interpreted as mathematics or markup."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from core.document import Image
 from core.plots import load_matplotlib, new_panels, save_plot
+from core.statistics import Estimate, IntervalConfig
+from evaluation.acceptance_curve import ErrorRates
 from evaluation.agreement import Agreement
 from evaluation.calibration import bins_of
 from evaluation.gather import ReportData
 from evaluation.graders import VERIFIER
-from evaluation.scores import ALL_SOURCES
+from evaluation.leaderboard import mean_scores
+from evaluation.scores import ALL_SOURCES, natural
 
-MAX_PROBLEMS = 30
 MAX_NAMED = 24
 STYLES = ("-", "--", ":", "-.")  # of entrants; problems differ in color
 Draw = Callable[[Any], None]
 CAPTIONS = {
+    "leaderboard.png": "Mean score of the entrants with 95 % intervals, by the most trusted grader.",
+    "acceptance.png": "False accepts and false rejects of unanimous panels by their size, with intervals.",
     "rounds.png": "Mean verdict by problem and round.",
     "cost.png": "Mean verdict on the final proof of an attempt against the completion tokens of the attempt.",
     "calibration.png": "Score by the better grader against the mean verdict; the diagonal is perfect calibration.",
@@ -25,7 +30,9 @@ CAPTIONS = {
 }
 
 
-def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) -> list[Image]:
+def draw_all(
+    data: ReportData, agreements: Sequence[Agreement], curve: Sequence[ErrorRates], folder: Path, config: IntervalConfig
+) -> list[Image]:
     """Writes every plot for which there is data; returns them as blocks of the report.
 
     Raises:
@@ -33,7 +40,10 @@ def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) ->
     """
     load_matplotlib(hint=", or set plots=false")
     whole = [each for each in agreements if each.source == ALL_SOURCES] or list(agreements)
+    ranked = mean_scores(data, config)
     wanted: list[tuple[str, bool, Draw]] = [
+        ("leaderboard.png", bool(ranked), lambda axes: _leaderboard(axes, ranked)),
+        ("acceptance.png", len(curve) > 1, lambda axes: _acceptance(axes, curve)),
         ("rounds.png", bool(data.rounds), lambda axes: _rounds(axes, data)),
         ("cost.png", _has_cost(data), lambda axes: _cost(axes, data)),
         ("calibration.png", bool(whole), lambda axes: _calibration(axes, whole)),
@@ -47,22 +57,61 @@ def draw_all(data: ReportData, agreements: Sequence[Agreement], folder: Path) ->
 def _plot(draw: Draw) -> Any:
     figure, (axes,) = new_panels(1, 1, 7.5, 4.5)
     draw(axes)
-    if 0 < len(axes.get_legend_handles_labels()[1]) <= MAX_NAMED:
-        figure.legend(loc="outside right upper")
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > MAX_NAMED:
+        handles, labels = handles[:MAX_NAMED], [*labels[: MAX_NAMED - 1], f"{len(labels) - MAX_NAMED + 1} more"]
+    figure.legend(handles, labels, loc="outside right upper")
     return figure
+
+
+def _leaderboard(axes: Any, ranked: Mapping[str, Estimate]) -> None:
+    for place, (entrant, found) in enumerate(reversed(list(ranked.items()))):
+        value = 100 * (found.value or 0.0)
+        low, high = (100 * bound if bound is not None else value for bound in (found.low, found.high))
+        errors = [[max(value - low, 0.0)], [max(high - value, 0.0)]]
+        axes.barh(place, value, xerr=errors, height=0.6, capsize=3, alpha=0.75, label=entrant, ecolor="#444")
+    axes.set(xlabel="mean score, percent", xlim=(0, 105), yticks=[])
+    axes.grid(axis="y", visible=False)
+
+
+def _acceptance(axes: Any, curve: Sequence[ErrorRates]) -> None:
+    for label, color, rates in (
+        ("false accepts, of incorrect proofs", "C3", [each.false_accepts for each in curve]),
+        ("false rejects, of correct proofs", "C0", [each.false_rejects for each in curve]),
+    ):
+        known = [(each.size, rate) for each, rate in zip(curve, rates, strict=True) if rate.value is not None]
+        sizes = [size for size, _ in known]
+        axes.plot(sizes, [100 * (rate.value or 0) for _, rate in known], marker="o", color=color, label=label)
+        low, high = ([100 * (bound if bound is not None else rate.value or 0)
+                      for (_, rate), bound in zip(known, bounds, strict=True)]
+                     for bounds in ([rate.low for _, rate in known], [rate.high for _, rate in known]))  # fmt: skip
+        axes.fill_between(sizes, low, high, color=color, alpha=0.15)
+    axes.set(xlabel="verdicts in the unanimous panel", ylabel="percent", ylim=(-2, 102))
+    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _rounds(axes: Any, data: ReportData) -> None:
     means = {key: total / count for key, (total, count) in data.rounds.items()}
     lines = list(dict.fromkeys((entrant, problem) for entrant, problem, _ in means))
-    entrants, problems = (list(dict.fromkeys(names)) for names in zip(*lines, strict=True))
-    for entrant, problem in lines[:MAX_PROBLEMS]:
+    entrants = list(dict.fromkeys(entrant for entrant, _ in lines))
+    few = len(lines) <= MAX_NAMED
+    for number, (entrant, problem) in enumerate(sorted(lines, key=lambda line: (line[0], natural(line[1])))):
         rounds = sorted(key[2] for key in means if key[:2] == (entrant, problem))
-        values = [means[entrant, problem, number] for number in rounds]
-        style = STYLES[entrants.index(entrant) % len(STYLES)]
-        color = f"C{problems.index(problem) % 10}"
-        label = f"{problem[:30]} ({entrant})" if len(entrants) > 1 else problem[:30]
-        axes.plot(rounds, values, style, color=color, marker="o", markersize=3, linewidth=1, label=label)
+        values = [means[entrant, problem, each] for each in rounds]
+        place = entrants.index(entrant)
+        named = f"{problem[:30]} ({entrant})" if len(entrants) > 1 else problem[:30]
+        # Beyond a few lines, a line stands for a problem of its entrant, whose mean is drawn over them.
+        style = {"color": f"C{number % 10}", "label": named} if few else {"color": f"C{place % 10}", "alpha": 0.15}
+        axes.plot(rounds, values, STYLES[place % len(STYLES)], marker="o", markersize=3, linewidth=1, **style)
+    for place, entrant in enumerate(() if few else entrants):
+        rounds = sorted({key[2] for key in means if key[0] == entrant})
+        values = [
+            fmean(value for key, value in means.items() if key[0] == entrant and key[2] == each) for each in rounds
+        ]
+        style = STYLES[place % len(STYLES)]
+        axes.plot(
+            rounds, values, style, color=f"C{place % 10}", linewidth=2.5, label=f"{entrant}, mean of its problems"
+        )
     axes.set(xlabel="round", ylabel="mean verdict", ylim=(-0.03, 1.03))
     axes.xaxis.get_major_locator().set_params(integer=True)
 
@@ -80,7 +129,7 @@ def _cost(axes: Any, data: ReportData) -> None:
 
 
 def _calibration(axes: Any, agreements: Sequence[Agreement]) -> None:
-    axes.plot([0, 1], [0, 1], color="#8888", linewidth=1)
+    axes.plot([0, 1], [0, 1], color="#8888", linewidth=1, label="perfect calibration")
     for each in agreements:
         bins = bins_of(each.pairs)
         sizes = [20 + 6 * bin_.count**0.7 for bin_ in bins]

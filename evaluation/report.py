@@ -11,19 +11,19 @@ import yaml
 from pydantic import Field
 
 from core.config import STRICT, Name, settings
-from core.document import Block, Heading, Table, Text, Verbatim, counted, html, markdown
+from core.document import Block, Heading, Image, Table, Text, Verbatim, counted, html, markdown
 from core.errors import LemmataError
 from core.statistics import IntervalConfig
-from evaluation import sections
+from evaluation import leaderboard, quality_sections, sections
+from evaluation.acceptance_curve import ErrorRates, gold_grader, rates_by_rule, unanimous_curve
 from evaluation.agreement import Agreement, agreements
 from evaluation.agreement_section import agreement_section
 from evaluation.error_location import locations
 from evaluation.folders import Part, parts_of
-from evaluation.gather import ReportData, gather
+from evaluation.gather import ReportData, gather, write_grades
 from evaluation.plots import draw_all
 from evaluation.scores import Score, scores
 
-TITLE = "Evaluation report"
 LIBRARIES = ("lemmata", "numpy", "pyarrow", "openai", "matplotlib", "math-verify", "torch")
 
 
@@ -31,12 +31,14 @@ LIBRARIES = ("lemmata", "numpy", "pyarrow", "openai", "matplotlib", "math-verify
 class ReportConfig:
     """Settings of a report.
 
-    ``run``: one folder or several. ``out``: folder of the report. ``half_at``: share of the points from which a proof
-    is in the class 0.5. ``plots`` need matplotlib.
+    ``run``: one folder or several. ``out``: folder of the report, with this ``title`` and a ``note`` under it.
+    ``half_at``: share of the points from which a proof is in the class 0.5. ``plots`` need matplotlib.
     """
 
     run: Name | tuple[Name, ...]
     out: Name
+    title: Name
+    note: Name | None
     half_at: Annotated[float, Field(gt=0, lt=1)]
     plots: bool
     intervals: IntervalConfig
@@ -63,24 +65,52 @@ def write_report(config: ReportConfig) -> tuple[ReportData, Sequence[Score], Seq
     data = gather(parts, folder / "proofs.parquet")
     found = scores(data, config.intervals)
     agreed = agreements(data.candidates, config.half_at, config.intervals)
-    plots = draw_all(data, agreed, folder) if config.plots else []
-    blocks: list[Block] = [
-        *_head(data),
+    gold = gold_grader(data.candidates)
+    curve = unanimous_curve(data.candidates, gold, config.intervals) if gold else []
+    plots = draw_all(data, agreed, curve, folder, config.intervals) if config.plots else []
+    write_grades(data, folder / "grades.parquet")
+    blocks = _blocks(config, data, found, agreed, curve, gold, plots)
+    _write(folder / "report.md", markdown(blocks))
+    _write(folder / "report.html", html(config.title, blocks))
+    return data, found, agreed
+
+
+def _blocks(
+    config: ReportConfig,
+    data: ReportData,
+    found: Sequence[Score],
+    agreed: Sequence[Agreement],
+    curve: Sequence[ErrorRates],
+    gold: str | None,
+    plots: Sequence[Image],
+) -> list[Block]:
+    """The report: results first, then what they rest on, then how to make them again."""
+    intervals, half_at = config.intervals, config.half_at
+    rules = rates_by_rule(data.candidates, gold, intervals) if gold else []
+    return [
+        *_head(config, data),
+        *quality_sections.missing_section(data),
+        *leaderboard.leaderboard_section(data, found, intervals),
+        *sections.score_section(data, found),
+        *sections.comparison_section(data, intervals),
+        *leaderboard.group_section(data, intervals),
+        *leaderboard.matrix_section(data),
         *sections.attempt_section(data),
-        *sections.score_section(found),
         *sections.junk_section(data),
-        *agreement_section(agreed, config.half_at),
-        *sections.location_section(locations(parts, data.candidates, config.intervals)),
-        *sections.comparison_section(data, config.intervals),
+        *quality_sections.acceptance_section(rules, curve, gold),
+        *agreement_section(agreed, half_at),
+        *quality_sections.graders_section(data, half_at, intervals),
+        *quality_sections.people_section(data, half_at, intervals),
+        *sections.location_section(locations(data.parts, data.candidates, intervals)),
+        *quality_sections.answers_section(data),
+        *quality_sections.efficiency_section(data),
         *sections.cost_section(data),
         *([Heading("Plots"), *plots] if plots else []),
         *sections.problem_section(data),
         *sections.patch_section(data.attempts),
-        *_reproduction(config, parts),
+        *_runs(data),
+        *_reproduction(config, data.parts),
     ]
-    _write(folder / "report.md", markdown(blocks))
-    _write(folder / "report.html", html(TITLE, blocks))
-    return data, found, agreed
 
 
 def _parts(runs: Sequence[str]) -> list[Part]:
@@ -91,7 +121,16 @@ def _parts(runs: Sequence[str]) -> list[Part]:
     return parts
 
 
-def _head(data: ReportData) -> list[Block]:
+def _head(config: ReportConfig, data: ReportData) -> list[Block]:
+    problems = len({outcome.problem_id for outcome in data.outcomes})
+    entrants = counted(len(data.entrants), "entrant")
+    graders = ", ".join(data.graders) or "none"
+    total = f"{counted(data.proofs, 'proof')} of {counted(problems, 'problem')} by {entrants}. Graders: {graders}."
+    note = [Text(config.note)] if config.note else []
+    return [Heading(config.title, 1), *note, Text(total)]
+
+
+def _runs(data: ReportData) -> list[Block]:
     rows = [
         (
             part.entrant,
@@ -105,9 +144,7 @@ def _head(data: ReportData) -> list[Block]:
         for part in data.parts
     ]
     columns = ("entrant", "attempt", "run", "command", "started", "lemmata", "commit")
-    problems = len({outcome.problem_id for outcome in data.outcomes})
-    total = f"{counted(data.proofs, 'proof')} of {counted(problems, 'problem')}."
-    return [Heading(TITLE, 1), Text(total), Table(columns, rows)]
+    return [Heading("Runs"), Table(columns, rows)]
 
 
 def _reproduction(config: ReportConfig, parts: Sequence[Part]) -> list[Block]:

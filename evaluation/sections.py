@@ -11,7 +11,7 @@ from evaluation.gather import ReportData
 from evaluation.graded_proofs import GradedProof, ProblemOutcome
 from evaluation.graders import JUDGE, PANEL, VERIFIER, kind_of
 from evaluation.junk_control import MODEL_PREFIX
-from evaluation.scores import Score, compared, problem_means
+from evaluation.scores import Score, compared, natural, problem_means
 
 MAX_LISTED = 200
 
@@ -25,27 +25,38 @@ def interval(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
+def percent(estimate: Estimate) -> str:
+    """A share as a percentage with its interval; a dash without a value."""
+    if estimate.value is None:
+        return "–"
+    shown = f"{100 * estimate.value:.1f} %"
+    if estimate.low is None or estimate.high is None:
+        return shown
+    return f"{shown} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
 def named(grader: str, authors: Sequence[str]) -> str:
     """A grader's name with the people or models behind it."""
-    return f"{grader} ({', '.join(authors)})" if authors else grader
+    return grader if all(author in grader for author in authors) else f"{grader} ({', '.join(authors)})"
 
 
-def score_section(found: Sequence[Score]) -> list[Block]:
+def score_section(data: ReportData, found: Sequence[Score]) -> list[Block]:
     """Section of points by entrant, grader and source."""
     rows = [
         (
             score.entrant,
+            data.models(score.entrant),
             named(score.grader, score.authors),
             score.source,
             f"{score.points:g}/{score.possible:g}",
-            interval(score.share),
+            percent(score.share),
             score.scored,
             score.unscored,
             score.without_proof,
         )
         for score in found
     ]
-    columns = ("entrant", "grader", "source", "points", "share", "scored", "unscored", "no proof")
+    columns = ("entrant", "model", "grader", "source", "points", "percent", "scored", "unscored", "no proof")
     caption = (
         "Points of the final proofs; each row is by one grader. Unscored: the grader failed; this is not a 0 and is in "
         "neither sum. No proof: the attempt ended without a proof, which has 0 points. The verifier's own row scores "
@@ -71,6 +82,7 @@ def junk_section(data: ReportData) -> list[Block]:
         rows.append(
             (
                 entrant,
+                data.models(entrant),
                 kind.removeprefix(MODEL_PREFIX),
                 len(judged),
                 sum(entry.accepted for entry in judged),
@@ -78,7 +90,7 @@ def junk_section(data: ReportData) -> list[Block]:
                 sum(points) / len(points) if points else None,
             )
         )
-    columns = ("entrant", "junk", "judged", "accepted", "mean verdict", "mean judge points")
+    columns = ("entrant", "model", "junk", "judged", "accepted", "mean verdict", "mean judge points")
     return [
         *blocks,
         Table(
@@ -125,6 +137,7 @@ def attempt_section(data: ReportData) -> list[Block]:
         rows.append(
             (
                 entrant,
+                data.models(entrant),
                 len({outcome.problem_id for outcome in outcomes}),
                 len({outcome.attempt for outcome in outcomes}),
                 f"{finished}/{len(outcomes)}",
@@ -135,7 +148,7 @@ def attempt_section(data: ReportData) -> list[Block]:
         )
     if not rows:
         return []
-    columns = ("entrant", "problems", "attempts", "finished", "accepted", "junk accepted", "max rounds")
+    columns = ("entrant", "model", "problems", "attempts", "finished", "accepted", "junk accepted", "max rounds")
     caption = "Accepted: by the entrant's verifier. Junk accepted: proofs that prove nothing, by the same verifier."
     return [Heading("Attempts"), Table(columns, rows, caption)]
 
@@ -155,12 +168,13 @@ def cost_section(data: ReportData) -> list[Block]:
         ):
             if not usage.total_tokens:
                 continue
-            rows.append((entrant, name, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
-                         usage.reasoning_tokens, usage.cost))  # fmt: skip
+            cells = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, usage.reasoning_tokens)
+            rows.append((entrant, data.models(entrant), name, *cells, usage.cost))
     if not rows:
         return [Heading("Cost"), Text("No token usage is recorded.")]
     columns = (
         "entrant",
+        "model",
         "work",
         "prompt tokens",
         "cached",
@@ -225,10 +239,13 @@ def problem_section(data: ReportData) -> list[Block]:
         return []
     graders = [name for name in data.graders if any(each.chosen and name in each.chosen.grades for each in outcomes)]
     rows = []
-    for (entrant, _, problem), found in list(grouped.items())[:MAX_LISTED]:
+    in_order = sorted(grouped.items(), key=lambda pair: (pair[0][0], natural(pair[0][1]), natural(pair[0][2])))
+    for (entrant, _, problem), found in in_order[:MAX_LISTED]:
         accepted = f"{sum(outcome.accepted for outcome in found)}/{len(found)}"
-        rows.append((entrant, problem, accepted, *(_mean_score(found, grader) for grader in graders)))
-    columns = ("entrant", "problem", "accepted", *(f"{name} mean" for name in graders))
+        rows.append(
+            (entrant, data.models(entrant), problem, accepted, *(_mean_score(found, grader) for grader in graders))
+        )
+    columns = ("entrant", "model", "problem", "accepted", *(f"{name} mean" for name in graders))
     caption = (
         "Mean score of the final proofs over the attempts, from 0 to 1. "
         f"The first {MAX_LISTED} problems are listed; proofs.parquet has all."

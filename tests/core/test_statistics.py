@@ -16,7 +16,9 @@ from core.statistics import (
     cohens_kappa,
     correlation,
     difference,
+    kappa,
     mean,
+    rank_intervals,
     share,
     sign_test,
     wilson,
@@ -155,3 +157,81 @@ def test_sign_test_by_hand() -> None:
     assert sign_test(3, 3) == 1.0
     assert sign_test(0, 5) == pytest.approx(2 / 32)
     assert sign_test(5, 1) == pytest.approx(2 * (1 + 6) / 64)
+
+
+labels = st.sampled_from([0.0, 1.0, 6.0, 7.0])
+triples = st.lists(st.tuples(st.sampled_from("abcde"), labels, labels), min_size=1, max_size=40)
+
+
+def kappa_by_definition(pairs: list[tuple[str, float, float]], *, quadratic: bool) -> float | None:
+    """One less the ratio of observed to expected disagreement, over all pairs of items (Cohen 1968)."""
+
+    def cost(x: float, y: float) -> float:
+        return (x - y) ** 2 if quadratic else float(x != y)
+
+    observed = sum(cost(x, y) for _, x, y in pairs) / len(pairs)
+    expected = sum(cost(x, y) for _, x, _ in pairs for _, _, y in pairs) / len(pairs) ** 2
+    return None if expected == 0 else 1 - observed / expected
+
+
+@given(triples)
+def test_kappa_is_the_definition_with_and_without_weights(pairs: list[tuple[str, float, float]]) -> None:
+    for weights in ("none", "quadratic"):
+        expected = kappa_by_definition(pairs, quadratic=weights == "quadratic")
+        found = kappa(pairs, weights, config=QUICK)
+        assert found.value == (None if expected is None else pytest.approx(expected, abs=1e-9))
+        assert found.n == len(pairs)
+        assert found.low is None or found.high is None or found.low <= found.high
+
+
+def test_kappa_of_published_examples() -> None:
+    # 20, 5, 10 and 15 items: plain kappa 0.4; with two labels the quadratic weights change nothing.
+    counts = {(1.0, 1.0): 20, (1.0, 0.0): 5, (0.0, 1.0): 10, (0.0, 0.0): 15}
+    pairs = [(n, x, y) for (x, y), times in counts.items() for n in range(times)]
+    assert kappa(pairs).value == pytest.approx(0.4)
+    assert kappa(pairs, "quadratic").value == pytest.approx(0.4)
+    assert kappa(pairs).value == pytest.approx(cohens_kappa([(x, y) for _, x, y in pairs]))
+
+
+def test_figures_of_other_libraries() -> None:
+    # scikit-learn 1.9: cohen_kappa_score(x, y) and with labels=range(8), weights="quadratic"; mean_absolute_error.
+    # SciPy: pearsonr(x, y), and binomtest(65, 72).proportion_ci(method="wilson").
+    x, y = [0.0, 1.0, 6.0, 7.0, 7.0, 0.0], [0.0, 6.0, 6.0, 7.0, 1.0, 1.0]
+    triple = [(n, a, b) for n, (a, b) in enumerate(zip(x, y, strict=True))]
+    assert kappa(triple).value == pytest.approx(0.3571428571428571)
+    assert kappa(triple, "quadratic").value == pytest.approx(0.4414414414414415)
+    assert correlation(triple).value == pytest.approx(0.4440439190587468)
+    assert mean([Observation(n, abs(a - b)) for n, a, b in triple]).value == 2.0
+    assert wilson(65, 72) == pytest.approx((0.8126495420487314, 0.9521036800263443))
+    assert wilson(15, 20) == pytest.approx((0.5312991223812561, 0.8881382985923344))
+
+
+def test_the_bootstrap_interval_is_that_of_drawn_clusters() -> None:
+    chance = Random(7)
+    observed = [Observation(n // 3, float(chance.random() < 0.6)) for n in range(90)]
+    found = mean(observed, config=IntervalConfig(resamples=4000))
+    generator = np.random.default_rng(99)
+    by_cluster = [[one.value for one in observed if one.cluster == cluster] for cluster in range(30)]
+    drawn = [
+        np.mean([value for place in generator.integers(30, size=30) for value in by_cluster[place]])
+        for _ in range(4000)
+    ]
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    assert found.low == pytest.approx(low, abs=0.01)
+    assert found.high == pytest.approx(high, abs=0.01)
+
+
+def test_ranks_are_shared_by_equals_and_certain_where_one_is_better_everywhere() -> None:
+    better = {str(n): 0.5 + n / 100 for n in range(30)}
+    worse = {name: value - 0.2 for name, value in better.items()}
+    assert rank_intervals({"worse": worse, "better": better}, QUICK) == {"worse": (2, 2, 2), "better": (1, 1, 1)}
+    assert rank_intervals({"a": better, "b": dict(better)}, QUICK) == {"a": (1, 1, 1), "b": (1, 1, 1)}
+    close = {name: value + (0.3 if int(name) % 2 else -0.29) for name, value in better.items()}
+    assert rank_intervals({"steady": better, "close": close}, QUICK) == {"steady": (2, 1, 2), "close": (1, 1, 2)}
+    assert rank_intervals({}, QUICK) == {}
+
+
+def test_ranks_of_entrants_with_different_problems() -> None:
+    found = rank_intervals({"a": {"1": 1.0, "2": 1.0}, "b": {"2": 0.0, "3": 0.0}}, QUICK)
+    assert found["a"][0] == 1
+    assert found["b"][0] == 2

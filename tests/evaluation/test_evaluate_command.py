@@ -106,9 +106,9 @@ def test_every_score_is_by_one_grader_and_the_judges_cost_is_separate(lemmata: C
     assert {row["human_score"] for row in rows} == {None}
     text = (lemmata.folder / "report" / "report.md").read_text()
     total = sum(row["judge_points"] for row in final)
-    assert f"| r/policy | judge (referee) | problems.jsonl | {total:g}/28 |" in text
+    assert f"| r/policy | model-x | judge (referee) | problems.jsonl | {total:g}/28 |" in text
     for work in ("proving", "verifying and reviewing", "grading", "control"):
-        assert f"| r/policy | {work} | " in text
+        assert f"| r/policy | model-x | {work} | " in text
     assert "problems: 1" in text  # settings, to run it again
     assert "secret" not in text
     assert "(not shown)" in text

@@ -177,7 +177,7 @@ def test_human_grades_become_labels_of_final_proofs(evaluated: CommandLine) -> N
     graded = [row for row in table(evaluated, "r") if row["human_points"] is not None]
     assert {(row["problem"], row["attempt"], row["selected"]) for row in graded} == {("p0", 1, True), ("p1", 0, True)}
     text = (evaluated.folder / "report" / "report.md").read_text()
-    assert "| r/policy | human (Ada, Emmy) | problems.jsonl | 6/14 |" in text
+    assert "| r/policy | model-x | human (Ada, Emmy) | problems.jsonl | 6/14 |" in text
 
 
 @pytest.mark.parametrize(
