@@ -86,9 +86,9 @@ class Solver:
         elif reading.move is Move.RELATE and reading.everywhere:  # said of all x: no equation to be solved
             for chain in reading.body:
                 self.ledger.read_chain(chain)
-        elif reading.move is Move.ALTERNATIVES or (
-            reading.move is Move.RELATE and not reading.heads and not self.record.scope.values
-        ):
+        elif (
+            reading.move is Move.ALTERNATIVES or (reading.move is Move.RELATE and not reading.heads)
+        ) and not self.record.scope.values:
             for chain in reading.body:
                 note_discriminant(self.ledger, reading, chain, self._polynomials())
             self.formula = "quadratic formula" in reading.words or bool(self.ledger.discriminants)

@@ -369,6 +369,7 @@ def _speaks_of(ledger: Ledger, edge: Edge, side: Expr, scope: Scope) -> bool:
         isinstance(node, Entered)
         and node.scope.values == scope.values
         and ledger.key(side) in {ledger.key(node.left), ledger.key(node.right)}
+        and ledger.key(node.left) != ledger.key(node.right)
     )
 
 

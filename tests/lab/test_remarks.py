@@ -194,3 +194,15 @@ def test_a_variable_introduced_with_its_hypothesis(start: str, score: int) -> No
 )
 def test_mathematicians_forms(statement: str, proof: str, score: int) -> None:
     assert check(proposition(statement), proof).score == score
+
+
+def test_a_side_that_is_equal_to_itself_refutes_nothing() -> None:
+    claimed = proposition("2 divides 3^n for all integers n >= 0.")
+    assert check(claimed, "For n = 1: 3^n = 3^n.\nThe claim is false.").score == 0
+    assert check(claimed, "For n = 1: 3^n = 3 = 1 mod 2.\nThe claim is false.").score == 1
+
+
+def test_nothing_is_solved_at_one_value() -> None:
+    solved = "(x - 2)(x - 3) = 0.\nx - 2 = 0 or x - 3 = 0.\nSo x = 2 or x = 3.\nThe claim is true."
+    assert check(proposition(QUADRATIC), solved).score == 1
+    assert check(proposition(QUADRATIC), f"Let x = 2.\n{solved}").score == 0
