@@ -25,10 +25,10 @@ import yaml
 
 from core.errors import LemmataError
 from core.labels import read_with_labels
-from core.log import ProblemLog
-from core.records import SCHEMA_VERSION, Problem, Record
+from core.log import ProblemLog, read_log
+from core.records import IMPORTED, SCHEMA_VERSION, Label, Problem, Proof, Record
 
-HELD = ("problems", "checkpoints", "steps")  # folders of a run with what was made by its settings
+HELD = ("labels", "checkpoints", "steps")  # folders of a run with what was made by its settings
 
 
 def now() -> str:
@@ -146,14 +146,36 @@ def _join(folder: Path, command: str, config: Mapping[str, Any], may_change: Col
     changes = difference(manifest["config"], wanted, may_change)
     if not changes:
         return manifest
-    if not any(any((folder / name).glob("*")) for name in HELD) and not any(folder.glob("*/*/run.yaml")):
-        # The run ended before it held any record, so nothing depends on the old settings.
+    if not _holds_work(folder, command):
+        # The run ended before it held any sample, so nothing depends on the old settings.
+        for path in (folder / "problems").glob("*.jsonl"):
+            path.unlink()
         return _write_manifest(folder, wanted)
     listed = "\n".join(f"  {key}: {before!r} -> {after!r}" for key, before, after in changes)
     raise LemmataError(
         f"run {folder} was started with other settings:\n{listed}\n"
         "Repeat the settings to resume it, or choose another run=FOLDER for the new ones."
     )
+
+
+def _holds_work(folder: Path, command: str) -> bool:
+    """True where a folder holds what was made by its settings: samples, imported proofs, checkpoints or labels."""
+    if any(any((folder / name).glob("*")) for name in HELD) or any(folder.glob("*/*/run.yaml")):
+        return True
+    return any(path.suffix != ".jsonl" or _holds_samples(path, command) for path in (folder / "problems").glob("*"))
+
+
+def _holds_samples(path: Path, command: str) -> bool:
+    """True for a log with more than its problem and, unless the run is an import, the proofs that were given."""
+    given = command != "import"
+    return any(
+        not (isinstance(record, Problem) or (given and (isinstance(record, Label) or _is_given(record))))
+        for record in read_log(path)
+    )
+
+
+def _is_given(record: Record) -> bool:
+    return isinstance(record, Proof) and record.template == IMPORTED
 
 
 def _write_manifest(folder: Path, config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ COMMANDS = {
         "lemmata.commands.refine",
         "prove, verify, meta-verify and refine; select a proof of each problem",
     ),
+    "probe": ("lemmata.commands.probe", "try ten samples of each role before a long run"),
     "prove": ("lemmata.commands.prove", "write proofs without verifying them"),
     "verify": ("lemmata.commands.verify", "score the proofs of a run or a table"),
     "review": ("lemmata.commands.verify", "rate the analyses of a run by the meta-verifier"),
@@ -36,18 +37,19 @@ COMMANDS = {
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labeled proofs and analyses"),
     "evaluate": (
         "lemmata.commands.evaluate",
-        "problems x attempts x models, graded; also evaluate grade, report, champ and human-grades",
+        "problems x attempts x models, graded; also evaluate acceptance, grade, report, champ and human-grades",
     ),
     "report": ("lemmata.commands.report", "tables and plots of a training run: lemmata report RUN [RUN ...]"),
     "explore": ("lemmata.commands.explore", "read runs and label proofs in a browser"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
 }
-TAKE_PROBLEMS = ("refine", "prove", "evaluate")
+TAKE_PROBLEMS = ("refine", "probe", "prove", "evaluate")
 POSITIONAL = ("report", "show")  # read a run; their arguments are not settings
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
 # Commands of two words with their own module and settings.
 VARIANTS: dict[tuple[str, ...], str] = {
     ("evaluate", "grade"): "lemmata.commands.evaluate_grade",
+    ("evaluate", "acceptance"): "lemmata.commands.evaluate_acceptance",
     ("evaluate", "report"): "lemmata.commands.evaluate_report",
     ("evaluate", "champ"): "lemmata.commands.evaluate_champ",
     ("evaluate", "human-grades"): "lemmata.commands.evaluate_human_grades",

@@ -162,6 +162,7 @@ def open_session(
     settings: SessionConfig,
     config: Mapping[str, Any],
     objects: Mapping[str, Policy] | None = None,
+    may_change: Collection[str] = MAY_CHANGE,
 ) -> Iterator[Session]:
     """Open or resume the run of a command; its folder is released at the end.
 
@@ -170,13 +171,14 @@ def open_session(
         settings: the typed settings.
         config: the same settings as the plain mapping that the run records and compares on resuming.
         objects: policies that exist already, by name; they are not closed at the end. The others are built.
+        may_change: keys of settings that may differ on resuming.
     """
     templates, config = with_contents(settings, config)
-    folder = settings.run or default_folder(command, config, MAY_CHANGE)
+    folder = settings.run or default_folder(command, config, may_change)
     meters, guard = Meters(), Guard(settings.budget)
     given = {name: _throttled(policy, settings, guard, meters) for name, policy in (objects or {}).items()}
     policies = build_policies(settings, guard, meters, given)
-    with Run.start(folder, command, config, MAY_CHANGE) as run:
+    with Run.start(folder, command, config, may_change) as run:
         if settings.budget.tokens or settings.budget.cost:
             guard.spent = spent(run)
         yield Session(run, settings, replace(policies, borrowed=frozenset(given)), templates, guard, meters)

@@ -8,6 +8,9 @@ from pathlib import Path
 from core.document import Block, Heading, Table, Text, html, markdown
 from core.errors import LemmataError
 from core.statistics import DEFAULT
+from core.store import Run
+from refine.acceptance_curves import measured
+from refine.acceptance_curves import tables as tables_of_curves
 from rl.report import goals, signal_tables, step_tables, tables
 from rl.report.beside import Compared, as_json, beside_table
 from rl.report.metrics import MAIN
@@ -31,6 +34,10 @@ OF_REFINEMENT = (
     "equals. same tokens, independent: the best by self-score of k first-round samples, where k is the tokens of a "
     "chain by that round over those of round 1; mean over all subsets of k of the recorded first-round samples, linear "
     "between whole numbers (a dash: more than were recorded). gain over it: pass@1 less that, paired by theorem."
+)
+OF_ACCEPTANCE = (
+    "By lemmata evaluate acceptance run=RUN/acceptance: proofs of known exact score before the verifier, decided by "
+    "each rule with the first n analyses."
 )
 Tables = list[tuple[str, Table]]  # with their titles
 
@@ -103,10 +110,21 @@ def sections(runs: Sequence[Summary], iterations: int) -> Iterator[tuple[str, Ta
     labels = [("Automatic labels against the truth", step_tables.labels_table(runs))]
     yield "Labels", labels, "The curve over n, m and k is in estimates.json."
     yield "Over-optimization", [("The judge against the truth", step_tables.judges_table(runs))], ""
+    yield "Acceptance", _acceptance(runs), OF_ACCEPTANCE
     yield "Every model", [(TITLES[name], tables.models_table(runs, name)) for name in MAIN], ""
     since_base = [(TITLES[name], _since_base(runs, name)) for name in MAIN]
     yield "Differences to the cold start", since_base, "Points, or differences of scores."
     yield "Cost", [("Seconds and tokens", step_tables.costs_table(runs))], ""
+
+
+def _acceptance(runs: Sequence[Summary]) -> Tables:
+    """False accepts and false rejects by rule, of the runs that have been measured."""
+    folders = [Path(run.folder) / "acceptance" for run in runs]
+    found = [
+        (folder, tables_of_curves(measured(Run.read(folder)))) for folder in folders if (folder / "run.yaml").is_file()
+    ]
+    several = len(runs) > 1
+    return [(f"{title}, {folder}" if several else title, table) for folder, part in found for title, table in part]
 
 
 def about(run: Summary) -> str:

@@ -1,5 +1,7 @@
 """Run folders: resuming with the same settings, refusing others, and never touching what is no run."""
 
+from contextlib import closing
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -8,17 +10,20 @@ import pytest
 import yaml
 
 from core.errors import LemmataError
-from core.records import SCHEMA_VERSION, Problem
+from core.imported import imported_proof
+from core.records import SCHEMA_VERSION, Problem, Record
 from core.store import Run, difference, flatten, matches, now
+from tests.records import PROBLEM, PROOF, analysis, label
 
 CONFIG = {"seed": 0, "policy": {"model": "m", "base_url": "http://a"}, "stop": [], "policies": {}}
-PROBLEM = Problem(id="p1", statement="Prove A.")
+GIVEN = replace(imported_proof(PROBLEM, "So.", model="m"), problem_id=PROBLEM.id)
+LABEL = label("l", "exact", 1.0)
 
 
 def start(folder: Path, *, may_change: tuple[str, ...] = (), command: str = "refine", **changes: Any) -> Run:
-    """Start the run, let it hold a problem, and leave it."""
-    with Run.start(folder, command, CONFIG | changes, may_change) as run:
-        run.log(PROBLEM).close()
+    """Start the run, let it hold a problem with a proof, and leave it."""
+    with Run.start(folder, command, CONFIG | changes, may_change) as run, closing(run.log(PROBLEM)) as log:
+        log.append([PROOF] if PROOF.id not in log else [])
         return run
 
 
@@ -30,13 +35,13 @@ def test_a_new_run_says_what_made_it(tmp_path: Path) -> None:
     assert manifest["created"][:16] == now()[:16]
     assert Run.read(run.folder).manifest == manifest
     assert manifest["lemmata"] == version("lemmata")
-    assert list(run.records()) == [PROBLEM]
+    assert list(run.records()) == [PROBLEM, PROOF]
 
 
 def test_the_same_settings_resume(tmp_path: Path) -> None:
     before = start(tmp_path).manifest
     assert start(tmp_path).manifest == before
-    assert list(Run.read(tmp_path).records()) == [PROBLEM]
+    assert list(Run.read(tmp_path).records()) == [PROBLEM, PROOF]
 
 
 def test_other_settings_are_refused_and_the_difference_is_shown(tmp_path: Path) -> None:
@@ -95,6 +100,30 @@ def test_a_run_that_holds_nothing_takes_new_settings(tmp_path: Path) -> None:
     assert start(tmp_path).manifest["config"]["seed"] == 0
     with pytest.raises(LemmataError, match="seed: 0 -> 1"):
         start(tmp_path, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "kept"),
+    [
+        ("refine", [], False),
+        ("verify", [GIVEN, LABEL], False),  # copies of the source, which are made again
+        ("import", [GIVEN], True),
+        ("refine", [PROOF], True),
+        ("verify", [GIVEN, analysis("a", 1.0)], True),
+    ],
+    ids=str,
+)
+def test_a_run_without_a_sample_takes_new_settings(
+    tmp_path: Path, command: str, more: list[Record], kept: bool
+) -> None:
+    with Run.start(tmp_path, command, {"seed": 1}) as run, closing(run.log(PROBLEM)) as log:
+        log.append(more)
+    if kept:
+        with pytest.raises(LemmataError, match="seed: 1 -> 0"):
+            Run.start(tmp_path, command, {"seed": 0})
+    else:
+        with Run.start(tmp_path, command, {"seed": 0}) as run:
+            assert (run.manifest["config"]["seed"], run.log_paths()) == (0, [])
 
 
 def test_a_folder_of_other_files_is_not_touched(tmp_path: Path) -> None:
