@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: run run-smollm2 quick test test-processors lint docs docs-check lock
 run: $(VENV)/model.installed  ## prove, check and refine a problem of the lab with the model that the project ships
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/lemmata refine
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/lemmata refine "problem=$$(cat examples/first-problem.txt)" refine.proofs=1
 
 run-smollm2: $(VENV)/smollm2.installed  ## the same with a small pretrained model, served on this machine
 	PATH="$(abspath $(BIN)):$$PATH" examples/smollm2/run.sh

@@ -15,10 +15,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+PROBLEM = ROOT / "examples" / "first-problem.txt"  # chosen by docs.scripts.first_run
 RECORDED = ROOT / "examples" / "refined-run"
 BEGIN = "<!-- output of lemmata refine: written by python -m docs.scripts.readme -->\n```text\n"
 END = "\n```\n<!-- end of output -->"
-SETTINGS = ["problem=Prove or refute: x^2 + 2x - 1 >= 0 for all real x.", "refine.proofs=1"]
+SETTINGS = [f"problem={PROBLEM.read_text(encoding='utf-8').strip()}", "refine.proofs=1"]
 # What policy=shipped sets, which policy=replay does not.
 AS_SHIPPED = [
     *("prompts=lab", "sampling.temperature=0.6", "sampling.max_tokens=512"),
