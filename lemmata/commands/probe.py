@@ -56,7 +56,7 @@ class Probe:
         return [self.role, str(self.samples), *map(self._percent, shares), spread, f"{self.tokens:,.0f}"]
 
     def hints(self) -> Iterator[str]:
-        """What to change, in words."""
+        """Advice on what to change, in words."""
         if not self.samples:
             yield f"{self.role}: no sample, because there was nothing to ask about."
             return
