@@ -12,6 +12,7 @@ from core.labels import read_with_labels
 from core.records import (
     IMPORTED,
     Analysis,
+    FollowUp,
     Generated,
     Grading,
     Label,
@@ -143,7 +144,8 @@ class _Collected:
 
     def add(self, record: Record) -> None:
         if isinstance(record, Generated) and record.usage is not None:
-            self.usage[type(record)] += record.usage
+            asked = Grading if record.template.startswith("follow_up of grading") else Analysis
+            self.usage[asked if isinstance(record, FollowUp) else type(record)] += record.usage
         self._count(record)
         if isinstance(record, Problem):
             self.problem = record

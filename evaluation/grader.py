@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from core.announcements import phrase_pattern
+from core.announcements import own_pattern, phrase_pattern
 from core.closing import Closing
 from core.config import STRICT, Count, Name, Positive, settings
 from core.finish import cut_off
@@ -17,8 +17,10 @@ from core.rubric import ParseFailure, read_score
 from core.score_text import Scale
 from core.templates import fill, make_fence, read_template
 from evaluation.grading_scheme import Scheme, allowed_points, rules
+from policy.follow_up import ABOUT_POINTS, follow_up
 from policy.interface import Completion, Policy, Prompt, Sampling, user_prompt
 from policy.recorder import Call, Recorder
+from policy.verdict import AS_WRITTEN, VerdictConfig
 
 _PHRASE = phrase_pattern("final points")
 
@@ -60,6 +62,7 @@ class Grader:
     sampling: Sampling
     config: GradingConfig
     identity: str
+    verdicts: VerdictConfig = AS_WRITTEN
 
     async def grade(self, recorder: Recorder, proof: Proof) -> list[Grading]:
         """Samples and records the gradings of one proof that the log does not contain yet; returns all of them."""
@@ -70,13 +73,17 @@ class Grader:
 
         problem = recorder.problem
         allowed = allowed_points(problem, self.config.scheme, self.config.max_points)
+        reading = partial(
+            build_grading, proof_id=proof.id, allowed=allowed, quoted=body, patterns=self.verdicts.patterns
+        )
         call = Call(
             policy=self.policy,
             prompt=grading_prompt(problem, body, self.config),
             template=template_identity(self.config.template),
             sampling=self.sampling,
             kind=Grading,
-            build=partial(build_grading, proof_id=proof.id, allowed=allowed, quoted=body),
+            build=reading,
+            follow_up=follow_up(self.verdicts, ABOUT_POINTS, _scale(max(allowed)), allowed),
             parents=(proof.id,),
             round=proof.round,
             indices=range(self.config.samples),
@@ -104,12 +111,18 @@ def grading_prompt(problem: Problem, proof: str, config: GradingConfig) -> Promp
 
 
 def build_grading(
-    common: dict[str, Any], completion: Completion, *, proof_id: str, allowed: Sequence[int], quoted: str
+    common: dict[str, Any],
+    completion: Completion,
+    *,
+    proof_id: str,
+    allowed: Sequence[int],
+    quoted: str,
+    patterns: Sequence[str] = (),
 ) -> Grading:
     """Builds the record of a judge's answer about the proof ``quoted``; points that are not ``allowed`` are a fault."""
     max_points = max(allowed)
     cut = cut_off(completion.finish_reason)
-    points = ParseFailure(cut) if cut else parse_points(completion.answer, max_points, quoted=quoted)
+    points = ParseFailure(cut) if cut else parse_points(completion.answer, max_points, quoted=quoted, patterns=patterns)
     if isinstance(points, int) and points not in allowed:
         points = ParseFailure(f"{points} is not one of the points {', '.join(map(str, allowed))} of this scheme")
     failed = isinstance(points, ParseFailure)
@@ -122,16 +135,23 @@ def build_grading(
     )
 
 
-def parse_points(text: str, max_points: int, *, quoted: str = "", truncated: bool = False) -> int | ParseFailure:
+def parse_points(
+    text: str, max_points: int, *, quoted: str = "", truncated: bool = False, patterns: Sequence[str] = ()
+) -> int | ParseFailure:
     """Parses the points of a judge's answer, read as `core.rubric.parse_verdict` reads a verdict.
 
     Other points than 0, 1, ..., ``max_points`` are a failure, and so are different ones after the closing phrase.
 
     ``quoted`` is the graded text. Points above 0 that may be a quotation of it are a failure too, as in
-    `core.rubric.parse_verdict`.
+    `core.rubric.parse_verdict`; ``patterns`` are a user's own forms, as there.
     """
-    points = read_score(text, Closing(Scale(max_points, halves=False), _PHRASE), quoted, truncated)
+    closing = Closing(_scale(max_points), _PHRASE, tuple(map(own_pattern, patterns)))
+    points = read_score(text, closing, quoted, truncated)
     return points if isinstance(points, ParseFailure) else int(points)
+
+
+def _scale(max_points: int) -> Scale:
+    return Scale(max_points, halves=False)
 
 
 @cache

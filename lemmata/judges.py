@@ -66,7 +66,13 @@ def graders_of(session: Session, settings: JudgingConfig) -> list[Grader]:
     """The judges that grade in points; none where ``grading.samples`` is 0."""
     names = settings.graders if settings.grading.samples else {}
     return [
-        Grader(session.policies.of(name), role.sampling, settings.grading, judge_identity(settings, role))
+        Grader(
+            session.policies.of(name),
+            role.sampling,
+            settings.grading,
+            judge_identity(settings, role),
+            session.settings.verdicts,
+        )
         for name, role in names.items()
     ]
 

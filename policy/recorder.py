@@ -248,7 +248,7 @@ class Recorder:
         score = call.follow_up.read(answer)
         failed = isinstance(score, ParseFailure)
         common = self._common(call, sample, sample, answer)
-        common |= {"parents": (record.id,), "prompt": prompt.digest, "template": "follow_up"}
+        common |= {"parents": (record.id,), "prompt": prompt.digest, "template": f"follow_up of {call.template}"}
         answered = FollowUp(**common, score=None if failed else score, fault=score.reason if failed else None)
         scored = with_score(record, score)
         self._write([answered, scored])
