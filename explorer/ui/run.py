@@ -7,7 +7,8 @@ import streamlit as st
 from explorer.index import LogIndex
 from explorer.metrics import ProblemMetrics, ProofMetrics, problem_metrics, proof_metrics
 from explorer.runs import RunInfo, is_running
-from explorer.ui.context import chosen_run, indexed, query
+from explorer.ui import address
+from explorer.ui.context import chosen_run, indexed
 from explorer.ui.runs import progress_words, settings_text
 from explorer.ui.widgets import (
     badge,
@@ -48,16 +49,12 @@ def show() -> None:
         st.html(f'<span class="lm-live">● running</span> {escape(progress_words(run))}')
     folded("Settings, versions, commit", settings_text(run))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        start = query("show", "all")
-        chosen = st.segmented_control(
-            "Show", list(SHOWN), default=start if start in SHOWN else "all", format_func=lambda name: SHOWN[name]
-        )
-        words = st.text_input("Find a problem", placeholder="name or source", width=260)
+        chosen = address.choice("Show", "show", SHOWN, "all")
+        words = address.text_input("Find a problem", "find", placeholder="name or source", width=260)
     shown = [
         (log, metrics)
         for log, metrics in problems
-        if _fits(metrics, chosen or "all")
-        and words.lower() in f"{metrics.name} {metrics.source} {metrics.problem_id}".lower()
+        if _fits(metrics, chosen) and words.lower() in f"{metrics.name} {metrics.source} {metrics.problem_id}".lower()
     ]
     table(
         ["problem", "source", "proofs", "best judges' mean", "human labels", "", "rounds"],

@@ -9,6 +9,7 @@ import streamlit as st
 from core.document import counted
 from explorer.runs import RunInfo, is_running
 from explorer.training_log import last_line
+from explorer.ui import address
 from explorer.ui.context import config, runs
 from explorer.ui.widgets import link, note, number, paged, table
 
@@ -20,7 +21,9 @@ def show() -> None:
     if not found:
         note(f"There are no runs below {config().runs}. `lemmata refine`, `prove`, `import` and `train` write runs.")
         return
-    wanted = st.text_input("Find", placeholder="name, command or model", label_visibility="collapsed").lower()
+    wanted = address.text_input(
+        "Find", "find", placeholder="name, command or model", label_visibility="collapsed"
+    ).lower()
     shown = [run for run in found if wanted in f"{run.name} {run.command} {run.models}".lower()]
     rows = [_row(run) for run in paged(shown, "runs")]
     table(["run", "command", "model", "started", "problems", "state", "cost"], rows)

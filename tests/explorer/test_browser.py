@@ -125,6 +125,19 @@ def test_every_page_shows_what_it_is_for(browser: BrowserSession, runs: Path) ->
             assert word.lower() in text, (page, word, text[:600])
 
 
+def test_filters_are_in_the_address(browser: BrowserSession) -> None:
+    browser.go("run", run="search", find="identities")
+    assert browser.page.get_by_label("Find a problem").input_value() == "identities"
+    rows = browser.page.locator(".lm-table tbody tr")
+    assert rows.count() == 1
+    browser.page.get_by_text("No verdict", exact=True).click()
+    browser.page.wait_for_url("**show=unjudged**", timeout=HANG * 1000)
+    browser.settle()
+    assert rows.count() == 0
+    browser.follow(browser.page.go_back)
+    assert rows.count() == 1
+
+
 def test_the_tab_has_its_icon(browser: BrowserSession) -> None:
     browser.go("lab")
     drawn = """async () => { const sign = new Image(); sign.src = document.querySelector('link[rel*=icon]').href;
