@@ -138,10 +138,16 @@ def main() -> None:
             f"peak memory {peak_mib():.0f} MiB, disk {size / 2**20:.0f} MiB ({size / meters.calls:.0f} bytes per call)"
         )
         started = time.perf_counter()
-        out = str(folder / "report")
-        write_report(
-            ReportConfig(run=str(folder / "run"), out=out, half_at=0.5, plots=False, intervals=IntervalConfig())
+        report = ReportConfig(
+            run=str(folder / "run"),
+            out=str(folder / "report"),
+            title="Evaluation report",
+            note=None,
+            half_at=0.5,
+            plots=False,
+            intervals=IntervalConfig(),
         )
+        write_report(report)
         print(f"report in {time.perf_counter() - started:.0f} s, peak memory {peak_mib():.0f} MiB")
     finally:
         if options.out is None:

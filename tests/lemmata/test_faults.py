@@ -108,7 +108,9 @@ async def _odd(body: Mapping[str, Any], server: FakeServer) -> Reply:
     if "Prove that 0 " in prompt and role == "verifier":
         return json_reply(completion(body, [f"{PHRASE} \\boxed{{0.7}}", f"{PHRASE} \\boxed{{}}", "No.", ""]))
     if "Prove that 1 " in prompt and seed % 2:
-        good = json.loads((await well_behaved(body, server) or (0, {}, b""))[2])
+        reply = await well_behaved(body, server)
+        assert isinstance(reply, tuple)
+        good = json.loads(reply[2])
         for choice in good["choices"]:
             choice["finish_reason"] = "length"
         return json_reply(good)
