@@ -1,6 +1,6 @@
 """First run: how often refinement is needed in a recorded run, and the problems that show it.
 
-    lemmata lab generate out=problems.jsonl families=[inequalities] levels=[2] count=50 split=test
+    lemmata lab generate out=problems.jsonl families=[inequalities] levels=[1,2] count=170 split=test
     lemmata refine problems=problems.jsonl refine.proofs=1 run=runs/one-proof
     python -m docs.scripts.first_run runs/one-proof
 
