@@ -80,7 +80,9 @@ def locations(parts: Sequence[Part], entries: Sequence[GradedProof], config: Int
     }
     found: dict[str, list[tuple[str, str, bool, bool, float]]] = {}
     for part in parts:
-        steps = {proof: step for (name, proof), step in annotated.items() if name == part.entrant}
+        # A run that judges the proofs of several models has an entrant for each: "RUN: MODEL".
+        own = (part.entrant, f"{part.entrant}: ")
+        steps = {proof: step for (name, proof), step in annotated.items() if name == own[0] or name.startswith(own[1])}
         if steps:
             found.setdefault(part.entrant, []).extend(_complaints(part, steps))
     return [_location(name, rows, config) for name, rows in found.items() if rows]

@@ -10,10 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from core.errors import LemmataError
 from core.records import Analysis, Grading, Label, Proof, Selection
 from core.store import Run
 from evaluation.folders import attempt_seed
 from evaluation.lab_theorems import LabTheoremsConfig, lab_problems
+from lab.domain import outside, read_domain
+from policy.local_config import model_folder
 from tests.command import CommandLine, Served, serving
 from tests.fake_server import FakeServer, Reply, completion, json_reply, role_of, well_behaved
 from tests.processes import stored
@@ -208,8 +211,17 @@ def test_presets_name_their_files(lemmata: CommandLine, served: Served) -> None:
         assert f"{file}'" in lemmata.fails("evaluate", f"benchmark={preset}", "run=r", *served.policy())
 
 
-@pytest.mark.parametrize(("count", "at_most"), [(60, 60), (400, 150)])
-def test_a_theorem_of_the_lab_is_one_problem(count: int, at_most: int) -> None:
-    problems = list(lab_problems(LabTheoremsConfig(count=count, families=("inequalities",), levels=(1,))))
-    assert len({problem.id for problem in problems}) == len(problems)
-    assert 60 <= len(problems) <= at_most
+@pytest.mark.parametrize("domain_of", [None, "pkg://model/shipped"])
+def test_a_theorem_of_the_lab_is_one_problem(domain_of: str | None) -> None:
+    config = LabTheoremsConfig(count=20, families=("inequalities",), levels=(1, 2), domain_of=domain_of)
+    problems = list(lab_problems(config))
+    assert len({problem.id for problem in problems}) == len(problems) == 20
+    domain = read_domain(model_folder("pkg://model/shipped"))
+    assert domain
+    inside = [not outside(domain, problem.statement) for problem in problems]
+    assert all(inside) == (domain_of is not None)
+
+
+def test_a_model_without_a_domain_draws_nothing(tmp_path: Path) -> None:
+    with pytest.raises(LemmataError, match=r"lab\.domain_of=.* has no domain\.json"):
+        next(lab_problems(LabTheoremsConfig(count=1, domain_of=str(tmp_path))))
