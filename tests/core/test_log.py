@@ -149,6 +149,8 @@ def test_the_kind_comes_first_in_a_line() -> None:
         "proof",
         "analysis",
         "review",
+        "follow_up",
+        "unscored",
         "grading",
         "refusal",
         "label",
