@@ -119,8 +119,8 @@ def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
     for (number, _), reward in zip(trajectories, task.rewards(trajectories), strict=True):
         kind = task.locate(number)[0]
         assert all(part.startswith(f"{kind}/") for part in reward.parts)
-        # An honest evaluation of a faulty proof earns less than the proof would; a sheet is no whole analysis.
-        assert reward.total == 1.0 or kind in {"self_evaluator", "sheet"}
+        # An honest evaluation of a faulty proof earns less than the proof would; sheets and pairs are no whole analyses.
+        assert reward.total == 1.0 or kind in {"self_evaluator", "sheet", "pairs"}
 
 
 def test_a_given_proof_is_followed_by_its_honest_evaluation() -> None:

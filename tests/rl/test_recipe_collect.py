@@ -186,7 +186,9 @@ def test_a_prover_is_measured_by_the_checker() -> None:
     shown = [(record["truth"], record["self_score"], record["format"]) for record in records]
     assert shown == [(1.0, 1.0, True), (check(theorem, "Clear.").score, 0.5, True), (0.0, None, False), shown[3]]
     assert shown[3][1:] == (None, False)
-    assert {key: records[0][key] for key in ("family", "level", "seed", "split")} == measure.coordinates(theorem)
+    where = measure.coordinates(theorem)
+    assert where.keys() == {"family", "level", "seed", "split", "left_side"}
+    assert {key: records[0][key] for key in where} == where
 
 
 def chains(model: Scripted, count: int, rounds: int, theorems: list[Theorem]) -> list[list[tuple[float, float | None]]]:
