@@ -119,7 +119,7 @@ def test_a_generators_answers_are_judged_by_the_kind_of_their_problem() -> None:
     for (number, _), reward in zip(trajectories, task.rewards(trajectories), strict=True):
         kind = task.locate(number)[0]
         assert all(part.startswith(f"{kind}/") for part in reward.parts)
-        # An honest evaluation of a faulty proof earns less than the proof would; sheets and pairs are no whole analyses.
+        # An honest evaluation of a faulty proof earns less than the proof; sheets and pairs are no whole analyses.
         assert reward.total == 1.0 or kind in {"self_evaluator", "sheet", "pairs"}
 
 
