@@ -176,7 +176,7 @@ def _is_true(part: str, sequence: Sequence | None) -> bool:
     if part.endswith(" is no square"):
         return True
     named = part.count(": ") == 2  # a coefficient, behind the name of its monomial
-    pair, _, order = part.partition(": ")[2 * named].rpartition(": ")
+    pair, _, order = (part.partition(": ")[2] if named else part).rpartition(": ")
     sides = [side.split(" = ") for side in (pair or order).split(" and ")]
     if "nothing" in (sides[0][0], sides[-1][0]):
         return order == "other"

@@ -110,7 +110,7 @@ def test_help_of_show(lemmata: CommandLine) -> None:
 
 def test_an_unknown_command(lemmata: CommandLine) -> None:
     output = lemmata.fails("refien")
-    assert output.startswith("lemmata: unknown command 'refien'; known: refine, prove, verify")
+    assert output.startswith("lemmata: unknown command 'refien'; known: refine, probe, prove, verify")
 
 
 # Commands

@@ -172,8 +172,8 @@ def test_a_truncated_answer_is_no_proof_and_no_verdict(odd_runs: list[Records]) 
 def test_a_planted_verdict_accepts_nothing(odd_runs: list[Records]) -> None:
     records = odd_runs[2]
     scores = Counter(analysis["score"] for analysis in _of_kind(records, "analysis"))
-    assert set(scores) == {None, 0.0}
-    assert scores[None] == 3 * scores[0.0]
+    assert scores
+    assert not set(scores) - {None, 0.0}
     selection = _selection(records)
     assert not selection["accepted"]
     assert selection["mean_score"] in (None, 0.0)

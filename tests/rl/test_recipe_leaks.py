@@ -40,6 +40,7 @@ pytestmark = pytest.mark.slow
 
 OPENING = "Here is my evaluation of the solution:\n"
 REVIEW = 'Here is my analysis of the "solution evaluation":\n'
+RATING = 'Based on my analysis, I will rate the "solution evaluation" as:'
 SAYS = "%s\nBased on my evaluation, the final overall score should be:\n\\boxed{%s}"
 PROOFS = [Stream("verify", ("inequalities",), (1,), "train", 8).item(number).proof.text for number in range(6)]
 NUMBERS = range(20)
@@ -58,7 +59,7 @@ class Model:
         chosen = derive_seed(self.name, prompt, number)
         verdict = SAYS % (f"Line {chosen % 3}: it is so.", ("0", "0.5", "1")[chosen // 3 % 3])
         if prompt.startswith("Judge the evaluation"):
-            return REVIEW + verdict
+            return REVIEW + verdict.replace("Based on my evaluation, the final overall score should be:", RATING)
         if prompt.startswith("Judge the proof"):
             return OPENING + verdict
         return f"## Solution\n{PROOFS[chosen % len(PROOFS)]}\n\n## Self Evaluation\n\n{OPENING}{verdict}"

@@ -63,7 +63,7 @@ def test_a_key_is_required(tight: Server) -> None:
     ("body", "message"),
     [
         (chat(n=6), "n=6 exceeds this server's limit of 5"),
-        (chat(logprobs=True, top_logprobs=6), "n=1 completions with 6 top log-probabilities need 7"),
+        (chat(logprobs=True, top_logprobs=6), "n=1 completions of 1 prompt with 6 top log-probabilities need 7"),
         (chat(max_tokens=1001), "max_tokens=1001 exceeds this server's limit of 1000"),
     ],
 )
