@@ -39,19 +39,21 @@ def test_refine_twice(lemmata: CommandLine, server: Server) -> None:
         "judge.analyses=3",
         "+policy.extra_body.chat_template_kwargs.enable_thinking=false",
     ]
-    assert "1 finished" in lemmata.ok(*command, "run=first").out
+    first = lemmata(*command, "run=first")
+    assert first.code == 3  # nothing could be judged
+    assert "1 finished" in first.out
     written = generated("first")
     assert len([record for record in written if isinstance(record, Proof)]) >= 4
     assert [record for record in written if isinstance(record, Analysis)]
     assert {record.model for record in written} == {NAME}
     assert {record.finish_reason for record in written} <= {"length", "stop"}
-    first = next(record for record in written if record.usage)
-    assert first.usage.prompt_tokens > 1000
+    one = next(record for record in written if record.usage)
+    assert one.usage.prompt_tokens > 1000
     assert sum(record.usage.cached_tokens for record in written if record.usage) > 1000  # one prompt, several samples
     [selection] = [record for record in Run.read("first").records() if isinstance(record, Selection)]
     assert not selection.accepted
     # Every seed is sent along, so that another run of the same settings writes the same.
-    lemmata.ok(*command, "run=second")
+    assert lemmata(*command, "run=second").code == 3
     assert {record.id: record.text for record in generated("second")} == {record.id: record.text for record in written}
 
 
