@@ -1,4 +1,4 @@
-"""Verdicts of one model against exact truth, by kind of proof: right, foreign, unfinished, wrong, with a small gap.
+"""Verdicts of one model against exact truth, by kind of proof: right, foreign, unfinished, planted, with a small gap.
 
     python -m benchmarks.false_accepts MODEL [--split test] [--families inequalities] [--levels 1 2] [--theorems 20]
 
@@ -21,12 +21,12 @@ from core.sections import split_proof
 from core.statistics import Observation, share
 from lab import check
 from lab.items import Item, Stream
+from lab.planting.ways import group_of
 from lab.prompts import templates
 from rl.report.tables import format_estimates
 from rl.trained_judge import TrainedJudge
 
 SAMPLES = 2
-FOREIGN = {"another theorem", "neighbor", "another equation", "neighboring equation", "other side", "miscopied"}
 MOST_DRAWS = 40  # planted proofs of a family and level that are looked through, for each theorem wanted
 Observed = dict[str, list[Observation]]
 
@@ -86,7 +86,7 @@ def kind_of(item: Item) -> str:
     proof = item.proof
     if proof.label > 0:
         return "right" if proof.label == 1 else "minor gap"
-    return "foreign" if proof.how in FOREIGN else "unfinished" if proof.how == "unfinished" else "wrong"
+    return group_of(proof.how)
 
 
 def proved(judge: TrainedJudge, wanted: Wanted) -> Observed:
@@ -117,7 +117,7 @@ def verified(judge: TrainedJudge, wanted: Wanted, wrong: int) -> Observed:
             observed[name] += right
         accepted = Observation(side, float(all(score == 1 for score in scores)))
         observed[f"accepted {kind}"].append(accepted)
-        if kind in {"foreign", "unfinished", "wrong"}:
+        if label == 0:
             observed["accepted with label 0"].append(accepted)
         for answer, score in zip(group, scores, strict=True):
             if score != label and wrong > 0:

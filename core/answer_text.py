@@ -5,9 +5,10 @@ Pure functions on text, without a computer algebra system. `core.answer_check_wo
 
 import re
 
+from core.score_text import closing_brace
+
 MAX_LENGTH = 2_000  # characters of an answer that are read; a longer one is no short answer
 _BOX = re.compile(r"\\f?boxed(?![A-Za-z])\s*(\{?)")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _ANNOUNCED = re.compile(r"\banswers?\b[^.:\n]{0,60}?(?:\bis\b|\bare\b|:|=)[\s*_:]*", re.IGNORECASE)
 _END_OF_SENTENCE = re.compile(r"\.(?=\s|$)|\n")
 _MARKUP = re.compile(r"\$|\\[()\[\]]|\\(?:displaystyle|textstyle|left|right|limits|big|Big|bigg|Bigg)(?![A-Za-z])"
@@ -63,19 +64,10 @@ def _outermost(text: str, boxes: list[re.Match[str]]) -> str | None:
             found = re.match(r"[^\s{}$\\]+", text[box.end() :])
             content, end = (found[0].rstrip(".,;") if found else ""), box.end()
             continue
-        close = _closing_brace(text, box.end())
+        close = closing_brace(text, box.end())
         content = None if close is None else text[box.end() : close]
         end = len(text) if close is None else close
     return content
-
-
-def _closing_brace(text: str, start: int) -> int | None:
-    depth = 1
-    for match in _BRACE.finditer(text, start):
-        depth += (match[0] == "{") - (match[0] == "}")
-        if depth == 0:
-            return match.start()
-    return None
 
 
 def plain_answer(text: str) -> str:

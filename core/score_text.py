@@ -109,7 +109,7 @@ def boxes(text: str, start: int = 0) -> Iterator[Box]:
             position = bare.end() if bare else match.end()
             yield Box(match.start(), position, bare[0] if bare else "")
             continue
-        end = _closing_brace(text, match.end())
+        end = closing_brace(text, match.end())
         if end is None:
             yield Box(match.start(), len(text), None)
             return
@@ -125,7 +125,7 @@ def is_cut_off(text: str) -> bool:
     return text.rstrip().endswith(_CUT_OFF)
 
 
-def _closing_brace(text: str, start: int) -> int | None:
+def closing_brace(text: str, start: int) -> int | None:
     """Index of the brace that closes the one just before ``start``; escaped braces do not count."""
     depth = 1
     for match in _BRACE.finditer(text, start):

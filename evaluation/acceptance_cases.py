@@ -12,6 +12,7 @@ from lab.expressions import render
 from lab.generator import HELD_OUT_LEVEL, LEVELS, families
 from lab.items import Item, Stream
 from lab.planter import LabeledProof, plant, right_proof
+from lab.planting.ways import group_of
 from refine.acceptance_curves import CLUSTER, KIND_PREFIX, OUTSIDE_DOMAIN
 
 RIGHT, PLANTED, MINOR, FOREIGN, UNFINISHED, INJECTED = (
@@ -67,11 +68,8 @@ def beyond(known: Sequence[str], levels: Sequence[int], split: str, seed: int, c
 
 def kind_of(proof: LabeledProof) -> str:
     """The kind of a planted proof, by how it was planted."""
-    if proof.how.startswith(("another", "foreign")) and proof.how != "foreign words":
-        return FOREIGN
-    if proof.how.startswith(("unfinished", "cut off", "no verdict")):
-        return UNFINISHED
-    return MINOR if proof.label > 0 else PLANTED
+    group = group_of(proof.how)
+    return MINOR if group == PLANTED and proof.label > 0 else group
 
 
 def _given(problem: Problem, item: Item) -> Iterator[Proof]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from core.errors import LemmataError
 from policy.local_config import model_folder
 
-SHIPPED = "pkg://model/shipped"
 WEIGHTS = ("*.safetensors",)
 
 

@@ -13,7 +13,7 @@
 | unreadable | words that stand for steps; a quotient that can be 0/0; a text cut off |
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -22,15 +22,14 @@ from lab.complaints import END, complained_kind, line_of
 from lab.defects import CheckResult, Kind
 from lab.limits import Refused
 from lab.planting import citations, contrary, division, endings, foreign, omissions, slips
-from lab.planting.edits import Edit, Sentences, written
+from lab.planting.edits import Edit, written
 from lab.planting.variations import vary
+from lab.planting.ways import Op, way_of
 from lab.theorem import Theorem
 
 LABELS = (0.0, 0.5, 1.0)
 MAX_KINDS = 6
 MAX_TRIES = 8
-
-Op = Callable[[Random, Theorem, Sentences], Edit | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ def _tried(rng: Random, theorem: Theorem, kind: Kind) -> LabeledProof | None:
         return None
     right = written(sentences, 0).text
     source = theorem.derivation if check(theorem, right).defects else right
-    return LabeledProof(edit.text, verdict, kind, source, op.__name__.replace("_", " "))
+    return LabeledProof(edit.text, verdict, kind, source, way_of(op))
 
 
 def _found(edit: Edit, verdict: CheckResult, kind: Kind) -> bool:

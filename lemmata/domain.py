@@ -10,9 +10,8 @@ from lab.domain import ModelDomain, outside, read_domain
 from lemmata.policies import DEFAULT, local_model, named_policies
 from lemmata.settings import SessionConfig
 from lemmata.terminal import plain
-from policy.local_config import model_folder
+from policy.local_config import SHIPPED, model_folder
 
-SHIPPED = "pkg://model/shipped"
 SERVER = "policy=endpoint policy.base_url=http://localhost:8000/v1 policy.model=MODEL"
 PROVER, VERIFIER = "prover", "verifier"
 

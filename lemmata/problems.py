@@ -7,8 +7,8 @@ from core.errors import LemmataError
 from core.problems import load_problems, single_problem
 from core.records import Problem
 from lab.generator import generate
-from lemmata.domain import SHIPPED
 from lemmata.settings import LabProblem, ProblemsConfig
+from policy.local_config import SHIPPED
 
 
 def problems_of(config: ProblemsConfig, model: str | None) -> Iterator[Problem]:

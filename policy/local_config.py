@@ -12,6 +12,7 @@ from core.ids import digest
 from model.engine_config import EngineConfig
 
 PACKAGED = "pkg://"
+SHIPPED = f"{PACKAGED}model/shipped"
 EDGE = 1 << 16  # bytes
 
 Dtype = Literal["float32", "bfloat16", "float16"]

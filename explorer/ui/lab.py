@@ -8,12 +8,13 @@ from core.document import counted
 from core.records import Analysis, Proof
 from explorer.index import LogIndex
 from explorer.lab_check import exact_verdict, missing_at_end, steps
-from explorer.lab_run import SHIPPED, LiveRun, has_weights
+from explorer.lab_run import LiveRun, has_weights
 from explorer.runs import RunIndex
 from explorer.ui.context import query
 from explorer.ui.widgets import badge, model_text, note
 from lab.defects import CheckResult
 from lab.generator import LEVELS, families, generate
+from policy.local_config import SHIPPED
 
 HEIGHT = 120
 

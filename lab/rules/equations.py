@@ -103,7 +103,7 @@ class Solver:
             enter(self.ledger, self.record, reading, sentence)
 
     def _polynomials(self) -> list[Terms]:
-        """What a discriminant may be of: the equation as it is claimed, and what it was brought to."""
+        """The polynomials that a discriminant may be of: the equation as it is claimed, and what it was brought to."""
         claimed = self.ledger.algebra.terms(sub(self.claim.left, self.claim.right))
         return [claimed, *(factor.terms for factor in self.factors)]
 

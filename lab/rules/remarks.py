@@ -68,7 +68,7 @@ def _cancel(ledger: Ledger, remark: Remark, _solving: bool) -> str:
 
 
 def _formula_at(ledger: Ledger, remark: Remark, _solving: bool) -> str:
-    """Which is the formula for k + 1: the last side is the claim's right side there."""
+    """The last side is the formula for k + 1: the claim's right side there."""
     chain, index = remark.preceding, remark.chains[-1].terms[0]
     if chain is None or ledger.claim.domain.first is None:
         return "nothing is reached yet that this could be said of"
@@ -110,7 +110,7 @@ def _indices(ledger: Ledger, expr: Expr) -> list[Expr]:
 
 
 def _true(_ledger: Ledger, _remark: Remark, _solving: bool) -> str:
-    """What is true of every proof."""
+    """A remark that is true of every proof."""
     return ""
 
 

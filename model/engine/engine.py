@@ -265,9 +265,9 @@ class Engine:
 
         ``grown``: number of new tokens of each sequence.
         """
-        for request in {sequence.request.id: sequence.request for sequence in sequences}.values():
-            if request.failure:
-                self.cancel(request)
+        for sequence in sequences:
+            if sequence.request.failure:
+                self.cancel(sequence.request)
         running = []
         for place, sequence in enumerate(sequences):
             if sequence.request.failure:

@@ -9,16 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from core.statistics import Estimate, Observation, difference, mean, share
+from lab.planting.ways import group_of
 from rl.recipe.config import SignalsConfig
 from rl.recipe.signals import ARMS, LOOPS, WINNER
 from rl.report.record_files import Row, Rows, cluster, read_object, read_rows
 
-FOREIGN = ("another theorem", "neighbor", "another equation", "neighboring equation", "other side")
-# Planted defects by kind of wrong proof (`lab.planter`); all others are planted within a proof of the statement.
-KINDS: Mapping[str, str] = {
-    **dict.fromkeys(FOREIGN, "foreign"),
-    **dict.fromkeys(("no verdict", "unfinished", "cut off"), "unfinished"),
-}
 Found = dict[str, Any]
 
 
@@ -94,7 +89,7 @@ def _false_accepts(rows: Rows) -> dict[str, Estimate]:
 
 
 def _kind(row: Row) -> str:
-    return KINDS.get(str(row.get("planted", "")), "planted")
+    return group_of(str(row.get("planted", "")))
 
 
 def _accepted(rows: Rows, counts: Callable[[Row], bool]) -> Iterator[Observation]:
