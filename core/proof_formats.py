@@ -201,7 +201,7 @@ def _process_bench(row: Row) -> FoundProof:
 def _stepwise(
     row: Row, statement: str, steps: Sequence[Any], wrong: int | None, author: str, model: str, name: str
 ) -> FoundProof:
-    """A solution in steps; the first wrong one is annotated as `evaluation.champ` reads it."""
+    """A solution in steps; the first wrong one is annotated as `core.champ` reads it."""
     texts = [str(step).strip() for step in steps]
     if wrong is not None and wrong >= len(texts):
         raise LemmataError(f"{row.where}: step {wrong} is said to be wrong, and there are {len(texts)} (from 0 on)")

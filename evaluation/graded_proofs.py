@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from core.champ import wrong_step
 from core.finish import cut_off
 from core.grades import HUMAN, combined
 from core.labels import read_with_labels
@@ -25,7 +26,6 @@ from core.records import (
     Usage,
 )
 from evaluation.answers import PATCHED
-from evaluation.champ import wrong_step
 from evaluation.folders import Part
 from evaluation.graders import AUTOMATIC, PANEL, VERIFIER, automatic_key, is_member, judge_key, panel_score
 from refine.acceptance import AcceptanceConfig, decide, recorded_rule

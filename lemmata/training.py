@@ -15,14 +15,15 @@ from rich.console import Console
 
 from core.config import read_config
 from core.errors import LemmataError
+from core.graded_proofs import source_summary
 from core.ids import digest
 from core.store import flatten, matches
-from core.tables import open_table
-from core.templates import Templates
+from lab.prompts import named_templates
 from lemmata.compose import whole_mappings
 from lemmata.terminal import plain
 from policy.local_config import model_folder
 from rl.config import TrainConfig
+from rl.tasks.problem_tables import source_path
 
 NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
 # Settings that a resumed run may change, as they change no step: where the run is, its reports, its length, its memory.
@@ -32,7 +33,8 @@ MAY_CHANGE = frozenset(
         *("stages.*.micro_batch_tokens", "stages.*.max_num_seqs", "stages.*.cache_tokens"),
     ]
 )
-TABLES = ("proofs", "analyses", "critiques", "examples", "problems")  # settings of data that name tables
+TABLES = ("problems", "proofs", "analyses")  # settings of data and of data.validation that name tables
+OTHER_TABLES = ("critiques", "examples", "problem_numbers")  # settings of data alone
 METRICS = ("loss", "reward", "reward/pass", "reward/exact", "length")  # of a progress line
 SECONDS = 5.0  # between two progress lines
 
@@ -71,10 +73,9 @@ def content_digests(settings: TrainConfig) -> dict[str, str]:
 
     Raises LemmataError where one cannot be read.
     """
-    tables = {f"data.{name}": settings.data.get(name) for name in TABLES}
-    found = {key: _summary(str(source)) for key, source in tables.items() if source is not None}
+    found = {key: source_summary(path) for key, path in _tables(settings.data)}
     if settings.prompts is not None:
-        templates = Templates.load(settings.prompts)
+        templates = named_templates(settings.prompts)
         found["prompts"] = ", ".join(templates.identity(name) for name in sorted(templates.texts))
     models = {f"stages.distill.teachers.{kind}": name for kind, name in settings.stages.distill.teachers.items()}
     judges = settings.data.get("judges")
@@ -99,9 +100,14 @@ def model_digest(name: str) -> str:
     return f"{len(parts) // 2} files, digest {digest(*parts)}"
 
 
-def _summary(source: str) -> str:
-    rows = [repr(sorted(row.cells.items())) for row in open_table(source, None, None)]
-    return f"{len(rows)} rows, digest {digest(*rows)}"
+def _tables(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The tables that the settings name, each with its key."""
+    own = {f"data.{name}": data.get(name) for name in (*TABLES, *OTHER_TABLES)}
+    validation = data.get("validation") or {}
+    own |= {f"data.validation.{name}": validation.get(name) for name in TABLES}
+    for key, value in own.items():
+        paths = [value] if isinstance(value, str | int) else value or ()
+        yield from ((f"{key}.{number}" if number else key, source_path(str(path))) for number, path in enumerate(paths))
 
 
 class TrainingReport:

@@ -186,7 +186,8 @@ class NewModelConfig:
 
 @settings(frozen=True, config=STRICT)
 class TrainConfig:
-    """Settings of ``lemmata train``. ``model``: the folder to start from; None: ``new_model``.
+    """Settings of ``lemmata train``. ``model``: the folder to start from; None: ``new_model``. ``thinking``: prompts
+    ask for reasoning before the answer, by the chat template; the reasoning counts neither as proof nor as verdict.
 
     ``threads``: of torch; with another number, sums may differ in their last bits.
     """
@@ -199,6 +200,7 @@ class TrainConfig:
     new_model: NewModelConfig
     data: Mapping[str, Any]
     prompts: Name | None
+    thinking: bool
     stages: StagesConfig
     algorithm: AlgorithmConfig
     reward_shaping: RewardShapingConfig

@@ -29,6 +29,8 @@ def print_notice(text: str) -> None:
 class Learner:
     """``module`` is trained on ``training`` and measured on ``validation``; all sampling derives from ``seed``.
 
+    ``thinking``: prompts ask for reasoning before the answer.
+
     ``notice`` gets a line of text where data or rewards are not as they should be, and training goes on.
     """
 
@@ -38,6 +40,7 @@ class Learner:
     validation: Task
     parallel: Parallel
     seed: int
+    thinking: bool = False
     notice: Callable[[str], None] = print_notice
 
     def __post_init__(self) -> None:
@@ -50,8 +53,12 @@ class Learner:
         return self.module.model.norm.weight.device
 
     def render(self, text: str) -> list[int]:
-        """Renders a user's message as a prompt without reasoning, as the roles' answers are trained."""
-        return list(self._chat.render([{"role": "user", "content": text}], thinking=False))
+        """Renders a user's message as a prompt, without reasoning unless ``thinking``."""
+        return list(self._chat.render([{"role": "user", "content": text}], thinking=self.thinking))
+
+    def opens_thinking(self, prompt_ids: Sequence[int]) -> bool:
+        """True where a prompt ends inside the reasoning, which the answer has to end."""
+        return self._chat.opens_thinking(prompt_ids)
 
     def encode(self, text: str) -> list[int]:
         """Encodes a text without special tokens."""

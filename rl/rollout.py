@@ -1,11 +1,13 @@
 """Rollouts: several trajectories of each problem, of one turn or more, sampled from the engine and rewarded."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from core.ids import clean_text, derive_seed
 from core.reward import Reward
 from model.engine import Completion, Engine, SamplingParams
+from model.tokenizer import THINK
 from rl.reward_shaping import NO_SHAPING, RewardShapingConfig, shape_reward
 from rl.task import Answer, Task
 
@@ -14,16 +16,18 @@ NO_REWARD = Reward(None, {})  # of a trajectory before its task has judged it
 
 @dataclass(slots=True)
 class Turn:
-    """A prompt and the policy's completion, as tokens and as text."""
+    """A prompt and the policy's completion, as tokens and as text. ``opened``: the prompt ends inside the reasoning."""
 
     prompt_ids: list[int]
     completion: Completion
+    opened: bool = False
 
     @property
     def answer(self) -> Answer:
         """The completion as the tasks read it."""
         truncated = self.completion.finish_reason == "length"
-        return Answer(clean_text(self.completion.text), truncated, len(self.completion.token_ids))
+        text = f"{THINK}{self.completion.text}" if self.opened else self.completion.text
+        return Answer(clean_text(text), truncated, len(self.completion.token_ids))
 
 
 @dataclass(slots=True)
@@ -46,12 +50,21 @@ class Trajectory:
         return [turn.answer for turn in self.turns]
 
 
-Render = Callable[[str], list[int]]  # renders a user's message as prompt tokens
+class Prompts(Protocol):
+    """Renders prompts (`rl.learner.Learner`)."""
+
+    def render(self, text: str) -> list[int]:
+        """Renders a user's message as prompt tokens."""
+        ...
+
+    def opens_thinking(self, prompt_ids: Sequence[int]) -> bool:
+        """True where a prompt ends inside the reasoning."""
+        ...
 
 
 def sample_groups(
     engine: Engine,
-    render: Render,
+    chat: Prompts,
     task: Task,
     numbers: Iterable[int],
     samples: int,
@@ -63,17 +76,17 @@ def sample_groups(
     Each turn has a seed of its own (by ``sampling.seed``, problem, sample and turn), so that results do not depend on
     what else is in the batch. Raises LemmataError where the task cannot judge.
     """
-    prompts = {number: render(task.prompt(number)) for number in numbers}
+    prompts = {number: chat.render(task.prompt(number)) for number in numbers}
     fitting = {number: prompt for number, prompt in prompts.items() if len(prompt) < engine.max_model_len}
     # One request per group (n=samples): the engine computes their common prompt once.
     seeded = [with_seed(sampling, number, 0, 0, n=samples) for number in fitting]
     groups = engine.generate(list(fitting.values()), seeded)
     answered = [
-        Trajectory(number, index, [Turn(prompt, completion)])
+        Trajectory(number, index, [Turn(prompt, completion, chat.opens_thinking(prompt))])
         for (number, prompt), group in zip(fitting.items(), groups, strict=True)
         for index, completion in enumerate(group)
     ]
-    _sample_follow_ups(engine, render, task, answered, sampling)
+    _sample_follow_ups(engine, chat, task, answered, sampling)
     rewards = task.rewards([(trajectory.number, trajectory.answers) for trajectory in answered])
     for trajectory, reward in zip(answered, rewards, strict=True):
         last = trajectory.turns[-1]
@@ -87,7 +100,7 @@ def sample_groups(
 
 
 def _sample_follow_ups(
-    engine: Engine, render: Render, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
+    engine: Engine, chat: Prompts, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
 ) -> None:
     """Appends turns until the task has no follow-up for any trajectory, or its prompt is too long."""
     unfinished = list(trajectories)
@@ -96,7 +109,7 @@ def _sample_follow_ups(
         turn += 1
         texts = task.follow_ups([(trajectory.number, trajectory.answers) for trajectory in unfinished])
         asked = zip(unfinished, texts, strict=True)
-        rendered = [(trajectory, render(text)) for trajectory, text in asked if text is not None]
+        rendered = [(trajectory, chat.render(text)) for trajectory, text in asked if text is not None]
         for trajectory, prompt in rendered:
             trajectory.too_long = len(prompt) if len(prompt) >= engine.max_model_len else None
         unfinished = [trajectory for trajectory, _ in rendered if trajectory.too_long is None]
@@ -105,7 +118,7 @@ def _sample_follow_ups(
         for trajectory, prompt, (completion,) in zip(
             unfinished, prompts, engine.generate(prompts, seeded), strict=True
         ):
-            trajectory.turns.append(Turn(prompt, completion))
+            trajectory.turns.append(Turn(prompt, completion, chat.opens_thinking(prompt)))
 
 
 def sampled_tokens(trajectories: Sequence[Trajectory]) -> int:

@@ -93,7 +93,7 @@ class RolloutStage:
         parallel, learner = self.learner.parallel, self.learner
         sampling = self._sampling("validation", temperature=temperature)
         own = range(parallel.rank, items, parallel.world_size)
-        trajectories = sample_groups(self.engine, learner.render, learner.validation, own, 1, sampling)
+        trajectories = sample_groups(self.engine, learner, learner.validation, own, 1, sampling)
         self._name_too_long("validation", learner.validation, trajectories)
         return rollout_metrics(trajectories, parallel)
 
@@ -168,7 +168,7 @@ class RolloutStage:
         self.cursor += problems
         sampling = self._sampling("rollout")
         samples, task = self.settings.samples, learner.training
-        trajectories = sample_groups(self.engine, learner.render, task, numbers, samples, sampling, self.shaping)
+        trajectories = sample_groups(self.engine, learner, task, numbers, samples, sampling, self.shaping)
         self.sampled_tokens += sampled_tokens(trajectories)
         self._name_too_long("training", task, trajectories)
         return trajectories

@@ -9,9 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from core.config import read_config
 from core.errors import LemmataError
-from core.templates import Templates
-from lab.prompts import SYMBOLS
-from lab.prompts import templates as lab_templates
+from lab.prompts import SYMBOLS, named_templates
 from model.config import ModelConfig
 from model.errors import ModelError
 from model.initialize import new_model
@@ -42,13 +40,15 @@ def make_trainer(
         raise LemmataError(str(error)) from error
     started = Checkpoints(folder, config.checkpoint.keep).latest_model()
     module, tokenizer = _resumed(started, config) if started else _model(config)
+    judges = make_judges(config)
     learner = Learner(
         module=module,
         tokenizer=tokenizer,
-        training=task_of(config, config.role, "train", make_judges(config)),
-        validation=task_of(config, config.role, "validation"),
+        training=task_of(config, config.role, "train", judges),
+        validation=task_of(config, config.role, "validation", judges),
         parallel=parallel,
         seed=config.seed,
+        thinking=config.thinking,
     )
     trackers = make_trackers(config.loggers, folder, asdict(config)) if parallel.is_main else []
     return Trainer(learner, config, folder, tuple(trackers), report, stopping)
@@ -57,7 +57,7 @@ def make_trainer(
 def task_of(config: TrainConfig, role: RoleName, split: str, judges: Judges | None = None) -> Task:
     """Makes the task of a role on one split. Raises LemmataError where the data settings are wrong."""
     data = read_config(DataConfig, config.data, "data")
-    templates = Templates.load(config.prompts) if config.prompts else lab_templates()
+    templates = named_templates(config.prompts or "lab")
     try:
         return make_task(role, data, templates, split, config.seed, judges)
     except ValueError as error:
@@ -115,7 +115,8 @@ def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
 
 def _texts(config: TrainConfig) -> Iterator[str]:
     """Texts that the tokenizer is trained on: the lab's SFT examples of all kinds, in every run."""
-    task = task_of(replace(config, data={**config.data, "examples": None}), "generator", "train")
+    lab = {"lab": "all", "problems": None, "proofs": None, "analyses": None, "critiques": None, "examples": None}
+    task = task_of(replace(config, data={**config.data, **lab, "problem_numbers": None}), "generator", "train")
     for number in range(config.new_model.tokenizer_examples):
         example = task.example(number)
         yield from (example.prompt, example.whole)

@@ -14,6 +14,7 @@ from core.errors import LemmataError
 from core.ids import digest
 from model.packed import pack
 from model.packed_attention import IndexerStage
+from model.tokenizer import END_THINK
 from model.training import train_indexers_only
 from rl.config import NextTokenConfig, SupervisedConfig
 from rl.learner import Learner
@@ -167,7 +168,9 @@ class Supervised:
 def encode(learner: Learner, example: Example, train_on_prompt: bool = False) -> Encoded:
     """Encodes an example without its ``rest``; an answer without ``rest`` ends with the end-of-text token."""
     prompt = learner.render(example.prompt)
-    given = learner.encode(example.given)
+    # An answer without reasoning ends that which the prompt has opened.
+    ends = learner.opens_thinking(prompt) and END_THINK not in example.whole
+    given = learner.encode(f"{END_THINK}\n{example.given}" if ends else example.given)
     answer = [*learner.encode(example.answer), *([] if example.rest else [learner.end])]
     ids = [*prompt, *given, *answer]
     targets = [*(range(1, len(prompt)) if train_on_prompt else ()), *range(len(ids) - len(answer), len(ids))]

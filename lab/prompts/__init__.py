@@ -1,6 +1,6 @@
 """Compact prompt texts for small models that read them every time."""
 
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 from core.templates import REQUIRED, Templates
@@ -13,11 +13,11 @@ SYMBOLS = rf"\n+|{DECISIONS}| ?(?:<=|>=|!=|[-+*/=<>]) ?|[\^()]|[0-9]|(?<![A-Za-z
 
 
 def named_templates(name: str | None) -> Templates:
-    """The texts that a setting ``prompts`` names: lab, plain, a folder, or None for those of core/prompts.
+    """The texts that a setting ``prompts`` names: lab, plain, a folder; paper, or None, for those of core/prompts.
 
     Raises LemmataError as `core.templates.Templates.load`.
     """
-    known = {"lab": templates, "plain": Templates.plain}
+    known = {"lab": templates, "plain": Templates.plain, "paper": partial(Templates.load, None)}
     return known[name]() if name in known else Templates.load(name)
 
 

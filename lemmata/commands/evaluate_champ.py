@@ -3,9 +3,9 @@
 from contextlib import closing
 from typing import Any
 
+from core.champ import champ_file, read_champ
 from core.config import STRICT, Name, read_config, settings
 from core.store import Run
-from evaluation.champ import champ_file, read_champ
 from lemmata.run_totals import print_totals
 
 

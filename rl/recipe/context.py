@@ -11,7 +11,7 @@ from core.errors import LemmataError
 from core.ids import derive_seed
 from core.templates import Templates
 from lab.items import Stream
-from lab.prompts import templates as lab_templates
+from lab.prompts import named_templates
 from lab.theorem import Theorem
 from rl.config import WHOLE_MAPPINGS, TrainConfig
 from rl.merging.config import MergeConfig
@@ -96,7 +96,7 @@ class RecipeContext:
     @cached_property
     def templates(self) -> Templates:
         """The prompts of all steps."""
-        return Templates.load(self.shared.prompts) if self.shared.prompts else lab_templates()
+        return named_templates(self.shared.prompts or "lab")
 
     def judge(
         self, step: str, purpose: str, temperature: float | None = None, max_tokens: int | None = None

@@ -102,7 +102,7 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
             labels = f"{n}labels-turn-{turn}"
             yield Label(labels, verifier, meta, proofs)
         # Later labels are by the models alone: planted proofs, whose labels are exact, are left out.
-        data = NONE if exact else {"planted": False}
+        data = NONE if exact else {"lab": "validation"}
         before, verifier = verifier, n + "verifier" + mark
         judges = {"meta_verifier": meta}
         tables = {"proofs": labels}

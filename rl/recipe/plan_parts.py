@@ -17,7 +17,7 @@ def reinforce(config: CotrainConfig, step: Train, turn: int = 1) -> Iterator[Ste
         return
     problems = f"{step.name}-problems"
     yield PassRates(problems, step, first=(turn - 1) * config.pass_rates.problems)
-    yield replace(step, tables={**step.tables, "problems": problems})
+    yield replace(step, tables={**step.tables, "problem_numbers": problems})
 
 
 def measure(model: str, *, refine: bool = False) -> Measure:

@@ -24,7 +24,7 @@ from rl.setup import task_of
 from rl.trainer import Report
 
 DONE = "done"
-TABLES = ("proofs", "analyses", "critiques", "examples", "problems")
+TABLES = ("proofs", "analyses", "critiques", "examples", "problem_numbers")
 
 
 def cotrain(
@@ -67,7 +67,8 @@ def check_settings(context: RecipeContext, steps: Iterable[Step]) -> None:
             if isinstance(step, Train):
                 settings = context.training(step)
                 no_judges = {**settings.data["judges"], "verifier": None, "meta_verifier": None}
-                bare = {**settings.data, **dict.fromkeys(TABLES), "judges": no_judges}  # not written yet
+                tables = dict.fromkeys(TABLES)  # not written yet
+                bare = {**settings.data, **tables, "lab": "all", "judges": no_judges}
                 task_of(replace(settings, data=bare), settings.role, "train")
             elif isinstance(step, Merge):
                 context.merging(step).resolved()

@@ -21,7 +21,7 @@ from rl.setup import task_of
 from rl.task import Example
 from rl.tasks.examples import write_examples
 from rl.tasks.lab import LabTask, informed_prompt
-from rl.tasks.problems import ListedTask, read_problems
+from rl.tasks.problem_numbers import ListedTask, read_problem_numbers
 from rl.tasks.tables import Case, read_case_rows
 from rl.trained_judge import TrainedJudge
 
@@ -41,7 +41,7 @@ def imitate(context: RecipeContext, step: Imitate) -> None:
     sampling = settings.stages.rl.sampling
     model = context.judge(step.verifier, step.name, sampling.temperature, sampling.max_tokens)
     task = task_of(settings, settings.role, "train")
-    numbers = read_problems(settings.data["problems"]) if isinstance(task, ListedTask) else None
+    numbers = read_problem_numbers(settings.data["problem_numbers"]) if isinstance(task, ListedTask) else None
     cases = task.task if isinstance(task, ListedTask) else task
     assert isinstance(cases, LabTask)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,11 @@
 """Tasks by role: builds a role's task from the settings of its data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from core.config import STRICT, Count, Name, Positive, settings
+from core.graded_proofs import LabelConversion
 from core.templates import Templates
 from lab.items import Stream
 from rl.config import RoleName
@@ -28,54 +29,64 @@ from rl.tasks.lab import (
     StreamCases,
 )
 from rl.tasks.mixed import MixedTask
-from rl.tasks.problems import ListedTask, read_problems
-from rl.tasks.tables import Cases, RoundRobin, read_cases
+from rl.tasks.problem_numbers import ListedTask, read_problem_numbers
+from rl.tasks.problem_tables import DataColumns, Sources, TableReader, ValidationTables, split_by_problem
+from rl.tasks.roles import ProverTask, RoleTask, VerifierTask
+from rl.tasks.table_roles import TableMetaVerifier, TableProver, TableRefiner, TableTask, TableVerifier
+from rl.tasks.tables import Case, Cases, RoundRobin, Table
 
 
 @settings(frozen=True, config=STRICT)
 class DataConfig:
-    """Data of a role: theorems of the lab by family and level, and tables.
+    """Data of a role: theorems of the lab by family and level, and tables; each source may be several.
 
+    ``lab``: ``all``: the lab's problems, planted proofs and planted analyses alternate with the tables; ``validation``:
+    the lab is for validation alone; ``none``: tables alone.
     ``rounds``: turns of a prover's trajectory; from the second on it refines its own proof by its own evaluation.
-    ``mixture``: problems of each kind of task per turn of the generator's stream. ``proofs``: table of labeled proofs
-    for the verifier; ``analyses``: table of labeled analyses for the meta-verifier; both alternate with the lab's
-    planted ones, unless ``planted`` is false. ``critiques``: table of proofs with analyses, the refiner's only source.
-    ``examples``: table of SFT examples in place of the lab's. ``problems``: table of the numbers of the problems that
-    rollouts are of; None: all in turn. ``judges``: trained models whose scores are the reward. ``refine_by``: a proof
-    is refined by its own self-evaluation, or by an analysis of the trained verifier ("verifier in the loop").
+    ``mixture``: problems of each kind of task per turn of the generator's stream. ``problems``: problem sets for the
+    prover; ``proofs``: labeled or graded proofs for the verifier; ``analyses``: rated analyses for the meta-verifier;
+    ``critiques``: proofs with analyses, the refiner's only source. ``columns`` and ``labels``: columns of the tables,
+    and the conversion of grades by people. ``validation``: tables in place of the lab's validation stream.
+    ``examples``: table of SFT examples in place of a role's own. ``problem_numbers``: table of the numbers of the
+    problems that rollouts are of; None: all in turn. ``judges``: models whose scores are the reward. ``refine_by``: a
+    proof is refined by its own self-evaluation, or by an analysis of the trained verifier ("verifier in the loop").
     """
 
+    lab: Literal["all", "validation", "none"]
     families: tuple[Name, ...]
     levels: tuple[Positive, ...]
     rounds: Positive
     mixture: Mapping[str, Count]
-    proofs: Name | None
-    analyses: Name | None
-    critiques: Name | None
-    planted: bool
+    problems: Sources
+    proofs: Sources
+    analyses: Sources
+    critiques: Sources
+    columns: DataColumns
+    labels: LabelConversion
+    validation: ValidationTables
     examples: Name | None
-    problems: Name | None
+    problem_numbers: Name | None
     judges: JudgesConfig
     refine_by: Literal["self_evaluation", "verifier"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of task: its class, the lab's stream that it draws from, and the setting and columns of its table."""
+    """A kind of task: its class on the lab and the lab's stream; its class on tables and the setting of its table."""
 
-    task: Callable[[Stream, Cases, Templates, int], LabTask]
+    task: Callable[[Cases, Templates, int, Stream], LabTask]
     stream: str
-    table: str | None = None
-    columns: tuple[str, ...] = ()
+    on_table: Callable[[Table, Templates, int], TableTask] | None = None
+    table: str = ""
 
 
 KINDS: Mapping[str, Kind] = {
-    "prover": Kind(LabProver, "prove"),
+    "prover": Kind(LabProver, "prove", TableProver, "problems"),
     "self_evaluator": Kind(LabSelfEvaluator, "verify"),
-    "refiner": Kind(LabRefiner, "verify", "critiques", ("analysis",)),
-    "verifier": Kind(LabVerifier, "verify", "proofs", ("label",)),
+    "refiner": Kind(LabRefiner, "verify", TableRefiner, "critiques"),
+    "verifier": Kind(LabVerifier, "verify", TableVerifier, "proofs"),
     "informed_verifier": Kind(LabInformedVerifier, "verify"),
-    "meta_verifier": Kind(LabMetaVerifier, "review", "analyses", ("analysis", "quality")),
+    "meta_verifier": Kind(LabMetaVerifier, "review", TableMetaVerifier, "analyses"),
     "sum": Kind(LabSum, "prove"),
     "drill": Kind(LabDrill, "prove"),
     "match": Kind(LabMatch, "prove"),
@@ -89,36 +100,77 @@ def make_task(
 ) -> Task:
     """Builds the task of a role on one split; the generator has the tasks of all kinds in ``data.mixture``.
 
-    Tables and ``judges`` are used on the split "train" only: validation and test use the lab's stream and exact truth.
+    ``judges`` reward training, and validation on tables, whose truth is not known; on the lab validation is by exact
+    truth.
 
     Raises:
-        ValueError: the split lacks a family or level, or a kind of task is unknown.
+        ValueError: the split lacks a family or level, a kind of task is unknown, or it has no data.
         LemmataError: a table cannot be read.
     """
     mixture = dict(data.mixture) if role == "generator" else {role: 1}
     if unknown := mixture.keys() - KINDS.keys():
         raise ValueError(f"no kind of task {min(unknown)!r}; there are {', '.join(KINDS)}")
-    judges = judges if split == "train" else None
-    parts = {
-        kind: (_part(KINDS[kind], data, templates, split, seed, judges), size) for kind, size in mixture.items() if size
-    }
+    builder = _Builder(data, templates, split, seed, judges)
+    parts = {kind: (builder.part(kind), size) for kind, size in mixture.items() if size}
     task = MixedTask(parts) if role == "generator" else parts[role][0]
-    if data.problems and split == "train":
-        task = ListedTask(task, read_problems(data.problems))
+    if data.problem_numbers and split == "train":
+        task = ListedTask(task, read_problem_numbers(data.problem_numbers))
     return ExamplesTask(task, read_examples(data.examples)) if data.examples and split == "train" else task
 
 
-def _part(kind: Kind, data: DataConfig, templates: Templates, split: str, seed: int, judges: Judges | None) -> Task:
-    stream = Stream(kind.stream, data.families, data.levels, split, seed)
-    cases: Cases = StreamCases(stream)
-    table = getattr(data, kind.table) if kind.table and split == "train" else None
-    if table is not None:
-        # Labeled proofs and analyses alternate with the planted ones, so that every kind of defect stays in the data.
-        rows = read_cases(table, kind.columns)
-        cases = RoundRobin([cases, rows]) if data.planted and kind.table != "critiques" else rows
-    task = kind.task(stream, cases, templates, data.rounds)
-    if judges is not None and isinstance(task, LabProver):
-        return JudgedProofs(task, judges, by_verifier=data.refine_by == "verifier")
-    if judges is not None and judges.meta_verifier is not None and isinstance(task, LabVerifier):
-        return JudgedAnalyses(task, judges)
-    return task
+@dataclass(frozen=True)
+class _Builder:
+    """Builds the parts of a task on one split."""
+
+    data: DataConfig
+    templates: Templates
+    split: str
+    seed: int
+    judges: Judges | None
+
+    def part(self, name: str) -> Task:
+        kind = KINDS[name]
+        rows = self._rows(kind) if kind.on_table else []
+        uses_lab = self.data.lab == "all" or (self.data.lab == "validation" and self.split != "train")
+        if kind.on_table is not None and rows and (self.split != "train" or not uses_lab):
+            return self._judged(kind.on_table(Table(rows), self.templates, self.data.rounds))
+        if not uses_lab:
+            raise ValueError(self._missing(name, kind))
+        stream = Stream(kind.stream, self.data.families, self.data.levels, self.split, self.seed)
+        cases: Cases = StreamCases(stream)
+        if rows:
+            # Labeled proofs and analyses alternate with the planted ones, so that every kind of defect stays in them.
+            cases = Table(rows) if kind.table == "critiques" else RoundRobin([cases, Table(rows)])
+        task = kind.task(cases, self.templates, self.data.rounds, stream)
+        return self._judged(task) if self.split == "train" else task
+
+    def _rows(self, kind: Kind) -> Sequence[Case]:
+        """The cases of this split in the tables of a kind; none where the split is the lab's."""
+        data, reader = self.data, TableReader(self.data.columns, self.data.labels)
+        own: Sources = getattr(data, kind.table)
+        if self.split == "train":
+            cases = reader.read(kind.table, own)
+            return split_by_problem(cases, data.validation.share, held_out=False) if data.validation.share else cases
+        tables: Sources = getattr(data.validation, kind.table, None) if self.split == "validation" else None
+        if tables is None and self.split == "validation" and data.validation.share:
+            return split_by_problem(reader.read(kind.table, own), data.validation.share, held_out=True)
+        return reader.read(kind.table, tables)
+
+    def _missing(self, name: str, kind: Kind) -> str:
+        lab = self.data.lab
+        if kind.on_table is None:
+            return f"lab={lab}: tasks of kind {name} are the lab's alone; leave it out of mixture, or set data.lab=all"
+        if self.split == "train":
+            return f"lab={lab}: the {name} has no problems; set data.{kind.table}=TABLE, or data.lab=all"
+        return (
+            f"lab={lab}: the {name} has no problems of split {self.split}; set data.validation.{kind.table}=TABLE, or "
+            "data.validation.share to hold out a fraction of the problems (0.2), or a larger one"
+        )
+
+    def _judged(self, task: RoleTask) -> Task:
+        judges = self.judges
+        if judges is not None and isinstance(task, ProverTask):
+            return JudgedProofs(task, judges, by_verifier=self.data.refine_by == "verifier")
+        if judges is not None and judges.meta_verifier is not None and isinstance(task, VerifierTask):
+            return JudgedAnalyses(task, judges)
+        return task

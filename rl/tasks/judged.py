@@ -1,4 +1,4 @@
-"""Tasks rewarded by trained judges in place of the exact truth, which is only logged."""
+"""Tasks rewarded by judges in place of the exact truth, which is only logged where it is known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lab.analyses import analysis_quality
 from prover.reward import prover_reward
 from rl.judge import Judge, Judges
 from rl.task import Answer
-from rl.tasks.lab import LabProver, LabVerifier, exact_score, with_exact
+from rl.tasks.roles import ProverTask, VerifierTask, exact_score, with_exact
 from rl.tasks.tables import Case
 from rl.tasks.wrapped import WrappedTask
 from verifier.reward import verifier_reward
@@ -30,7 +30,7 @@ class JudgedProofs(WrappedTask):
     loop, arXiv 2605.30290). The analyses are those that the reward of that proof would be the mean of.
     """
 
-    task: LabProver
+    task: ProverTask
     judges: Judges
     by_verifier: bool = False
 
@@ -95,7 +95,7 @@ class JudgedAnalyses(WrappedTask):
     The logged ``quality`` is the exact one.
     """
 
-    task: LabVerifier
+    task: VerifierTask
     judges: Judges
 
     @override

@@ -11,7 +11,6 @@ from typing import Literal
 from typing_extensions import override
 
 from core.reward import Reward
-from core.sections import split_proof
 from core.templates import Templates
 from lab import check
 from lab.analyses import right_complaints
@@ -20,16 +19,13 @@ from lab.complaints import write_complaint
 from lab.drills import compared, drill, match, sheet, sum_drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
-from meta_verifier.reward import meta_verifier_reward
-from prover.reward import prover_reward
-from rl.task import Answer, Example, Task
+from rl.task import Answer, Example
+from rl.tasks.roles import MetaVerifierTask, ProverTask, RefinerTask, RoleTask, VerifierTask
 from rl.tasks.tables import Case, Cases
-from verifier.reward import verifier_reward
 
 ReferenceName = Literal["derivation", "defects"]
 REFERENCES: tuple[ReferenceName, ...] = ("derivation", "defects")
 DERIVATION_HEADING, DEFECTS_HEADING, NO_DEFECTS = "A right proof:", "The defects of the proof:", "None."
-DOMAIN = "mathematics"
 PAIRS_INSTRUCTION = "Compare term by term."  # first line of the user's message of pairs
 SHEET_INSTRUCTION = "Judge each line."  # first line of the user's message of a sheet
 
@@ -58,78 +54,26 @@ def case_of(item: Item) -> Case:
 
 
 @dataclass(frozen=True)
-class LabTask(Task):
-    """Base of the roles: one turn; SFT examples have the lab's own answers."""
+class LabTask(RoleTask):
+    """Base of the roles on the lab: SFT examples have the lab's own answers."""
 
     stream: Stream
-    cases: Cases
-    templates: Templates
-    rounds: int = 1
-
-    @property
-    @override
-    def domain(self) -> str:
-        return DOMAIN
-
-    def message(self, case: Case) -> str:
-        """Returns the user's message about a case."""
-        raise NotImplementedError
-
-    def reward(self, case: Case, answer: Answer) -> Reward:
-        """Rewards an answer about a case."""
-        raise NotImplementedError
 
     def example_of(self, item: Item) -> Example:
         """Returns the SFT example of an item."""
         return Example(self.message(case_of(item)), item.answer)
 
     @override
-    def prompt(self, number: int) -> str:
-        return self.message(self.cases.case(number))
-
-    @override
-    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
-        return [None] * len(trajectories)
-
-    @override
-    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
-        """The reward is that of the last turn."""
-        return [self.reward(self.cases.case(number), answers[-1]) for number, answers in trajectories]
-
-    @override
     def example(self, number: int) -> Example:
         return self.example_of(self.stream.item(number))
 
 
-class LabProver(LabTask):
-    """Prover: proves or refutes, and evaluates its own proof. R_Y is the checker's score."""
-
-    @override
-    def message(self, case: Case) -> str:
-        return self.templates.proof(case.statement)
-
-    @override
-    def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
-        """Asks for a refinement of the latest proof, while there is a round left and a proof."""
-        return [self._follow_up(number, answers) for number, answers in trajectories]
-
-    def _follow_up(self, number: int, answers: Sequence[Answer]) -> str | None:
-        sections = split_proof(answers[-1].text)
-        if len(answers) == self.rounds or not sections.body or not sections.self_evaluation:
-            return None
-        candidates = [(sections.body, [sections.self_evaluation])]
-        return self.templates.refinement(self.cases.case(number).statement, candidates)
+class LabProver(LabTask, ProverTask):
+    """Prover of theorems of the lab."""
 
     @override
     def example_of(self, item: Item) -> Example:
         return proof_example(self.message(case_of(item)), item.theorem, item.theorem.derivation, item.seed)
-
-    @override
-    def reward(self, case: Case, answer: Answer) -> Reward:
-        """The part ``pass`` is 1 for complete proofs. The total is None where the truth is unknown."""
-        truth = exact_score(case, split_proof(answer.text).body)
-        reward = prover_reward(answer.text, truth, truncated=answer.truncated)
-        return Reward(reward.total, {**reward.parts, "pass": None if truth is None else float(truth == 1.0)})
 
 
 class LabSelfEvaluator(LabProver):
@@ -147,29 +91,16 @@ class LabSelfEvaluator(LabProver):
         return evaluation_example(prompt, theorem, drill(theorem, item.draw).proof, item.draw)
 
 
-class LabRefiner(LabProver):
-    """Refiner: improves a proof by an analysis of it. SFT examples have the proof that the defect was planted in."""
-
-    @override
-    def message(self, case: Case) -> str:
-        return self.templates.refinement(case.statement, [(case.proof, [case.analysis])])
+class LabRefiner(LabTask, RefinerTask):
+    """Refiner. SFT examples have the proof that the defect was planted in."""
 
     @override
     def example_of(self, item: Item) -> Example:
         return proof_example(self.message(case_of(item)), item.theorem, item.proof.source, item.draw)
 
 
-class LabVerifier(LabTask):
-    """Verifier: scores proofs, rewarded by their labels. The part ``exact`` is 1 for scores equal to the label."""
-
-    @override
-    def message(self, case: Case) -> str:
-        return self.templates.verification(case.statement, case.proof)
-
-    @override
-    def reward(self, case: Case, answer: Answer) -> Reward:
-        assert case.label is not None
-        return with_exact(verifier_reward(answer.text, case.label, quoted=case.proof, truncated=answer.truncated))
+class LabVerifier(LabTask, VerifierTask):
+    """Verifier of the lab's proofs."""
 
 
 class LabInformedVerifier(LabVerifier):
@@ -188,18 +119,8 @@ class LabInformedVerifier(LabVerifier):
         return informed_prompt(self.templates, case, REFERENCES[number % len(REFERENCES)])
 
 
-class LabMetaVerifier(LabTask):
-    """Meta-verifier: rates analyses, rewarded by their quality. The part ``exact`` is as the verifier's."""
-
-    @override
-    def message(self, case: Case) -> str:
-        return self.templates.meta_verification(case.statement, case.proof, case.analysis)
-
-    @override
-    def reward(self, case: Case, answer: Answer) -> Reward:
-        assert case.quality is not None
-        quoted = f"{case.proof}\n{case.analysis}"
-        return with_exact(meta_verifier_reward(answer.text, case.quality, quoted=quoted, truncated=answer.truncated))
+class LabMetaVerifier(LabTask, MetaVerifierTask):
+    """Meta-verifier of the lab's analyses."""
 
 
 class LabDrill(LabVerifier):
@@ -302,15 +223,3 @@ def informed_prompt(templates: Templates, case: Case, reference: ReferenceName) 
         lines = [write_complaint(Random(f"reference {case.proof}"), complaint) for complaint in complaints]
         shown = "\n".join([DEFECTS_HEADING, *(lines or [NO_DEFECTS])])
     return f"{templates.verification(case.statement, case.proof)}\n{shown}"
-
-
-def exact_score(case: Case, proof: str | None) -> float | None:
-    """The checker's score of a proof, 0 without a proof; None where the case is not a theorem of the lab."""
-    if case.theorem is None:
-        return None
-    return 0.0 if proof is None else check(case.theorem, proof).score
-
-
-def with_exact(reward: Reward) -> Reward:
-    """Adds the part ``exact``: 1 where the score equals the label."""
-    return Reward(reward.total, {**reward.parts, "exact": float(reward.parts.get("score") == 1.0)})

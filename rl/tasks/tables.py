@@ -5,11 +5,12 @@ lab, whose exact truth can then be logged.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from typing_extensions import override
 
+from core.columns import Row
 from core.errors import LemmataError
 from core.labeled_cases import LabeledCase, case_fields
 from core.tables import open_table
@@ -21,9 +22,14 @@ COORDINATES = ("family", "level", "seed", "split")
 
 @dataclass(frozen=True, slots=True)
 class Case(LabeledCase):
-    """The input of a verifier, meta-verifier or refiner, with the known labels; ``theorem`` where it is the lab's."""
+    """The input of a role, with the known labels; ``theorem`` where it is the lab's.
+
+    ``reference``: a proof that is known to be right; ``guidelines``: a rubric of the problem. No policy is shown them.
+    """
 
     theorem: Theorem | None = None
+    reference: str = field(default="", kw_only=True)
+    guidelines: str = field(default="", kw_only=True)
 
     @override
     def row(self) -> dict[str, Any]:
@@ -77,10 +83,12 @@ def read_cases(path: str, required: Sequence[str]) -> Table:
 
 def read_case_rows(path: str, required: Sequence[str]) -> list[Case]:
     """Reads the cases of a table that may be empty, in which case there is nothing to measure."""
-    return [
-        Case(**case_fields(row.where, row.cells, required), theorem=_theorem(row.where, row.cells))
-        for row in open_table(path, None, None)
-    ]
+    return [read_case(row, required) for row in open_table(path, None, None)]
+
+
+def read_case(row: Row, required: Sequence[str]) -> Case:
+    """Reads one row. Raises LemmataError as `read_cases`."""
+    return Case(**case_fields(row.where, row.cells, required), theorem=_theorem(row.where, row.cells))
 
 
 def _theorem(where: str, cells: Mapping[str, Any]) -> Theorem | None:

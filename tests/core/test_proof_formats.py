@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from core.champ import wrong_step
 from core.columns import ProofColumns
 from core.errors import LemmataError
 from core.imported_table import ImportNotes, TableGrades, records_of_table
 from core.records import Label, Problem, Proof, Record
 from core.tables import open_table
-from evaluation.champ import wrong_step
 
 Rows = list[dict[str, Any]]
 

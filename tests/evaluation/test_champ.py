@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.champ import champ_file, read_champ, wrong_step
 from core.errors import LemmataError
 from core.records import Label, Proof
-from evaluation.champ import champ_file, read_champ, wrong_step
 from evaluation.error_location import chance_of, names_step, quoted_spans
 from tests.command import CommandLine, serving
 from tests.fake_server import PHRASE, FakeServer, Reply, completion, json_reply

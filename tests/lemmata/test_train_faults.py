@@ -86,7 +86,7 @@ def test_the_documented_generator_trains_the_documented_mixture(lemmata: Command
 def test_a_row_that_is_too_long_is_left_out(lemmata: CommandLine, tmp_path: Path) -> None:
     write_rows(tmp_path / "proofs.jsonl", {"proof": "So it is. " * 3000}, {}, {"proof": "By counting."})
     settings = ["role=verifier", "stage=rl", f"model={SHIPPED}", f"run={tmp_path / 'run'}", *TINY]
-    settings += [f"data.proofs={tmp_path / 'proofs.jsonl'}", "data.planted=false"]
+    settings += [f"data.proofs={tmp_path / 'proofs.jsonl'}", "data.lab=validation"]
     done = lemmata.ok("train", *settings)
     assert done.err.count("left out: turn 1 of training problem 0") == 1
     (line,) = read_metrics(tmp_path / "run")

@@ -18,7 +18,7 @@ from rl.recipe.context import RecipeContext
 from rl.recipe.step_types import PassRates, Train
 from rl.task import Answer, Example, Task
 from rl.tasks.build import make_task
-from rl.tasks.problems import ListedTask, read_problems
+from rl.tasks.problem_numbers import ListedTask, read_problem_numbers
 from tests.rl.settings import data_config
 from tests.rl.test_recipe_plan import settings
 
@@ -127,4 +127,4 @@ def test_a_listed_task_has_the_problems_of_its_table(tmp_path: Path) -> None:
 def test_a_table_without_problems_is_refused(rows: list[dict[str, object]], tmp_path: Path) -> None:
     write_json_lines(tmp_path / "problems.jsonl", rows)
     with pytest.raises(LemmataError, match="problem"):
-        read_problems(str(tmp_path / "problems.jsonl"))
+        read_problem_numbers(str(tmp_path / "problems.jsonl"))

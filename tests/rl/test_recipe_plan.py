@@ -109,7 +109,7 @@ def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
                 mixture = step.changes.get("data", {}).get("mixture", {role: 1})
                 assert "meta_verifier" not in mixture or step.tables["analyses"] == "1-analyses"
                 if "verifier" in mixture:
-                    assert step.data == {"planted": False}
+                    assert step.data == {"lab": "validation"}
                     labeled.append(step.tables["proofs"])
             case _:
                 pass
@@ -143,10 +143,10 @@ def test_the_first_iteration_learns_from_exact_labels_beside_planted_ones() -> N
     steps = {step.name: step for step in plan(settings("laptop"))}
     verifier = steps["1-verifier-alone"]
     assert isinstance(verifier, Train)
-    assert verifier.tables == {"proofs": "1-proofs", "problems": "1-verifier-alone-problems"}
+    assert verifier.tables == {"proofs": "1-proofs", "problem_numbers": "1-verifier-alone-problems"}
     assert steps["1-proofs"] == Prove("1-proofs", "base", exact=True, iteration=1)
     assert isinstance(verifier, Train)
-    assert "planted" not in verifier.data
+    assert "lab" not in verifier.data
 
 
 def test_the_base_is_an_early_checkpoint_that_has_trained_on_its_own_mistakes() -> None:
@@ -220,7 +220,7 @@ def test_every_reinforcement_is_on_problems_measured_before_it_by_its_own_reward
         if isinstance(step, Train) and step.changes["stage"] == "rl":
             before = steps[place - 1]
             assert isinstance(before, PassRates)
-            assert step == replace(before.train, tables={**before.train.tables, "problems": before.name})
+            assert step == replace(before.train, tables={**before.train.tables, "problem_numbers": before.name})
     firsts = {step.name: step.first for step in steps if isinstance(step, PassRates)}
     assert (firsts["1-prover-turn-1-problems"], firsts["1-prover-problems"]) == (0, 64)
 

@@ -25,7 +25,7 @@ def trajectories(
 ) -> list[Trajectory]:
     taught = learner(small_module(), task)
     engine = Engine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
-    return sample_groups(engine, taught.render, taught.training, numbers, 3, SAMPLING, shaping or NO_SHAPING)
+    return sample_groups(engine, taught, taught.training, numbers, 3, SAMPLING, shaping or NO_SHAPING)
 
 
 def texts(some: Sequence[Trajectory], number: int) -> list[list[str]]:

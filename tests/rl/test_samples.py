@@ -26,7 +26,7 @@ def rollout(module: DsaModel, sampling: SamplingParams = CUT, rounds: int = 1) -
     taught = learner(module, Letters(rounds))
     config = EngineConfig(cache_tokens=4096, page_size=4, capture_routing=True, capture_selection=True)
     engine = Engine(module, taught.tokenizer, config)
-    return sample_groups(engine, taught.render, taught.training, range(3), 4, sampling)
+    return sample_groups(engine, taught, taught.training, range(3), 4, sampling)
 
 
 def samples(trajectories: list[Trajectory], temperature: float = CUT.temperature) -> list[Sample]:

@@ -13,7 +13,8 @@ from lab.reviews import write_review
 from meta_verifier.reward import meta_verifier_reward
 from prover.reward import prover_reward
 from rl.recipe import sft_examples
-from rl.tasks.lab import case_of, exact_score
+from rl.tasks.lab import case_of
+from rl.tasks.roles import exact_score
 from verifier.reward import verifier_reward
 
 NUMBERS = range(24)

@@ -30,6 +30,14 @@ def champ_file() -> Path:
     return Path(next(iter(folders))) / "dataset_files" / "v0.json"
 
 
+def is_champ(path: Path) -> bool:
+    """True for a file that begins as the data file of champ-dataset does."""
+    if path.suffix != ".json" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b"".join(file.read(64).split()).startswith(b'{"problems":{')
+
+
 def read_champ(path: Path) -> Iterator[Group]:
     """Yields each problem with its annotated solutions and a label on each: 1 without a wrong step, else 0.
 

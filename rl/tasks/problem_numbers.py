@@ -1,4 +1,4 @@
-"""Tables of problems to train on: the numbers of a task's problems, such as those of a medium pass rate."""
+"""Tables of the numbers of a task's problems to train on, such as those of a medium pass rate."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class ListedTask(WrappedTask):
         return self.numbers[number % len(self.numbers)]
 
 
-def read_problems(path: str) -> list[int]:
+def read_problem_numbers(path: str) -> list[int]:
     """Reads the column ``problem`` of a table. Raises LemmataError where it cannot be read, is empty, or no number."""
     numbers = []
     for row in open_table(path, None, None):
