@@ -125,7 +125,7 @@ def main() -> None:
         confirm_at=1.0,
     )
     judges = AssessorConfig(analyses=options.analyses, reviews=0, review="issues", acceptance=acceptance)
-    config = RefineConfig("search", options.proofs, 64, 8, options.rounds, "mean")
+    config = RefineConfig("search", options.proofs, 64, 8, options.rounds, "mean", 4, 1)
     print(f"before: {peak_mib():.0f} MiB", flush=True)
     meters, started = Meters(), time.perf_counter()
     try:

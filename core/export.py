@@ -12,7 +12,19 @@ from core.errors import LemmataError
 from core.labels import read_with_labels
 from core.parquet import write_parquet
 from core.proof_table import PROOF_COLUMNS, proof_rows
-from core.records import Analysis, Grading, Label, Problem, Record, Refusal, Review, Selection, StatementReport, Usage
+from core.records import (
+    Analysis,
+    Comparison,
+    Grading,
+    Label,
+    Problem,
+    Record,
+    Refusal,
+    Review,
+    Selection,
+    StatementReport,
+    Usage,
+)
 from core.store import Run
 
 Row = dict[str, Any]
@@ -70,6 +82,7 @@ TABLES: dict[str, tuple[pa.Schema, Callable[[Sequence[Record]], Iterator[Row]]]]
             "analyses": Analysis,
             "reviews": Review,
             "gradings": Grading,
+            "comparisons": Comparison,
             "labels": Label,
             "reports": StatementReport,
             "selections": Selection,

@@ -135,6 +135,26 @@ class Grading(Generated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison(Generated):
+    """A judge's choice between two proofs of a problem, shown in this order.
+
+    ``score``: 1 where the first one is better, 0 where the second one is, 0.5 where neither is; None where no choice
+    could be parsed (``fault``).
+    """
+
+    kind: ClassVar[str] = "comparison"
+    first_id: str
+    second_id: str
+    score: float | None
+    fault: str | None = None
+
+    @property
+    def preferred(self) -> str | None:
+        """The id of the better proof; None where neither is, or no choice could be parsed."""
+        return self.first_id if self.score == 1.0 else self.second_id if self.score == 0.0 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unscored:
     """A judge's whole answer without a readable verdict, held until it is asked for the verdict alone.
 
@@ -251,6 +271,7 @@ Record = (
     | Analysis
     | Review
     | Grading
+    | Comparison
     | Unscored
     | FollowUp
     | Refusal
@@ -267,6 +288,7 @@ KINDS: dict[str, type[Any]] = {
         Analysis,
         Review,
         Grading,
+        Comparison,
         Unscored,
         FollowUp,
         Refusal,

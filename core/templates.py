@@ -16,12 +16,13 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "proof_verification": ("statement", "proof"),
     "meta_verification": ("statement", "proof", "rating"),
     "proof_refinement": ("instruction", "proofs_to_refine"),
+    "proof_comparison": ("statement", "proof_a", "proof_b"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The four prompt texts, by name; `load` reads and checks them.
+    """The prompt texts, by name; `load` reads and checks them. Those of the lab hold no ``proof_comparison``.
 
     ``fenced``: proofs to refine stand between lines that nothing in them can imitate; else under plain headings, for
     texts that an exact checker judges in the end.
@@ -34,7 +35,7 @@ class Templates:
     def load(cls, folder: str | None = None) -> "Templates":
         """The texts of core/prompts, each replaced by ``<name>.txt`` of ``folder`` where that file exists.
 
-        Raises LemmataError for a folder that is missing or holds none of the four files, and for a file that is not
+        Raises LemmataError for a folder that is missing or holds none of the files, and for a file that is not
         UTF-8 or lacks a placeholder.
         """
         packaged = resources.files("core").joinpath("prompts")
@@ -73,6 +74,10 @@ class Templates:
         candidates_text = ("\n\n" if self.fenced else "\n").join(blocks)
         values = {"instruction": self.proof(statement), "proofs_to_refine": candidates_text, "fence": fence}
         return fill(self.texts["proof_refinement"], values)
+
+    def comparison(self, statement: str, first: str, second: str) -> str:
+        """The prompt for the choice between two proofs, ``first`` as A and ``second`` as B."""
+        return self._fill("proof_comparison", statement=statement, proof_a=first, proof_b=second)
 
     def identity(self, name: str) -> str:
         """``name@digest``: what a record keeps of the template that its prompt came from."""

@@ -13,6 +13,7 @@ from core.labels import read_with_labels
 from core.records import (
     IMPORTED,
     Analysis,
+    Comparison,
     FollowUp,
     Generated,
     Grading,
@@ -29,6 +30,7 @@ from evaluation.answers import PATCHED
 from evaluation.folders import Part
 from evaluation.graders import AUTOMATIC, PANEL, VERIFIER, automatic_key, is_member, judge_key, panel_score
 from refine.acceptance import AcceptanceConfig, decide, recorded_rule
+from refine.pairwise import pair_counts
 from verifier.aggregate import AggregateConfig, Judged, judged, tally
 
 _PART = re.compile(r"Basic|Advanced")
@@ -141,6 +143,7 @@ class _Collected:
     models: dict[str, str] = field(default_factory=dict)
     usage: defaultdict[type, Usage] = field(default_factory=lambda: defaultdict(Usage))
     counts: Counter[str] = field(default_factory=Counter)
+    comparisons: list[Comparison] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         if isinstance(record, Generated) and record.usage is not None:
@@ -167,9 +170,11 @@ class _Collected:
             self.labels[record.proof_id].append(record)
 
     def _count(self, record: Record) -> None:
+        if isinstance(record, Comparison):
+            self.comparisons.append(replace(record, text="", reasoning=None))
         if isinstance(record, Refusal):
             self.counts["refused"] += 1
-        if not isinstance(record, Proof | Analysis | Review | Grading) or record.policy == IMPORTED:
+        if not isinstance(record, Proof | Analysis | Review | Grading | Comparison) or record.policy == IMPORTED:
             return
         self.counts[record.kind] += 1
         if cut_off(record.finish_reason):
@@ -215,7 +220,7 @@ class _Collected:
         )
 
 
-def _verdict(record: Analysis | Review | Grading) -> float | None:
+def _verdict(record: Analysis | Review | Grading | Comparison) -> float | None:
     return record.points if isinstance(record, Grading) else record.score
 
 
@@ -302,9 +307,9 @@ def _outcome(part: Part, collected: _Collected, entries: list[GradedProof]) -> t
         patched=str(problem.extra.get(PATCHED, "")),
         groups=groups_of(problem),
         models=tuple(sorted({entry.model for entry in entries})),
-        counts=collected.counts,
+        counts=collected.counts + pair_counts(collected.comparisons),
         proving=collected.usage[Proof],
-        judging=collected.usage[Analysis] + collected.usage[Review],
+        judging=collected.usage[Analysis] + collected.usage[Review] + collected.usage[Comparison],
         grading=collected.usage[Grading],
     )
     return outcome, entries

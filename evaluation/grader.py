@@ -83,7 +83,9 @@ class Grader:
             sampling=self.sampling,
             kind=Grading,
             build=reading,
-            follow_up=follow_up(self.verdicts, ABOUT_POINTS, _scale(max(allowed)), allowed),
+            follow_up=follow_up(
+                self.verdicts, ABOUT_POINTS, {str(points): points for points in allowed}, _scale(max(allowed)).read
+            ),
             parents=(proof.id,),
             round=proof.round,
             indices=range(self.config.samples),

@@ -15,7 +15,7 @@ from evaluation.scores import final_entries
 from evaluation.sections import MAX_LISTED, interval, percent
 
 Pairs = list[tuple[Hashable, float, float]]
-_KINDS = ("proof", "analysis", "review", "grading")
+_KINDS = ("proof", "analysis", "review", "grading", "comparison")
 
 
 def missing_section(data: ReportData) -> list[Block]:

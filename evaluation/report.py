@@ -21,6 +21,7 @@ from evaluation.agreement_section import agreement_section
 from evaluation.error_location import locations
 from evaluation.folders import Part, parts_of
 from evaluation.gather import ReportData, gather, write_grades
+from evaluation.pairwise import pairwise_section
 from evaluation.plots import draw_all
 from evaluation.scores import Score, scores
 
@@ -102,6 +103,7 @@ def _blocks(
         *quality_sections.graders_section(data, half_at, intervals),
         *quality_sections.people_section(data, half_at, intervals),
         *sections.location_section(locations(data.parts, data.candidates, intervals)),
+        *pairwise_section(data),
         *quality_sections.answers_section(data),
         *quality_sections.efficiency_section(data),
         *sections.cost_section(data),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import LemmataError
-from core.records import Analysis, Generated, Problem, Proof, Review
+from core.records import Analysis, Comparison, Generated, Problem, Proof, Review
 from core.sections import answer_part
 from core.templates import Templates
 from explorer.index import LogIndex
@@ -35,6 +35,9 @@ def _rebuilt(templates: Templates, log: LogIndex, record: Generated) -> str:
         return templates.meta_verification(problem.statement, proof.body or "", answer_part(analysis.answer) or "")
     if isinstance(record, Analysis):
         return templates.verification(problem.statement, _record(log, record.proof_id, Proof).body or "")
+    if isinstance(record, Comparison):
+        proofs = (_record(log, name, Proof).body or "" for name in (record.first_id, record.second_id))
+        return templates.comparison(problem.statement, *proofs)
     if not record.parents:
         return templates.proof(problem.statement)
     proof = _record(log, record.parents[0], Proof)

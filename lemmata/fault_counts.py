@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from core.records import Analysis, Grading, Proof, Record, Refusal, Review
+from core.records import Analysis, Comparison, Grading, Proof, Record, Refusal, Review
 from lemmata.terminal import plain
 from refine.acceptance import NOT_JUDGED
 
@@ -25,7 +25,7 @@ class FaultCounts:
     def add(self, record: Record) -> None:
         """Counts one record."""
         kind = record.role if isinstance(record, Refusal) else record.kind
-        self.records[kind] += isinstance(record, Proof | Analysis | Review | Grading | Refusal)
+        self.records[kind] += isinstance(record, Proof | Analysis | Review | Grading | Comparison | Refusal)
         for fault in faults_of(record):
             self.faults[kind, fault] += 1
 
@@ -52,7 +52,7 @@ def faults_of(record: Record) -> list[str]:
     found: list[str] = []
     if isinstance(record, Proof):
         found = list(record.faults)
-    elif isinstance(record, Analysis | Review | Grading):
+    elif isinstance(record, Analysis | Review | Grading | Comparison):
         found = [record.fault] if record.fault else []
     elif isinstance(record, Refusal) and not record.error.startswith(NOT_JUDGED):
         found = [f"set aside: {record.error}"]

@@ -8,6 +8,7 @@ from rich.tree import Tree
 
 from core.records import (
     Analysis,
+    Comparison,
     Generated,
     Grading,
     Label,
@@ -30,19 +31,33 @@ def headline(record: Record) -> str:
         own = "no self-score" if record.self_score is None else f"self-score {record.self_score:g}"
         faults = f" [{'; '.join(record.faults)}]" if record.faults else ""
         return f"proof {record.id} round {record.round}{basis}: {own}{faults}"
-    if isinstance(record, Analysis | Review):
-        verdict = f"score {record.score:g}" if record.score is not None else f"no verdict ({record.fault})"
-        return f"{record.kind} {record.id}: {verdict}"
-    if isinstance(record, Grading):
-        grade = (
-            f"no points ({record.fault})" if record.points is None else f"{record.points:g} of {record.max_points:g}"
-        )
-        return f"grading {record.id} by {record.model or record.policy}: {grade}"
+    if isinstance(record, Analysis | Review | Grading | Comparison):
+        return _verdict_headline(record)
     if isinstance(record, Label | StatementReport):
         return _label_headline(record)
     if isinstance(record, Refusal):
         return f"refused {record.role} {record.id}: {record.error}"
     return f"{record.kind} {record.id}"
+
+
+def _verdict_headline(record: Analysis | Review | Grading | Comparison) -> str:
+    if isinstance(record, Comparison):
+        return _comparison_headline(record)
+    if isinstance(record, Grading):
+        grade = (
+            f"no points ({record.fault})" if record.points is None else f"{record.points:g} of {record.max_points:g}"
+        )
+        return f"grading {record.id} by {record.model or record.policy}: {grade}"
+    verdict = f"score {record.score:g}" if record.score is not None else f"no verdict ({record.fault})"
+    return f"{record.kind} {record.id}: {verdict}"
+
+
+def _comparison_headline(record: Comparison) -> str:
+    if record.score is None:
+        choice = f"no choice ({record.fault})"
+    else:
+        choice = f"prefers {record.preferred}" if record.preferred else "neither is better"
+    return f"comparison {record.id} of {record.first_id} (first) and {record.second_id}: {choice}"
 
 
 def _label_headline(record: Label | StatementReport) -> str:
@@ -76,7 +91,7 @@ def raw_json(record: Record) -> str:
 
 
 def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
-    """Problem, proofs by round, their analyses, reviews and labels, and the selection."""
+    """Problem, proofs by round, their analyses, reviews and labels, comparisons of two proofs, and the selection."""
     tree = Tree(plain(f"problem {problem.id} {problem.name}", style="bold"))
     tree.add(plain(problem.statement))
     children: dict[str, list[Record]] = defaultdict(list)
@@ -86,7 +101,7 @@ def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
         if isinstance(record, Label):
             children[record.analysis_id or record.proof_id].append(record)
     for record in records:
-        if isinstance(record, Proof | Refusal | StatementReport):
+        if isinstance(record, Proof | Comparison | Refusal | StatementReport):
             _grow(tree, record, children)
         if isinstance(record, Selection):
             tree.add(plain(f"selection: {record.proof_id or 'none'}: {record.reason}", style="bold"))

@@ -7,7 +7,20 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from core.records import Analysis, Generated, Grading, Label, Problem, Proof, Record, Refusal, Review, Selection, Usage
+from core.records import (
+    Analysis,
+    Comparison,
+    Generated,
+    Grading,
+    Label,
+    Problem,
+    Proof,
+    Record,
+    Refusal,
+    Review,
+    Selection,
+    Usage,
+)
 from core.store import Run
 from lemmata.domain import SERVER
 from lemmata.exact_words import exact_lines
@@ -46,7 +59,7 @@ class Totals:
         if isinstance(record, Proof):
             self.counts["unparseable proof"] += record.body is None
             self.counts["unparseable self-score"] += record.body is not None and record.self_score is None
-        elif isinstance(record, Analysis | Review):
+        elif isinstance(record, Analysis | Review | Comparison):
             self.counts[f"unparseable {record.kind}"] += record.score is None
             if isinstance(record, Analysis):
                 self.analyses.add((record.proof_id, text_digest(record.text, record.reasoning)))
@@ -98,7 +111,7 @@ def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
     finished = f": {count['selection']} finished, {count['accepted']} accepted" if searched else ""
     finished += f", {count['outside']} not judged (outside the model's training)" if count["outside"] else ""
     lines = [f"{counted(count['problem'], 'problem')}{finished}"]
-    for kind in ("proof", "analysis", "review", "grading"):
+    for kind in ("proof", "analysis", "review", "grading", "comparison"):
         if count[kind]:
             without = "no proof in it" if kind == "proof" else "no parseable verdict"
             copies = count[kind] - len(totals.analyses) if kind == "analysis" else 0

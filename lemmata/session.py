@@ -28,6 +28,7 @@ from policy.throttle import Throttle
 from prover.role import Prover
 from refine.assess import Assessor, AssessorConfig
 from refine.schedule import T, Work, run_problems
+from verifier.comparison import Comparer
 from verifier.role import Verifier
 
 _SERVING_KEYS = (
@@ -75,6 +76,12 @@ class Session:
     def prover(self) -> Prover:
         """The prover of this run."""
         return Prover(self.policies.of("prover"), self.templates, self.policies.roles["prover"].sampling)
+
+    @property
+    def comparer(self) -> Comparer:
+        """Judge of two proofs: the verifier's policy. Raises LemmataError where the prompts hold no text for it."""
+        role = self.policies.roles["verifier"]
+        return Comparer(self.policies.of("verifier"), self.templates, role.sampling, self.settings.verdicts)
 
     def assessor(self, config: AssessorConfig) -> Assessor:
         """Verifier and meta-verifier of this run."""

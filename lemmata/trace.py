@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.tree import Tree
 
 from core.log import read_log
-from core.records import Analysis, Problem, Proof, Record, Refusal, Review, Selection
+from core.records import Analysis, Comparison, Problem, Proof, Record, Refusal, Review, Selection
 from core.store import Run
 from lab.checker import check
 from lab.complaints import END, line_of, quotation
@@ -39,7 +39,7 @@ def print_trace(run: Run) -> None:
 
 
 def rounds_tree(problem: Problem, records: Sequence[Record]) -> Tree:
-    """The statement, each round's proofs with their scores, and the selection."""
+    """The statement, each round's proofs with their scores, comparisons of two proofs, and the selection."""
     tree = Tree(plain(problem.statement, style="bold"))
     judgments: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -56,6 +56,7 @@ def rounds_tree(problem: Problem, records: Sequence[Record]) -> Tree:
         reviews = [review for analysis in analyses for review in judgments[analysis.id]]
         if reviews:
             branch.add(plain(_scores("reviews of the analyses", reviews)))
+    _add_comparisons(tree, [record for record in records if isinstance(record, Comparison)])
     refusals = sum(isinstance(record, Refusal) for record in records)
     if refusals:
         tree.add(plain(f"{counted(refusals, 'call')} refused: lemmata show RUN lists the reasons"))
@@ -63,6 +64,12 @@ def rounds_tree(problem: Problem, records: Sequence[Record]) -> Tree:
         if isinstance(record, Selection):
             tree.add(plain(f"chosen: {record.proof_id or 'none'}: {record.reason}", style="bold"))
     return tree
+
+
+def _add_comparisons(tree: Tree, comparisons: Sequence[Comparison]) -> None:
+    branch = tree.add(plain("comparisons of two proofs")) if comparisons else tree
+    for record in comparisons:
+        branch.add(plain(headline(record)))
 
 
 def ancestor_lines(proof: Proof, records: Sequence[Record]) -> list[str]:

@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from core.copies import COPY, own_words
 from core.ids import digest
-from core.records import Analysis, Grading, Proof, Record, Review
+from core.records import Analysis, Comparison, Grading, Proof, Record, Review
 from core.sections import answer_part, split_proof
 
-R = TypeVar("R", Proof, Analysis, Review, Grading)
+R = TypeVar("R", Proof, Analysis, Review, Grading, Comparison)
 MIN_WORDS = 25  # below which two problems may have the same answer by chance
 
 
@@ -20,7 +20,7 @@ class Duplicates:
         self._problem: dict[str, str] = {}  # of each text, the problem where it was first written
         self._shared: set[str] = set()  # texts that another problem has too
         for record in records:
-            if isinstance(record, Proof | Analysis | Review | Grading):
+            if isinstance(record, Proof | Analysis | Review | Grading | Comparison):
                 self._add(record)
 
     def checked(self, record: R) -> R:
@@ -36,7 +36,7 @@ class Duplicates:
             return replace(record, points=None, fault=record.fault or fault)
         return replace(record, score=None, fault=record.fault or fault)
 
-    def _add(self, record: Proof | Analysis | Review | Grading) -> str:
+    def _add(self, record: Proof | Analysis | Review | Grading | Comparison) -> str:
         text = split_proof(record.answer).body if isinstance(record, Proof) else answer_part(record.answer)
         words = own_words(text or "")
         if len(words) < MIN_WORDS:

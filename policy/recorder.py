@@ -13,6 +13,7 @@ from core.ids import derive_seed, digest
 from core.log import ProblemLog
 from core.records import (
     Analysis,
+    Comparison,
     FollowUp,
     Grading,
     Problem,
@@ -43,7 +44,7 @@ from policy.interface import (
 from policy.meters import Meters
 from policy.usability import UnusableConfig
 
-R = TypeVar("R", Proof, Analysis, Review, Grading)
+R = TypeVar("R", Proof, Analysis, Review, Grading, Comparison)
 T = TypeVar("T")
 UNANSWERED = "unanswered"  # role of a refusal that keeps the tokens of a call without an answer
 Then = Callable[[R], Awaitable[T]]
@@ -306,7 +307,7 @@ class Recorder:
         )
 
 
-def _unscored(record: Proof | Analysis | Review | Grading) -> Unscored:
+def _unscored(record: Proof | Analysis | Review | Grading | Comparison) -> Unscored:
     value = to_json(record)
     return Unscored(id=unscored_id(record.id), problem_id=record.problem_id, record=value, created=record.created)
 
@@ -316,7 +317,7 @@ def _split(call: Call[R], samples: Sequence[_Sample]) -> list[Sequence[_Sample]]
     return [samples[start : start + size] for start in range(0, len(samples), size)]
 
 
-def _is_unparseable(record: Proof | Analysis | Review | Grading) -> bool:
+def _is_unparseable(record: Proof | Analysis | Review | Grading | Comparison) -> bool:
     if isinstance(record, Proof):
         return bool(record.faults)
     return (record.points if isinstance(record, Grading) else record.score) is None

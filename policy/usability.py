@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from core.config import STRICT, Positive, settings
 from core.finish import cut_off
-from core.records import Analysis, Grading, Proof, Review
+from core.records import Analysis, Comparison, Grading, Proof, Review
 
 REASONING_ONLY = "the text is empty, everything is in the reasoning field"
 _HINTS = (  # by words of a reason
@@ -38,7 +38,7 @@ class Usability:
     unusable: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, record: Proof | Analysis | Review | Grading) -> None:
+    def add(self, record: Proof | Analysis | Review | Grading | Comparison) -> None:
         """Count a new record."""
         reason = unusable_reason(record)
         if reason is None:
@@ -63,7 +63,7 @@ class Usability:
         return f"none of the first {self.answers} answers can be used; {'; '.join(parts)}"
 
 
-def unusable_reason(record: Proof | Analysis | Review | Grading) -> str | None:
+def unusable_reason(record: Proof | Analysis | Review | Grading | Comparison) -> str | None:
     """The reason why nothing can be done with an answer; None for a proof, or a verdict that can be read."""
     if isinstance(record, Proof):
         is_usable, fault = record.body is not None, "; ".join(record.faults)

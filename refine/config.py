@@ -1,6 +1,8 @@
 """Settings of refinement: strategy, sizes and selection."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from core.config import STRICT, Positive, settings
 from refine.assess import AssessorConfig
@@ -12,7 +14,8 @@ class RefineConfig:
     """``strategy`` search: ``proofs`` at first, then ``top`` x ``pairs`` refinements a round, ``rounds`` in all.
 
     ``strategy`` sequential: ``proofs`` independent chains of at most ``rounds`` proofs each; ``top`` and ``pairs`` are
-    not used. ``select`` names the rule for the final answer (refine/select.py). Values: `lemmata/conf/refine`.
+    not used. ``select`` names the rule for the final answer (refine/select.py); by pairwise, the ``candidates`` best
+    proofs are compared two by two, ``comparisons`` times in each order. Values: `lemmata/conf/refine`.
     """
 
     strategy: Literal["search", "sequential"]
@@ -21,6 +24,8 @@ class RefineConfig:
     pairs: Positive
     rounds: Positive
     select: Rule
+    candidates: Annotated[int, Field(ge=2)]
+    comparisons: Positive
 
 
 def require_enough_analyses(refine: RefineConfig, judge: AssessorConfig) -> None:

@@ -12,20 +12,23 @@ from prover.role import Prover
 from refine.acceptance import NOT_JUDGED, OUTSIDE
 from refine.assess import Assessor, covers_all
 from refine.config import RefineConfig
+from refine.pairwise import compare
 from refine.search import search
 from refine.select import Choice, select
 from refine.sequential import sequential
+from verifier.comparison import Comparer
 
 
 @dataclass(frozen=True)
 class ProofLoop:
-    """Strategy and selection with the roles and settings of a run."""
+    """Strategy and selection with the roles and settings of a run; ``comparer`` of the selection by pairs alone."""
 
     prover: Prover
     assessor: Assessor
     config: RefineConfig
     seed: int
     outside: Callable[[str], str] = covers_all
+    comparer: Comparer | None = None
 
     async def run(self, recorder: Recorder) -> Selection:
         """Proves, verifies, refines and selects; the selection is the last record of the problem.
@@ -44,7 +47,9 @@ class ProofLoop:
             outcome = await sequential(recorder, self.prover, self.assessor, self.config)
         if not outcome.pool and recorder.refusal is not None:
             raise PromptRefused(recorder.refusal)
-        return _record(recorder, select(outcome.pool, self.config.select), self.config.select, outcome.rounds)
+        standings = await compare(recorder, self.comparer, outcome.pool, self.config) if self.comparer else None
+        choice = select(outcome.pool, self.config.select, standings)
+        return _record(recorder, choice, self.config.select, outcome.rounds)
 
 
 def _record(recorder: Recorder, choice: Choice, rule: str, rounds: int) -> Selection:

@@ -1,6 +1,6 @@
 """Selection of the final answer by a named rule, with the reason in words. Pure functions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,7 @@ from core.statistics import wilson
 from refine.assess import Assessed
 
 Key = tuple[float, ...]
-Rule = Literal["mean", "lower_bound", "self_score", "last"]
+Rule = Literal["mean", "lower_bound", "self_score", "last", "pairwise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ def _number(value: float | None) -> float:
     return -1.0 if value is None else value
 
 
-def _by_mean(entry: Assessed) -> Key:
+def by_mean(entry: Assessed) -> Key:
     """An accepted proof first, since a search ends with it."""
     return (entry.decision.accepted, _number(entry.tally.mean), _number(entry.self_score), entry.tally.verdicts)
 
@@ -44,31 +44,64 @@ def _by_self_score(entry: Assessed) -> Key:
 
 
 def _by_round(entry: Assessed) -> Key:
-    return (entry.round, *_by_mean(entry))
+    return (entry.round, *by_mean(entry))
 
 
 RULES: dict[Rule, Callable[[Assessed], Key]] = {
-    "mean": _by_mean,
+    "mean": by_mean,
     "lower_bound": _by_lower_bound,
     "self_score": _by_self_score,
     "last": _by_round,
+    "pairwise": by_mean,
 }
 
 
-def select(pool: Sequence[Assessed], rule: Rule) -> Choice:
-    """The best proof of ``pool`` by ``rule``; the earliest wins a tie."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Results of one proof against other ones: pairs won, lost, and undecided."""
+
+    won: int = 0
+    lost: int = 0
+    undecided: int = 0
+
+    @property
+    def margin(self) -> int:
+        """Pairs won minus pairs lost."""
+        return self.won - self.lost
+
+
+def select(pool: Sequence[Assessed], rule: Rule, standings: Mapping[str, Standing] | None = None) -> Choice:
+    """The best proof of ``pool`` by ``rule``; the earliest wins a tie.
+
+    ``standings`` of the rule pairwise, by proof: the compared proofs with the largest margin, of these the best by
+    mean.
+    """
     candidates = [entry for entry in pool if entry.text_digest is not None]
     if not candidates:
         return Choice(None, False, f"no proof in {_count(len(pool), 'answer')}: {_common_fault(pool)}")
-    chosen = max(candidates, key=RULES[rule])
-    decision = chosen.decision
-    return Choice(chosen, decision.accepted, f"{_why(chosen, candidates, rule)}; {decision.reason}")
+    known = standings or {}
 
+    def key(entry: Assessed) -> Key:
+        standing = known.get(entry.proof_id)
+        compared = (1.0, standing.margin) if standing else (0.0, 0.0)
+        return (*(compared if known else ()), *RULES[rule](entry))
 
-def _why(chosen: Assessed, candidates: Sequence[Assessed], rule: Rule) -> str:
-    ties = sum(RULES[rule](entry) == RULES[rule](chosen) for entry in candidates) - 1
+    chosen = max(candidates, key=key)
+    ties = sum(key(entry) == key(chosen) for entry in candidates) - 1
     tied = f", earliest of {ties + 1} tied" if ties else ""
-    return f"best of {_count(len(candidates), 'proof')} by {rule}{tied}: {describe(chosen)}"
+    by = f"{rule}{tied}{_results(known.get(chosen.proof_id), len(known))}"
+    why = f"best of {_count(len(candidates), 'proof')} by {by}: {describe(chosen)}"
+    return Choice(chosen, chosen.decision.accepted, f"{why}; {chosen.decision.reason}")
+
+
+def _results(standing: Standing | None, compared: int) -> str:
+    """The standing of the chosen proof in words; empty where nothing was compared."""
+    if standing is None or compared < 2:
+        return ""
+    return (
+        f" (of {compared} compared in both orders: {standing.won} won, {standing.lost} lost, "
+        f"{standing.undecided} undecided)"
+    )
 
 
 def describe(entry: Assessed) -> str:

@@ -37,6 +37,8 @@ def role_of(prompt: str) -> str:
     """The role whose template a prompt comes from."""
     if prompt.startswith("You grade a solution"):
         return "grader"
+    if prompt.startswith("You are the referee of two proofs"):
+        return "comparer"
     if "## Self Evaluation" in prompt:
         return "prover"
     return "meta_verifier" if "solution evaluation" in prompt else "verifier"
@@ -51,6 +53,8 @@ def answer_text(role: str, key: str) -> str:
         return f"## Solution\nProof {token}.\n\n## Self Evaluation\nIt is fine.\n{PHRASE} \\boxed{{{score}}}"
     if role == "grader":
         return f"Reasons: {token}\nFinal points:\n\\boxed{{{draw.randrange(8)}}}"
+    if role == "comparer":
+        return f"Compared: {token}\nBetter proof:\n\\boxed{{{draw.choice(['A', 'B', 'equal'])}}}"
     if role == "verifier":
         return f"Here is my evaluation of the solution: {token}\n{PHRASE} \\boxed{{{score}}}"
     return f'Here is my analysis of the "solution evaluation": {token}\n{META_PHRASE} \\boxed{{{score}}}'

@@ -26,6 +26,7 @@ from refine.loop import ProofLoop
 from tests.clocks import HANG
 from tests.fake_server import META_PHRASE, PHRASE, answer_text, role_of
 from tests.presets import JUDGE, budget_config, judge_preset
+from verifier.comparison import Comparer
 from verifier.role import Verifier
 
 PROBLEM = single_problem("Prove that the sum of two odd integers is even.")
@@ -75,9 +76,11 @@ async def drawn(asked: Asked) -> list[str]:
 Reply = str | Callable[[Asked], str] | None
 
 
-def by_role(prover: Reply = None, verifier: Reply = None, meta_verifier: Reply = None) -> Answer:
+def by_role(
+    prover: Reply = None, verifier: Reply = None, meta_verifier: Reply = None, comparer: Reply = None
+) -> Answer:
     """Answers by role: a text, a function of what is asked, or None for drawn ones."""
-    chosen = {"prover": prover, "verifier": verifier, "meta_verifier": meta_verifier}
+    chosen = {"prover": prover, "verifier": verifier, "meta_verifier": meta_verifier, "comparer": comparer}
 
     async def answer(asked: Asked) -> str | list[str]:
         reply = chosen[asked.role]
@@ -130,6 +133,7 @@ def _variant(asked: Asked, reply: str, index: int) -> str:
 
 def open_recorder(folder: Path, seed: int = 0, problem: Problem = PROBLEM) -> Recorder:
     """A recorder on the log of ``problem`` in ``folder``, as a run has it."""
+    folder.mkdir(parents=True, exist_ok=True)
     log = ProblemLog(folder / f"{problem.id}.jsonl")
     if problem.id not in log:
         log.append([problem])
@@ -141,7 +145,8 @@ def loop_of(policy: Policy, config: RefineConfig, seed: int = 0, judge: Assessor
     sampling = Sampling()
     judge = judge or JUDGES[config.strategy]
     assessor = Assessor(Verifier(policy, TEMPLATES, sampling), MetaVerifier(policy, TEMPLATES, sampling), judge)
-    return ProofLoop(Prover(policy, TEMPLATES, sampling), assessor, config, seed)
+    comparer = Comparer(policy, TEMPLATES, sampling) if config.select == "pairwise" else None
+    return ProofLoop(Prover(policy, TEMPLATES, sampling), assessor, config, seed, comparer=comparer)
 
 
 def run_loop(

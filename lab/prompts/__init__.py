@@ -23,8 +23,6 @@ def named_templates(name: str | None) -> Templates:
 
 @cache
 def templates() -> Templates:
-    """The four texts of this folder."""
-    ours = resources.files("lab").joinpath("prompts")
-    return Templates(
-        {name: ours.joinpath(f"{name}.txt").read_text(encoding="utf-8") for name in REQUIRED}, fenced=False
-    )
+    """The texts of this folder; the models that read them compare no proofs."""
+    files = {name: resources.files("lab").joinpath("prompts", f"{name}.txt") for name in REQUIRED}
+    return Templates({name: file.read_text(encoding="utf-8") for name, file in files.items() if file.is_file()}, False)

@@ -35,7 +35,12 @@ def refine_command(config: dict[str, Any]) -> int:
 async def refine_problem(session: Session, config: RefineConfig, recorder: Recorder) -> Selection:
     """Run the proof loop on the recorder's problem, or return the selection that its log already holds."""
     loop = ProofLoop(
-        session.prover, session.assessor(session.settings.judge), config, session.settings.seed, session.outside
+        session.prover,
+        session.assessor(session.settings.judge),
+        config,
+        session.settings.seed,
+        session.outside,
+        session.comparer if config.select == "pairwise" else None,
     )
     done = selection_id(recorder.problem.id)
     is_done = done in recorder.log and not recorder.repeats

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rubric import SCORES, ParseFailure, Verdict, parse_verdict
-from core.templates import REQUIRED, Templates
+from core.templates import Templates
 from lab.prompts import templates as lab_templates
 
 HERE = Path(__file__)
@@ -130,11 +130,11 @@ def test_a_boxed_answer_of_the_proof_is_no_verdict() -> None:
     assert parse_verdict("All steps hold.\n\n\\boxed{1}", quoted="Hence n = 1.") == Verdict(1.0)
 
 
-@pytest.mark.parametrize("name", sorted(REQUIRED))
 @pytest.mark.parametrize("folder", [Templates.load(), lab_templates()], ids=["core", "lab"])
-def test_a_copied_prompt_has_no_verdict(folder: Templates, name: str) -> None:
-    assert isinstance(parse_verdict(folder.texts[name]), ParseFailure)
-    assert isinstance(parse_verdict(folder.texts[name].replace("{{", "{").replace("}}", "}")), ParseFailure)
+def test_a_copied_prompt_has_no_verdict(folder: Templates) -> None:
+    for text in folder.texts.values():
+        assert isinstance(parse_verdict(text), ParseFailure)
+        assert isinstance(parse_verdict(text.replace("{{", "{").replace("}}", "}")), ParseFailure)
 
 
 @pytest.mark.parametrize(
