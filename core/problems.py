@@ -19,6 +19,7 @@ from core.ids import clean_text, digest
 from core.records import Problem
 from core.tables import open_table
 
+LEFT_SIDE = "left_side"  # extra field of the lab's theorems
 HEAD = 100  # rows looked through for the columns that the user named, before the first row is handed out
 
 
@@ -97,6 +98,14 @@ def problem_of(row: Row, columns: Columns, *, with_extra: bool = True) -> Proble
         guidelines=optional_text(row, columns, "guidelines"),
         extra=other_columns(row, columns) if with_extra else {},
     )
+
+
+def cluster_of(problem: Problem) -> str:
+    """The cluster of a problem in intervals: claims about one left side share most of a proof; else the problem's id.
+
+    The lab states the left side of its theorems in the extra field ``left_side``.
+    """
+    return str(problem.extra.get(LEFT_SIDE) or problem.id)
 
 
 def _fold(text: str) -> str:

@@ -218,26 +218,34 @@ def kappa(
 
 
 def rank_intervals(
-    scores: Mapping[str, Mapping[str, float]], config: IntervalConfig = DEFAULT
+    scores: Mapping[str, Mapping[str, float]],
+    config: IntervalConfig = DEFAULT,
+    clusters: Mapping[str, Hashable] | None = None,
 ) -> dict[str, tuple[int, int, int]]:
-    """Rank of each entrant by its mean score over clusters, with the ranks that hold the middle of the resamples.
+    """Rank of each entrant by its mean score over problems, with the ranks that hold the middle of the resamples.
 
-    Clusters are drawn for all entrants together; an entrant's mean is over those drawn that it has a score for. Equal
-    means share the better rank.
+    Clusters of problems (by ``clusters``; None: each by itself) are drawn for all entrants together; an entrant's mean
+    is over the drawn problems that it has a score for. Equal means share the better rank.
     """
-    clusters = list(dict.fromkeys(cluster for own in scores.values() for cluster in own))
-    known_CE = np.array([[cluster in own for own in scores.values()] for cluster in clusters], dtype=float)
-    scores_CE = np.array([[own.get(cluster, 0.0) for own in scores.values()] for cluster in clusters], dtype=float)
-    if not clusters:
+    problems = list(dict.fromkeys(problem for own in scores.values() for problem in own))
+    if not problems:
         return {}
+    names = [problem if clusters is None else clusters[problem] for problem in problems]
+    place = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    known_CE, scores_CE = np.zeros((2, len(place), len(scores)))
+    for problem, name in zip(problems, names, strict=True):
+        for column, own in enumerate(scores.values()):
+            if problem in own:
+                known_CE[place[name], column] += 1
+                scores_CE[place[name], column] += own[problem]
 
     def ranks(draws: NDArray[np.float64]) -> NDArray[np.int64]:
         with np.errstate(divide="ignore", invalid="ignore"):
             means = np.nan_to_num((draws @ scores_CE) / (draws @ known_CE), nan=-1.0)
         return 1 + (means[..., None, :] > means[..., :, None] + _NO_SPREAD).sum(axis=-1)
 
-    observed = ranks(np.ones(len(clusters)))
-    drawn_RE = np.concatenate([ranks(draws) for draws in _draws(len(clusters), config)])
+    observed = ranks(np.ones(len(place)))
+    drawn_RE = np.concatenate([ranks(draws) for draws in _draws(len(place), config)])
     tail = (1 - config.level) / 2
     low = np.quantile(drawn_RE, tail, axis=0, method="lower")
     high = np.quantile(drawn_RE, 1 - tail, axis=0, method="higher")

@@ -5,15 +5,14 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from core.imported import imported_proof
-from core.problems import single_problem
+from core.problems import LEFT_SIDE, single_problem
 from core.records import Problem, Proof
 from lab.defects import Kind
-from lab.expressions import render
 from lab.generator import HELD_OUT_LEVEL, LEVELS, families
 from lab.items import Item, Stream
 from lab.planter import LabeledProof, plant, right_proof
 from lab.planting.ways import group_of
-from refine.acceptance_curves import CLUSTER, KIND_PREFIX, OUTSIDE_DOMAIN
+from refine.acceptance_curves import KIND_PREFIX, OUTSIDE_DOMAIN
 
 RIGHT, PLANTED, MINOR, FOREIGN, UNFINISHED, INJECTED = (
     "right", "planted", "planted, exact score 0.5", "foreign", "unfinished", "injected",
@@ -91,9 +90,6 @@ def _given(problem: Problem, item: Item) -> Iterator[Proof]:
 
 def _problem(item: Item) -> Problem:
     theorem = item.theorem
-    definition, _, _ = theorem.statement.partition("Prove or refute")
     name = f"{item.family}-{item.level}-{item.seed}-{item.split}"
-    cluster = f"{item.family}: {definition}{render(theorem.claim.left)}"
-    return replace(
-        single_problem(theorem.statement), name=name, source=f"lab level {item.level}", extra={CLUSTER: cluster}
-    )
+    extra = {LEFT_SIDE: theorem.left_side}
+    return replace(single_problem(theorem.statement), name=name, source=f"lab level {item.level}", extra=extra)

@@ -1,13 +1,14 @@
 """Errors of acceptance: shares of incorrect proofs accepted and correct proofs rejected, by rule and by panel size."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
 
 from core.config import read_config
 from core.statistics import Estimate, IntervalConfig, Observation, mean, share
 from evaluation.graded_proofs import GradedProof
-from evaluation.graders import kind_of, order
+from evaluation.graders import VERIFIER, kind_of, order
 from refine.acceptance import AcceptanceConfig, Rule, decide
 from verifier.aggregate import Judged
 
@@ -22,8 +23,12 @@ DEFAULTS = {"rule": "unanimous", "min_verdicts": 1, "min_readable": 0.75, "min_p
 
 @dataclass(frozen=True, slots=True)
 class ErrorRates:
-    """Errors of one way to accept: ``false_accepts`` of the incorrect proofs, ``false_rejects`` of the correct ones."""
+    """Errors of one way to accept: ``false_accepts`` of the incorrect proofs, ``false_rejects`` of the correct ones.
 
+    ``verifier``: the model whose verdicts they are.
+    """
+
+    verifier: str
     name: str
     size: int
     incorrect: int
@@ -39,8 +44,11 @@ def gold_grader(entries: Sequence[GradedProof]) -> str | None:
 
 
 def rates_by_rule(entries: Sequence[GradedProof], gold: str, config: IntervalConfig) -> list[ErrorRates]:
-    """Error rates of every rule on all analyses of each proof."""
-    known = list(_known(entries, gold))
+    """Error rates of every rule on all analyses of each proof, each verifier's model apart."""
+    return [one for known in _by_verifier(entries, gold) for one in _rates_by_rule(known, gold, config)]
+
+
+def _rates_by_rule(known: Sequence[GradedProof], gold: str, config: IntervalConfig) -> list[ErrorRates]:
     found = []
     for rule in RULES:
         settings = read_config(AcceptanceConfig, DEFAULTS | {"rule": rule}, "acceptance")
@@ -50,13 +58,17 @@ def rates_by_rule(entries: Sequence[GradedProof], gold: str, config: IntervalCon
 
 
 def unanimous_curve(entries: Sequence[GradedProof], gold: str, config: IntervalConfig) -> list[ErrorRates]:
-    """Error rates of unanimous panels of 1, 2, ... of the verdicts of each proof.
+    """Error rates of unanimous panels of 1, 2, ... of the verdicts of each proof, each verifier's model apart.
 
     The chance that all of n verdicts drawn from a proof's k perfect among m readable ones are perfect is
     C(k, n) / C(m, n). Only proofs with the most verdicts that at least half of the proofs have are used, the same for
     every size.
     """
-    known = [(entry, verdicts(entry.judged)) for entry in _known(entries, gold)]
+    return [one for known in _by_verifier(entries, gold) for one in _curve(known, gold, config)]
+
+
+def _curve(entries: Sequence[GradedProof], gold: str, config: IntervalConfig) -> list[ErrorRates]:
+    known = [(entry, verdicts(entry.judged)) for entry in entries]
     sizes = sorted((len(scores) for _, scores in known if scores), reverse=True)
     if not sizes:
         return []
@@ -77,11 +89,19 @@ def verdicts(judged: Sequence[Judged]) -> list[float]:
     return [each.score for each in judged if each.score is not None]
 
 
-def _known(entries: Sequence[GradedProof], gold: str) -> Iterator[GradedProof]:
+def _by_verifier(entries: Sequence[GradedProof], gold: str) -> list[list[GradedProof]]:
+    """The proofs that a verifier judged and the better grader scored, by the verifier's model."""
+    found: dict[str, list[GradedProof]] = defaultdict(list)
     for entry in entries:
         grade = entry.grades.get(gold)
         if entry.judged and grade is not None and grade.score is not None:
-            yield entry
+            found[_verifier(entry)].append(entry)
+    return [found[name] for name in sorted(found)]
+
+
+def _verifier(entry: GradedProof) -> str:
+    grade = entry.grades.get(VERIFIER)
+    return (grade.author if grade else "") or "not stated"
 
 
 def _sizes(most: int) -> list[int]:
@@ -94,9 +114,10 @@ def _sizes(most: int) -> list[int]:
 def _rates(
     name: str, size: int, accepted: Sequence[tuple[GradedProof, float]], gold: str, config: IntervalConfig
 ) -> ErrorRates:
-    wrong = [Observation(entry.problem_id, chance) for entry, chance in accepted if not _correct(entry, gold)]
-    right = [Observation(entry.problem_id, 1 - chance) for entry, chance in accepted if _correct(entry, gold)]
-    return ErrorRates(name, size, len(wrong), len(right), _share(wrong, config), _share(right, config))
+    wrong = [Observation(entry.cluster, chance) for entry, chance in accepted if not _correct(entry, gold)]
+    right = [Observation(entry.cluster, 1 - chance) for entry, chance in accepted if _correct(entry, gold)]
+    verifier = _verifier(accepted[0][0]) if accepted else ""
+    return ErrorRates(verifier, name, size, len(wrong), len(right), _share(wrong, config), _share(right, config))
 
 
 def _share(observed: Sequence[Observation], config: IntervalConfig) -> Estimate:

@@ -87,7 +87,7 @@ def pair_of(entry: GradedProof, grader: str, gold: str) -> Pair | None:
     if judged is None or truth is None or judged.score is None or truth.score is None:
         return None
     accepted = entry.accepted if grader == VERIFIER else judged.score >= 1.0
-    return Pair(entry.problem_id, entry.problem, entry.source, entry.proof_id, judged.score, accepted, truth.score)
+    return Pair(entry.cluster, entry.problem, entry.source, entry.proof_id, judged.score, accepted, truth.score)
 
 
 def _authors(part: Sequence[tuple[GradedProof, Pair]], grader: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ the share of all possible positions of a step of that length that the same quota
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.log import read_log
 from core.records import Analysis, Proof
@@ -32,10 +33,12 @@ class Location:
     """Error location of one entrant's verifier, on ``proofs`` with an annotated wrong step.
 
     Of the ``complaints`` (analyses that report an issue) ``quoting`` quote the proof at all; ``names`` is the share
-    that quotes the wrong step, ``chance`` the share expected by chance. Problems are the clusters.
+    that quotes the wrong step, ``chance`` the share expected by chance; intervals by cluster of the problems.
+    ``verifier``: models of the analyses.
     """
 
     entrant: str
+    verifier: str
     proofs: int
     complaints: int
     quoting: int
@@ -72,24 +75,35 @@ def chance_of(spans: Sequence[Span], step: Span, length: int) -> float:
 
 
 def locations(parts: Sequence[Part], entries: Sequence[GradedProof], config: IntervalConfig) -> list[Location]:
-    """Error locations of every entrant that has complaints about proofs with an annotated wrong step."""
+    """Error locations of every entrant and verifier that has complaints about proofs with an annotated wrong step."""
     annotated = {
         (entry.entrant, entry.proof_id): (entry.error_start, entry.error_end or 0)
         for entry in entries
         if entry.error_start is not None
     }
-    found: dict[str, list[tuple[str, str, bool, bool, float]]] = {}
+    clusters = {entry.proof_id: entry.cluster for entry in entries}
+    found: dict[tuple[str, str], list[_Complaint]] = {}
     for part in parts:
         # A run that judges the proofs of several models has an entrant for each: "RUN: MODEL".
         own = (part.entrant, f"{part.entrant}: ")
         steps = {proof: step for (name, proof), step in annotated.items() if name == own[0] or name.startswith(own[1])}
-        if steps:
-            found.setdefault(part.entrant, []).extend(_complaints(part, steps))
-    return [_location(name, rows, config) for name, rows in found.items() if rows]
+        for one in _complaints(part, steps) if steps else ():
+            found.setdefault((part.entrant, one.verifier), []).append(one)
+    return [_location(*name, rows, clusters, config) for name, rows in found.items()]
 
 
-def _complaints(part: Part, steps: Mapping[str, Span]) -> Iterator[tuple[str, str, bool, bool, float]]:
-    """Yields (problem, proof, quotes at all, quotes the wrong step, chance) of every complaint."""
+class _Complaint(NamedTuple):
+    """A complaint about a proof: the model, whether it quotes the proof and the wrong step, and the share by chance."""
+
+    verifier: str
+    proof_id: str
+    quotes: bool
+    named: bool
+    chance: float
+
+
+def _complaints(part: Part, steps: Mapping[str, Span]) -> Iterator[_Complaint]:
+    """Yields every complaint of a run about a proof with an annotated step."""
     for path in part.run.log_paths():
         bodies: dict[str, str] = {}
         for record in read_log(path):
@@ -98,18 +112,21 @@ def _complaints(part: Part, steps: Mapping[str, Span]) -> Iterator[tuple[str, st
             elif isinstance(record, Analysis) and record.proof_id in bodies and record.score in (0.0, 0.5):
                 body, step = bodies[record.proof_id], steps[record.proof_id]
                 spans = quoted_spans(record.text, body)
-                yield (record.problem_id, record.proof_id, bool(spans), names_step(spans, step),
-                       chance_of(spans, step, len(body)))  # fmt: skip
+                chance = chance_of(spans, step, len(body))
+                yield _Complaint(record.model, record.proof_id, bool(spans), names_step(spans, step), chance)
 
 
-def _location(name: str, rows: Sequence[tuple[str, str, bool, bool, float]], config: IntervalConfig) -> Location:
+def _location(
+    entrant: str, verifier: str, rows: Sequence[_Complaint], clusters: Mapping[str, str], config: IntervalConfig
+) -> Location:
     return Location(
-        entrant=name,
-        proofs=len({row[1] for row in rows}),
+        entrant=entrant,
+        verifier=verifier or "not stated",
+        proofs=len({row.proof_id for row in rows}),
         complaints=len(rows),
-        quoting=sum(row[2] for row in rows),
-        names=share([Observation(problem, float(named)) for problem, _, _, named, _ in rows], config=config),
-        chance=mean([Observation(problem, chance) for problem, _, _, _, chance in rows], config=config),
+        quoting=sum(row.quotes for row in rows),
+        names=share([Observation(clusters[row.proof_id], float(row.named)) for row in rows], config=config),
+        chance=mean([Observation(clusters[row.proof_id], row.chance) for row in rows], config=config),
     )
 
 

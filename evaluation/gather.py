@@ -51,6 +51,11 @@ class ReportData:
         return ", ".join(sorted(found)) or "not stated"
 
     @property
+    def clusters(self) -> dict[str, str]:
+        """The cluster of each problem in intervals, by the problem's id."""
+        return {outcome.problem_id: outcome.cluster for outcome in self.outcomes}
+
+    @property
     def attempts(self) -> list[ProblemOutcome]:
         """Problems of all attempts, without the control."""
         return [outcome for outcome in self.outcomes if outcome.attempt is not None]

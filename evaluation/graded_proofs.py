@@ -10,6 +10,7 @@ from core.champ import wrong_step
 from core.finish import cut_off
 from core.grades import HUMAN, combined
 from core.labels import read_with_labels
+from core.problems import cluster_of
 from core.records import (
     IMPORTED,
     Analysis,
@@ -69,12 +70,13 @@ class GradedProof:
     ``accepted``: by the rule of its run. ``text_length``: characters, None where the answer contains no proof.
     ``unparseable``: analyses without a verdict. ``judged``: the analyses in the order in which they were asked for,
     from which other rules of acceptance follow. ``error_start``, ``error_end``: characters of the first wrong step,
-    where a person annotated one.
+    where a person annotated one. ``cluster``: that of the problem in intervals (`core.problems.cluster_of`).
     """
 
     entrant: str
     attempt: int | None
     problem_id: str
+    cluster: str
     problem: str
     source: str
     proof_id: str
@@ -99,11 +101,13 @@ class ProblemOutcome:
 
     ``groups``: category, level and part (Basic, Advanced) of the problem, where it has them. ``models``: of its proofs.
     ``counts``: answers by kind, and those that were cut off, unparseable or refused, such as ``analysis cut off``.
+    ``cluster``: that of the problem in intervals (`core.problems.cluster_of`).
     """
 
     entrant: str
     attempt: int | None
     problem_id: str
+    cluster: str
     problem: str
     source: str
     finished: bool
@@ -201,6 +205,7 @@ class _Collected:
             entrant=part.entrant,
             attempt=part.attempt,
             problem_id=problem.id,
+            cluster=cluster_of(problem),
             problem=problem.name or problem.id,
             source=problem.source,
             proof_id=proof.id,
@@ -298,6 +303,7 @@ def _outcome(part: Part, collected: _Collected, entries: list[GradedProof]) -> t
         entrant=part.entrant,
         attempt=part.attempt,
         problem_id=problem.id,
+        cluster=cluster_of(problem),
         problem=problem.name or problem.id,
         source=problem.source,
         finished=selection is not None,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.config import STRICT, Count, Name, Positive, settings
 from core.errors import LemmataError
-from core.problems import single_problem
+from core.problems import LEFT_SIDE, single_problem
 from core.records import Label, Problem, Proof
 from core.store import now
 from evaluation.answers import label_id
@@ -53,7 +53,8 @@ def lab_problems(config: LabTheoremsConfig) -> Iterator[Problem]:
     for item in islice(items, config.count):
         problem = single_problem(item.theorem.statement)
         name = f"{item.family}-{item.level}-{item.seed}-{item.split}"
-        yield replace(problem, name=name, source=f"lab level {item.level}")
+        extra = {LEFT_SIDE: item.theorem.left_side}
+        yield replace(problem, name=name, source=f"lab level {item.level}", extra=extra)
 
 
 def _domain(model: str) -> ModelDomain:

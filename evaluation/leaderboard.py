@@ -35,9 +35,10 @@ def mean_scores(data: ReportData, config: IntervalConfig) -> dict[str, Estimate]
     grader = main_grader(data)
     if grader is None:
         return {}
+    clusters = data.clusters
     found = {name: graded_means(data, name, grader) for name in data.entrants}
     estimates = {
-        name: mean([Observation(problem, value) for problem, value in means.items()], config=config)
+        name: mean([Observation(clusters[problem], value) for problem, value in means.items()], config=config)
         for name, means in found.items()
         if means
     }
@@ -51,7 +52,7 @@ def leaderboard_section(data: ReportData, scores: Sequence[Score], config: Inter
         return [Heading("Leaderboard"), Text("No final proof has a grade.")]
     means = {name: graded_means(data, name, grader) for name in data.entrants}
     means = {name: found for name, found in means.items() if found}
-    ranks, averages = rank_intervals(means, config), mean_scores(data, config)
+    ranks, averages = rank_intervals(means, config, data.clusters), mean_scores(data, config)
     own = {score.entrant: score for score in scores if score.grader == grader}
     whole = {score.entrant: score for score in scores if score.grader == grader and score.source == ALL_SOURCES}
     rows: list[tuple[Cell, ...]] = []
@@ -74,8 +75,8 @@ def leaderboard_section(data: ReportData, scores: Sequence[Score], config: Inter
     columns = ("rank", "entrant", "model", "points", "percent", "problems", "graded", "ungraded")
     caption = (
         f"By {grader}. Percent: mean over problems of the mean score of the attempts. Ranks and percentages with 95 % "
-        "intervals over whole problems, drawn for all entrants together: ranks whose intervals overlap are not told "
-        "apart. Ungraded final proofs are in no sum."
+        "intervals over whole problems (of the lab: left sides), drawn for all entrants together: ranks whose "
+        "intervals overlap are not told apart. Ungraded final proofs are in no sum."
     ).replace("95 %", f"{100 * config.level:g} %")
     return [Heading("Leaderboard"), Table(columns, rows, caption)]
 
@@ -88,11 +89,12 @@ def group_section(data: ReportData, config: IntervalConfig) -> list[Block]:
     if grader is None or not kinds:
         return []
     rows: list[tuple[Cell, ...]] = []
+    clusters = data.clusters
     for kind in kinds:
         for value in sorted({found[kind] for found in groups.values() if kind in found}, key=natural):
             for entrant in data.entrants:
                 means = graded_means(data, entrant, grader)
-                inside = [Observation(problem, score) for problem, score in means.items()
+                inside = [Observation(clusters[problem], score) for problem, score in means.items()
                           if groups[problem].get(kind) == value]  # fmt: skip
                 if inside:
                     found = mean(inside, config=config)

@@ -9,9 +9,12 @@ from core.statistics import Estimate, IntervalConfig, Observation, correlation, 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A proof that both graders scored, on 0..1. ``accepted`` by the one, ``gold`` by the better one."""
+    """A proof that both graders scored, on 0..1. ``accepted`` by the one, ``gold`` by the better one.
 
-    problem_id: str
+    ``cluster``: that of its problem in intervals.
+    """
+
+    cluster: str
     problem: str
     source: str
     proof_id: str
@@ -36,17 +39,17 @@ def same_class(pair: Pair, half_at: float) -> bool:
 
 
 def estimates(pairs: Sequence[Pair], half_at: float, config: IntervalConfig) -> Mapping[str, Estimate]:
-    """Each measure with its interval, by name; proofs of one problem form a cluster."""
+    """Each measure with its interval, by name; clusters are those of the problems."""
 
     def observed(values: Sequence[tuple[Pair, float]]) -> list[Observation]:
-        return [Observation(pair.problem_id, float(value)) for pair, value in values]
+        return [Observation(pair.cluster, float(value)) for pair, value in values]
 
     return {
         "precision": share(observed([(one, one.correct) for one in pairs if one.accepted]), config=config),
         "recall": share(observed([(one, one.accepted) for one in pairs if one.correct]), config=config),
         "three-class accuracy": share(observed([(one, same_class(one, half_at)) for one in pairs]), config=config),
         "mean absolute error": mean(observed([(one, abs(one.predicted - one.gold)) for one in pairs]), config=config),
-        "correlation": correlation([(one.problem_id, one.predicted, one.gold) for one in pairs], config=config),
+        "correlation": correlation([(one.cluster, one.predicted, one.gold) for one in pairs], config=config),
     }
 
 

@@ -75,19 +75,26 @@ def _leaderboard(axes: Any, ranked: Mapping[str, Estimate]) -> None:
 
 
 def _acceptance(axes: Any, curve: Sequence[ErrorRates]) -> None:
-    for label, color, rates in (
-        ("false accepts, of incorrect proofs", "C3", [each.false_accepts for each in curve]),
-        ("false rejects, of correct proofs", "C0", [each.false_rejects for each in curve]),
-    ):
-        known = [(each.size, rate) for each, rate in zip(curve, rates, strict=True) if rate.value is not None]
-        sizes = [size for size, _ in known]
-        axes.plot(sizes, [100 * (rate.value or 0) for _, rate in known], marker="o", color=color, label=label)
-        low, high = ([100 * (bound if bound is not None else rate.value or 0)
-                      for (_, rate), bound in zip(known, bounds, strict=True)]
-                     for bounds in ([rate.low for _, rate in known], [rate.high for _, rate in known]))  # fmt: skip
-        axes.fill_between(sizes, low, high, color=color, alpha=0.15)
+    verifiers = list(dict.fromkeys(each.verifier for each in curve))
+    for number, verifier in enumerate(verifiers):
+        own = [each for each in curve if each.verifier == verifier]
+        name, style = f" ({verifier})" if len(verifiers) > 1 else "", STYLES[number % len(STYLES)]
+        accepts, rejects = [each.false_accepts for each in own], [each.false_rejects for each in own]
+        _error_curve(axes, own, accepts, f"false accepts, of incorrect proofs{name}", f"C3{style}")
+        _error_curve(axes, own, rejects, f"false rejects, of correct proofs{name}", f"C0{style}")
     axes.set(xlabel="verdicts in the unanimous panel", ylabel="percent", ylim=(-2, 102))
     axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _error_curve(axes: Any, curve: Sequence[ErrorRates], rates: Sequence[Estimate], label: str, style: str) -> None:
+    known = [(each.size, rate) for each, rate in zip(curve, rates, strict=True) if rate.value is not None]
+    sizes = [size for size, _ in known]
+    color, line = style[:2], style[2:]
+    axes.plot(sizes, [100 * (rate.value or 0) for _, rate in known], line, marker="o", color=color, label=label)
+    low, high = ([100 * (bound if bound is not None else rate.value or 0)
+                  for (_, rate), bound in zip(known, bounds, strict=True)]
+                 for bounds in ([rate.low for _, rate in known], [rate.high for _, rate in known]))  # fmt: skip
+    axes.fill_between(sizes, low, high, color=color, alpha=0.15)
 
 
 def _rounds(axes: Any, data: ReportData) -> None:

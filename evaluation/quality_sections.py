@@ -120,26 +120,29 @@ def acceptance_section(rules: Sequence[ErrorRates], curve: Sequence[ErrorRates],
     blocks: list[Block] = [Heading("False accepts and false rejects")]
     rows = [_error_row(each, each.name) for each in rules]
     caption = (
-        f"Correct: full score by {gold}. False accepts: share of the {counted(rules[0].incorrect, 'incorrect proof')} "
-        f"that the rule accepts; false rejects: share of the {counted(rules[0].correct, 'correct proof')} that it does "
-        "not accept. Each rule is applied to all recorded analyses of a proof, with one distinct verdict as the least "
-        "number. Where the verifier chose the final proofs, these are the errors on what it chose. Intervals over "
-        "whole problems."
+        f"Correct: full score by {gold}. False accepts: share of the incorrect proofs that the rule accepts; false "
+        "rejects: share of the correct proofs that it does not accept. Each rule is applied to all recorded analyses "
+        "of a proof, with one distinct verdict as the least number. Where the verifier chose the final proofs, these "
+        "are the errors on what it chose. Intervals over whole problems (of the lab: left sides)."
     )
-    blocks.append(Table(("rule", "analyses", "false accepts", "false rejects"), rows, caption))
+    blocks.append(Table((*_VERIFIER, "rule", "analyses", *_ERRORS), rows, caption))
     if curve:
         rows = [_error_row(each, f"{each.size} of {each.size}") for each in curve]
         caption = (
             "Panels of n verdicts that must all be 1, drawn from the readable verdicts of a proof: exact shares, no "
-            f"sampling; {counted(curve[0].incorrect + curve[0].correct, 'proof')} with at least "
-            f"{counted(curve[-1].size, 'verdict')}."
+            "sampling; of each verifier the proofs that have the verdicts of its largest panel."
         )
-        blocks.append(Table(("unanimous panel", "verdicts", "false accepts", "false rejects"), rows, caption))
+        blocks.append(Table((*_VERIFIER, "unanimous panel", "verdicts", *_ERRORS), rows, caption))
     return blocks
 
 
 def _error_row(each: ErrorRates, name: str) -> tuple[Cell, ...]:
-    return name, each.size, percent(each.false_accepts), percent(each.false_rejects)
+    errors = percent(each.false_accepts), percent(each.false_rejects)
+    return each.verifier, each.incorrect, each.correct, name, each.size, *errors
+
+
+_VERIFIER = ("verifier", "incorrect proofs", "correct proofs")
+_ERRORS = ("false accepts", "false rejects")
 
 
 def graders_section(data: ReportData, half_at: float, config: IntervalConfig) -> list[Block]:
@@ -163,7 +166,7 @@ def people_section(data: ReportData, half_at: float, config: IntervalConfig) -> 
     rows = []
     for left, right in combinations(names, 2):
         pairs: Pairs = [
-            (entry.problem_id, scores[left], scores[right])
+            (entry.cluster, scores[left], scores[right])
             for entry in several
             if left in (scores := entry.grades["human"].scores) and right in scores
         ]
@@ -199,7 +202,7 @@ def _scores(data: ReportData, left: str, right: str) -> Pairs:
         for entry in data.candidates:
             grades = entry.grades.get(left), entry.grades.get(right)
             if grades[0] and grades[1] and grades[0].score is not None and grades[1].score is not None:
-                yield entry.problem_id, grades[0].score, grades[1].score
+                yield entry.cluster, grades[0].score, grades[1].score
 
     return list(both())
 

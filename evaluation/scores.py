@@ -24,7 +24,7 @@ class Score:
 
     ``points`` of ``possible`` over the ``scored`` attempts; ``unscored`` ones, whose grader failed, are in neither.
     ``without_proof``: attempts that ended without a proof; they count as 0 points.
-    ``share``: points over possible points, with problems as clusters.
+    ``share``: points over possible points, by clusters of problems.
     """
 
     entrant: str
@@ -83,9 +83,15 @@ def problem_means(data: ReportData, entrant: str, grader: str) -> Mapping[str, f
     return {problem: sum(found) / len(found) for problem, found in values.items()}
 
 
-def compared(left: Mapping[str, float], right: Mapping[str, float], config: IntervalConfig) -> Estimate:
-    """Mean of ``right`` minus that of ``left`` over the problems that both have a score for, paired."""
-    second, first = ([Observation(problem, score) for problem, score in side.items()] for side in (right, left))
+def compared(
+    left: Mapping[str, float], right: Mapping[str, float], config: IntervalConfig, clusters: Mapping[str, str]
+) -> Estimate:
+    """Mean of ``right`` minus that of ``left`` over the problems that both have a score for, paired.
+
+    ``clusters``: that of each problem in intervals.
+    """
+    common = [problem for problem in left if problem in right]
+    second, first = ([Observation(clusters[one], side[one]) for one in common] for side in (right, left))
     return difference(second, first, config=config)
 
 
@@ -103,8 +109,8 @@ def _score(
     grades = [(outcome, None if entry is None else entry.grades.get(grader)) for outcome, entry in chosen]
     without = sum(entry is None for _, entry in chosen)
     maximum = next((grade.max_points for _, grade in grades if grade and grade.max_points), 1.0)
-    scored = [Observation(outcome.problem_id, *_points(grade)) for outcome, grade in grades if _is_scored(grade)]
-    scored += [Observation(outcome.problem_id, 0.0, maximum) for outcome, entry in chosen if entry is None]
+    scored = [Observation(outcome.cluster, *_points(grade)) for outcome, grade in grades if _is_scored(grade)]
+    scored += [Observation(outcome.cluster, 0.0, maximum) for outcome, entry in chosen if entry is None]
     return Score(
         entrant=entrant,
         grader=grader,

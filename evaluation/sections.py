@@ -60,7 +60,8 @@ def score_section(data: ReportData, found: Sequence[Score]) -> list[Block]:
     caption = (
         "Points of the final proofs; each row is by one grader. Unscored: the grader failed; this is not a 0 and is in "
         "neither sum. No proof: the attempt ended without a proof, which has 0 points. The verifier's own row scores "
-        "proofs that the verifier itself chose, so it does not measure the prover. Intervals resample whole problems; "
+        "proofs that the verifier itself chose, so it does not measure the prover. Intervals resample whole problems "
+        "(of the lab: all problems of one left side); "
         "where each problem has one proof scored 0 or 1, or all scores are equal, they are Wilson's."
     )
     return [Heading("Scores"), Table(columns, rows, caption) if rows else Text("No final proof has a grade.")]
@@ -113,10 +114,18 @@ def location_section(found: Sequence[Location]) -> list[Block]:
     if not found:
         return []
     rows = [
-        (each.entrant, each.proofs, each.complaints, each.quoting, interval(each.names), interval(each.chance))
+        (
+            each.entrant,
+            each.verifier,
+            each.proofs,
+            each.complaints,
+            each.quoting,
+            interval(each.names),
+            interval(each.chance),
+        )
         for each in found
     ]
-    columns = ("entrant", "proofs", "complaints", "quote the proof", "quote the wrong step", "by chance")
+    columns = ("entrant", "verifier", "proofs", "complaints", "quote the proof", "quote the wrong step", "by chance")
     caption = (
         "Complaints: analyses that report an issue in a proof whose first wrong step a person annotated. A complaint "
         "quotes the step where a quotation overlaps it. By chance: the share of all positions of a step of this length "
@@ -204,10 +213,13 @@ def comparison_section(data: ReportData, config: IntervalConfig) -> list[Block]:
                 means = [problem_means(data, name, grader) for name in (left, right)]
                 common = means[0].keys() & means[1].keys()
                 if common and _is_graded(data, left, grader) and _is_graded(data, right, grader):
-                    rows.append((left, right, grader, len(common), interval(compared(means[0], means[1], config))))
+                    found = compared(means[0], means[1], config, data.clusters)
+                    sides = (left, data.models(left), right, data.models(right))
+                    rows.append((*sides, grader, len(common), interval(found)))
     if not rows:
         return []
-    columns = ("first", "second", "grader", "common problems", "second minus first")
+    columns = ("first", "model of the first", "second", "model of the second", "grader", "common problems",
+               "second minus first")  # fmt: skip
     return [
         Heading("Comparison"),
         Table(

@@ -10,6 +10,7 @@ Columns of every table:
 | reference | the written derivation |
 | truth | whether the claim is true |
 | family, level, seed, split | coordinates of the theorem |
+| left_side | its subject, whatever is claimed of it: clusters of intervals are by it |
 | ground_truth | for ``lab.scorers``: what the reward is drawn again from |
 | data_source | ``lemmata_lab`` |
 
@@ -64,6 +65,7 @@ def row(item: Item) -> Row:
         "level": item.level,
         "seed": item.seed,
         "split": item.split,
+        "left_side": theorem.left_side,
         "ground_truth": item.ground_truth,
         "data_source": "lemmata_lab",
     }

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from core.errors import LemmataError
     from lemmata.api import arefine, arefine_many, averify, check, refine, refine_many, verify
     from lemmata.engine import Engine
-    from lemmata.results import LoadedRun, Result, Verification, load_run
+    from lemmata.results import LoadedRun, Result, Results, Verification, load_run
 
 __all__ = [
     "Engine",
     "LemmataError",
     "LoadedRun",
     "Result",
+    "Results",
     "Verification",
     "arefine",
     "arefine_many",
@@ -36,7 +37,7 @@ _MODULES = {
     "core.errors": ("LemmataError",),
     "lemmata.api": ("arefine", "arefine_many", "averify", "check", "refine", "refine_many", "verify"),
     "lemmata.engine": ("Engine",),
-    "lemmata.results": ("LoadedRun", "Result", "Verification", "load_run"),
+    "lemmata.results": ("LoadedRun", "Result", "Results", "Verification", "load_run"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,6 +1,7 @@
 """Python interface: refine problems, verify proofs, and check proofs exactly, by the commands' own code path."""
 
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from core.records import Problem
 from lemmata.commands.refine import refine_problem
 from lemmata.compose import compose
 from lemmata.policy_choice import PolicyLike, choose_policy
-from lemmata.results import Result, Verification, read_result
+from lemmata.results import Result, Results, Verification, read_result
+from lemmata.run_totals import counted
 from lemmata.running import run_sync
 from lemmata.session import Session, open_session
 from lemmata.settings import RefineSettings, SessionConfig, VerifySettings, read_settings
@@ -77,8 +79,12 @@ def refine_many(
     model: str | None = None,
     config: Config | None = None,
     run: str | Path | None = None,
-) -> list[Result]:
-    """Refine several problems side by side in one run; arguments and errors as of `refine`. Results in their order."""
+) -> Results:
+    """Refine several problems side by side in one run; arguments and errors as of `refine`. Results in their order.
+
+    A problem whose prompts are set aside, or that stays unfinished while others finish, has none: ``set_aside`` of the
+    results names it with the reason, and a warning says so. Where no problem has a result, that is an error.
+    """
     return run_sync(arefine_many(problems, policy=policy, model=model, config=config, run=run))
 
 
@@ -89,7 +95,7 @@ async def arefine_many(
     model: str | None = None,
     config: Config | None = None,
     run: str | Path | None = None,
-) -> list[Result]:
+) -> Results:
     """The asynchronous form of `refine_many`."""
     wanted = [single_problem(problem) if isinstance(problem, str) else problem for problem in problems]
     async with _session("refine", RefineSettings, policy, model, config or {}, run) as (session, settings, folder):
@@ -98,10 +104,14 @@ async def arefine_many(
             with closing(session.run.log(problem)) as log:
                 await refine_problem(session, settings.refine, session.recorder(problem, log))
 
-        await _process(session, wanted, work)
+        set_aside = await session.process(wanted, work)
         paths = {path.stem: path for path in session.run.log_paths()}
-        results = [read_result(tuple(read_log(paths[problem.id])), folder) for problem in wanted]
-    return [result for result in results if result is not None]
+        found = [read_result(tuple(read_log(paths[one.id])), folder) for one in wanted if one.id in paths]
+        results = Results((result for result in found if result is not None), set_aside)
+        _raise_if_stopped(session, set_aside if not results else ())
+    if set_aside:
+        warnings.warn(f"{counted(len(set_aside), 'problem')} without a result: {'; '.join(set_aside)}", stacklevel=2)
+    return results
 
 
 def verify(
@@ -194,7 +204,11 @@ def _folder(run: str | Path | None) -> Iterator[Path]:
 
 
 async def _process(session: Session, problems: Sequence[Item] | Iterator[Item], work: Work[Item]) -> None:
-    unfinished = await session.process(problems, work)
+    _raise_if_stopped(session, await session.process(problems, work))
+
+
+def _raise_if_stopped(session: Session, unfinished: Sequence[str]) -> None:
+    """Raises LemmataError where the run stopped early, or problems are unfinished."""
     if session.guard.reason is not None:
         raise LemmataError(f"stopped: {session.guard.reason}")
     if unfinished:

@@ -1,6 +1,6 @@
 """Results of the Python interface: a refined problem, a verified proof, and a run read from its folder."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,6 +70,17 @@ class Result:
     def reviews(self) -> tuple[Review, ...]:
         """All reviews of all analyses."""
         return _of(Review, self.records)
+
+
+class Results(list[Result]):
+    """Results of several problems in their order, without those that have none.
+
+    ``set_aside``: a line for each of these, its name and the reason, such as a prompt that the server refuses.
+    """
+
+    def __init__(self, results: Iterable[Result], set_aside: Sequence[str]) -> None:
+        super().__init__(results)
+        self.set_aside = tuple(set_aside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """False-accept and false-reject curves: each acceptance rule over the number of analyses, by kind of proof.
 
 A measurement is a run whose proofs have an exact label; the model of a proof names its kind (``kind: foreign``), and
-its problem's extra field ``cluster`` the left side of the statement, by which intervals are clustered. Pure functions.
+intervals are by left side of the statements (`core.problems.cluster_of`). Pure functions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from core.document import Table
 from core.log import read_log
+from core.problems import cluster_of
 from core.records import Label, Problem, Proof
 from core.statistics import Estimate, Observation, share
 from core.store import Run
@@ -18,7 +19,6 @@ from verifier.aggregate import Judged
 COMMAND = "acceptance"  # of the runs that hold a measurement
 EXACT = "exact"
 KIND_PREFIX = "kind: "
-CLUSTER = "cluster"
 OWN, OUTSIDE_DOMAIN = "own", "outside the domain"
 ALL_WRONG = "all wrong proofs"
 
@@ -69,7 +69,7 @@ def read_cases(run: Run) -> Iterator[Case]:
         problem = records[0] if records else None
         if not isinstance(problem, Problem):
             continue
-        cluster = str(problem.extra.get(CLUSTER, problem.statement))
+        cluster = cluster_of(problem)
         scores = {
             label.proof_id: label.score for label in records if isinstance(label, Label) and label.grader == EXACT
         }

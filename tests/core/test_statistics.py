@@ -231,6 +231,17 @@ def test_ranks_are_shared_by_equals_and_certain_where_one_is_better_everywhere()
     assert rank_intervals({}, QUICK) == {}
 
 
+def test_ranks_draw_whole_clusters() -> None:
+    """Entrants that differ on one cluster alone: it is drawn or not, however many problems it has."""
+    left = {str(n): 0.5 for n in range(40)}
+    right = {name: 0.6 if int(name) < 20 else 0.5 for name in left}
+    apart = rank_intervals({"left": left, "right": right}, QUICK)
+    together = rank_intervals(
+        {"left": left, "right": right}, QUICK, {name: "one" if int(name) < 20 else name for name in left}
+    )
+    assert (apart["left"], together["left"]) == ((2, 2, 2), (2, 1, 2))
+
+
 def test_ranks_of_entrants_with_different_problems() -> None:
     found = rank_intervals({"a": {"1": 1.0, "2": 1.0}, "b": {"2": 0.0, "3": 0.0}}, QUICK)
     assert found["a"][0] == 1

@@ -1,5 +1,6 @@
 """Errors of acceptance against counting: rules on recorded verdicts, and every panel of a size drawn one by one."""
 
+from dataclasses import replace
 from itertools import combinations
 from statistics import fmean
 
@@ -20,9 +21,9 @@ QUICK = IntervalConfig(resamples=50)
 def entry(number: int, scores: list[float | None], gold: float | None, grader: str = "human") -> GradedProof:
     judged = tuple(Judged(f"{number}-{n}", score) for n, score in enumerate(scores))
     return GradedProof(
-        entrant="e", attempt=0, problem_id=f"p{number}", problem=f"p{number}", source="s", proof_id=str(number),
-        model="m", round=0, self_score=None, text_length=1, verdicts=len(scores), unparseable=0, judged=judged,
-        verdict_std=None, accepted=False, selected=True, error_start=None, error_end=None,
+        entrant="e", attempt=0, problem_id=f"p{number}", cluster=f"p{number}", problem=f"p{number}", source="s",
+        proof_id=str(number), model="m", round=0, self_score=None, text_length=1, verdicts=len(scores), unparseable=0,
+        judged=judged, verdict_std=None, accepted=False, selected=True, error_start=None, error_end=None,
         grades={grader: Grade(gold, "Ada")},
     )  # fmt: skip
 
@@ -66,6 +67,28 @@ def test_proofs_without_a_grade_or_a_verdict_are_left_out() -> None:
     assert (rates.incorrect, rates.correct, rates.false_rejects.value) == (0, 1, 0.0)
     judges = [entry(0, [1.0], 1.0, "judge big"), entry(0, [1.0], 1.0, "panel")]
     assert gold_grader(judges) == "panel"
+
+
+def test_verifiers_are_measured_apart() -> None:
+    cases = [("kind", [1.0, 1.0], 0.0), ("strict", [0.0, 1.0], 0.0), ("strict", [1.0, 1.0], 1.0)]
+    entries = []
+    for number, (verifier, scores, gold) in enumerate(cases):
+        one = entry(number, list(scores), gold)
+        entries.append(replace(one, grades={**one.grades, "verifier": Grade(0.5, verifier)}))
+    found = {(each.verifier, each.size): each for each in unanimous_curve(entries, "human", QUICK)}
+    assert found["kind", 2].false_accepts.value == 1.0
+    assert (found["strict", 2].false_accepts.value, found["strict", 2].correct) == (0.0, 1)
+    rules = rates_by_rule(entries, "human", QUICK)
+    assert {each.verifier for each in rules} == {"kind", "strict"}
+
+
+def test_claims_about_one_left_side_are_one_cluster() -> None:
+    def rates(clusters: int) -> tuple[int, int]:
+        entries = [replace(entry(n, [1.0], 0.0), cluster=f"left {n % clusters}") for n in range(40)]
+        found = rates_by_rule(entries, "human", QUICK)[0].false_accepts
+        return found.n, found.clusters
+
+    assert (rates(40), rates(4)) == ((40, 40), (40, 4))
 
 
 def test_names_are_in_the_order_of_their_numbers() -> None:

@@ -119,5 +119,5 @@ def test_a_verifier_measured_on_champ(lemmata: CommandLine, monkeypatch: pytest.
     output = lemmata.ok("evaluate", "report", "run=judged", "out=report", "plots=false").out
     assert "verifier against human, CHAMP Number-Theory: precision 2/2, recall 2/2" in output
     text = (lemmata.folder / "report" / "report.md").read_text()
-    assert "| judged | 2 | 6 | 6 | 1.000" in text
-    assert 0 < float(text.partition("| judged | 2 | 6 | 6 | 1.000")[2].split("|")[1].split()[0]) < 0.7
+    assert "| judged | model-x | 2 | 6 | 6 | 1.000" in text
+    assert 0 < float(text.partition("| judged | model-x | 2 | 6 | 6 | 1.000")[2].split("|")[1].split()[0]) < 0.7

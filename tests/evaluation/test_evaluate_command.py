@@ -170,6 +170,8 @@ def test_lab_levels_with_exact_verdicts(lemmata: CommandLine, served: Served) ->
     assert len(labels) == 4
     assert {label.grader for label in labels} == {"exact"}
     assert {label.score for label in labels} == {0.0}  # the server does not write proofs
+    config = LabTheoremsConfig(4, ("identities", "sums"), (1, 2))
+    assert {row["cluster"] for row in table(lemmata, "r")} == {one.extra["left_side"] for one in lab_problems(config)}
     output = lemmata.ok("evaluate", "report", "run=r", "out=report", "plots=false").out
     assert "r/policy, lab level 1: 0/2 by exact (the lab's checker), unscored 0" in output
     assert "verifier against exact, all: precision 0/" in output

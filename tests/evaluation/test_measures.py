@@ -44,7 +44,7 @@ def test_measures_follow_their_definitions(found: list[Pair]) -> None:
 
 @given(pairs)
 def test_the_constant_is_never_better_than_truth_and_calibration_counts_every_proof(found: list[Pair]) -> None:
-    truth = [Pair(p.problem_id, p.problem, p.source, p.proof_id, p.gold, p.gold == 1.0, p.gold) for p in found]
+    truth = [Pair(p.cluster, p.problem, p.source, p.proof_id, p.gold, p.gold == 1.0, p.gold) for p in found]
     perfect, constant = estimates(truth, 0.5, QUICK), constant_baseline(found, 0.5)
     assert perfect["three-class accuracy"].value == 1.0 >= (constant["three-class accuracy"] or 0.0)
     assert perfect["mean absolute error"].value == 0.0 <= (constant["mean absolute error"] or 0.0)
@@ -54,7 +54,7 @@ def test_the_constant_is_never_better_than_truth_and_calibration_counts_every_pr
 
 def test_proofs_of_one_problem_are_drawn_together() -> None:
     once = [pair(str(number), 1.0, float(number % 2)) for number in range(20)]
-    apart = [pair(f"{p.problem_id}-{copy}", 1.0, p.gold) for p in once for copy in range(10)]
+    apart = [pair(f"{p.cluster}-{copy}", 1.0, p.gold) for p in once for copy in range(10)]
     copied, independent = (estimates(found, 0.5, QUICK)["precision"] for found in (once * 10, apart))
     assert (copied.n, copied.clusters, independent.clusters) == (200, 20, 200)
     assert width(independent) < 0.5 * width(copied)
@@ -63,7 +63,7 @@ def test_proofs_of_one_problem_are_drawn_together() -> None:
 def test_a_paired_difference_is_narrower_than_its_sides() -> None:
     left = {str(number): float(number % 2) for number in range(40)}
     right = {name: value * 0.9 + 0.05 for name, value in left.items()} | {"only here": 1.0}
-    difference = compared(left, right, QUICK)
+    difference = compared(left, right, QUICK, {name: name for name in left})
     assert difference.value == pytest.approx(0.0)
     assert width(difference) < 0.2 * width(share([Observation(name, value) for name, value in left.items()]))
 
