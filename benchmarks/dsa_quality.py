@@ -25,7 +25,7 @@ from lab.items import Item, Stream
 from lab.prompts import templates
 from model import load_pretrained
 from model.chat import Chat
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.initialize import empty_model
 from model.tokenizer import load_tokenizer
 from model.transformer import DsaModel
@@ -90,7 +90,7 @@ def sampled(
     module: DsaModel, tokenizer: object, groups: list[list[Item]], prompts: list[Sequence[int]]
 ) -> tuple[float, float]:
     """Share of complete proofs among one sampled answer each, and CPU seconds of sampling them all."""
-    engine = Engine(module, tokenizer, EngineConfig(cache_tokens=131072, max_num_seqs=64))  # pyright: ignore[reportArgumentType]
+    engine = LLMEngine(module, tokenizer, EngineConfig(cache_tokens=131072, max_num_seqs=64))  # pyright: ignore[reportArgumentType]
     started = time.process_time()
     answers = engine.generate(prompts, [replace(SAMPLED, seed=place) for place in range(len(prompts))])
     seconds = time.process_time() - started

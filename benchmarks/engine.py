@@ -19,7 +19,7 @@ from benchmarks.side_by_side import in_turns, ratio, report  # isort: skip  sets
 import torch
 
 from benchmarks.small_model import random_prompts, same_in_transformers, small_model
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.tokenizer import byte_tokenizer
 
 PROMPT, NEW = 64, 128
@@ -31,14 +31,14 @@ def main() -> None:
     torch.set_num_threads(1)
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     model = small_model()
-    engine = Engine(model, byte_tokenizer(), EngineConfig(cache_tokens=64 * 1024))
+    engine = LLMEngine(model, byte_tokenizer(), EngineConfig(cache_tokens=64 * 1024))
     peer = same_in_transformers(model)
     generate = {count: beside_generate(engine, peer, count, repeats) for count in (1, 16, 32, 64)}
     shared = {new: shared_prompt(engine, new, repeats) for new in (16, 64, 128)}
     report("engine", {"generate": generate, "shared_prompt": shared})
 
 
-def beside_generate(engine: Engine, peer: Any, count: int, repeats: int) -> dict[str, float]:
+def beside_generate(engine: LLMEngine, peer: Any, count: int, repeats: int) -> dict[str, float]:
     """Tokens a CPU second of both for ``count`` sequences."""
     prompts = random_prompts(count, PROMPT)
     ids = torch.tensor(prompts)
@@ -62,7 +62,7 @@ def beside_generate(engine: Engine, peer: Any, count: int, repeats: int) -> dict
     return {**rates, **result}
 
 
-def shared_prompt(engine: Engine, new: int, repeats: int) -> dict[str, float]:
+def shared_prompt(engine: LLMEngine, new: int, repeats: int) -> dict[str, float]:
     """CPU seconds of 16 samples of one prompt with ``new`` tokens each, together and apart."""
     (prompt,) = random_prompts(1, LONG_PROMPT)
 

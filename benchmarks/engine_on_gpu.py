@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.small_model import CONFIG, random_prompts
 from model import ModelConfig, new_model
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.tokenizer import byte_tokenizer
 
 LARGER = replace(
@@ -51,7 +51,7 @@ def measure(config: ModelConfig, dtype: torch.dtype, shapes: list[tuple[int, int
     """Rates of each shape."""
     model = new_model(config, 0, dtype, "cuda").eval()
     settings = EngineConfig(cache_tokens=1 << 18, max_prefill_tokens=8192)
-    engine = Engine(model, byte_tokenizer(), settings)
+    engine = LLMEngine(model, byte_tokenizer(), settings)
     results = {}
     for sequences, prompt, new in shapes:
         prompts = random_prompts(sequences, prompt)
@@ -67,7 +67,7 @@ def measure(config: ModelConfig, dtype: torch.dtype, shapes: list[tuple[int, int
     return results
 
 
-def seconds(engine: Engine, prompts: list[list[int]], new: int) -> float:
+def seconds(engine: LLMEngine, prompts: list[list[int]], new: int) -> float:
     """Wall-clock seconds of ``new`` tokens for each prompt, nothing of them in the cache."""
     engine.weights_changed()
     start = time.perf_counter()

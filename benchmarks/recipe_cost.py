@@ -32,7 +32,7 @@ from rl.recipe.step_types import (
     Dagger,
     Early,
     Imitate,
-    Label,
+    LabelProofs,
     Measure,
     MeasureLoop,
     MeasureVerifier,
@@ -149,7 +149,7 @@ class Estimator:
         config = self.config.measure
         return self.on_policy if step.split == "train" else self.proofs(config.problems, config.samples)
 
-    def label(self, step: Label) -> float:
+    def label(self, step: LabelProofs) -> float:
         """Analyses, and reviews of all of them."""
         return self.on_policy * self.config.labels.analyses * (1 + self.config.labels.reviews)
 
@@ -192,7 +192,7 @@ ANSWERS: dict[type, Callable[[Estimator, Any], float]] = {
     Dagger: Estimator.dagger,
     Prove: Estimator.prove,
     Analyze: lambda own, step: own.on_policy * own.config.on_policy_proofs.analyses,
-    Label: Estimator.label,
+    LabelProofs: Estimator.label,
     Select: lambda own, step: len(step.candidates) * own.proofs(own.config.measure.validation, 3),
     Measure: Estimator.measure,
     MeasureVerifier: Estimator.measure_verifier,

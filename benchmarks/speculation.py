@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.small_model import CONFIG
 from model import new_model
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.tokenizer import train_tokenizer
 from model.training import mtp_losses
 from model.transformer import DsaModel
@@ -42,7 +42,7 @@ def main() -> None:
     model = new_model(replace(CONFIG, **shape), seed=0)
     ids = torch.tensor([token for text in train for token in tokenizer(text)["input_ids"]])
     trained = fit(model, ids, minutes)
-    engines = {name: Engine(model, tokenizer, EngineConfig(speculate=speculate)) for name, speculate in WAYS.items()}
+    engines = {name: LLMEngine(model, tokenizer, EngineConfig(speculate=speculate)) for name, speculate in WAYS.items()}
     windows = [tokenizer(text)["input_ids"] for text in held_out]
     prompts = [window[200 : 200 + PROMPT] for window in windows if len(window) > 200 + PROMPT]
     results = {
@@ -73,7 +73,9 @@ def fit(model: DsaModel, ids: torch.Tensor, minutes: float) -> dict[str, float]:
     return {"steps": step, "loss": round(losses[0].item(), 3), "mtp_loss": round(losses[1].item(), 3)}
 
 
-def beside(engines: dict[str, Engine], prompts: list[list[int]], temperature: float, repeats: int) -> dict[str, float]:
+def beside(
+    engines: dict[str, LLMEngine], prompts: list[list[int]], temperature: float, repeats: int
+) -> dict[str, float]:
     """CPU seconds of both engines on the same prompts and seeds."""
     sampling = SamplingParams(temperature=temperature, max_tokens=NEW, ignore_eos=True, seed=0)
     steps = {name: passes(engine, prompts, sampling) for name, engine in engines.items()}
@@ -86,7 +88,7 @@ def beside(engines: dict[str, Engine], prompts: list[list[int]], temperature: fl
     return {"right": round(right, 3), **result}
 
 
-def passes(engine: Engine, prompts: list[list[int]], sampling: SamplingParams) -> int:
+def passes(engine: LLMEngine, prompts: list[list[int]], sampling: SamplingParams) -> int:
     """Generates; returns the number of forward passes of sequences, prompts included."""
     engine.weights_changed()
     requests = [engine.add(prompt, sampling) for prompt in prompts]

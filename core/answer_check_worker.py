@@ -19,7 +19,7 @@ SLACK = 1  # seconds by which a limit on CPU time is rounded up, since it is a w
 _ONE_LETTER_POWER = re.compile(r"\^\s*([A-Za-z0-9])(?=\s+[A-Za-z\\(])")
 
 
-class Unreadable(Exception):
+class UnreadableFormula(Exception):
     """A text that cannot be read as a formula; the message says why."""
 
 
@@ -41,7 +41,7 @@ def main() -> None:
                 reply = OK
             else:
                 reply = library.compare(reference, request["answer"])
-        except Unreadable as error:
+        except UnreadableFormula as error:
             reply = str(error)
         except Exception as error:  # noqa: BLE001  any error of the library is a reply, and the next request is read
             reply = f"{type(error).__name__}: {error}"[:200]
@@ -71,7 +71,7 @@ class _Library:
         self._known: dict[str, list[Any]] = {}  # the reference of the last request, which the next one often repeats
 
     def reference(self, text: str) -> list[Any]:
-        """Items of a reference. Raises Unreadable where it cannot decide answers, itself included."""
+        """Items of a reference. Raises UnreadableFormula where it cannot decide answers, itself included."""
         if text not in self._known:
             self._known = {text: self._read_reference(text)}
         return self._known[text]
@@ -79,18 +79,18 @@ class _Library:
     def _read_reference(self, text: str) -> list[Any]:
         answer = answer_text.plain_answer(text)
         if reason := answer_text.undecidable(answer):
-            raise Unreadable(reason)
+            raise UnreadableFormula(reason)
         number = answer_text.as_number(answer) if ", " not in answer else None
         found = self._items([number] if number else answer_text.items(answer))
         if self.compare(found, text) != EQUAL:
-            raise Unreadable("it does not equal itself")
+            raise UnreadableFormula("it does not equal itself")
         return found
 
     def compare(self, reference: list[Any], text: str) -> str:
-        """Compares an answer with the items of a reference. Raises Unreadable for an answer that cannot be read."""
+        """Compares an answer with the items of a reference. Raises UnreadableFormula for an unreadable answer."""
         answer = answer_text.plain_answer(text)
         if reason := answer_text.undecidable(answer):
-            raise Unreadable(f"the answer cannot be read: {reason}")
+            raise UnreadableFormula(f"the answer cannot be read: {reason}")
         readings = [answer_text.items(answer)]
         if number := answer_text.as_number(answer):
             readings.append([number])
@@ -98,7 +98,7 @@ class _Library:
 
     def _items(self, texts: list[str]) -> list[Any]:
         if not texts:
-            raise Unreadable("it is no expression")
+            raise UnreadableFormula("it is no expression")
         return [self._formula(text) for text in texts]
 
     def _formula(self, text: str) -> Any:
@@ -111,11 +111,11 @@ class _Library:
                 conversion_config=self._conversion,
             )
         except Exception as error:
-            raise Unreadable(f"{text[:60]!r} is no expression ({type(error).__name__})") from error
+            raise UnreadableFormula(f"{text[:60]!r} is no expression ({type(error).__name__})") from error
         if found is None or isinstance(found, str):
-            raise Unreadable(f"{text[:60]!r} is no expression")
+            raise UnreadableFormula(f"{text[:60]!r} is no expression")
         if missing := answer_text.letters_of(text) - self._letters(found):
-            raise Unreadable(f"{text[:60]!r} is not read with all of its variables: {' '.join(sorted(missing))}")
+            raise UnreadableFormula(f"{text[:60]!r} is not read with all of its variables: {' '.join(sorted(missing))}")
         return found
 
     def _letters(self, expression: Any) -> set[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Heading(NamedTuple):
+class SectionHeading(NamedTuple):
     """A heading from ``start`` to ``end``; ``level`` is 1 to 6 for `#` to `######`, above for weaker marks."""
 
     start: int
@@ -43,7 +43,7 @@ class Headings:
         flags = re.IGNORECASE | re.MULTILINE
         return cls(re.compile(line, flags), re.compile(plain, flags) if plain else None)
 
-    def find(self, text: str, start: int = 0) -> Iterator[Heading]:
+    def find(self, text: str, start: int = 0) -> Iterator[SectionHeading]:
         """Every heading from ``start`` on, in order."""
         found = [_heading(match) for match in self.marked.finditer(text, start)]
         if self.alone is not None:
@@ -51,10 +51,10 @@ class Headings:
         yield from sorted(found)
 
 
-def _heading(match: re.Match[str]) -> Heading:
+def _heading(match: re.Match[str]) -> SectionHeading:
     mark = match.groupdict().get("mark")
     level = _ALONE if mark is None else len(mark) if mark[0] == "#" else _BOLD
-    return Heading(match.start(), match.end(), level, re.sub(r"[\W_]+", "", match["title"]).casefold())
+    return SectionHeading(match.start(), match.end(), level, re.sub(r"[\W_]+", "", match["title"]).casefold())
 
 
 _WORK = r"(?:solution|proof|answer|attempt|work)"

@@ -61,7 +61,7 @@ def records_of_table(
     Raises:
         LemmataError: a row (file:line) cannot be read.
     """
-    notes, reader = notes or ImportNotes(), _Reader(columns, grades or TableGrades())
+    notes, reader = notes or ImportNotes(), _RowReader(columns, grades or TableGrades())
     copies: dict[tuple[str, str], list[tuple[str, int | None]]] = {}
     for where, name, found in reader.found(source, notes):
         problem = _problem(where, name, found)
@@ -114,7 +114,7 @@ def _label(proof: Proof, grade: FoundGrade) -> Label:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _RowReader:
     """Reads the rows of a source in whatever form they have."""
 
     columns: ProofColumns

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from core.announcements import phrase_pattern
-from core.headings import SELF_EVALUATION, SOLUTION, UNNAMED_EVALUATION, Heading
+from core.headings import SELF_EVALUATION, SOLUTION, UNNAMED_EVALUATION, SectionHeading
 from core.rubric import ParseFailure, Verdict, answer_part, parse_verdict
 
 __all__ = ["ProofSections", "analysis_faults", "answer_part", "has_closing", "self_score", "split_proof"]
@@ -52,7 +52,7 @@ def split_proof(text: str) -> ProofSections:
     return ProofSections(body or None, evaluation or None, tuple(fault for fault in faults if fault))
 
 
-def _self_evaluation(answer: str, start: int) -> Heading | None:
+def _self_evaluation(answer: str, start: int) -> SectionHeading | None:
     """The heading of the self-evaluation from ``start`` on: the last one that is named and marked as the first is.
 
     A heading of a lower level, or with another name, is one inside the evaluation.
@@ -65,13 +65,13 @@ def _self_evaluation(answer: str, start: int) -> Heading | None:
     return _unnamed_evaluation(answer, start)
 
 
-def _unnamed_evaluation(answer: str, start: int) -> Heading | None:
+def _unnamed_evaluation(answer: str, start: int) -> SectionHeading | None:
     """The start of a self-evaluation without a heading of its own: a heading "Evaluation", or its first sentence."""
     heading = next(UNNAMED_EVALUATION.find(answer, start), None)
     if heading is not None and isinstance(parse_verdict(answer[heading.end :]), Verdict):
         return heading
     opening = _SELF_OPENING.search(answer, start) or _SELF_CLOSING.search(answer, start)
-    return Heading(opening.start(), opening.start(), 9, "") if opening else None
+    return SectionHeading(opening.start(), opening.start(), 9, "") if opening else None
 
 
 def self_score(sections: ProofSections) -> Verdict | ParseFailure:

@@ -10,7 +10,7 @@ from lab.statements import Unsupported, read_statement
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CheckedPiece:
     """Piece of a proof: a sentence (``checked``) or the text between; ``defects``: what the checker reports there."""
 
     text: str
@@ -18,7 +18,7 @@ class Step:
     defects: tuple[Defect, ...] = ()
 
 
-def steps(body: str, verdict: CheckResult) -> list[Step]:
+def steps(body: str, verdict: CheckResult) -> list[CheckedPiece]:
     """Splits a proof into sentences of the lab's language, each with its defects."""
     try:
         spans = [sentence.span for sentence in read(body)]
@@ -27,11 +27,11 @@ def steps(body: str, verdict: CheckResult) -> list[Step]:
     pieces, position = [], 0
     for start, end in spans or [(0, len(body))]:
         if start > position:
-            pieces.append(Step(body[position:start], checked=False))
+            pieces.append(CheckedPiece(body[position:start], checked=False))
         found = tuple(defect for defect in verdict.defects if start <= defect.place.start < end)
-        pieces.append(Step(body[start:end], checked=True, defects=found))
+        pieces.append(CheckedPiece(body[start:end], checked=True, defects=found))
         position = end
-    return [*pieces, Step(body[position:], checked=False)] if position < len(body) else pieces
+    return [*pieces, CheckedPiece(body[position:], checked=False)] if position < len(body) else pieces
 
 
 def missing_at_end(body: str, verdict: CheckResult) -> list[Defect]:

@@ -40,7 +40,7 @@ class QueueItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class LabelProgress:
     """Number of labeled items of a labeler's share, and its size."""
 
     author: str
@@ -80,12 +80,12 @@ def _item(log: LogIndex, candidate: _Candidate, author: str, shares: Shares) -> 
     return QueueItem(log, candidate.row, candidate.reason, labeled, wanted and not labeled and not reported)
 
 
-def progress(logs: Sequence[LogIndex], subject: Subject, shares: Shares) -> list[Progress]:
+def progress(logs: Sequence[LogIndex], subject: Subject, shares: Shares) -> list[LabelProgress]:
     """Progress of the named labelers, and of all others who labeled something."""
     candidates = [candidate for log in logs for candidate in _candidates(log, subject)]
     others = sorted({name for candidate in candidates for name in candidate.labeled_by} - set(shares.labelers))
     return [
-        Progress(
+        LabelProgress(
             name,
             sum(name in candidate.labeled_by for candidate in candidates),
             sum(shares.has(candidate.row.id, name) for candidate in candidates),

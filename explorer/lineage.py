@@ -15,7 +15,7 @@ _WORDS = re.compile(r"\s+|[^\s\\]+|\\[A-Za-z]+|\\\S?")
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class RefinementEdge:
     """Refinement of ``old`` into ``new`` by ``critiques`` (ids of analyses; none: the proof's own evaluation)."""
 
     old: str
@@ -23,13 +23,13 @@ class Edge:
     critiques: tuple[str, ...]
 
 
-def edges(log: LogIndex) -> list[Edge]:
+def edges(log: LogIndex) -> list[RefinementEdge]:
     """All refinements of a problem, oldest first."""
     found = []
     for row in log.of_kind("proof"):
         olds = [parent for parent in row.parents if _kind(log, parent) == "proof"]
         critiques = tuple(parent for parent in row.parents if _kind(log, parent) == "analysis")
-        found += [Edge(old, row.id, critiques) for old in olds]
+        found += [RefinementEdge(old, row.id, critiques) for old in olds]
     return found
 
 
@@ -38,10 +38,10 @@ def _kind(log: LogIndex, record_id: str) -> str:
     return row.kind if row else ""
 
 
-def chain(log: LogIndex, proof_id: str) -> list[Edge]:
+def chain(log: LogIndex, proof_id: str) -> list[RefinementEdge]:
     """Refinements that lead to a proof, oldest first."""
     by_new = {edge.new: edge for edge in reversed(edges(log))}
-    steps: list[Edge] = []
+    steps: list[RefinementEdge] = []
     while proof_id in by_new and by_new[proof_id] not in steps:
         steps.insert(0, by_new[proof_id])
         proof_id = steps[0].old
@@ -120,6 +120,6 @@ def differences(old: str, new: str) -> list[tuple[str, str]]:
     return pieces
 
 
-def critique_rows(log: LogIndex, edge: Edge) -> list[RecordRow]:
+def critique_rows(log: LogIndex, edge: RefinementEdge) -> list[RecordRow]:
     """Analyses that the prover was shown for a refinement."""
     return [log.by_id[name] for name in edge.critiques if name in log.by_id]

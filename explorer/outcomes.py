@@ -27,7 +27,7 @@ UNJUDGED = "no verdict of this run"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProofOutcome:
     """A proof with its truth (``right``, from ``source``), the run's decision and the classes of its reason."""
 
     log: LogIndex
@@ -78,13 +78,13 @@ def _checked(log: LogIndex, proof: ProofMetrics) -> float | None:
     return verdict.score if isinstance(verdict, CheckResult) else None
 
 
-def outcome(log: LogIndex, proof: ProofMetrics) -> Outcome | None:
+def outcome(log: LogIndex, proof: ProofMetrics) -> ProofOutcome | None:
     """Outcome of a proof; None where the truth is not known."""
     known = truth(log, proof)
     if known is None:
         return None
     right, source = known
-    found = Outcome(log, proof, right, source, ())
+    found = ProofOutcome(log, proof, right, source, ())
     return replace(found, reasons=_reasons(log, proof, found.kind))
 
 
@@ -131,7 +131,7 @@ def _of_rejection(decision: Decision) -> list[str]:
     return [FALSE_CRITIC] if any(one.score < 1.0 for one in decision.counted) else []
 
 
-def confusion(outcomes: Iterable[Outcome]) -> Mapping[Kind, int]:
+def confusion(outcomes: Iterable[ProofOutcome]) -> Mapping[Kind, int]:
     """Numbers of the confusion table."""
     counts: dict[Kind, int] = {"true accept": 0, "false accept": 0, "false reject": 0, "true reject": 0}
     for found in outcomes:
@@ -139,7 +139,7 @@ def confusion(outcomes: Iterable[Outcome]) -> Mapping[Kind, int]:
     return counts
 
 
-def all_analyses(found: Outcome) -> list[Judged]:
+def all_analyses(found: ProofOutcome) -> list[Judged]:
     """Analyses of a proof in the order in which they were asked for."""
     return judged_analyses(found.metrics.row, children(found.log))
 

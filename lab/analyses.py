@@ -42,7 +42,7 @@ from lab.checker import check
 from lab.complaints import END, NO_QUOTE, Complaint, complaint_of, line_of, read_complaint, write_complaint
 from lab.defects import MAX_MINOR, CheckResult
 from lab.theorem import Proposition
-from lab.walkthrough import Passage, items
+from lab.walkthrough import JudgedPassage, items
 
 OPENING = "Here is my evaluation of the solution:"
 CLOSING = "Based on my evaluation, the final overall score should be:"
@@ -107,7 +107,7 @@ def right_complaints(proof: str, verdict: CheckResult) -> tuple[Complaint, ...]:
     return tuple(dict.fromkeys(found))[:MAX_COMPLAINTS]
 
 
-def compose(rng: Random, judged: Sequence[Passage], complaints: Sequence[Complaint], score: float) -> str:
+def compose(rng: Random, judged: Sequence[JudgedPassage], complaints: Sequence[Complaint], score: float) -> str:
     """The text of an analysis with these complaints and this score, which goes through a proof item by item.
 
     With a grave complaint it ends there: the score is decided. Where a proof starts from something else than the claim,
@@ -126,7 +126,7 @@ def compose(rng: Random, judged: Sequence[Passage], complaints: Sequence[Complai
     return "\n".join([OPENING, *body, CLOSING, score_text(score)])
 
 
-def judged_lines(rng: Random, judged: Sequence[Passage], complaints: Iterable[Complaint]) -> list[str]:
+def judged_lines(rng: Random, judged: Sequence[JudgedPassage], complaints: Iterable[Complaint]) -> list[str]:
     """Items of a proof, each with what is worked out and the complaints about it, or that it is right."""
     by_line = groupby(judged, lambda item: item.line)
     found = [text for line, group in by_line for text in _of_line(rng, line, group, complaints)]
@@ -134,7 +134,7 @@ def judged_lines(rng: Random, judged: Sequence[Passage], complaints: Iterable[Co
     return found + [write_complaint(rng, complaint) for complaint in complaints if complaint.line not in lines]
 
 
-def _of_line(rng: Random, line: int, judged: Iterable[Passage], complaints: Iterable[Complaint]) -> Iterator[str]:
+def _of_line(rng: Random, line: int, judged: Iterable[JudgedPassage], complaints: Iterable[Complaint]) -> Iterator[str]:
     """The items of a line, each with the complaints about it or that it is right; then the other complaints."""
     left = [complaint for complaint in complaints if complaint.line == line]
     for item in judged:

@@ -30,7 +30,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CertificateStep:
     """``left = right`` (modulo ``modulus``) by one permitted step from ``start`` to ``end``: the two sides with what is
     put in (None: nothing is)."""
 
@@ -108,7 +108,7 @@ class Differ:
     scope: Scope
 
 
-Node = Step | Joined | Hypothesis | Definition | Order | Definite | Consecutive | Differ
+Node = CertificateStep | Joined | Hypothesis | Definition | Order | Definite | Consecutive | Differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Induction:
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
+class ResidueCases:
     """Blocks of cases: the modulus of the residues, that by which the claim is shown, an instance for each residue.
 
     Together the second moduli make up that of the claim.
@@ -175,7 +175,7 @@ class Solved:
     solutions: tuple[Expr, ...]
 
 
-Conclusion = Direct | Induction | Cases | Refutation | Solved
+Conclusion = Direct | Induction | ResidueCases | Refutation | Solved
 
 
 @dataclass(frozen=True, slots=True)

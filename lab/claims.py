@@ -18,7 +18,7 @@ INTEGERS = Domain(integer=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class NumberSequence:
     """A sequence ``name`` given by its first values and a rule; ``closed`` is its true closed form, in n.
 
     The rule gives the value at n + order from n and the ``order`` values before. ``summand``: the sequence is the sum
@@ -48,7 +48,7 @@ class Claim:
     variables: tuple[str, ...]
     domain: Domain = REALS
     modulus: int = 0
-    sequence: Sequence | None = None
+    sequence: NumberSequence | None = None
 
     def at(self, value: Expr) -> tuple[Expr, Expr]:
         """Both sides with ``value`` for the claim's only variable."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lab.algebra import Algebra, Terms
-from lab.certificate import Scope, Step, Use
+from lab.certificate import CertificateStep, Scope, Use
 from lab.expressions import Expr, variables
 from lab.steps import Change
 
@@ -34,7 +34,7 @@ class Entered(NamedTuple):
     uses: tuple[tuple[int, Terms, bool], ...]
 
 
-def step_of(algebra: Algebra, node: Entered) -> Step:
+def step_of(algebra: Algebra, node: Entered) -> CertificateStep:
     """An equation as a certificate has it, with what was put in written out."""
     found = node.change
     start, end = (
@@ -42,7 +42,7 @@ def step_of(algebra: Algebra, node: Entered) -> Step:
         for terms, applied in ((found.start, found.on_left), (found.end, found.on_right))
     )
     uses = tuple(Use(algebra.written(factor), place, on_right) for place, factor, on_right in node.uses)
-    return Step(node.left, node.right, node.modulus, node.scope, start, end, uses)
+    return CertificateStep(node.left, node.right, node.modulus, node.scope, start, end, uses)
 
 
 @dataclass(frozen=True, slots=True)

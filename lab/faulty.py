@@ -21,7 +21,7 @@ from lab.checker import check
 from lab.complaints import END, Complaint
 from lab.defects import CheckResult, Kind
 from lab.theorem import Theorem
-from lab.walkthrough import Passage, items
+from lab.walkthrough import JudgedPassage, items
 
 SCORES = (0.0, 0.5, 1.0)
 MAX_TRIES = 20
@@ -53,7 +53,7 @@ class Subject:
     proof: str
     verdict: CheckResult
     right: tuple[Complaint, ...]
-    items: tuple[Passage, ...]
+    items: tuple[JudgedPassage, ...]
 
 
 Planted = tuple[list[Complaint], float]

@@ -106,7 +106,7 @@ class Kernel:
         return all(v.denominator == 1 and not mono & others for value in values for mono, v in value.items())
 
     def sides(
-        self, node: given.Step | given.Order | given.Definite | given.Differ, left: tuple, right: tuple
+        self, node: given.CertificateStep | given.Order | given.Definite | given.Differ, left: tuple, right: tuple
     ) -> tuple[Terms, Terms]:
         """Both sides at the values of the node's scope, which they hold for."""
         scope, modulus = node.scope, getattr(node, "modulus", 0)
@@ -130,7 +130,7 @@ class Kernel:
             found[mono] = found.get(mono, 0) - number
         return found
 
-    def step(self, node: given.Step) -> Fact:
+    def step(self, node: given.CertificateStep) -> Fact:
         left, right = self.sides(node, node.left, node.right)
         start = left if node.start is None else self.terms(node.start)
         end = right if node.end is None else self.terms(node.end)
@@ -308,7 +308,7 @@ class Kernel:
             need(name == how.name and how.shift <= shift, "the step needs another hypothesis")
             need(bound or shift < how.shift + order, "the step needs what it is to show")
 
-    def cases(self, how: given.Cases, truth: bool) -> None:
+    def cases(self, how: given.ResidueCases, truth: bool) -> None:
         claim = self.claim
         need(truth and how.blocks and self.whole_polynomials(claim.left, claim.right), "no cases of residues here")
         for residues, modulus, instances in how.blocks:
@@ -335,7 +335,7 @@ class Kernel:
 
 
 _NODES = {
-    given.Step: Kernel.step,
+    given.CertificateStep: Kernel.step,
     given.Joined: Kernel.joined,
     given.Hypothesis: Kernel.hypothesis,
     given.Definition: Kernel.definition,
@@ -347,7 +347,7 @@ _NODES = {
 _CONCLUSIONS = {
     given.Direct: Kernel.direct,
     given.Induction: Kernel.induction,
-    given.Cases: Kernel.cases,
+    given.ResidueCases: Kernel.cases,
     given.Refutation: Kernel.refutation,
     given.Solved: solved,
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from lab.algebra import Algebra, Terms
 from lab.certificate import Definition
-from lab.claims import Sequence
+from lab.claims import NumberSequence
 from lab.expressions import Expr, Number, add, call, num, substitute
 from lab.steps import Rule
 
@@ -12,7 +12,7 @@ MAX_SUMMANDS = 8
 MAX_INDEX = 1000
 
 
-def close(expr: Expr, sequence: Sequence | None) -> Expr:
+def close(expr: Expr, sequence: NumberSequence | None) -> Expr:
     """The expression with every value of the sequence replaced by its true closed form."""
     if sequence is None or expr.op in {"num", "var"}:
         return expr
@@ -22,7 +22,7 @@ def close(expr: Expr, sequence: Sequence | None) -> Expr:
 
 
 def definitions(
-    algebra: Algebra, sequence: Sequence | None, terms: Terms, lowest: Mapping[str, int]
+    algebra: Algebra, sequence: NumberSequence | None, terms: Terms, lowest: Mapping[str, int]
 ) -> list[list[Rule]]:
     """The definition at every value of the sequence in ``terms``: by the rule, and for a sum as the whole list.
 
@@ -48,14 +48,14 @@ def _is_number(algebra: Algebra, argument: Expr) -> bool:
     return algebra.value(algebra.terms(argument)).keys() <= {0}
 
 
-def _initial(algebra: Algebra, sequence: Sequence, argument: Expr, value: Expr) -> Rule:
+def _initial(algebra: Algebra, sequence: NumberSequence, argument: Expr, value: Expr) -> Rule:
     """A first value as a rule, to be put in after the rule of a later one."""
     left = algebra.terms(call(sequence.name, argument))
     return Rule(left, algebra.terms(value), Definition(argument, whole=False))
 
 
 def _meanings(
-    algebra: Algebra, sequence: Sequence, argument: Expr, lowest: Mapping[str, int]
+    algebra: Algebra, sequence: NumberSequence, argument: Expr, lowest: Mapping[str, int]
 ) -> Iterator[tuple[bool, Expr]]:
     """The meanings of a value by definition, each with whether it is the whole sum."""
     value = algebra.value(algebra.terms(argument))
@@ -81,7 +81,7 @@ def _variable(algebra: Algebra, value: Mapping[int, Number]) -> str:
     return atoms[0][1] if len(atoms) == 1 and atoms[0][0] == "v" else ""
 
 
-def lowest_index(algebra: Algebra, sequence: Sequence, argument: Expr) -> tuple[str, int, str] | None:
+def lowest_index(algebra: Algebra, sequence: NumberSequence, argument: Expr) -> tuple[str, int, str] | None:
     """The variable k and the shift s of the lowest index k + s that the rule uses at ``argument``; None at a number."""
     value = algebra.value(algebra.terms(argument))
     shift = value.pop(0, 0)
@@ -94,5 +94,5 @@ def _shifted(algebra: Algebra, value: dict, shift: int) -> Expr:
     return rest if shift == 0 else add(rest, num(shift))
 
 
-def _by_rule(sequence: Sequence, at: Expr) -> Expr:
+def _by_rule(sequence: NumberSequence, at: Expr) -> Expr:
     return substitute(sequence.rule, {"n": at})

@@ -29,7 +29,7 @@ STRONGER = {">=": {">=", ">"}, ">": {">"}}
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class JudgedPassage:
     """Passage of a proof that is judged at once: a line, the quote (empty for words), and its workings, if any.
 
     The one of line ``END`` compares the claim with the whole proof; ``open``: it starts from something else.
@@ -41,7 +41,7 @@ class Passage:
     open: bool = False
 
 
-def items(theorem: Proposition, proof: str) -> tuple[Passage, ...]:
+def items(theorem: Proposition, proof: str) -> tuple[JudgedPassage, ...]:
     """All that is to be judged in a proof; from the first line on that can't be read, the lines alone."""
     lines = proof.split("\n")
     count = (
@@ -50,8 +50,10 @@ def items(theorem: Proposition, proof: str) -> tuple[Passage, ...]:
         else next(n for n in range(len(lines)) if not _readable("\n".join(lines[: n + 1])))
     )
     start = "\n".join(lines[:count])
-    rest = (Passage(number, quotation(line)) for number, line in enumerate(lines[count:], count + 1) if line.strip())
-    return (*_Reader(theorem, start).items(read(start) if count else ()), *rest)
+    rest = (
+        JudgedPassage(number, quotation(line)) for number, line in enumerate(lines[count:], count + 1) if line.strip()
+    )
+    return (*_ProofReader(theorem, start).items(read(start) if count else ()), *rest)
 
 
 def _readable(text: str) -> bool:
@@ -62,7 +64,7 @@ def _readable(text: str) -> bool:
     return True
 
 
-class _Reader:
+class _ProofReader:
     """Reads one proof."""
 
     def __init__(self, theorem: Proposition, proof: str) -> None:
@@ -71,32 +73,34 @@ class _Reader:
         self.workings = Workings(theorem.claim)
         self.shown: list[tuple[Reading, Chain]] = []  # relations of the proof up to here, those of numbers left out
 
-    def items(self, sentences: Sequence[Sentence]) -> Iterator[Passage]:
+    def items(self, sentences: Sequence[Sentence]) -> Iterator[JudgedPassage]:
         """The passages, the comparison with the claim first."""
         readings = [interpret(sentence) for sentence in sentences]
         self.shown = [found for reading in readings if reading for found in _relations_of(reading)]
         stated = [STATED[reading.move] for reading in readings if reading and reading.move in STATED]
         texts, fits = self._fit()
         if texts:
-            yield Passage(END, "", "; ".join([*texts, f"stated: {stated[-1] if stated else NOTHING}"]), not fits)
+            yield JudgedPassage(END, "", "; ".join([*texts, f"stated: {stated[-1] if stated else NOTHING}"]), not fits)
         self.shown = []
         for sentence, reading in zip(sentences, readings, strict=True):
             line = self.proof.count("\n", 0, sentence.span[0]) + 1
             chains = tuple(chain for chain in reading.body if chain.relations or chain.lead) if reading else ()
             if reading and reading.move in VERDICTS:
-                yield Passage(line, "", self._verdict(reading.move))
+                yield JudgedPassage(line, "", self._verdict(reading.move))
             elif reading and chains:
                 yield from self._relations(line, sentence, reading, chains)
             else:
-                yield Passage(line, quotation(self._text(*sentence.span)))
+                yield JudgedPassage(line, quotation(self._text(*sentence.span)))
             self.shown += _relations_of(reading) if reading else []
 
-    def _relations(self, line: int, sentence: Sentence, reading: Reading, chains: Sequence[Chain]) -> Iterator[Passage]:
+    def _relations(
+        self, line: int, sentence: Sentence, reading: Reading, chains: Sequence[Chain]
+    ) -> Iterator[JudgedPassage]:
         """One item for each relation; the alternatives of an equation are judged together."""
         if isinstance(self.claim, Solutions) and reading.move is Move.ALTERNATIVES:
             sides = [(chain.terms[0], chain.terms[1]) for chain in chains if len(chain.terms) == 2]
             working = self.workings.alternatives(sides) if len(sides) == len(chains) else ""
-            yield Passage(line, quotation(self._text(*sentence.span)), working)
+            yield JudgedPassage(line, quotation(self._text(*sentence.span)), working)
             return
         point = {head.terms[0].args[0]: head.terms[1] for head in reading.heads if _names_value(head)}
         for chain in chains:
@@ -107,7 +111,7 @@ class _Reader:
                 working = ""
                 if left is not None and right is not None and not chain.modulus:
                     working = self.workings.of(left, sign, right, point)
-                yield Passage(line, quote_at(self.proof, *_span(chain, place)), working)
+                yield JudgedPassage(line, quote_at(self.proof, *_span(chain, place)), working)
 
     def _fit(self) -> tuple[list[str], bool]:
         """Pairs of claim and proof, up to the first that differs, and whether the proof starts from the claim."""

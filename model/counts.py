@@ -14,7 +14,7 @@ from model.transformer import DsaModel
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
+class ParameterCounts:
     """Parameters in ``total`` (a tied head counts once), and ``active`` ones per token without MTP layers."""
 
     total: int
@@ -35,12 +35,12 @@ class TokenFlops:
         return self.matrices + self.indexer + self.attention
 
 
-def count_parameters(model: DsaModel) -> Parameters:
+def count_parameters(model: DsaModel) -> ParameterCounts:
     """Counts the parameters of ``model``; the gates' biases are buffers and do not count."""
     total = sum(weight.numel() for weight in model.parameters())
     served = (*model.model.modules(), *([] if model.lm_head is None else [model.lm_head]))
     active = sum(_active(module, model.config) for module in served)
-    return Parameters(total, active)
+    return ParameterCounts(total, active)
 
 
 def _active(module: nn.Module, config: ModelConfig) -> int:

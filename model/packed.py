@@ -134,7 +134,7 @@ def pack_groups(
     return Packed(torch.tensor(ids, device=device), branches)
 
 
-class Replay:
+class RolloutReplay:
     """Routing and selections recorded in a rollout, replayed in one forward pass; each layer's part is used once.
 
     ``experts_NEA``: the experts of each token; ``selection_NLK``: the positions that each attended to (ascending, then

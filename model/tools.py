@@ -11,18 +11,18 @@ _CALL = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function call. ``arguments`` should be JSON, but is not checked."""
 
     name: str
     arguments: str
 
 
-def split_calls(text: str) -> tuple[str, list[Call]]:
+def split_calls(text: str) -> tuple[str, list[FunctionCall]]:
     """Returns an answer's text and the calls at its end. If the calls are malformed or truncated, all of it is text."""
     before, found, rest = text.partition(CALLS)
     inside, ended, _ = rest.partition(END_CALLS)
-    calls = [Call(*match.groups()) for match in _CALL.finditer(inside)]
+    calls = [FunctionCall(*match.groups()) for match in _CALL.finditer(inside)]
     if not found or not ended or not calls or _CALL.sub("", inside).strip():
         return text, []
     return before, calls

@@ -13,7 +13,7 @@ from model.config import ModelConfig
 from model.errors import ModelError
 from model.layers import Embedding, FeedForward, Linear, RMSNorm
 from model.moe import MixtureOfExperts
-from model.packed import Packed, Replay
+from model.packed import Packed, RolloutReplay
 from model.packed_attention import IndexerStage, attend_packed
 from model.rope import RopeTables, rope_tables
 
@@ -33,7 +33,7 @@ class DecoderLayer(nn.Module):
         return self.finish(x_BSM, self.self_attn(self.input_layernorm(x_BSM), positions_BS, rope, cache))
 
     def packed(
-        self, x_NM: Tensor, packed: Packed, rope: RopeTables, stage: IndexerStage, replay: Replay
+        self, x_NM: Tensor, packed: Packed, rope: RopeTables, stage: IndexerStage, replay: RolloutReplay
     ) -> tuple[Tensor, Tensor]:
         """Runs packed sequences, [N, M] to [N, M]; returns also the indexer's KL in nats, summed over the tokens."""
         normed_NM = self.input_layernorm(x_NM)
@@ -128,13 +128,13 @@ class DsaModel(nn.Module):
         return self.model(input_ids_BS, positions_BS, cache)
 
     def packed(
-        self, packed: Packed, stage: IndexerStage = "off", replay: Replay | None = None
+        self, packed: Packed, stage: IndexerStage = "off", replay: RolloutReplay | None = None
     ) -> tuple[Tensor, Tensor]:
         """Returns normed hidden states [N, M] and, per layer, the indexer's KL in nats summed over the tokens, [L].
 
         Raises ModelError if ``replay`` has more or fewer layers than the model.
         """
-        replay = replay or Replay()
+        replay = replay or RolloutReplay()
         rope = rope_tables(self.config, packed.positions_N.unsqueeze(0))
         x_NM = self.model.embed_tokens(packed.ids_N)
         losses = []

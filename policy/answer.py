@@ -24,7 +24,7 @@ class Reader:
     prices: Prices
     whole: Collection[str] = (STOP,)
 
-    def read(self, value: Any, seconds: float) -> "Answer":
+    def read(self, value: Any, seconds: float) -> "ParsedResponse":
         """The completions of a response, in the order of their index, without the choices that failed.
 
         Raises:
@@ -49,7 +49,7 @@ class Reader:
                 faults.append(error)
         if not completions or any(isinstance(fault, LemmataError) for fault in faults):
             raise _booked(max(faults, key=lambda fault: isinstance(fault, LemmataError)), usage)
-        return Answer(completions, len(faults), cost_of(value.get("usage")) is not None)
+        return ParsedResponse(completions, len(faults), cost_of(value.get("usage")) is not None)
 
     def usage(self, value: Mapping[str, Any]) -> Usage | None:
         """The usage of a response, or of a piece of a streamed one."""
@@ -80,7 +80,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ParsedResponse:
     """Completions of one response, the number of its choices that failed, and whether it states its cost."""
 
     completions: list[Completion]

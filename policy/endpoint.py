@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from core.errors import LemmataError
 from core.records import Usage
-from policy.answer import Answer, Reader
+from policy.answer import ParsedResponse, Reader
 from policy.endpoint_config import EndpointConfig, check_address, check_key
 from policy.faults import (
     Busy,
@@ -23,11 +23,11 @@ from policy.faults import (
     may_be_samples,
     message_of,
 )
-from policy.gate import Gate
+from policy.gate import ServerGate
 from policy.guard import Guard
 from policy.interface import Completion, Policy, Prompt, PromptRefused, RunStopped, Sampling, gather_all, user_prompt
 from policy.meters import Meters
-from policy.pool import Place, Pool, Server
+from policy.pool import Pool, Server, ServerSlot
 from policy.request import RequestBuilder, smaller_room
 from policy.retry import Backoff
 from policy.transport import Transport
@@ -110,7 +110,7 @@ class Endpoint(Policy):
         first, *others = answer.completions[: call.wanted]
         return [replace(first, lost=call.lost), *others]
 
-    def _check_copies(self, answer: Answer, sampling: Sampling) -> None:
+    def _check_copies(self, answer: ParsedResponse, sampling: Sampling) -> None:
         """Ask for one sample a request from a server that repeats itself within one: it repeats the seed."""
         texts = [f"{one.reasoning}{one.text}" for one in answer.completions]
         copies = len(texts) - len({text for text in texts if len(text) >= MIN_COPY}) - sum(map(_is_short, texts))
@@ -147,7 +147,7 @@ class Endpoint(Policy):
                 raise LemmataError(self._budget_fault)
             self._knows_budget = True
 
-    async def _probe_budget(self) -> Answer:
+    async def _probe_budget(self) -> ParsedResponse:
         answer = await self._persist(self._call(PROBE, Sampling(max_tokens=PROBE_TOKENS, seed=0)))
         usage = answer.completions[0].usage
         if usage is not None:
@@ -179,7 +179,7 @@ class Endpoint(Policy):
                 ) from error
             self._set_aside = 0
 
-    async def _persist(self, call: _Call) -> Answer:
+    async def _persist(self, call: _Call) -> ParsedResponse:
         """Send until a server answers. Errors hold the tokens that the attempts used.
 
         Raises:
@@ -202,7 +202,7 @@ class Endpoint(Policy):
             error.usage = call.lost
             raise
 
-    async def _attempt(self, call: _Call, body: Mapping[str, Any]) -> Answer:
+    async def _attempt(self, call: _Call, body: Mapping[str, Any]) -> ParsedResponse:
         place = await self._pool.admit(call.avoided)
         url = place.server.url
         try:
@@ -283,7 +283,7 @@ class Endpoint(Policy):
             return True
         return False
 
-    def _raise_if_unreachable(self, call: _Call, place: Place, fault: ServerFault) -> None:
+    def _raise_if_unreachable(self, call: _Call, place: ServerSlot, fault: ServerFault) -> None:
         if not isinstance(fault, NotConnected) or self._pool.answered_at is not None:
             return
         if call.failures + 1 >= self.config.retry.connect_attempts + len(self.config.addresses) - 1:
@@ -310,4 +310,4 @@ def _server(config: EndpointConfig, url: str, key: str) -> Server:
         default_headers=dict(config.headers),
     )
     transport = Transport(client, url, config.request_timeout, config.idle_timeout)
-    return Server(url, transport, Gate(config.concurrency))
+    return Server(url, transport, ServerGate(config.concurrency))

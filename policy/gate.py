@@ -35,7 +35,7 @@ class Window:
 
 
 @dataclass
-class Gate:
+class ServerGate:
     """State of one server. ``most``: the configured limit on concurrent calls."""
 
     most: int

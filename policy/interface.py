@@ -11,7 +11,7 @@ from core.plain_text import answer_text
 from core.records import Usage
 
 if TYPE_CHECKING:  # the engine loads torch, which no other policy needs
-    from model.engine import Completion as TokenRecord
+    from model.engine import CompletionOutput
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class Sampled:
     """The tokens of a completion by an in-process model, with log-probabilities, experts and sampling masks."""
 
     prompt_ids: tuple[int, ...]
-    completion: "TokenRecord"
+    completion: "CompletionOutput"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from core.errors import LemmataError
 from core.ids import clean_text
 from core.records import Usage
 from model.chat import Chat, split_thinking
-from model.engine import Engine, EngineService, Request, SamplingParams
+from model.engine import EngineService, LLMEngine, Request, SamplingParams
 from model.errors import ModelError
 from model.loading import load_model
 from model.transformer import DsaModel
@@ -33,7 +33,7 @@ class Local(Policy):
         try:
             model, tokenizer = load_model(folder, config.dtype, config.device)
             self._chat = Chat(tokenizer)
-            self._service = EngineService(Engine(model, tokenizer, config.engine))
+            self._service = EngineService(LLMEngine(model, tokenizer, config.engine))
         except (ModelError, RuntimeError) as error:  # torch raises the latter where memory is short
             raise LemmataError(f"policy '{name}': {folder} cannot run: {error}") from error
         self._model_name = folder.resolve().name

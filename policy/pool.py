@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from policy.faults import Busy, NotConnected, ServerFault, message_of
-from policy.gate import Gate, Window
+from policy.gate import ServerGate, Window
 from policy.guard import Guard
 from policy.meters import Meters
 from policy.retry import Backoff, RetryConfig
@@ -21,12 +21,12 @@ class Server:
 
     url: str
     transport: Transport
-    gate: Gate
+    gate: ServerGate
     calls: int = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class ServerSlot:
     """A call's place at a server; ``window`` is what the server's gate counts it by."""
 
     server: Server
@@ -61,7 +61,7 @@ class Pool:
         self._silent_since: float | None = None  # first failure since the last answer
         guard.on_stop(self._changed.set)
 
-    async def admit(self, avoided: Collection[Server] = ()) -> Place:
+    async def admit(self, avoided: Collection[Server] = ()) -> ServerSlot:
         """A place at a server, once one takes calls; ``avoided`` servers only where there is no other.
 
         Raises:
@@ -75,7 +75,7 @@ class Pool:
                     self._changed.clear()
                     await self._guard.sleep(min(self._delay(), 3600.0), self._changed)
         server.calls += 1
-        return Place(server, server.gate.start(self.clock()))
+        return ServerSlot(server, server.gate.start(self.clock()))
 
     def _ready(self, avoided: Collection[Server]) -> Server | None:
         """Of the servers that take a call now: the one with the fewest calls in flight, then with the fewest so far."""
@@ -88,29 +88,29 @@ class Pool:
         now = self.clock()
         return min(server.gate.delay(now) for server in self.servers)
 
-    def release(self, place: Place) -> None:
+    def release(self, place: ServerSlot) -> None:
         """Give back a place."""
         place.server.gate.end()
         self._changed.set()
 
-    def accepted(self, place: Place) -> None:
+    def accepted(self, place: ServerSlot) -> None:
         """The server took a call and begins to answer."""
         place.server.gate.accept(place.window)
         self._silent_since = None
         self._meters.waiting_since.pop(self.name, None)
 
-    def answered(self, place: Place) -> None:
+    def answered(self, place: ServerSlot) -> None:
         """The server gave a whole answer."""
         self.accepted(place)
         self.answered_at = self.clock()
 
-    def busy(self, place: Place, fault: Busy) -> None:
+    def busy(self, place: ServerSlot, fault: Busy) -> None:
         """Slow a server down that took no call."""
         gate = place.server.gate
         gate.reject(place.window, self.clock(), self._backoff.wait(max(1, gate.rejections), fault.wait))
         self._note_silence(fault)
 
-    def failed(self, place: Place, fault: ServerFault) -> None:
+    def failed(self, place: ServerSlot, fault: ServerFault) -> None:
         """Pause a server that failed: at once where it is down for certain, or others take its calls; else after a few.
 
         Calls that fail during a pause belong to the failure that it began with.

@@ -26,7 +26,7 @@ _THOUGHTS = ("thinking", "reasoning", "thought", "reasoning.text", "reasoning.su
 
 
 @dataclass
-class Parts:
+class AnswerParts:
     """``text`` of the answer, ``reasoning`` apart from it, and ``refusal`` in the model's words; empty where absent."""
 
     text: str = ""
@@ -34,7 +34,7 @@ class Parts:
     refusal: str = ""
 
 
-def read_message(message: Mapping[str, Any]) -> Parts:
+def read_message(message: Mapping[str, Any]) -> AnswerParts:
     """The parts of a chat message, with reasoning inside its text taken apart.
 
     Raises:
@@ -46,9 +46,9 @@ def read_message(message: Mapping[str, Any]) -> Parts:
     return parts
 
 
-def read_parts(message: Mapping[str, Any]) -> Parts:
+def read_parts(message: Mapping[str, Any]) -> AnswerParts:
     """The parts of a message, or of a piece of one in a stream: its text as it is."""
-    parts = Parts()
+    parts = AnswerParts()
     _add(parts, message.get("content"))
     fields = (message.get(name) for name in _REASONING)
     reasoning = next((text for field in fields if field and (text := _plain(field))), "")
@@ -58,7 +58,7 @@ def read_parts(message: Mapping[str, Any]) -> Parts:
     return parts
 
 
-def _add(parts: Parts, content: Any) -> None:
+def _add(parts: AnswerParts, content: Any) -> None:
     """Add the content of a message: text, one part, or a list of parts."""
     if content is None:
         return
@@ -73,7 +73,7 @@ def _add(parts: Parts, content: Any) -> None:
         raise MalformedAnswer(f"the content of a message is no text: {str(content)[:80]!r}")
 
 
-def _add_part(parts: Parts, part: Mapping[str, Any]) -> None:
+def _add_part(parts: AnswerParts, part: Mapping[str, Any]) -> None:
     kind = part.get("type")
     if kind in _THOUGHTS:
         parts.reasoning += _plain(part)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policy.faults import MalformedAnswer, Passing
-from policy.reasoning import Parts, read_parts
+from policy.reasoning import AnswerParts, read_parts
 
 MAX_CHARACTERS = 64 * 2**20  # of one streamed response: a server that never ends is cut off
 
@@ -71,7 +71,7 @@ class _Choice:
     error: Any = None
     has_message: bool = False
 
-    def add(self, parts: Parts) -> int:
+    def add(self, parts: AnswerParts) -> int:
         """Append a piece; returns its number of characters."""
         self.text.append(parts.text)
         self.reasoning.append(parts.reasoning)

@@ -24,7 +24,7 @@ ALL_WRONG = "all wrong proofs"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JudgedProof:
     """A proof of a ``kind`` with its exact ``score`` and its analyses in the order of their indices."""
 
     kind: str
@@ -62,7 +62,7 @@ def rules_of(config: AcceptanceConfig) -> dict[str, AcceptanceConfig]:
     }
 
 
-def read_cases(run: Run) -> Iterator[Case]:
+def read_cases(run: Run) -> Iterator[JudgedProof]:
     """Yields the proofs of a measurement that have an exact label and an analysis."""
     for path in run.log_paths():
         records = list(read_log(path))
@@ -78,7 +78,7 @@ def read_cases(run: Run) -> Iterator[Case]:
             if isinstance(proof, Proof) and score is not None:
                 judged = tuple(recorded_verdicts(proof.id, records))
                 if judged:
-                    yield Case(_kind(problem, proof), cluster, score, judged)
+                    yield JudgedProof(_kind(problem, proof), cluster, score, judged)
 
 
 def _kind(problem: Problem, proof: Proof) -> str:
@@ -87,7 +87,7 @@ def _kind(problem: Problem, proof: Proof) -> str:
     return str(problem.extra.get("kind", OWN))
 
 
-def curves(cases: Sequence[Case], rules: Mapping[str, AcceptanceConfig]) -> list[CurvePoint]:
+def curves(cases: Sequence[JudgedProof], rules: Mapping[str, AcceptanceConfig]) -> list[CurvePoint]:
     """The points of every kind, rule and n = 1, 2, 4, ... up to the most analyses that a proof has."""
     most = max((len(case.judged) for case in cases), default=0)
     counts = [n for n in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64) if n <= most]
@@ -100,7 +100,9 @@ def curves(cases: Sequence[Case], rules: Mapping[str, AcceptanceConfig]) -> list
     return points
 
 
-def _point(kind: str, wrong: bool, rule: str, config: AcceptanceConfig, n: int, cases: Sequence[Case]) -> CurvePoint:
+def _point(
+    kind: str, wrong: bool, rule: str, config: AcceptanceConfig, n: int, cases: Sequence[JudgedProof]
+) -> CurvePoint:
     judged = [(case, case.judged[:n]) for case in cases if len(case.judged) >= n]
     missed = [Observation(case.cluster, float(decide(first, config).accepted == wrong)) for case, first in judged]
     asked = [_asked(first, config) for _, first in judged]

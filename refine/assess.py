@@ -39,7 +39,7 @@ class Assessed:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StrategyResult:
     """The result of a strategy: the proofs to choose from, after so many ``rounds``."""
 
     pool: Sequence[Assessed]

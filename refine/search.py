@@ -6,12 +6,14 @@ from core.sections import answer_part
 from policy.interface import gather_all
 from policy.recorder import Recorder
 from prover.role import Prover
-from refine.assess import Assessed, Assessor, Outcome
+from refine.assess import Assessed, Assessor, StrategyResult
 from refine.config import RefineConfig
 from refine.pool import Pair, merge_identical, pairings, ranked
 
 
-async def search(recorder: Recorder, prover: Prover, assessor: Assessor, config: RefineConfig, seed: int) -> Outcome:
+async def search(
+    recorder: Recorder, prover: Prover, assessor: Assessor, config: RefineConfig, seed: int
+) -> StrategyResult:
     """The pool after the last round, in a fixed order, with identical proofs merged.
 
     Each round refines the ``config.top`` best proofs once with each of ``config.pairs`` of their analyses. Stops before
@@ -37,7 +39,7 @@ async def search(recorder: Recorder, prover: Prover, assessor: Assessor, config:
         if not pairs:
             # Nothing to refine: no proof, or no analysis that can be read.
             pool += await _fresh(recorder, prover, assessor, config.proofs, number)
-    return Outcome(merge_identical(pool, acceptance), rounds)
+    return StrategyResult(merge_identical(pool, acceptance), rounds)
 
 
 async def _fresh(recorder: Recorder, prover: Prover, assessor: Assessor, count: int, number: int) -> list[Assessed]:

@@ -3,12 +3,12 @@
 from core.records import Proof
 from policy.recorder import Recorder
 from prover.role import Prover
-from refine.assess import Assessed, Assessor, Outcome
+from refine.assess import Assessed, Assessor, StrategyResult
 from refine.config import RefineConfig
 from refine.transitions import next_request
 
 
-async def sequential(recorder: Recorder, prover: Prover, assessor: Assessor, config: RefineConfig) -> Outcome:
+async def sequential(recorder: Recorder, prover: Prover, assessor: Assessor, config: RefineConfig) -> StrategyResult:
     """The last proof of each of ``config.proofs`` independent chains, in a fixed order.
 
     Needs no verifier: the self-evaluation is the feedback. With analyses set, the last proof of each chain is judged.
@@ -18,7 +18,7 @@ async def sequential(recorder: Recorder, prover: Prover, assessor: Assessor, con
         return await assessor.assess(recorder, await _last(recorder, prover, config, proof))
 
     pool = await prover.prove(recorder, chain, indices=range(config.proofs))
-    return Outcome(pool, 1 + max((entry.round for entry in pool), default=0))
+    return StrategyResult(pool, 1 + max((entry.round for entry in pool), default=0))
 
 
 async def _last(recorder: Recorder, prover: Prover, config: RefineConfig, first: Proof) -> Proof:

@@ -13,7 +13,7 @@ from core.templates import Templates
 Reviewed = Literal["issues", "all"]  # which analyses are reviewed
 
 
-class Draft(Protocol):
+class ProofDraft(Protocol):
     """A prover's answer: a record of a run (`core.records.Proof`), or a `prover.attempt.Attempt` of the trainer."""
 
     @property
@@ -27,7 +27,7 @@ class Draft(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ProofRequest:
     """The prover's next task: a better version of ``proof`` by ``critiques``; without ``proof``, a new proof."""
 
     proof: str | None = None
@@ -40,7 +40,7 @@ class Request:
         return templates.refinement(statement, [(self.proof, self.critiques)])
 
 
-def next_request(history: Sequence[Draft], rounds: int) -> Request | None:
+def next_request(history: Sequence[ProofDraft], rounds: int) -> ProofRequest | None:
     """The next request of a chain of self-refinement after ``history``; None where the chain is finished.
 
     An answer that holds no proof is followed by a request for a new one; a proof is refined by its own evaluation.
@@ -49,12 +49,12 @@ def next_request(history: Sequence[Draft], rounds: int) -> Request | None:
         return None
     body = history[-1].body if history else None
     if body is None:
-        return Request()
+        return ProofRequest()
     evaluation = history[-1].self_evaluation
-    return Request(body, (evaluation,) if evaluation else ())
+    return ProofRequest(body, (evaluation,) if evaluation else ())
 
 
-def is_finished(history: Sequence[Draft], rounds: int) -> bool:
+def is_finished(history: Sequence[ProofDraft], rounds: int) -> bool:
     """True where a chain ends: after ``rounds`` answers, or once the prover scores its own proof 1."""
     if not history:
         return rounds < 1

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from core.ids import clean_text, derive_seed
 from core.reward import Reward
-from model.engine import Completion, Engine, SamplingParams
+from model.engine import CompletionOutput, LLMEngine, SamplingParams
 from model.tokenizer import THINK
 from rl.reward_shaping import NO_SHAPING, RewardShapingConfig, shape_reward
 from rl.task import Answer, Task
@@ -19,7 +19,7 @@ class Turn:
     """A prompt and the policy's completion, as tokens and as text. ``opened``: the prompt ends inside the reasoning."""
 
     prompt_ids: list[int]
-    completion: Completion
+    completion: CompletionOutput
     opened: bool = False
 
     @property
@@ -63,7 +63,7 @@ class Prompts(Protocol):
 
 
 def sample_groups(
-    engine: Engine,
+    engine: LLMEngine,
     chat: Prompts,
     task: Task,
     numbers: Iterable[int],
@@ -100,7 +100,7 @@ def sample_groups(
 
 
 def _sample_follow_ups(
-    engine: Engine, chat: Prompts, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
+    engine: LLMEngine, chat: Prompts, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
 ) -> None:
     """Appends turns until the task has no follow-up for any trajectory, or its prompt is too long."""
     unfinished = list(trajectories)

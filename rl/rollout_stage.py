@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.errors import LemmataError
 from core.ids import derive_seed, digest
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.initialize import empty_model
 from model.packed_attention import IndexerStage
 from model.transformer import DsaModel
@@ -133,7 +133,7 @@ class RolloutStage:
         """Counts of this process's part of the minibatch; all processes have the same keys."""
         return {"sequences": len(self.latest), "tokens": sum(len(sample.token_ids) for sample in self.latest)}
 
-    def _make_engine(self) -> Engine:
+    def _make_engine(self) -> LLMEngine:
         alone = self.learner.parallel.world_size == 1
         config = EngineConfig(
             cache_tokens=self.settings.cache_tokens,
@@ -141,7 +141,7 @@ class RolloutStage:
             capture_routing=self.keep.routing,
             capture_selection=self.keep.selection,
         )
-        return Engine(self.learner.module if alone else self._copy(), self.learner.tokenizer, config)
+        return LLMEngine(self.learner.module if alone else self._copy(), self.learner.tokenizer, config)
 
     def _copy(self) -> DsaModel:
         """Copies the current model, unsharded and without gradients."""

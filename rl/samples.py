@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.packed import Packed, Replay, pack_groups
+from model.packed import Packed, RolloutReplay, pack_groups
 from model.packed_attention import IndexerStage
 from model.transformer import DsaModel
 from rl.logprobs import pad_kept, token_logprobs
@@ -168,10 +168,10 @@ def _masks(sample: Sample) -> list[Tensor | None]:
     return sample.masks
 
 
-def _replay(groups: Sequence[Sequence[Sample]], keep: Keep, device: torch.device) -> Replay:
+def _replay(groups: Sequence[Sequence[Sample]], keep: Keep, device: torch.device) -> RolloutReplay:
     routing = _joined(groups, "routing", device) if keep.routing else None
     selection = _joined(groups, "selection", device) if keep.selection else None
-    return Replay(None if routing is None else routing.long(), selection)
+    return RolloutReplay(None if routing is None else routing.long(), selection)
 
 
 def _joined(groups: Sequence[Sequence[Sample]], name: str, device: torch.device) -> Tensor:

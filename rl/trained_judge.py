@@ -8,7 +8,7 @@ from typing_extensions import override
 from core.errors import LemmataError
 from core.ids import clean_text, derive_seed, digest
 from model.chat import Chat
-from model.engine import Completion, Engine, EngineConfig, SamplingParams
+from model.engine import CompletionOutput, EngineConfig, LLMEngine, SamplingParams
 from model.errors import ModelError
 from model.loading import load_model
 from rl.judge import Judge
@@ -27,7 +27,7 @@ class TrainedJudge(Judge):
             raise LemmataError(f"{folder} cannot judge: {error}") from error
         self.temperature, self.max_tokens, self.seed = temperature, max_tokens, seed
         self._chat = Chat(tokenizer)
-        self.engine = Engine(
+        self.engine = LLMEngine(
             module.requires_grad_(False),
             tokenizer,
             EngineConfig(cache_tokens=CACHE_TOKENS, max_num_seqs=MAX_NUM_SEQS),
@@ -60,6 +60,6 @@ class TrainedJudge(Judge):
         )
 
 
-def _answer(completion: Completion) -> Answer:
+def _answer(completion: CompletionOutput) -> Answer:
     truncated = completion.finish_reason == "length"
     return Answer(clean_text(completion.text), truncated=truncated, tokens=len(completion.token_ids))

@@ -9,9 +9,9 @@ from typing import Any
 from typing_extensions import override
 
 from model.chat import Chat, settled_thinking, split_thinking
-from model.engine import Completion, Request
+from model.engine import CompletionOutput, Request
 from model.tokenizer import token_bytes
-from model.tools import Call, before_calls, split_calls
+from model.tools import FunctionCall, before_calls, split_calls
 from serving.backend import Job
 from serving.fields import BaseRequest
 
@@ -24,10 +24,10 @@ class Parts:
 
     reasoning: str
     content: str
-    calls: Sequence[Call] = ()
+    calls: Sequence[FunctionCall] = ()
 
 
-def parse(completion: Completion, job: Job) -> Parts:
+def parse(completion: CompletionOutput, job: Job) -> Parts:
     """Parses a completion, finished or not."""
     finished = completion.finish_reason is not None
     reasoning, content = (split_thinking if finished else settled_thinking)(completion.text, opened=job.opened)
@@ -91,11 +91,11 @@ class ResponseBuilder:
         if self.params.include_usage:
             yield self._chunk([]) | {"usage": usage(requests, self.jobs[0], self.chat)}
 
-    def choice(self, index: int, request: Request, completion: Completion) -> Json:
+    def choice(self, index: int, request: Request, completion: CompletionOutput) -> Json:
         """Returns the choice of a finished completion."""
         raise NotImplementedError
 
-    def delta(self, index: int, request: Request, completion: Completion) -> Json | None:
+    def delta(self, index: int, request: Request, completion: CompletionOutput) -> Json | None:
         """Returns the new part of a completion since the last call, or None."""
         raise NotImplementedError
 
@@ -111,7 +111,7 @@ class ResponseBuilder:
             "model": self.params.model,
         }
 
-    def _token_logprobs(self, completion: Completion, start: int = 0) -> Iterator[Json]:
+    def _token_logprobs(self, completion: CompletionOutput, start: int = 0) -> Iterator[Json]:
         """Yields every token from ``start`` on with its log-probability under the model's own distribution."""
         for place in range(start, len(completion.token_ids)):
             likeliest = completion.top_logprobs[place] if completion.top_logprobs else []
@@ -131,7 +131,7 @@ class ChatResponseBuilder(ResponseBuilder):
     KIND, CHUNK_KIND, PREFIX = "chat.completion", "chat.completion.chunk", "chatcmpl"
 
     @override
-    def choice(self, index: int, request: Request, completion: Completion) -> Json:
+    def choice(self, index: int, request: Request, completion: CompletionOutput) -> Json:
         parts = parse(completion, self.jobs[0])
         message: Json = {"role": "assistant", "content": parts.content}
         if parts.reasoning:
@@ -148,7 +148,7 @@ class ChatResponseBuilder(ResponseBuilder):
         }
 
     @override
-    def delta(self, index: int, request: Request, completion: Completion) -> Json | None:
+    def delta(self, index: int, request: Request, completion: CompletionOutput) -> Json | None:
         parts = parse(completion, self.jobs[0])
         sent = self.sent.setdefault(index, {"reasoning": 0, "content": 0, "tokens": 0, "finished": False})
         if sent["finished"]:
@@ -173,7 +173,7 @@ class ChatResponseBuilder(ResponseBuilder):
         }
         return choice
 
-    def _calls(self, calls: Sequence[Call]) -> list[Json]:
+    def _calls(self, calls: Sequence[FunctionCall]) -> list[Json]:
         return [
             {
                 "id": f"call_{self.id}_{place}",
@@ -184,7 +184,7 @@ class ChatResponseBuilder(ResponseBuilder):
         ]
 
 
-def _finish_reason(completion: Completion, parts: Parts) -> str | None:
+def _finish_reason(completion: CompletionOutput, parts: Parts) -> str | None:
     return "tool_calls" if parts.calls else completion.finish_reason
 
 
@@ -194,11 +194,11 @@ class CompletionResponseBuilder(ResponseBuilder):
     KIND, CHUNK_KIND, PREFIX = "text_completion", "text_completion", "cmpl"
 
     @override
-    def choice(self, index: int, request: Request, completion: Completion) -> Json:
+    def choice(self, index: int, request: Request, completion: CompletionOutput) -> Json:
         return self._choice(index, request, completion, completion.text, 0)
 
     @override
-    def delta(self, index: int, request: Request, completion: Completion) -> Json | None:
+    def delta(self, index: int, request: Request, completion: CompletionOutput) -> Json | None:
         sent = self.sent.setdefault(index, {"text": 0, "tokens": 0, "finished": False})
         text, reason = completion.text[sent["text"] :], completion.finish_reason
         if sent["finished"] or not (text or reason):
@@ -210,7 +210,7 @@ class CompletionResponseBuilder(ResponseBuilder):
         }
         return self._choice(index, request, completion, text, sent["tokens"])
 
-    def _choice(self, index: int, request: Request, completion: Completion, text: str, start: int) -> Json:
+    def _choice(self, index: int, request: Request, completion: CompletionOutput, text: str, start: int) -> Json:
         """Returns the choice with the text since token ``start``; the prompt precedes the first if it is echoed."""
         echo = self.jobs[index // len(request.completions)].echo
         tokens: list[Json] = []

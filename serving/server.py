@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from core.errors import LemmataError
 from model.chat import Chat
-from model.engine import Engine, EngineService
+from model.engine import EngineService, LLMEngine
 from model.errors import ModelError
 from model.loading import load_model
 from serving.app import make_app
@@ -49,10 +49,10 @@ def _serve(backend: Backend, listener: socket.socket, key: str | None, ready: Ca
         server_header=False,
         timeout_graceful_shutdown=int(grace + LAST_RESORT),
     )
-    Server(settings, backend, lambda: ready(address_of(listener))).run([listener])
+    GracefulServer(settings, backend, lambda: ready(address_of(listener))).run([listener])
 
 
-class Server(uvicorn.Server):
+class GracefulServer(uvicorn.Server):
     """Calls ``ready`` on startup; on shutdown, waits for running requests and then fails them with a response."""
 
     def __init__(self, config: uvicorn.Config, backend: Backend, ready: Callable[[], None]) -> None:
@@ -92,7 +92,7 @@ def load_backend(config: ServeConfig) -> Backend:
     try:
         model, tokenizer = load_model(folder, config.dtype, config.device)
         chat = Chat(tokenizer)
-        engine = Engine(model, tokenizer, config.engine)
+        engine = LLMEngine(model, tokenizer, config.engine)
     except (ModelError, RuntimeError) as error:  # torch raises the latter if the cache does not fit the device
         raise LemmataError(f"{folder} cannot be served: {error}") from error
     return Backend(EngineService(engine), chat, config, config.name or folder.resolve().name)

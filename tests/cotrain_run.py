@@ -13,7 +13,7 @@ from core.config import read_config
 from core.store import Run
 from rl.recipe.config import CotrainConfig
 from rl.recipe.plan import plan
-from rl.recipe.step_types import TEST_ANALYZES, Label, Measure, Select, Train
+from rl.recipe.step_types import TEST_ANALYZES, LabelProofs, Measure, Select, Train
 
 Record = dict[str, Any]
 SCORES = (0.0, 0.5, 1.0)
@@ -42,7 +42,7 @@ def write_run(folder: Path, seed: int = 0, theorems: int = 6, training: int = 4,
         elif isinstance(step, Measure):
             for name, rows in measured(step, recipe, theorems, skill, chance):
                 write_lines(at / name, rows)
-        elif isinstance(step, Label):
+        elif isinstance(step, LabelProofs):
             rows = [examined(number, recipe, chance) for number in range(4 * theorems)]
             write_lines(at / "examined.jsonl", rows)
         elif isinstance(step, Select):

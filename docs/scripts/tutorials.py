@@ -37,7 +37,7 @@ COMMENT = re.compile(r"<!-- check: (\w+),? (.*) -->")
 
 
 @dataclass
-class Block:
+class CodeBlock:
     """One block of a page: its line, language and code, and what the comments above it say."""
 
     line: int
@@ -52,10 +52,10 @@ class TutorialError(Exception):
     """A block that failed, or a comment that cannot be read."""
 
 
-def blocks(text: str) -> Iterator[Block]:
+def blocks(text: str) -> Iterator[CodeBlock]:
     """The blocks of a page in order. Raises TutorialError for a comment that is none of the three."""
     for found in BLOCK.finditer(text):
-        block = Block(text[: found.start(2)].count("\n") + 1, found[2], found[3])
+        block = CodeBlock(text[: found.start(2)].count("\n") + 1, found[2], found[3])
         for comment in found[1].splitlines():
             match = COMMENT.fullmatch(comment)
             if match is None or match[1] not in ("with", "skip", "prints"):
@@ -69,7 +69,7 @@ def blocks(text: str) -> Iterator[Block]:
         yield block
 
 
-def script(block: Block, server: str) -> str:
+def script(block: CodeBlock, server: str) -> str:
     """The block as it is run: the fake server's address, and settings appended to each lemmata command."""
     code = block.code.replace(SHOWN_SERVER, server)
     if not block.settings or block.language != "sh":
@@ -96,7 +96,7 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def run_block(block: Block, server: str, folder: Path, variables: dict[str, str]) -> None:
+def run_block(block: CodeBlock, server: str, folder: Path, variables: dict[str, str]) -> None:
     """Runs one block. Raises TutorialError with its output if it fails or lacks what it must print."""
     program = ["bash", "-euo", "pipefail", "-c"] if block.language == "sh" else [sys.executable, "-c"]
     ended = subprocess.run(

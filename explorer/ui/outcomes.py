@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.document import counted
 from explorer.index import LogIndex
-from explorer.outcomes import Kind, Outcome, all_analyses, candidates, confusion, false_accepts, outcome
+from explorer.outcomes import Kind, ProofOutcome, all_analyses, candidates, confusion, false_accepts, outcome
 from explorer.plots import line_plot
 from explorer.runs import RunInfo
 from explorer.training_log import Curve
@@ -58,7 +58,7 @@ def show() -> None:
         _curves(found, rule)
 
 
-def _outcomes(logs: Sequence[LogIndex], *, chosen: bool) -> tuple[list[Outcome], int]:
+def _outcomes(logs: Sequence[LogIndex], *, chosen: bool) -> tuple[list[ProofOutcome], int]:
     """Outcomes that are known within the time of one drawing, and the number of proofs without a truth."""
     deadline = time.monotonic() + MAX_SECONDS
     found, unknown = [], 0
@@ -74,7 +74,7 @@ def _outcomes(logs: Sequence[LogIndex], *, chosen: bool) -> tuple[list[Outcome],
     return found, unknown
 
 
-def _confusion(found: Sequence[Outcome], unknown: int) -> None:
+def _confusion(found: Sequence[ProofOutcome], unknown: int) -> None:
     counts = confusion(found)
     table(
         ["", "right", "wrong"],
@@ -88,7 +88,7 @@ def _confusion(found: Sequence[Outcome], unknown: int) -> None:
     st.caption(f"Truth: {', '.join(f'{number} by {name}' for name, number in by.items())}.{without}")
 
 
-def _list(run: RunInfo, found: Sequence[Outcome]) -> None:
+def _list(run: RunInfo, found: Sequence[ProofOutcome]) -> None:
     if not found:
         st.caption("There are none.")
         return
@@ -106,7 +106,7 @@ def _list(run: RunInfo, found: Sequence[Outcome]) -> None:
     table(["problem", "proof", "judges' mean", "self-score", "reason", "truth by"], rows)
 
 
-def _curves(found: Sequence[Outcome], rule: AcceptanceConfig) -> None:
+def _curves(found: Sequence[ProofOutcome], rule: AcceptanceConfig) -> None:
     """False-accept and accept rates by rule, as the number of analyses grows."""
     cases = [(one.right, all_analyses(one)) for one in found]
     most = min(max((len(analyses) for _, analyses in cases), default=0), MAX_N)

@@ -46,7 +46,7 @@ class Variant(NamedTuple):
     types: Mapping[str, str] = MappingProxyType({})  # of arguments typed otherwise than other kernels' of that name
 
 
-class Usage(NamedTuple):
+class KernelResources(NamedTuple):
     """Resources of one compiled kernel: registers per thread, spilled bytes per thread, shared memory in KiB."""
 
     registers: int
@@ -150,7 +150,7 @@ def _type_of(argument: str, overrides: Mapping[str, str]) -> str:
     return "fp32" if argument.startswith("scale") else "i32"
 
 
-def compile_variant(variant: Variant, arch: int) -> Usage:
+def compile_variant(variant: Variant, arch: int) -> KernelResources:
     """Compile for one architecture and read the cubin's resource usage."""
     names = variant.kernel.arg_names
     signature = {name: "constexpr" if name in variant.constants else _type_of(name, variant.types) for name in names}
@@ -168,7 +168,7 @@ def compile_variant(variant: Variant, arch: int) -> Usage:
     return _usage(compiled.asm["cubin"], compiled.metadata.shared)
 
 
-def _usage(cubin: bytes, shared: int) -> Usage:
+def _usage(cubin: bytes, shared: int) -> KernelResources:
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
         file.flush()
@@ -176,10 +176,10 @@ def _usage(cubin: bytes, shared: int) -> Usage:
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     # Cubins for sm100 hold small functions of the assembler's own beside the kernel.
     registers, spilled = zip(*re.findall(r"REG:(\d+) STACK:(\d+)", text), strict=True)
-    return Usage(max(map(int, registers)), max(map(int, spilled)), -(-shared // 1024))
+    return KernelResources(max(map(int, registers)), max(map(int, spilled)), -(-shared // 1024))
 
 
-def table(architectures: Iterable[int] = ARCHITECTURES, only: str = "") -> Iterator[tuple[str, int, Usage]]:
+def table(architectures: Iterable[int] = ARCHITECTURES, only: str = "") -> Iterator[tuple[str, int, KernelResources]]:
     """Name, architecture and usage of every variant whose name starts with ``only``."""
     for arch in architectures:
         for variant in variants(arch):

@@ -22,7 +22,7 @@ TRIES = 4
 
 
 @dataclass
-class Chain:
+class TokenChain:
     """Expressions (as tokens) joined by relations, with a modulus or 0; ``leads`` where it goes on from before."""
 
     terms: list[list[str]]
@@ -36,11 +36,11 @@ class Line:
     """A sentence: its words in lower case and its chains."""
 
     words: list[str] = field(default_factory=list)
-    chains: list[Chain] = field(default_factory=list)
+    chains: list[TokenChain] = field(default_factory=list)
     alternatives: bool = False
 
 
-Case = tuple[Chain, list[Chain]]  # an assignment, and what is shown under it
+Case = tuple[TokenChain, list[TokenChain]]  # an assignment, and what is shown under it
 
 
 def faults(theorem: Proposition, text: str, seed: int = 0) -> list[str]:
@@ -98,7 +98,7 @@ def _modulus(tokens: list[str], end: int) -> tuple[int, int]:
     return 0, end
 
 
-def _chain(tokens: list[str], modulus: int) -> Chain:
+def _chain(tokens: list[str], modulus: int) -> TokenChain:
     terms: list[list[str]] = [[]]
     relations: list[str] = []
     for token in tokens:
@@ -113,7 +113,7 @@ def _chain(tokens: list[str], modulus: int) -> Chain:
         terms.pop(0)
     if not all(terms):
         raise Unreadable("a relation without a side")
-    return Chain(terms, relations, modulus, leads)
+    return TokenChain(terms, relations, modulus, leads)
 
 
 def sequence_calls(statement: str) -> Calls:
@@ -149,7 +149,7 @@ def sequence_calls(statement: str) -> Calls:
 class _Scope:
     """Scope of a line: the assignments that hold, and the last term of the chain before, with its modulus."""
 
-    heads: list[Chain] = field(default_factory=list)
+    heads: list[TokenChain] = field(default_factory=list)
     last: tuple[list[str], int] | None = None
 
 
@@ -190,14 +190,14 @@ def _line_faults(trial: "_Trial", scope: _Scope, line: Line) -> list[str]:
     return found
 
 
-def _continued(chain: Chain, last: tuple[list[str], int]) -> Chain:
+def _continued(chain: TokenChain, last: tuple[list[str], int]) -> TokenChain:
     term, modulus = last
-    return Chain([term, *chain.terms], [chain.leads, *chain.relations], chain.modulus or modulus)
+    return TokenChain([term, *chain.terms], [chain.leads, *chain.relations], chain.modulus or modulus)
 
 
-def _heads(line: Line) -> list[Chain]:
+def _heads(line: Line) -> list[TokenChain]:
     """The assignments that a line begins with: For x = 1 and y = 2."""
-    found: list[Chain] = []
+    found: list[TokenChain] = []
     if _HEADS & set(line.words):
         for chain in line.chains:
             if not _is_head(chain) or any(chain.terms[0] == head.terms[0] for head in found):
@@ -206,7 +206,7 @@ def _heads(line: Line) -> list[Chain]:
     return found
 
 
-def _is_head(chain: Chain) -> bool:
+def _is_head(chain: TokenChain) -> bool:
     named = len(chain.terms[0]) == 1 and chain.terms[0][0] in _LETTERS
     return named and len(chain.terms) == 2 and chain.relations == ["="]
 
@@ -219,7 +219,7 @@ class _Trial:
     calls: Calls
     rng: Random
 
-    def holds(self, chain: Chain, heads: list[Chain]) -> bool:
+    def holds(self, chain: TokenChain, heads: list[TokenChain]) -> bool:
         """Returns whether a chain holds at every value tried; where it has no value, nothing speaks against it."""
         for _ in range(TRIES):
             values = self._values(heads)
@@ -232,7 +232,7 @@ class _Trial:
                 return False
         return True
 
-    def _values(self, heads: list[Chain]) -> dict[str, Fraction]:
+    def _values(self, heads: list[TokenChain]) -> dict[str, Fraction]:
         """Values of all variables: those of ``heads`` as they say, the others at random in the domain."""
         domain = self.claim.domain
         values = {name: self._draw(domain) for name in sorted(_LETTERS)}
@@ -361,11 +361,11 @@ def _solution_faults(claim: Solutions, lines: list[Line]) -> list[str]:
     return found
 
 
-def _is_list_of_roots(chains: list[Chain]) -> bool:
+def _is_list_of_roots(chains: list[TokenChain]) -> bool:
     return len(chains) > 1 and all(chain.terms[0] == ["x"] for chain in chains)
 
 
-def _at_root(chain: Chain, root: Fraction) -> bool | None:
+def _at_root(chain: TokenChain, root: Fraction) -> bool | None:
     try:
         numbers = [evaluate(list(term), {"x": root}, no_calls) for term in chain.terms]
     except Unreadable:

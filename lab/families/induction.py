@@ -3,7 +3,7 @@
 from random import Random
 
 from lab.algebra import Algebra
-from lab.claims import Claim, Domain, Sequence
+from lab.claims import Claim, Domain, NumberSequence
 from lab.expressions import Expr, add, call, num, sub, substitute, var
 from lab.sentences import Chain, Part, Sentence, equation, say
 from lab.sequences import close
@@ -13,7 +13,7 @@ N, K = var("n"), var("k")
 LABELS = ("collect:", "simplify:", "then", "so this is")
 
 
-def closed_form(sequence: Sequence, formula: Expr) -> Claim:
+def closed_form(sequence: NumberSequence, formula: Expr) -> Claim:
     """The claim that the sequence is given by the formula."""
     return Claim(call(sequence.name, N), "=", formula, ("n",), Domain(integer=True, first=sequence.first), 0, sequence)
 
@@ -67,7 +67,7 @@ def _step(rng: Random, algebra: Algebra, claim: Claim) -> list[Sentence]:
     assert sequence is not None
     left, right = claim.at(add(K, num(sequence.order)))
     by_rule = substitute(sequence.rule, {"n": K})
-    hypotheses = Sequence(sequence.name, 0, (), sequence.rule, claim.right)
+    hypotheses = NumberSequence(sequence.name, 0, (), sequence.rule, claim.right)
     put_in = close(by_rule, hypotheses)
     limit = rng.choice((5, 6, 6))
     path: Path = (left, by_rule, *simplification(algebra, put_in, limit=limit))
@@ -92,7 +92,7 @@ def counterexample(rng: Random, algebra: Algebra, claim: Claim, n: int) -> list[
     return [*values, say(opening, equation(N, num(n)), ":", right), *ending, closing(rng, False)]
 
 
-def _values(algebra: Algebra, sequence: Sequence, n: int) -> list[Chain]:
+def _values(algebra: Algebra, sequence: NumberSequence, n: int) -> list[Chain]:
     """The values up to index n, each from those before; a sum at once."""
     at = call(sequence.name, num(n))
     number = num(value(algebra, sequence.closed, n))
@@ -119,7 +119,7 @@ def _with_numbers(algebra: Algebra, expr: Expr) -> Expr:
     return Expr(expr.op, tuple(_with_numbers(algebra, part) for part in expr.args))
 
 
-def _evaluated(algebra: Algebra, sequence: Sequence, expr: Expr) -> Expr:
+def _evaluated(algebra: Algebra, sequence: NumberSequence, expr: Expr) -> Expr:
     """The rule with the numbers of earlier values put in."""
     if expr.op == "call":
         return num(value(algebra, sequence.closed, expr.args[1].args[0]))

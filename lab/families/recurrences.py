@@ -7,7 +7,7 @@ with two small roots. 5: order two with a double root or larger coefficients. 6:
 from random import Random
 
 from lab.algebra import Algebra
-from lab.claims import Claim, Sequence
+from lab.claims import Claim, NumberSequence
 from lab.expressions import Expr, add, call, mul, num, polynomial, power, render, scaled, sub, substitute
 from lab.families.induction import N, closed_form, counterexample, failing, induction, value
 from lab.sentences import equation
@@ -51,7 +51,7 @@ def _solution(rng: Random, level: int) -> tuple[Expr, tuple[int, ...]]:
     return add(growth, second, *extra), (base + other, -base * other)
 
 
-def _sequence(algebra: Algebra, closed: Expr, multipliers: tuple[int, ...]) -> Sequence:
+def _sequence(algebra: Algebra, closed: Expr, multipliers: tuple[int, ...]) -> NumberSequence:
     """The recurrence with these multipliers that the closed form satisfies; what they leave over is the added term."""
     order = len(multipliers)
     shifts = [_later(order - 1 - index) for index in range(order)]
@@ -60,7 +60,7 @@ def _sequence(algebra: Algebra, closed: Expr, multipliers: tuple[int, ...]) -> S
     parts = [scaled(factor, call("u", at)) for factor, at in zip(multipliers, shifts, strict=True)]
     rule = add(*parts, *([algebra.expression(rest)] if rest else []))
     initial = tuple(num(value(algebra, closed, index)) for index in range(order))
-    return Sequence("u", 0, initial, rule, closed)
+    return NumberSequence("u", 0, initial, rule, closed)
 
 
 def _later(shift: int) -> Expr:

@@ -4,12 +4,12 @@ Level 1: a linear summand with an even slope. 2: any linear summand. 3: quadrati
 coefficients. 5: geometric. 6: cubic, or geometric with a polynomial.
 """
 
-from collections.abc import Sequence as Sequenced
+from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 
 from lab.algebra import Algebra
-from lab.claims import Claim, Sequence
+from lab.claims import Claim, NumberSequence
 from lab.expressions import Expr, Number, add, call, div, mul, num, polynomial, power, render, scaled, substitute, var
 from lab.families.induction import N, closed_form, counterexample, failing, induction
 from lab.theorem import Draft
@@ -41,10 +41,10 @@ def draw(rng: Random, level: int) -> Draft:
     return Draft(_statement(claim), claim, True, lambda: induction(rng, algebra, claim))
 
 
-def sum_of(summand: Expr, closed: Expr) -> Sequence:
+def sum_of(summand: Expr, closed: Expr) -> NumberSequence:
     """S(n), the sum of an expression in n from 1 to n, with its closed form."""
     rule = add(call("S", N), substitute(summand, {"n": add(N, num(1))}))
-    return Sequence("S", 1, (substitute(summand, {"n": num(1)}),), rule, closed, summand)
+    return NumberSequence("S", 1, (substitute(summand, {"n": num(1)}),), rule, closed, summand)
 
 
 def _summand(rng: Random, level: int) -> tuple[list[int], int]:
@@ -70,7 +70,7 @@ def _written(coefficients: list[int], base: int) -> list[Expr]:
     return [*([power(num(base), N)] if base else []), *([rest] if rest else [])]
 
 
-def closed_sum(coefficients: Sequenced[Number], base: int) -> Expr:
+def closed_sum(coefficients: Sequence[Number], base: int) -> Expr:
     """The sum from 1 to n of the polynomial with these coefficients of 1, i, i^2, ... (four at most) and, if ``base``
     is not 0, of base^i; the highest degree first; base^1 + ... + base^n = (base * base^n - base) / (base - 1)."""
     values: list[Number] = [Fraction(0)] * (len(coefficients) + 1)

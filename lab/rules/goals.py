@@ -6,7 +6,6 @@ from math import gcd, lcm
 
 from lab.algebra import Terms
 from lab.certificate import (
-    Cases,
     Conclusion,
     Definite,
     Direct,
@@ -15,6 +14,7 @@ from lab.certificate import (
     Order,
     Path,
     Refutation,
+    ResidueCases,
     Scope,
     Values,
 )
@@ -218,7 +218,7 @@ def _by_residues(ledger: Ledger, record: Record) -> Outcome:
         elif cases and missing and not lacking:
             lacking = f"the case {claim.variables[0]} = {missing[0]} mod {residues}"
         if blocks and (claim.relation == "!=" or together == claim.modulus):
-            return Outcome(Cases(tuple(blocks)), "")
+            return Outcome(ResidueCases(tuple(blocks)), "")
     return Outcome(lacking=lacking or WHOLE)
 
 

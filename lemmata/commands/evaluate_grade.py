@@ -46,7 +46,7 @@ class GradeSettings(JudgingConfig, SourceConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkItem:
+class GradingItem:
     """One problem in one run folder."""
 
     session: Session
@@ -67,7 +67,7 @@ def evaluate_grade_command(config: dict[str, Any]) -> int:
     """Copies the source into a run and grades the proofs in it."""
     settings = read_settings(GradeSettings, config)
     with FinalGrading.open(settings) as grading, _open(settings, config) as (host, sessions):
-        code = host.work(_items(sessions), _Work(settings, grading), lambda: sum(1 for _ in _items(sessions)))
+        code = host.work(_items(sessions), _Grading(settings, grading), lambda: sum(1 for _ in _items(sessions)))
     message = f"Report: lemmata evaluate report run={host.run.folder} out=FOLDER"
     Console(highlight=False).print(plain(message), soft_wrap=True)
     return code
@@ -151,22 +151,22 @@ def _graded(run: Run, known: frozenset[str]) -> Usage:
     return sum((each.usage for each in gradings if each.usage is not None), start=Usage())
 
 
-def _items(sessions: list[Session]) -> Iterator[WorkItem]:
+def _items(sessions: list[Session]) -> Iterator[GradingItem]:
     for session in sessions:
         for path in session.run.log_paths():
             first = next(iter(read_log(path)), None)
             if isinstance(first, Problem):
-                yield WorkItem(session, first)
+                yield GradingItem(session, first)
 
 
 @dataclass(frozen=True)
-class _Work:
+class _Grading:
     """The work on one problem: grades of its final proofs, and of junk proofs in points alone."""
 
     settings: GradeSettings
     grading: FinalGrading
 
-    async def __call__(self, item: WorkItem) -> None:
+    async def __call__(self, item: GradingItem) -> None:
         session = item.session
         with closing(session.run.log(item.problem)) as log:
             recorder = session.recorder(item.problem, log)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 HELD_OUT_ONE_IN = 5
 
 
-class Text(NamedTuple):
+class MathDocument(NamedTuple):
     """One document; only worked ones (a problem with its proof) are long enough to measure on."""
 
     problem: str
@@ -24,18 +24,18 @@ class Text(NamedTuple):
     worked: bool
 
 
-def texts(data: Path) -> Iterator[Text]:
+def texts(data: Path) -> Iterator[MathDocument]:
     """Every document under `data`."""
     from pyarrow import parquet  # noqa: PLC0415  seconds to import
 
     for path in sorted((data / "deepseek_math_v2" / "outputs").glob("*.jsonl")):
         for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-            yield Text(row["question"], f"{row['question']}\n\n{row['model_prediction']['proof']}", worked=True)
+            yield MathDocument(row["question"], f"{row['question']}\n\n{row['model_prediction']['proof']}", worked=True)
     with (data / "imobench" / "proofbench_v2.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            yield Text(row["Problem"], f"{row['Problem']}\n\n{row['Solution']}", worked=True)
+            yield MathDocument(row["Problem"], f"{row['Problem']}\n\n{row['Solution']}", worked=True)
     for problem in parquet.read_table(data / "proof_problems" / "problems.parquet")["problem"].to_pylist():
-        yield Text(problem, problem, worked=False)
+        yield MathDocument(problem, problem, worked=False)
 
 
 def is_held_out(problem: str) -> bool:

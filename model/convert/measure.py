@@ -37,7 +37,7 @@ class SelectionMethod(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class SelectionResult:
     """Results of one selection method.
 
     ``perplexity`` None: not measured (the best k are known only after attention). ``loss_difference``: mean loss of a
@@ -90,7 +90,7 @@ def selections(ks: list[int]) -> dict[SelectionMethod, Select]:
 
 
 @torch.no_grad()
-def measure(model: DsaModel, windows_NS: Tensor, ks: list[int], batch: int) -> tuple[float, list[Measured]]:
+def measure(model: DsaModel, windows_NS: Tensor, ks: list[int], batch: int) -> tuple[float, list[SelectionResult]]:
     """Returns the perplexity of dense attention, and the results of each method; every k is above NUM_FIRST."""
     ways = selections(ks)
     batches = windows_NS.to(next(model.parameters()).device).split(batch)
@@ -104,8 +104,8 @@ def measure(model: DsaModel, windows_NS: Tensor, ks: list[int], batch: int) -> t
         sparse_N = torch.cat([losses(model, ids_BS, select) for ids_BS in batches])
         more_N = sparse_N - dense_N
         error = more_N.std().item() / math.sqrt(len(more_N)) if len(more_N) > 1 else None
-        results.append(Measured(way, sparse_N.mean().exp().item(), more_N.mean().item(), error, share.pop(way)))
-    best = [Measured(way, None, None, None, held) for way, held in share.items()]
+        results.append(SelectionResult(way, sparse_N.mean().exp().item(), more_N.mean().item(), error, share.pop(way)))
+    best = [SelectionResult(way, None, None, None, held) for way, held in share.items()]
     return dense_N.mean().exp().item(), results + best
 
 

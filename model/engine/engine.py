@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from model.engine.drafter import Drafter, draft_accepted, draft_tokens
 from model.engine.page_allocator import PageAllocator
 from model.engine.paged_kv_cache import PagedKVCache
-from model.engine.request import Completion, Request, SamplingParams
+from model.engine.request import CompletionOutput, Request, SamplingParams
 from model.engine.runner import Runner
 from model.engine.sampler import draw, score
 from model.engine.scheduler import Scheduler
@@ -41,7 +41,7 @@ class EngineLoad:
     pages: int
 
 
-class Engine:
+class LLMEngine:
     """Generates with ``module``. Not thread-safe; ``model.engine.service`` is.
 
     The random numbers of a request follow from its seed alone, whatever else runs. Its logits can still differ in their
@@ -95,7 +95,7 @@ class Engine:
 
     def generate(
         self, prompts: Rows[Prompt], sampling: SamplingParams | Rows[SamplingParams] | None = None
-    ) -> list[list[Completion]]:
+    ) -> list[list[CompletionOutput]]:
         """Returns the ``n`` completions of each prompt (text, or token ids). ``sampling``: for all, or one per prompt.
 
         Raises ModelError for a prompt that ``add`` refuses, and the error of a completion that failed.
@@ -119,7 +119,7 @@ class Engine:
         ids = self.encode(prompt)
         self.check(ids, sampling)
         seed = secrets.randbits(63) if sampling.seed is None else sampling.seed
-        completions = [Completion(seed + index) for index in range(sampling.n)]
+        completions = [CompletionOutput(seed + index) for index in range(sampling.n)]
         room = self.max_model_len - len(ids)
         limit = min(room, sampling.max_tokens or room)
         request = Request(next(self._ids), ids, sampling, limit, completions)

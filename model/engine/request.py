@@ -51,7 +51,7 @@ class SamplingParams:
 
 
 @dataclass(slots=True)
-class Completion:
+class CompletionOutput:
     """One sampled completion; the engine appends to it at every step.
 
     Per token: ``logprobs`` under the distribution that it was drawn from (after temperature, top-k and top-p),
@@ -90,7 +90,7 @@ class Request:
     prompt_ids: list[int]
     sampling: SamplingParams
     limit: int
-    completions: list[Completion]
+    completions: list[CompletionOutput]
     cached_tokens: int | None = None
     prompt_logprobs: list[tuple[float, list[tuple[int, float]]]] = field(default_factory=list)
     failure: Exception | None = None

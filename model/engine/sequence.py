@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from model.engine.request import Completion, Request
+from model.engine.request import CompletionOutput, Request
 from model.engine.sampler import DrawnToken, Uniforms
 from model.engine.text import TextStream
 
@@ -17,7 +17,7 @@ class Sequence:
 
     def __init__(self, request: Request, index: int, text: TextStream) -> None:
         self.request = request
-        self.completion: Completion = request.completions[index]
+        self.completion: CompletionOutput = request.completions[index]
         self.uniforms = Uniforms(self.completion.seed)
         self.text = text
         self.tokens = list(request.prompt_ids)

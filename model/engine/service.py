@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from model.engine.engine import Engine, Prompt
+from model.engine.engine import LLMEngine, Prompt
 from model.engine.request import Request, SamplingParams
 from model.errors import ModelError
 
@@ -24,7 +24,7 @@ class EngineService:
     ``failure``: the error of the last step, None once a step succeeds.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LLMEngine) -> None:
         self.engine = engine
         self.failure: str | None = None
         self._calls: deque[Callable[[], None]] = deque()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.questions import about_proof
 from core.templates import Templates
 from prover.attempt import Attempt, read_attempt
-from refine.transitions import Request, next_request
+from refine.transitions import ProofRequest, next_request
 from rl.judge import Judge
 from rl.task import Answer
 from rl.tasks.judged import critique_of
@@ -60,7 +60,7 @@ def verify_refine_chains(
     ends its chain; where it is the first, the chain is `NO_ROOM` alone.
     """
     found: list[list[Verified]] = [[] for _ in statements]
-    requests = dict.fromkeys(range(len(statements)), Request())
+    requests = dict.fromkeys(range(len(statements)), ProofRequest())
     for number in range(rounds):
         prompts = {chain: request.prompt(templates, statements[chain]) for chain, request in requests.items()}
         answers = zip(prompts, sample_apart(prover, list(prompts.values()), number), strict=True)
@@ -76,7 +76,7 @@ def verify_refine_chains(
             found[chain].append(Verified(answer, scores, sum(one.tokens for one in group)))
             if not found[chain][-1].accepted:
                 critique = critique_of([(one.text, score) for one, score in zip(group, scores, strict=True)])
-                requests[chain] = Request(bodies[chain], (critique,)) if critique else Request()
+                requests[chain] = ProofRequest(bodies[chain], (critique,)) if critique else ProofRequest()
     return [chain or [Verified(NO_ROOM)] for chain in found]
 
 

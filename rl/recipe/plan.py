@@ -21,7 +21,7 @@ from rl.recipe.step_types import (
     Copy,
     Dagger,
     Early,
-    Label,
+    LabelProofs,
     Measure,
     Merge,
     Models,
@@ -90,7 +90,7 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
         verifier, meta = n + "verifier-alone", n + "meta-verifier"
         yield from _first_judges(config, n, start, labels)
     else:
-        yield Label(n + "labels", start, start, labels)
+        yield LabelProofs(n + "labels", start, start, labels)
         labels = n + "labels"
     for turn in range(1, config.turns + 1):
         mark = "" if turn == config.turns else f"-turn-{turn}"
@@ -100,7 +100,7 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
             yield Prove(proofs, prover, exact=exact, iteration=number, turn=turn)
         if turn > 1 and not exact:
             labels = f"{n}labels-turn-{turn}"
-            yield Label(labels, verifier, meta, proofs)
+            yield LabelProofs(labels, verifier, meta, proofs)
         # Later labels are by the models alone: planted proofs, whose labels are exact, are left out.
         data = NONE if exact else {"lab": "validation"}
         before, verifier = verifier, n + "verifier" + mark

@@ -103,7 +103,7 @@ class Analyze:
 
 
 @dataclass(frozen=True)
-class Label:
+class LabelProofs:
     """A table of the proofs of a step with labels by ``verifier`` and ``meta_verifier`` alone."""
 
     name: str
@@ -188,5 +188,5 @@ class MeasureLoop:
 
 TEST_PROOFS, TEST_ANALYZES = "test-proofs", "test-analyses"
 Start = Copy | Early | Sparsify | Dagger
-Tables = PassRates | Prove | Analyze | Label | Imitate
+Tables = PassRates | Prove | Analyze | LabelProofs | Imitate
 Step = Train | Start | Tables | Merge | Select | Measure | SelectVerifier | MeasureVerifier | MeasureLoop

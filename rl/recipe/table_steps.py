@@ -12,7 +12,7 @@ from rl.recipe import collect, sft_examples
 from rl.recipe.context import RecipeContext
 from rl.recipe.labeling import automatic_label
 from rl.recipe.measure import coordinates
-from rl.recipe.step_types import TEST_ANALYZES, Analyze, Dagger, Label, Prove
+from rl.recipe.step_types import TEST_ANALYZES, Analyze, Dagger, LabelProofs, Prove
 from rl.tasks.build import make_task
 from rl.tasks.examples import write_examples
 from rl.tasks.tables import Case, read_case_rows, read_cases
@@ -66,7 +66,7 @@ def analyze(context: RecipeContext, step: Analyze) -> None:
         require_rows(written, f"no analysis by {step.verifier} has a score")
 
 
-def label(context: RecipeContext, step: Label) -> None:
+def label(context: RecipeContext, step: LabelProofs) -> None:
     """Automatic labels; the analyses and reviews behind them are kept in examined.jsonl for the report."""
     config, templates = context.config.labels, context.templates
     cases = read_cases(str(context.table(step.proofs)), ()).rows

@@ -11,7 +11,7 @@ from typing import Any
 from core.statistics import Estimate, difference
 from rl.recipe.config import CotrainConfig
 from rl.recipe.plan import plan
-from rl.recipe.step_types import Label, Measure, Select, Step, Train
+from rl.recipe.step_types import LabelProofs, Measure, Select, Step, Train
 from rl.report.curves import curves, over_optimization, training_cost, written_tokens
 from rl.report.labels import label_metrics
 from rl.report.metrics import MAIN, Estimates, Observations, estimates_of, observations_of, overclaims
@@ -133,7 +133,7 @@ def _read_step(summary: Summary, records: Records, config: CotrainConfig, run: P
         cost |= _read_training(summary, run, step.name)
     elif isinstance(step, Measure):
         cost["tokens"] = _read_measure(summary, records, config, run, step)
-    elif isinstance(step, Label) and (examined := read_rows(run, step.name, "examined.jsonl")):
+    elif isinstance(step, LabelProofs) and (examined := read_rows(run, step.name, "examined.jsonl")):
         summary.labels[step.name] = label_metrics(examined, config.labels)
     elif isinstance(step, Select) and (choice := read_choice(run, step.name)):
         summary.choices[step.name] = choice

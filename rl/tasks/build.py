@@ -33,7 +33,7 @@ from rl.tasks.problem_numbers import ListedTask, read_problem_numbers
 from rl.tasks.problem_tables import DataColumns, Sources, TableReader, ValidationTables, split_by_problem
 from rl.tasks.roles import ProverTask, RoleTask, VerifierTask
 from rl.tasks.table_roles import TableMetaVerifier, TableProver, TableRefiner, TableTask, TableVerifier
-from rl.tasks.tables import Case, Cases, RoundRobin, Table
+from rl.tasks.tables import Case, Cases, RepeatedTable, RoundRobin
 
 
 @settings(frozen=True, config=STRICT)
@@ -71,27 +71,27 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class Kind:
+class TaskKind:
     """A kind of task: its class on the lab and the lab's stream; its class on tables and the setting of its table."""
 
     task: Callable[[Cases, Templates, int, Stream], LabTask]
     stream: str
-    on_table: Callable[[Table, Templates, int], TableTask] | None = None
+    on_table: Callable[[RepeatedTable, Templates, int], TableTask] | None = None
     table: str = ""
 
 
-KINDS: Mapping[str, Kind] = {
-    "prover": Kind(LabProver, "prove", TableProver, "problems"),
-    "self_evaluator": Kind(LabSelfEvaluator, "verify"),
-    "refiner": Kind(LabRefiner, "verify", TableRefiner, "critiques"),
-    "verifier": Kind(LabVerifier, "verify", TableVerifier, "proofs"),
-    "informed_verifier": Kind(LabInformedVerifier, "verify"),
-    "meta_verifier": Kind(LabMetaVerifier, "review", TableMetaVerifier, "analyses"),
-    "sum": Kind(LabSum, "prove"),
-    "drill": Kind(LabDrill, "prove"),
-    "match": Kind(LabMatch, "prove"),
-    "pairs": Kind(LabPairs, "prove"),
-    "sheet": Kind(LabSheet, "prove"),
+KINDS: Mapping[str, TaskKind] = {
+    "prover": TaskKind(LabProver, "prove", TableProver, "problems"),
+    "self_evaluator": TaskKind(LabSelfEvaluator, "verify"),
+    "refiner": TaskKind(LabRefiner, "verify", TableRefiner, "critiques"),
+    "verifier": TaskKind(LabVerifier, "verify", TableVerifier, "proofs"),
+    "informed_verifier": TaskKind(LabInformedVerifier, "verify"),
+    "meta_verifier": TaskKind(LabMetaVerifier, "review", TableMetaVerifier, "analyses"),
+    "sum": TaskKind(LabSum, "prove"),
+    "drill": TaskKind(LabDrill, "prove"),
+    "match": TaskKind(LabMatch, "prove"),
+    "pairs": TaskKind(LabPairs, "prove"),
+    "sheet": TaskKind(LabSheet, "prove"),
 }
 
 
@@ -133,18 +133,18 @@ class _Builder:
         rows = self._rows(kind) if kind.on_table else []
         uses_lab = self.data.lab == "all" or (self.data.lab == "validation" and self.split != "train")
         if kind.on_table is not None and rows and (self.split != "train" or not uses_lab):
-            return self._judged(kind.on_table(Table(rows), self.templates, self.data.rounds))
+            return self._judged(kind.on_table(RepeatedTable(rows), self.templates, self.data.rounds))
         if not uses_lab:
             raise ValueError(self._missing(name, kind))
         stream = Stream(kind.stream, self.data.families, self.data.levels, self.split, self.seed)
         cases: Cases = StreamCases(stream)
         if rows:
             # Labeled proofs and analyses alternate with the planted ones, so that every kind of defect stays in them.
-            cases = Table(rows) if kind.table == "critiques" else RoundRobin([cases, Table(rows)])
+            cases = RepeatedTable(rows) if kind.table == "critiques" else RoundRobin([cases, RepeatedTable(rows)])
         task = kind.task(cases, self.templates, self.data.rounds, stream)
         return self._judged(task) if self.split == "train" else task
 
-    def _rows(self, kind: Kind) -> Sequence[Case]:
+    def _rows(self, kind: TaskKind) -> Sequence[Case]:
         """The cases of this split in the tables of a kind; none where the split is the lab's."""
         data, reader = self.data, TableReader(self.data.columns, self.data.labels)
         own: Sources = getattr(data, kind.table)
@@ -156,7 +156,7 @@ class _Builder:
             return split_by_problem(reader.read(kind.table, own), data.validation.share, held_out=True)
         return reader.read(kind.table, tables)
 
-    def _missing(self, name: str, kind: Kind) -> str:
+    def _missing(self, name: str, kind: TaskKind) -> str:
         lab = self.data.lab
         if kind.on_table is None:
             return f"lab={lab}: tasks of kind {name} are the lab's alone; leave it out of mixture, or set data.lab=all"

@@ -7,7 +7,7 @@ from typing_extensions import override
 from core.errors import LemmataError
 from rl.task import Example
 from rl.tasks.roles import MetaVerifierTask, ProverTask, RefinerTask, RoleTask, VerifierTask
-from rl.tasks.tables import Case, Table
+from rl.tasks.tables import Case, RepeatedTable
 
 SOLUTION, SELF_EVALUATION = "## Solution\n", "\n\n## Self Evaluation\n\n"
 # The answers of a verifier and a meta-verifier to a case of which only the score is known.
@@ -22,9 +22,9 @@ RATING = (
 
 @dataclass(frozen=True)
 class TableTask(RoleTask):
-    """Base of the roles on tables; ``cases`` is a `Table`."""
+    """Base of the roles on tables; ``cases`` is a `RepeatedTable`."""
 
-    cases: Table
+    cases: RepeatedTable
 
     def answer_of(self, case: Case) -> tuple[str, str] | None:
         """The answer to learn from a case, and the end of it that is left out; None where the case has none."""

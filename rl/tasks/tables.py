@@ -47,7 +47,7 @@ class Cases(Protocol):
 
 
 @dataclass(frozen=True)
-class Table(Cases):
+class RepeatedTable(Cases):
     """The rows of a table, repeated."""
 
     rows: Sequence[Case]
@@ -69,7 +69,7 @@ class RoundRobin(Cases):
         return self.sources[place].case(turn)
 
 
-def read_cases(path: str, required: Sequence[str]) -> Table:
+def read_cases(path: str, required: Sequence[str]) -> RepeatedTable:
     """Reads the cases of a table in any form that `core.tables` reads.
 
     Raises:
@@ -78,7 +78,7 @@ def read_cases(path: str, required: Sequence[str]) -> Table:
     rows = read_case_rows(path, required)
     if not rows:
         raise LemmataError(f"{path} has no rows to learn from")
-    return Table(rows)
+    return RepeatedTable(rows)
 
 
 def read_case_rows(path: str, required: Sequence[str]) -> list[Case]:

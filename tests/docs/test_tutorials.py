@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from docs.scripts import readme
-from docs.scripts.tutorials import PAGES, Block, TutorialError, blocks, environment, run_block, run_page, script
+from docs.scripts.tutorials import PAGES, CodeBlock, TutorialError, blocks, environment, run_block, run_page, script
 
 pytest.importorskip("torch")
 
@@ -69,6 +69,6 @@ def test_an_unknown_comment_is_an_error() -> None:
 def test_a_block_that_fails_or_lacks_its_output_is_an_error(tmp_path: Path) -> None:
     variables = environment(tmp_path)
     with pytest.raises(TutorialError, match="exit code 3"):
-        run_block(Block(1, "sh", "exit 3\n"), "", tmp_path, variables)
+        run_block(CodeBlock(1, "sh", "exit 3\n"), "", tmp_path, variables)
     with pytest.raises(TutorialError, match="lacks 'b'"):
-        run_block(Block(1, "sh", "echo a\n", prints=["b"]), "", tmp_path, variables)
+        run_block(CodeBlock(1, "sh", "echo a\n", prints=["b"]), "", tmp_path, variables)

@@ -18,7 +18,7 @@ from core.records import Label
 from core.store import Run
 from explorer.index import LogIndex
 from explorer.label_export import agreement, labeled_analyses, labeled_proofs, scores_by_author
-from explorer.label_queue import Progress, Shares, progress, queue
+from explorer.label_queue import LabelProgress, Shares, progress, queue
 from explorer.labels import (
     HumanLabel,
     last_label,
@@ -197,7 +197,7 @@ def test_each_item_is_in_the_shares_of_as_many_labelers_as_wanted(tmp_path: Path
         write_label(log, replace(ON_PROOF, proof_id="n0", author=name))
     waiting = {item.row.id for item in queue([log], "proof", "a guest", shares) if item.waiting}
     assert len(waiting) == 59  # two labelers are enough
-    assert progress([log], "proof", shares) == [Progress(n, int(n != "Sofia"), len(mine[n])) for n in people]
+    assert progress([log], "proof", shares) == [LabelProgress(n, int(n != "Sofia"), len(mine[n])) for n in people]
 
 
 def test_a_reported_statement_leaves_the_queue_of_the_reporter_and_the_exports(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from explorer.outcomes import (
     REFUTED,
     SILENT,
     TIE,
-    Outcome,
+    ProofOutcome,
     all_analyses,
     candidates,
     confusion,
@@ -35,7 +35,7 @@ RIGHT, WRONG = label("l", "human", 1.0), label("l", "human", 0.0)
 ALL_BUT_ONE = [told("a", 1.0), told("b", 1.0), told("c", 1.0), told("d", 0.0)]
 
 
-def outcomes(log: LogIndex, *, chosen: bool = True) -> list[Outcome]:
+def outcomes(log: LogIndex, *, chosen: bool = True) -> list[ProofOutcome]:
     return [found for proof in candidates(log, chosen=chosen) if (found := outcome(log, proof))]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy
 
-from lab.claims import Claim, Sequence, Solutions
+from lab.claims import Claim, NumberSequence, Solutions
 from lab.expressions import Expr
 from lab.language import read
 from lab.moves import Move, interpret
@@ -22,7 +22,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def value(expr: Expr, sequence: Sequence | None = None, values: Values | None = None) -> sympy.Expr:
+def value(expr: Expr, sequence: NumberSequence | None = None, values: Values | None = None) -> sympy.Expr:
     """The expression for sympy, with values put in and sequences replaced by their closed form."""
     op, args = expr
     values = values or {}

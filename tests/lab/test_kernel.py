@@ -12,17 +12,17 @@ import lab.kernel_solutions
 import lab.kernel_terms
 from lab import LEVELS, Theorem, families, generate
 from lab.certificate import (
-    Cases,
     Certificate,
+    CertificateStep,
     Consecutive,
     Direct,
     Hypothesis,
     Induction,
     Instance,
     Order,
+    ResidueCases,
     Scope,
     Solved,
-    Step,
 )
 from lab.checker import certificate_of
 from lab.claims import INTEGERS, REALS, Claim
@@ -86,7 +86,7 @@ def test_the_contrary_and_another_claim_are_not_shown(family: str) -> None:
 def test_a_step_that_is_changed_is_rejected(family: str) -> None:
     for theorem, certificate in certified(family):
         for place, node in enumerate(certificate.nodes):
-            if isinstance(node, Step):
+            if isinstance(node, CertificateStep):
                 wrong = replace(node, right=add(node.right, num(1)), end=None)
                 nodes = (*certificate.nodes[:place], wrong, *certificate.nodes[place + 1 :])
                 rejected(theorem, replace(certificate, nodes=nodes))
@@ -104,16 +104,16 @@ def test_no_case_and_no_base_may_be_missing() -> None:
         if isinstance(how, Induction):
             rejected(theorem, replace(certificate, conclusion=replace(how, bases=how.bases[1:])))
             rejected(theorem, replace(certificate, conclusion=replace(how, shift=how.shift + 1)))
-        elif isinstance(how, Cases):
+        elif isinstance(how, ResidueCases):
             ((residues, modulus, instances),) = how.blocks
-            rejected(theorem, replace(certificate, conclusion=Cases(((residues, modulus, instances[1:]),))))
+            rejected(theorem, replace(certificate, conclusion=ResidueCases(((residues, modulus, instances[1:]),))))
 
 
 def test_a_hypothesis_proves_nothing_outside_of_its_induction() -> None:
     theorem = next(theorem for theorem, found in certified("sums") if isinstance(found.conclusion, Induction))
     claim = theorem.claim
     assert isinstance(claim, Claim)
-    restated = Step(claim.left, claim.right, claim.modulus, Scope(), claim.right, None, ())
+    restated = CertificateStep(claim.left, claim.right, claim.modulus, Scope(), claim.right, None, ())
     rejected(theorem, Certificate(True, (Hypothesis("n", 0), restated), Solved((), ())))
 
 

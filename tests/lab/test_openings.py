@@ -3,7 +3,7 @@
 import pytest
 
 from lab import Kind, check
-from lab.certificate import Step
+from lab.certificate import CertificateStep
 from lab.checker import certificate_of
 from lab.statements import read_statement
 from lab.theorem import Proposition
@@ -37,7 +37,7 @@ def test_powers_of_two_terms_are_opened_in_one_line(statement: str, step: str) -
     assert check(claimed, text).score == 1
     certificate = certificate_of(claimed, text)
     assert certificate is not None
-    assert sum(isinstance(node, Step) for node in certificate.nodes) > step.count(" = ")
+    assert sum(isinstance(node, CertificateStep) for node in certificate.nodes) > step.count(" = ")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from sympy import expand
 
 from lab import LEVELS, families, generate
 from lab.analyses import right_complaints, write_analysis
-from lab.claims import Claim, Sequence
+from lab.claims import Claim, NumberSequence
 from lab.complaints import END
 from lab.language import read_expression
 from lab.planter import labeled_proof
@@ -171,7 +171,7 @@ def test_the_outcome_of_a_right_proof_is_the_truth(family: str) -> None:
     assert found or family not in {"equations", "inequalities", "identities"}
 
 
-def _is_true(part: str, sequence: Sequence | None) -> bool:
+def _is_true(part: str, sequence: NumberSequence | None) -> bool:
     """True where equations and a comparison of the values at their ends, or of two texts, hold, by sympy."""
     if part.endswith(" is no square"):
         return True

@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from model import ModelError, load_pretrained, save_pretrained
 from model.cache import Cache
 from model.convert import convert_gqa
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.transformer import DsaModel
 from tests.model.llamas import save_llama
 from tests.model.tiny import byte_tokenizer, random_ids
@@ -93,7 +93,7 @@ def test_cached_decoding(topk: int, tmp_path: Path) -> None:
 
 def test_the_engine_gives_the_sources_log_probabilities(tmp_path: Path) -> None:
     reference = save_llama(tmp_path, vocab_size=259)
-    engine = Engine(convert_gqa(tmp_path, **INDEX), byte_tokenizer(), EngineConfig(cache_tokens=1024, page_size=4))
+    engine = LLMEngine(convert_gqa(tmp_path, **INDEX), byte_tokenizer(), EngineConfig(cache_tokens=1024, page_size=4))
     prompts = ["Prove it.", "Let n be even, so"]
     for prompt, (completion,) in zip(
         prompts, engine.generate(prompts, SamplingParams(max_tokens=20, seed=1)), strict=True

@@ -9,8 +9,8 @@ pytest.importorskip("torch")
 import torch
 
 from model import ModelError
-from model.engine import Engine, EngineConfig, SamplingParams
-from model.packed import Packed, Replay, pack, pack_groups
+from model.engine import EngineConfig, LLMEngine, SamplingParams
+from model.packed import Packed, RolloutReplay, pack, pack_groups
 from model.router_capture import capture_routing, capture_selections
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer, random_ids, tiny_model
@@ -83,13 +83,13 @@ def test_nothing_to_pack_is_refused() -> None:
             pack(nothing)
 
 
-def recorded(model: DsaModel, packed: Packed) -> Replay:
+def recorded(model: DsaModel, packed: Packed) -> RolloutReplay:
     """Returns the model's own routing and selections for sequences of one length."""
     rows = packed.blocks[0].tokens_BS
     with torch.no_grad(), capture_routing(model.model) as experts, capture_selections(model.model) as selected:
         model.hidden(packed.ids_N[rows])
     selection = torch.stack([layer.flatten(0, 1) for layer in selected.values()], dim=1)
-    return Replay(torch.stack(list(experts.values()), dim=1), selection)
+    return RolloutReplay(torch.stack(list(experts.values()), dim=1), selection)
 
 
 def test_other_weights_follow_a_replay() -> None:
@@ -108,9 +108,9 @@ def test_a_replay_that_does_not_fit_the_model_is_an_error() -> None:
     packed, model = pack([random_ids(1, 20)[0].tolist()]), tiny_model()
     experts, layers = torch.zeros(20, 5, 3, dtype=torch.long), torch.full((20, 3, 8), -1, dtype=torch.int32)
     with pytest.raises(ModelError, match="not used in training: experts of 3 layers"):
-        model.packed(packed, replay=Replay(experts, layers))
+        model.packed(packed, replay=RolloutReplay(experts, layers))
     with pytest.raises(ModelError, match="selection for fewer layers"):
-        model.packed(packed, replay=Replay(None, layers[:, :2]))
+        model.packed(packed, replay=RolloutReplay(None, layers[:, :2]))
     used = recorded(model, packed)
     model.packed(packed, replay=used)
     with pytest.raises(ModelError, match="fewer layers"):
@@ -119,7 +119,7 @@ def test_a_replay_that_does_not_fit_the_model_is_an_error() -> None:
 
 def test_the_engine_records_the_models_own_choices() -> None:
     model = byte_model(index_topk=8)
-    engine = Engine(
+    engine = LLMEngine(
         model,
         byte_tokenizer(),
         EngineConfig(cache_tokens=1024, page_size=4, capture_routing=True, capture_selection=True),
@@ -133,5 +133,5 @@ def test_the_engine_records_the_models_own_choices() -> None:
         with capture_selections(model.model) as selected:
             alone(model, packed.ids_N.tolist())
         assert torch.equal(completion.selection, torch.stack(list(selected.values()), dim=2)[0])
-        replay = Replay(completion.routing.long(), completion.selection)
+        replay = RolloutReplay(completion.routing.long(), completion.selection)
         torch.testing.assert_close(model.packed(packed, replay=replay)[0], model.packed(packed)[0])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refine.acceptance_curves import ALL_WRONG, Case, curves, rules_of, tables
+from refine.acceptance_curves import ALL_WRONG, JudgedProof, curves, rules_of, tables
 from tests.presets import ACCEPTANCE
 from verifier.aggregate import Judged
 
@@ -12,8 +12,8 @@ RULES = rules_of(ACCEPTANCE)
 scores = st.lists(st.sampled_from([0.0, 0.5, 1.0, None]), min_size=4, max_size=4)
 
 
-def case(kind: str, score: float, verdicts: list[float | None], cluster: str = "x") -> Case:
-    return Case(kind, cluster, score, tuple(Judged(f"{n}", verdict) for n, verdict in enumerate(verdicts)))
+def case(kind: str, score: float, verdicts: list[float | None], cluster: str = "x") -> JudgedProof:
+    return JudgedProof(kind, cluster, score, tuple(Judged(f"{n}", verdict) for n, verdict in enumerate(verdicts)))
 
 
 @given(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prover.attempt import Attempt, read_attempt
-from refine.transitions import Request, is_finished, needs_review, next_request
+from refine.transitions import ProofRequest, is_finished, needs_review, next_request
 from tests.scripted import TEMPLATES, proof_text
 
 CONTENT = Attempt("Proof.", "Fine.", 1.0, ())
@@ -19,17 +19,17 @@ ATTEMPTS = st.sampled_from([CONTENT, DOUBTFUL, SILENT, NO_PROOF, CLAIM_ALONE])
 @pytest.mark.parametrize(
     ("history", "request_"),
     [
-        ([], Request()),
+        ([], ProofRequest()),
         ([CONTENT], None),
-        ([DOUBTFUL], Request("Proof.", ("Step two.",))),
-        ([SILENT], Request("Proof.")),
-        ([NO_PROOF], Request()),
-        ([CLAIM_ALONE], Request()),
-        ([CONTENT, DOUBTFUL], Request("Proof.", ("Step two.",))),
+        ([DOUBTFUL], ProofRequest("Proof.", ("Step two.",))),
+        ([SILENT], ProofRequest("Proof.")),
+        ([NO_PROOF], ProofRequest()),
+        ([CLAIM_ALONE], ProofRequest()),
+        ([CONTENT, DOUBTFUL], ProofRequest("Proof.", ("Step two.",))),
         ([DOUBTFUL] * 3, None),
     ],
 )
-def test_the_next_request_follows_from_the_latest_answer(history: list[Attempt], request_: Request | None) -> None:
+def test_the_next_request_follows_from_the_latest_answer(history: list[Attempt], request_: ProofRequest | None) -> None:
     assert next_request(history, 3) == request_
 
 
@@ -41,8 +41,8 @@ def test_a_chain_is_finished_where_nothing_is_requested(history: list[Attempt], 
 
 
 def test_prompts_are_the_templates() -> None:
-    assert Request().prompt(TEMPLATES, "A.") == TEMPLATES.proof("A.")
-    assert Request("P.", ("C.",)).prompt(TEMPLATES, "A.") == TEMPLATES.refinement("A.", [("P.", ["C."])])
+    assert ProofRequest().prompt(TEMPLATES, "A.") == TEMPLATES.proof("A.")
+    assert ProofRequest("P.", ("C.",)).prompt(TEMPLATES, "A.") == TEMPLATES.refinement("A.", [("P.", ["C."])])
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 
-from model.engine import Engine
+from model.engine import LLMEngine
 from rl import checkpoint, policy_stage
 from tests.rl.small import train_config, trainer
 
 torch.set_num_threads(1)
 # In the middle of each: an engine's step, a micro-batch's loss, a file between the first and the last.
 PLACES: dict[str, tuple[Any, str]] = {
-    "rollout": (Engine, "step"),
+    "rollout": (LLMEngine, "step"),
     "update": (policy_stage, "policy_loss"),
     "checkpoint": (checkpoint, "save_pretrained"),
 }

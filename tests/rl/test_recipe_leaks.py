@@ -25,7 +25,7 @@ from rl.parallel import Parallel
 from rl.recipe import pass_rates
 from rl.recipe.context import RecipeContext
 from rl.recipe.plan import plan
-from rl.recipe.step_types import Label, PassRates, Step, Train
+from rl.recipe.step_types import LabelProofs, PassRates, Step, Train
 from rl.recipe.steps import run_step
 from rl.setup import task_of
 from rl.task import Answer, Task
@@ -94,7 +94,7 @@ def scripted_judges(config: TrainConfig) -> Judges | None:
 def gather(context: RecipeContext) -> None:
     """All tables of the run, in order."""
     for step in plan(context.config):
-        if type(step).__name__ in ("Prove", "Analyze", "Label", "PassRates"):
+        if type(step).__name__ in ("Prove", "Analyze", "LabelProofs", "PassRates"):
             assert run_step(context, step, Parallel(), lambda *_: None, lambda: False)
 
 
@@ -142,7 +142,9 @@ def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
 ) -> None:
     gather(context)
     later = [
-        step for step in plan(context.config) if step.name.startswith("2-") and isinstance(step, Label | PassRates)
+        step
+        for step in plan(context.config)
+        if step.name.startswith("2-") and isinstance(step, LabelProofs | PassRates)
     ]
     tables = {step.name: context.table(step.name).read_text() for step in later}
     rewards = {step.name: trained_on(context, step) for step in reinforced(context, 2)}
@@ -153,7 +155,7 @@ def test_tables_and_rewards_of_a_later_iteration_are_the_models_alone(
     assert all(len({total for _, total in found}) > 2 for found in rewards.values())
     another_truth(monkeypatch)
     for step in plan(context.config):
-        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyze", "Label", "PassRates"):
+        if step.name.startswith("2-") and type(step).__name__ in ("Prove", "Analyze", "LabelProofs", "PassRates"):
             run_step(context, step, Parallel(), lambda *_: None, lambda: False)
     assert {name: context.table(name).read_text() for name in tables} == tables
     for step in reinforced(context, 2):

@@ -23,7 +23,7 @@ from rl.recipe.step_types import (
     Copy,
     Dagger,
     Early,
-    Label,
+    LabelProofs,
     Measure,
     Merge,
     PassRates,
@@ -115,7 +115,7 @@ def test_later_iterations_have_labels_by_models_alone(number: int) -> None:
                 pass
     turns = [f"{number}-labels{mark}" for mark in ("", "-turn-2", "-turn-3")]
     assert labeled == turns
-    assert all(isinstance(kinds[name], Label) for name in turns)
+    assert all(isinstance(kinds[name], LabelProofs) for name in turns)
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -135,7 +135,7 @@ def test_verifier_and_prover_take_turns(number: int) -> None:
         assert prover.judges["verifier"] == f"{number}-verifier{mark}"
         if number > 1:
             label = steps[f"{number}-labels-turn-{turn}"]
-            assert isinstance(label, Label)
+            assert isinstance(label, LabelProofs)
             assert label.verifier == f"{number}-verifier{before}"
 
 

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from core.reward import Reward
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from rl.parallel import Parallel
 from rl.reward_shaping import NO_SHAPING, LengthConfig, RewardShapingConfig
 from rl.rollout import Trajectory, sample_groups
@@ -24,7 +24,7 @@ def trajectories(
     numbers: Sequence[int], task: Letters | None = None, shaping: RewardShapingConfig | None = None
 ) -> list[Trajectory]:
     taught = learner(small_module(), task)
-    engine = Engine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
+    engine = LLMEngine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
     return sample_groups(engine, taught, taught.training, numbers, 3, SAMPLING, shaping or NO_SHAPING)
 
 

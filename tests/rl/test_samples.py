@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 import torch
 
 from model import ModelError
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.transformer import DsaModel
 from rl.loss import LossInputs, policy_loss
 from rl.rollout import Trajectory, sample_groups
@@ -25,7 +25,7 @@ CUT = SamplingParams(temperature=0.7, top_p=0.9, top_k=40, max_tokens=7, seed=1,
 def rollout(module: DsaModel, sampling: SamplingParams = CUT, rounds: int = 1) -> list[Trajectory]:
     taught = learner(module, Letters(rounds))
     config = EngineConfig(cache_tokens=4096, page_size=4, capture_routing=True, capture_selection=True)
-    engine = Engine(module, taught.tokenizer, config)
+    engine = LLMEngine(module, taught.tokenizer, config)
     return sample_groups(engine, taught, taught.training, range(3), 4, sampling)
 
 

@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 import torch
 from torch import Tensor
 
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from rl.logprobs import pad_kept, token_logprobs
 from tests.model.tiny import byte_model, byte_tokenizer
 
@@ -109,7 +109,7 @@ def test_padding_of_recorded_masks() -> None:
 @torch.no_grad()
 def test_equal_to_what_the_engine_recorded(dtype: torch.dtype, temperature: float, top_k: int, top_p: float) -> None:
     model = byte_model(dtype=dtype, initializer_range=0.3)
-    engine = Engine(model, byte_tokenizer(), EngineConfig(cache_tokens=1024, page_size=4, max_prefill_tokens=16))
+    engine = LLMEngine(model, byte_tokenizer(), EngineConfig(cache_tokens=1024, page_size=4, max_prefill_tokens=16))
     settings = SamplingParams(
         n=3,
         temperature=temperature,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from model.chat import Chat
-from model.engine import Completion, Request, SamplingParams
+from model.engine import CompletionOutput, Request, SamplingParams
 from model.tokenizer import CALL, CALL_SEPARATOR, CALLS, END_CALL, END_CALLS, byte_tokenizer
 from serving.backend import Job
 from serving.fields import ChatRequest
@@ -24,7 +24,7 @@ def builder(opened: bool, tools: bool) -> ChatResponseBuilder:
 def request_with(text: str, finish: Any) -> Request:
     """Returns a request whose only completion has the text so far."""
     ids = TOKENIZER.encode(text)
-    return Request(0, [1], SamplingParams(), 9999, [Completion(0, text, ids, finish_reason=finish)])
+    return Request(0, [1], SamplingParams(), 9999, [CompletionOutput(0, text, ids, finish_reason=finish)])
 
 
 @pytest.mark.parametrize(

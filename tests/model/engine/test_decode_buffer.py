@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Completion, Engine, EngineConfig, SamplingParams
+from model.engine import CompletionOutput, EngineConfig, LLMEngine, SamplingParams
 from model.engine.decode_buffer import DecodeStep
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer
@@ -19,12 +19,12 @@ PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; th
 FREE = SamplingParams(n=2, max_tokens=24, ignore_eos=True, seed=7)
 
 
-def engine(model: DsaModel, **changes: Any) -> Engine:
-    return Engine(model, byte_tokenizer(), replace(SMALL, **changes))
+def engine(model: DsaModel, **changes: Any) -> LLMEngine:
+    return LLMEngine(model, byte_tokenizer(), replace(SMALL, **changes))
 
 
 @torch.no_grad()
-def rescored(model: DsaModel, prompt: list[int], completion: Completion) -> list[float]:
+def rescored(model: DsaModel, prompt: list[int], completion: CompletionOutput) -> list[float]:
     ids = torch.tensor([[*prompt, *completion.token_ids]])
     logprobs = model(ids)[0, len(prompt) - 1 : -1].log_softmax(-1)
     return logprobs.gather(1, torch.tensor(completion.token_ids).unsqueeze(1)).squeeze(1).tolist()

@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Completion, Engine, EngineConfig, SamplingParams
+from model.engine import CompletionOutput, EngineConfig, LLMEngine, SamplingParams
 from model.errors import ModelError
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer
@@ -22,12 +22,12 @@ PROMPTS = ["Prove it.", "x", "Let n be even, so that n = 2k for an integer k; th
 FREE = SamplingParams(max_tokens=24, ignore_eos=True, seed=7)
 
 
-def engine(model: DsaModel | None = None, **changes: Any) -> Engine:
-    return Engine(model or byte_model(), TOKENIZER, replace(SMALL, **changes))
+def engine(model: DsaModel | None = None, **changes: Any) -> LLMEngine:
+    return LLMEngine(model or byte_model(), TOKENIZER, replace(SMALL, **changes))
 
 
 @torch.no_grad()
-def rescored(model: DsaModel, prompt: list[int], completion: Completion) -> list[float]:
+def rescored(model: DsaModel, prompt: list[int], completion: CompletionOutput) -> list[float]:
     """Returns the model's log-probabilities of a completion, in one pass without a cache."""
     ids = torch.tensor([[*prompt, *completion.token_ids]])
     logprobs = model(ids)[0, len(prompt) - 1 : -1].log_softmax(-1)

@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer
 
@@ -27,7 +27,7 @@ def on(device: str) -> DsaModel:
 def test_log_probabilities_are_those_of_the_cpu(speculate: bool, page_size: int) -> None:
     config = EngineConfig(cache_tokens=1024, page_size=page_size, max_prefill_tokens=32, speculate=speculate)
     sampling = SamplingParams(n=4, max_tokens=48, ignore_eos=True, seed=3)
-    groups = Engine(on("cuda"), byte_tokenizer(), config).generate(PROMPTS, sampling)
+    groups = LLMEngine(on("cuda"), byte_tokenizer(), config).generate(PROMPTS, sampling)
     model = on("cpu")
     for prompt, group in zip(PROMPTS, groups, strict=True):
         for completion in group:
@@ -43,7 +43,7 @@ def test_log_probabilities_are_those_of_the_cpu(speculate: bool, page_size: int)
 
 def test_same_seed_same_completions() -> None:
     runs = [
-        Engine(on("cuda"), byte_tokenizer(), EngineConfig(cache_tokens=2048)).generate(
+        LLMEngine(on("cuda"), byte_tokenizer(), EngineConfig(cache_tokens=2048)).generate(
             PROMPTS, SamplingParams(n=4, max_tokens=48, ignore_eos=True, seed=3)
         )
         for _ in range(2)

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.router_capture import capture_routing
 from tests.model.tiny import byte_model, byte_tokenizer
 
@@ -19,7 +19,7 @@ CONFIG = EngineConfig(cache_tokens=1024, page_size=4, max_prefill_tokens=16, cap
 @pytest.mark.parametrize("speculate", [False, True])
 def test_experts_of_every_token_that_was_fed(speculate: bool) -> None:
     model = byte_model(num_nextn_predict_layers=1)
-    engine = Engine(model, TOKENIZER, replace(CONFIG, speculate=speculate))
+    engine = LLMEngine(model, TOKENIZER, replace(CONFIG, speculate=speculate))
     prompts = ["Prove that 1 + 1 is 2.", "Prove that 1 + 1 is not 3.", "y"]
     for prompt, completions in zip(
         prompts, engine.generate(prompts, SamplingParams(n=3, seed=1, max_tokens=9)), strict=True
@@ -35,14 +35,14 @@ def test_experts_of_every_token_that_was_fed(speculate: bool) -> None:
 
 
 def test_routing_is_recorded_only_on_request() -> None:
-    engine = Engine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=1024))
+    engine = LLMEngine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=1024))
     assert engine.generate(["x"], SamplingParams(max_tokens=2))[0][0].routing is None
 
 
 @torch.no_grad()
 def test_masks_restrict_logits_to_the_sampling_distribution() -> None:
     model = byte_model(initializer_range=0.3)
-    engine = Engine(model, TOKENIZER, CONFIG)
+    engine = LLMEngine(model, TOKENIZER, CONFIG)
     sampling = SamplingParams(
         n=2, temperature=0.7, top_p=0.8, top_k=20, seed=1, max_tokens=12, record_sampling_masks=True
     )
@@ -59,7 +59,7 @@ def test_masks_restrict_logits_to_the_sampling_distribution() -> None:
 
 
 def test_likeliest_tokens_beside_each_sampled_one() -> None:
-    engine = Engine(byte_model(), TOKENIZER, CONFIG)
+    engine = LLMEngine(byte_model(), TOKENIZER, CONFIG)
     few = engine.generate(["x"], SamplingParams(seed=1, max_tokens=4, top_logprobs=2))[0][0]
     many = engine.generate(["x"], SamplingParams(seed=1, max_tokens=4, top_logprobs=259))[0][0]
     for two, every, token, own in zip(

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Completion, Engine, EngineConfig, EngineService, Request, SamplingParams
+from model.engine import CompletionOutput, EngineConfig, EngineService, LLMEngine, Request, SamplingParams
 from model.engine.text import TextStream
 from model.errors import ModelError
 from tests.model.tiny import byte_model, byte_tokenizer
@@ -20,7 +20,7 @@ FREE = SamplingParams(max_tokens=12, ignore_eos=True, seed=1)
 
 @pytest.fixture
 def service() -> EngineService:
-    return EngineService(Engine(byte_model(), byte_tokenizer(), EngineConfig(cache_tokens=4096)))
+    return EngineService(LLMEngine(byte_model(), byte_tokenizer(), EngineConfig(cache_tokens=4096)))
 
 
 async def settled(service: EngineService) -> None:
@@ -34,7 +34,7 @@ def test_many_callers(service: EngineService) -> None:
 
     together = asyncio.run(run())
     service.close()
-    alone = Engine(byte_model(), byte_tokenizer()).generate([f"{caller}" for caller in range(100)], FREE)
+    alone = LLMEngine(byte_model(), byte_tokenizer()).generate([f"{caller}" for caller in range(100)], FREE)
     assert [request.completions[0].token_ids for request in together] == [one.token_ids for (one,) in alone]
 
 
@@ -69,7 +69,7 @@ def test_a_fault_of_one_completion_ends_its_request_alone(
 
 
 def test_a_stream_yields_every_token(service: EngineService) -> None:
-    async def run() -> list[Completion]:
+    async def run() -> list[CompletionOutput]:
         lengths = [len(request.completions[0].token_ids) async for request in service.stream("x", FREE)]
         assert lengths == sorted(lengths)
         assert lengths[-1] == 12
@@ -117,7 +117,7 @@ def test_a_refused_prompt_does_not_affect_others(service: EngineService) -> None
 
 
 def test_a_failed_step_fails_its_requests_and_no_later_ones() -> None:
-    service = EngineService(Engine(byte_model(index_topk=256), byte_tokenizer(), EngineConfig(cache_tokens=4096)))
+    service = EngineService(LLMEngine(byte_model(index_topk=256), byte_tokenizer(), EngineConfig(cache_tokens=4096)))
     weight = dict(service.engine.module.named_parameters())["model.layers.0.input_layernorm.weight"]
     prompt = "x" * 100  # more than a page; pages of the failed step must not be reused
 

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.engine import sequence as sequences
 from model.transformer import DsaModel
 from tests.model.tiny import byte_tokenizer, tiny_model
@@ -58,7 +58,7 @@ def test_every_completion_keeps_its_probability(monkeypatch: pytest.MonkeyPatch)
     passes, accepted = 0, 0
     for tokens, _, numbers in every:
         monkeypatch.setattr(sequences, "Uniforms", lambda _seed, numbers=numbers: Fixed(numbers))
-        engine = Engine(model, TOKENIZER, EngineConfig(cache_tokens=64, speculate=True))
+        engine = LLMEngine(model, TOKENIZER, EngineConfig(cache_tokens=64, speculate=True))
         request = engine.add(PROMPT, SamplingParams(max_tokens=LENGTH, ignore_eos=True))
         steps = 0
         while not request.finished:
@@ -75,7 +75,7 @@ def test_same_seed_same_completion(temperature: float) -> None:
     sampling = SamplingParams(n=4, temperature=temperature, top_p=0.9, max_tokens=40, ignore_eos=True, seed=0)
     prompts = [[place, *PROMPT] for place in range(4)]
     plain, ahead = (
-        Engine(model, TOKENIZER, EngineConfig(cache_tokens=2048, page_size=8, speculate=speculate)).generate(
+        LLMEngine(model, TOKENIZER, EngineConfig(cache_tokens=2048, page_size=8, speculate=speculate)).generate(
             prompts, sampling
         )
         for speculate in (False, True)
@@ -92,7 +92,7 @@ def test_accepted_drafts_save_passes() -> None:
         if name in ("model.norm.weight", "mtp.0.norm.weight"):
             weight.data.zero_()
     # All logits are equal in both, so draft and token are drawn from one distribution with one number.
-    engine = Engine(model, TOKENIZER, EngineConfig(cache_tokens=1024, speculate=True))
+    engine = LLMEngine(model, TOKENIZER, EngineConfig(cache_tokens=1024, speculate=True))
     request = engine.add(PROMPT, SamplingParams(max_tokens=41, ignore_eos=True, seed=2))
     steps = 0
     while not request.finished:

@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.engine import Engine, EngineConfig, SamplingParams
+from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.engine.text import MAX_HELD, CharacterStream, TextStream
 from tests.model.tiny import byte_fallback_tokenizer, byte_model, byte_tokenizer
 
@@ -68,7 +68,7 @@ def test_bytes_after_invalid_ones() -> None:
 
 
 def test_an_end_token_ends_a_completion_without_text() -> None:
-    engine = Engine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=4096))
+    engine = LLMEngine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=4096))
     ended = [
         completion
         for (completion,) in engine.generate(
@@ -84,7 +84,7 @@ def test_an_end_token_ends_a_completion_without_text() -> None:
 
 
 def test_a_stop_string_ends_a_completion() -> None:
-    engine = Engine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=4096))
+    engine = LLMEngine(byte_model(), TOKENIZER, EngineConfig(cache_tokens=4096))
     free = SamplingParams(seed=5, max_tokens=60, ignore_eos=True)
     (whole,) = engine.generate(["x"], free)[0]
     stop = whole.text[20:22]
