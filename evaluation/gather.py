@@ -1,7 +1,7 @@
 """Report data: one pass over all proofs of the evaluated runs, into a Parquet table and into memory."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,20 @@ def gather(parts: Sequence[Part], table: Path) -> ReportData:
     """
     data = ReportData(parts)
     write_parquet(table, _schema(), _rows(data), "out=FOLDER")
+    _name_graders(data)
+    _split_models(data)
+    return data
+
+
+def gather_read(parts: Sequence[Part], problems: Iterable[tuple[ProblemOutcome, Sequence[GradedProof]]]) -> ReportData:
+    """The same of problems that are read already, which stay as they are, and without a table."""
+    data = ReportData(parts)
+    for outcome, entries in problems:
+        copies = {entry.proof_id: replace(entry, grades=dict(entry.grades)) for entry in entries}
+        chosen = copies[outcome.chosen.proof_id] if outcome.chosen is not None else None
+        data.outcomes.append(replace(outcome, chosen=chosen))
+        for entry in copies.values():
+            _keep(data, entry)
     _name_graders(data)
     _split_models(data)
     return data

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from core.champ import wrong_step
 from core.finish import cut_off
@@ -127,9 +128,17 @@ def read_part(part: Part) -> Iterator[tuple[ProblemOutcome, list[GradedProof]]]:
     """Yields every problem of a run with its proofs, one problem in memory at a time."""
     rule = recorded_rule(part.run.manifest["config"])
     for path in part.run.log_paths():
-        collected = _collect(path)
-        if collected.problem is not None:
-            yield _outcome(part, collected, collected.entries(part, rule))
+        found = read_problem(part, path, rule)
+        if found is not None:
+            yield found
+
+
+def read_problem(
+    part: Part, path: Path, rule: AcceptanceConfig | None
+) -> tuple[ProblemOutcome, list[GradedProof]] | None:
+    """One problem of a run, from its log, with its proofs; None where the log holds no problem."""
+    collected = _collect(path)
+    return None if collected.problem is None else _outcome(part, collected, collected.entries(part, rule))
 
 
 @dataclass
@@ -229,13 +238,13 @@ def _verdict(record: Analysis | Review | Grading | Comparison) -> float | None:
     return record.points if isinstance(record, Grading) else record.score
 
 
-def groups_of(problem: Problem) -> dict[str, str]:
+def groups_of(name: str, extra: Mapping[str, Any]) -> dict[str, str]:
     """Category, level and part of a problem, as its table names them; what it does not name is left out."""
-    extra = {key.casefold(): value for key, value in problem.extra.items() if isinstance(value, str) and value.strip()}
+    extra = {key.casefold(): value for key, value in extra.items() if isinstance(value, str) and value.strip()}
     named = {
         "category": next((extra[key] for key in ("category", "topic", "domain") if key in extra), ""),
         "level": next((extra[key] for key in ("level", "difficulty") if key in extra), ""),
-        "part": (found[0] if (found := _PART.search(problem.name)) else ""),
+        "part": (found[0] if (found := _PART.search(name)) else ""),
     }
     return {kind: value.strip() for kind, value in named.items() if value}
 
@@ -311,7 +320,7 @@ def _outcome(part: Part, collected: _Collected, entries: list[GradedProof]) -> t
         rounds=selection.rounds if selection else None,
         chosen=next((entry for entry in entries if entry.selected), None),
         patched=str(problem.extra.get(PATCHED, "")),
-        groups=groups_of(problem),
+        groups=groups_of(problem.name, problem.extra),
         models=tuple(sorted({entry.model for entry in entries})),
         counts=collected.counts + pair_counts(collected.comparisons),
         proving=collected.usage[Proof],

@@ -15,6 +15,7 @@ from core.errors import LemmataError
 from core.labels import labels_path
 from core.log import read_record
 from core.records import KINDS, Record
+from evaluation.graded_proofs import groups_of
 from refine.acceptance import AcceptanceConfig
 from verifier.aggregate import text_digest
 
@@ -85,11 +86,19 @@ def row_of(value: Mapping[str, Any], offset: int, length: int, *, of_person: boo
         tokens=usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0),
         cost=usage.get("cost", 0.0),
         created=value.get("created") or "",
-        value={name: value[name] for name in KEPT.get(kind, ()) if value.get(name) is not None},
+        value=_kept(kind, value),
         of_person=of_person,
         index=value.get("index") or 0,
         digest=text_digest(value.get("text") or "", value.get("reasoning")) if kind == "analysis" else "",
     )
+
+
+def _kept(kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Short fields of a record; of a problem also its category, level and part."""
+    kept = {name: value[name] for name in KEPT.get(kind, ()) if value.get(name) is not None}
+    if kind == "problem" and (groups := groups_of(str(value.get("name", "")), value.get("extra") or {})):
+        kept["groups"] = groups
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

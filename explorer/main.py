@@ -8,6 +8,7 @@ from explorer.ui import (
     agreement,
     compare,
     diff,
+    evaluation,
     lab,
     labeling,
     lineage,
@@ -19,6 +20,7 @@ from explorer.ui import (
     record,
     run,
     runs,
+    search,
     training,
 )  # fmt: skip
 from explorer.ui.context import Page, query, read_only, show_page
@@ -30,6 +32,7 @@ from explorer.ui.widgets import href
 PAGES: dict[str, tuple[Page, str]] = {
     "": (runs.show, "Runs"),
     "run": (run.show, "Problems"),
+    "search": (search.show, "Search"),
     "outcomes": (outcomes.show, "Outcomes"),
     "matrix": (matrix.show, "Problems × runs"),
     "compare": (compare.show, "Compare runs"),
@@ -38,6 +41,7 @@ PAGES: dict[str, tuple[Page, str]] = {
     "agreement": (agreement.show, "Agreement and export"),
     "training": (training.show, "Training"),
     "lab": (lab.show, "Lab"),
+    "evaluation": (evaluation.show, ""),
     "problem": (problem.show, ""),
     "proof": (proof.show, ""),
     "lineage": (lineage.show, ""),
@@ -45,10 +49,11 @@ PAGES: dict[str, tuple[Page, str]] = {
     "record": (record.show, ""),
 }
 MENU = {
-    "Read": ("", "run", "outcomes", "matrix", "compare"),
+    "Read": ("", "run", "search", "outcomes", "matrix", "compare"),
     "Judge": ("label", "labels", "agreement"),
     "Train": ("training", "lab"),
 }
+OF_A_RUN = frozenset(["run", "search", "outcomes", "label", "labels", "agreement"])  # their links keep the run
 
 
 def main() -> None:
@@ -70,7 +75,11 @@ def _menu(here: str) -> str:
     for section, names in MENU.items():
         parts.append(f'<div class="lm-section">{section}</div>')
         for name in names:
-            kept = {"run": run_name} if run_name and name in {"run", "outcomes", "label", "labels", "agreement"} else {}
+            kept = (
+                {"run": run_name}
+                if run_name and name in {"run", "search", "outcomes", "label", "labels", "agreement"}
+                else {}
+            )
             current = ' class="here" aria-current="page"' if name == here else ""
             parts.append(f'<a href="{escape(href(name, **kept))}"{current}>{PAGES[name][1]}</a>')
     if read_only():

@@ -58,9 +58,14 @@ class ProofMetrics:
     @property
     def has_proof(self) -> bool:
         """True where the answer contains a proof."""
-        if cut_off(str(self.row.value.get("finish_reason", STOP))):
+        if self.truncated:
             return False
         return not any(fault in self.row.fault for fault in NO_PROOF)
+
+    @property
+    def truncated(self) -> bool:
+        """True where the answer was cut off."""
+        return cut_off(str(self.row.value.get("finish_reason", STOP)))
 
     @property
     def unparseable_verdicts(self) -> int:
@@ -81,7 +86,9 @@ class ProofMetrics:
 
 @dataclass(frozen=True, slots=True)
 class ProblemMetrics:
-    """Metrics of one problem. ``chosen``: the selected proof, otherwise the best judged one."""
+    """Metrics of one problem. ``chosen``: the selected proof, otherwise the best judged one. ``labels``: proofs with a
+    human label; ``disagreement``: the largest of its proofs; ``groups``: category, level and part.
+    """
 
     problem_id: str
     name: str
@@ -95,6 +102,9 @@ class ProblemMetrics:
     finished: bool
     human: float | None
     over_accepted: bool
+    labels: int
+    disagreement: float
+    groups: Mapping[str, str]
     tokens: int
     cost: float
 
@@ -199,6 +209,9 @@ def _problem_metrics(index: LogIndex) -> ProblemMetrics:
         finished=bool(selections),
         human=shown.human if shown else None,
         over_accepted=any(proof.over_accepted for proof in proofs),
+        labels=sum(proof.human is not None for proof in proofs),
+        disagreement=max((proof.disagreement for proof in proofs), default=0.0),
+        groups=problem.value.get("groups", {}) if problem else {},
         tokens=sum(row.tokens for row in index.rows),
         cost=sum(row.cost for row in index.rows),
     )

@@ -17,6 +17,7 @@ from refine.acceptance import recorded_rule
 MAX_DEPTH = 4  # levels below the root that are searched for runs
 SKIPPED_FOLDERS = frozenset(["problems", "checkpoints", "rollouts", "model", "labels", "__pycache__"])
 SEARCHES = ("refine", "attempt")  # commands that end every problem with a selection
+EVALUATIONS = ("evaluate", "grade")
 INDEX_SECONDS = 0.5  # time that one page spends on indexing; the rest follows while it is shown
 
 
@@ -45,6 +46,11 @@ class RunInfo:
         return self.command in ("train", "cotrain", "step")
 
     @property
+    def is_search(self) -> bool:
+        """True for a run that ends every problem with a selection."""
+        return self.command in SEARCHES
+
+    @property
     def models(self) -> str:
         """Names of the models in the settings."""
         config = self.manifest.get("config", {})
@@ -53,6 +59,11 @@ class RunInfo:
         if not models and config.get("model"):
             models = [str(config["model"])]
         return ", ".join(dict.fromkeys(name.rpartition("/")[2] or name for name in models))
+
+
+def is_evaluation(run: RunInfo) -> bool:
+    """True for a run whose proofs are in the runs below it: models and attempts."""
+    return run.command in EVALUATIONS and not any((run.folder / "problems").glob("*.jsonl"))
 
 
 def find_runs(root: Path) -> list[RunInfo]:
@@ -169,13 +180,19 @@ class RunIndex:
         return self._rule
 
 
-def is_running(folder: Path) -> bool:
-    """True where a process holds the run's lock, by the kernel's list of locks (taking it would disturb the run)."""
+def locked_inodes() -> frozenset[str]:
+    """Inodes of the files that processes hold locked, by the kernel's list (taking a lock would disturb its run)."""
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(fields[5].rpartition(":")[2] for line in lines if len(fields := line.split()) > 5)
+
+
+def is_running(folder: Path, locked: frozenset[str] | None = None) -> bool:
+    """True where a process holds the run's lock; ``locked``: inodes from `locked_inodes`, read once for many runs."""
     try:
         inode = (folder / "lock").stat().st_ino
-        locks = Path("/proc/locks").read_text(encoding="ascii")
     except OSError:
         return False
-    return any(
-        fields[5].rpartition(":")[2] == str(inode) for line in locks.splitlines() if len(fields := line.split()) > 5
-    )
+    return str(inode) in (locked_inodes() if locked is None else locked)

@@ -1,7 +1,7 @@
 """Metrics and rollouts of a training, read from its run folder."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,54 @@ def smoothed(curve: Curve, window: int) -> Curve:
         for i in range(len(values))
     ]
     return Curve(curve.name, tuple((step, mean) for (step, _), mean in zip(curve.points, means, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Plot of some metrics. ``metrics``: names, a final * matches any rest; ``low``, ``high``: fixed ends."""
+
+    title: str
+    metrics: tuple[str, ...]
+    low: float | None = None
+    high: float | None = None
+
+    def fits(self, name: str) -> bool:
+        """True for a metric of this plot; a metric of the validation stands beside that of the training."""
+        name = name.removeprefix(VALIDATION)
+        return any(name.startswith(one[:-1]) if one.endswith("*") else name == one for one in self.metrics)
+
+
+VALIDATION = "validation/"
+PLOTS = (
+    Plot("Reward", ("reward",), 0.0, 1.0),
+    Plot("Parts of the reward", ("reward/*",), 0.0, 1.0),
+    Plot("Groups: reward std, zero-variance share", ("group_reward_std", "zero_variance_groups"), 0.0),
+    Plot("Loss", ("loss", "cross_entropy")),
+    Plot("KL", ("kl", "kl/*", "mismatch_kl")),
+    Plot(
+        "Masked, clipped, cut off", ("off_policy_masked", "clip_low", "clip_high", "truncated", "reward_missing"), 0.0
+    ),
+    Plot("Entropy", ("entropy",), 0.0),
+    Plot("Accuracy", ("token_accuracy", "agreement", "accuracy", "accuracy/*"), 0.0, 1.0),
+    Plot("Length in tokens", ("length", "length_max"), 0.0),
+    Plot("Gradient norm", ("grad_norm",), 0.0),
+)
+
+
+def other_metrics(known: Iterable[str]) -> list[str]:
+    """Names of the metrics that no plot shows."""
+    return sorted(name for name in known if not any(plot.fits(name) for plot in PLOTS))
+
+
+def thinned(curve: Curve, most: int) -> Curve:
+    """At most about ``most`` points of a curve, evenly, with the last one."""
+    points, stride = curve.points, max(1, len(curve.points) // most)
+    return Curve(curve.name, points[:-1:stride] + points[-1:])
+
+
+def prompts_of(trajectories: Sequence[Trajectory]) -> dict[int, str]:
+    """Prompts of the problems of a rollout, by number."""
+    return {int(one.get("problem", 0)): str(one["prompt"]) for one in trajectories if one.get("prompt")}
 
 
 def rollout_files(folder: Path) -> list[Path]:

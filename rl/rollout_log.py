@@ -1,6 +1,6 @@
 """Metrics of a rollout, and its trajectories as a JSON Lines file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -49,13 +49,17 @@ def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> d
     }
 
 
-def write_rollout(path: Path, trajectories: Sequence[Trajectory]) -> None:
+def write_rollout(path: Path, trajectories: Sequence[Trajectory], prompt: Callable[[int], str]) -> None:
     """Writes one line per trajectory: problem, reward with parts, the answers of all turns, and the number of tokens of
-    a prompt that was too long. Replaces the file.
+    a prompt that was too long. ``prompt`` returns that of a problem, which its first line holds. Replaces the file.
     """
+    first: dict[int, int] = {}
+    for place, trajectory in enumerate(trajectories):
+        first.setdefault(trajectory.number, place)
     lines = [
         {
             "problem": trajectory.number,
+            **({"prompt": prompt(trajectory.number)} if first[trajectory.number] == place else {}),
             "sample": trajectory.index,
             "reward": trajectory.reward.total,
             "parts": dict(trajectory.reward.parts),
@@ -63,7 +67,7 @@ def write_rollout(path: Path, trajectories: Sequence[Trajectory]) -> None:
             "logprob": _mean([sum(turn.completion.logprobs) for turn in trajectory.turns]),
             "prompt_too_long": trajectory.too_long,
         }
-        for trajectory in trajectories
+        for place, trajectory in enumerate(trajectories)
     ]
     write_json_lines(path, lines)
 

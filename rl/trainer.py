@@ -136,7 +136,8 @@ class Trainer:
 
     def _keep_rollout(self, rollout: int, trajectories: Sequence[Trajectory]) -> None:
         if self.learner.parallel.is_main and rollout % self.config.save_rollouts_every == 0:
-            write_rollout(self.folder / "rollouts" / f"{rollout:06d}.jsonl", trajectories)
+            path = self.folder / "rollouts" / f"{rollout:06d}.jsonl"
+            write_rollout(path, trajectories, self.learner.training.prompt)
 
     def _train_step(self, stage: Stage, optimizer: Optimizer, config: StageConfig, first: int, last: int) -> None:
         started, cpu, settings = time.monotonic(), time.process_time(), config.optimizer

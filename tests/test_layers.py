@@ -22,7 +22,8 @@ LAYERS = [
     {"lab"},
     {"refine"},
     {"rl"},
-    {"evaluation", "explorer"},
+    {"evaluation"},
+    {"explorer"},
     {"lemmata"},
 ]
 LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}

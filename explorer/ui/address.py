@@ -60,6 +60,35 @@ def page_number(name: str, pages: int) -> int:
     return st.pagination(pages, key=_bound(name, number, 1), **_changes(name, 1, {}))
 
 
+def number(name: str) -> int:
+    """A parameter that is a whole number; 0 where it is none."""
+    return int(query(name)) if query(name).isdecimal() else 0
+
+
+def several(label: str, name: str, options: Sequence[str], default: Sequence[str], **settings: Any) -> list[str]:
+    """List of options of which several may be chosen; returns those. A line of the parameter is an option."""
+    asked = [one for one in query(name).split("\n") if one in options] if query(name) else list(default)
+    key = _bound(name, asked, list(default))
+    return list(st.multiselect(label, options, key=key, **_changes(name, list(default), settings)))
+
+
+def whole(label: str, name: str, low: int, high: int, default: int, **settings: Any) -> int:
+    """Slider of whole numbers; returns its value."""
+    asked = query(name)
+    value = min(max(int(asked), low), high) if asked.isdecimal() else default
+    return int(st.slider(label, low, high, key=_bound(name, value, default), **_changes(name, default, settings)))
+
+
+def share(label: str, name: str, default: float, step: float, **settings: Any) -> float:
+    """Slider between 0 and 1; returns its value."""
+    try:
+        value = min(max(float(query(name, str(default))), 0.0), 1.0)
+    except ValueError:
+        value = default
+    key = _bound(name, value, default)
+    return float(st.slider(label, 0.0, 1.0, step=step, key=key, **_changes(name, default, settings)))
+
+
 def set_parameters(**values: str | None) -> None:
     """Changes parameters of the address; None removes one."""
     for name, value in values.items():
@@ -86,4 +115,6 @@ def _write(name: str, default: object) -> None:
     words = str(int(value)) if isinstance(value, bool) else str(value)
     if isinstance(value, tuple):
         words = "_".join(f"{end:g}" for end in value)
+    if isinstance(value, list):
+        words = "\n".join(value)
     set_parameters(**{name: None if value == default else words})

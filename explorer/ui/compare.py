@@ -9,7 +9,8 @@ from explorer.comparison import ProblemPair, pairs
 from explorer.metrics import problem_metrics
 from explorer.runs import RunInfo
 from explorer.ui.context import indexed, query, runs
-from explorer.ui.widgets import badge, facts, link, note, number, paged, table
+from explorer.ui.tables import paged
+from explorer.ui.widgets import badge, facts, link, note, number, table
 
 
 def show() -> None:
@@ -54,7 +55,7 @@ def _show(left: RunInfo, right: RunInfo) -> None:
     )
     table(
         ["problem", left.name, right.name, "change", "human labels"],
-        [_row(left, right, pair) for pair in paged(found, "pairs")],
+        [_row(left, right, pair) for pair in paged(found)],
         numeric=(3,),
     )
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.errors import LemmataError
 from explorer.config import ExplorerConfig, from_arguments
+from explorer.evaluation_results import EvaluationReader
 from explorer.index import LogIndex, RecordRow
 from explorer.runs import RunIndex, RunInfo, find_runs
 from explorer.ui.widgets import note
@@ -23,6 +24,11 @@ class Page(Protocol):
 @st.cache_resource
 def _index(folder: str) -> RunIndex:
     return RunIndex(Path(folder))
+
+
+@st.cache_resource
+def _reader(folder: str) -> EvaluationReader:
+    return EvaluationReader(Path(folder))
 
 
 @st.cache_data(ttl=4, show_spinner=False)
@@ -76,6 +82,11 @@ def chosen_run() -> RunInfo:
 def index_of(run: RunInfo) -> RunIndex:
     """Index of a run, cached as long as the app runs."""
     return _index(str(run.folder))
+
+
+def reader_of(run: RunInfo) -> EvaluationReader:
+    """Reader of an evaluation, cached as long as the app runs."""
+    return _reader(str(run.folder))
 
 
 def indexed(run: RunInfo) -> RunIndex:

@@ -7,7 +7,8 @@ import streamlit as st
 from explorer.metrics import ProblemMetrics, problem_metrics
 from explorer.runs import RunInfo
 from explorer.ui.context import indexed, query, runs
-from explorer.ui.widgets import badge, href, note, number, paged, table
+from explorer.ui.tables import paged
+from explorer.ui.widgets import badge, href, note, number, table
 
 MAX_RUNS = 8
 
@@ -31,7 +32,7 @@ def show() -> None:
     )
     rows = [
         [escape(titles[problem].name or problem), *(_cell(run, by_run[run.name].get(problem)) for run in chosen)]
-        for problem in paged(common, "matrix")
+        for problem in paged(common)
     ]
     st.caption("Judges' mean for the chosen proof of each run; ✓ accepted; after the bar: mean human label.")
     table(["problem", *(run.name for run in chosen)], rows)

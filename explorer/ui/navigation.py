@@ -15,7 +15,7 @@ if (!window.lemmataNavigation) {
     event.preventDefault();
     history.pushState({}, '', link.href);
     dispatchEvent(new PopStateEvent('popstate'));
-    document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+    if (!link.classList.contains('lm-stay')) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
   });
   document.addEventListener('copy', (event) => {
     const selection = document.getSelection();

@@ -11,14 +11,15 @@ import streamlit as st
 from core.document import counted
 from explorer.index import LogIndex
 from explorer.outcomes import Kind, ProofOutcome, all_analyses, candidates, confusion, false_accepts, outcome
-from explorer.plots import line_plot
 from explorer.runs import RunInfo
 from explorer.training_log import Curve
 from explorer.ui import address
 from explorer.ui.acceptance import rule_words
 from explorer.ui.context import chosen_run, indexed, rerun_soon
+from explorer.ui.curves import Line, show_curves
 from explorer.ui.problem import problem_of, title_of
-from explorer.ui.widgets import badge, crumbs, link, note, page_title, paged, plain_badge, table
+from explorer.ui.tables import paged
+from explorer.ui.widgets import badge, crumbs, link, note, page_title, plain_badge, table
 from refine.acceptance import AcceptanceConfig
 
 KINDS: Mapping[Kind, str] = {
@@ -101,7 +102,7 @@ def _list(run: RunInfo, found: Sequence[ProofOutcome]) -> None:
             " ".join(plain_badge(reason) for reason in one.reasons),
             f'<span class="lm-soft lm-small">{escape(one.source)}</span>',
         ]
-        for one in paged(found, "outcomes")
+        for one in paged(found)
     ]
     table(["problem", "proof", "judges' mean", "self-score", "reason", "truth by"], rows)
 
@@ -125,8 +126,7 @@ def _curves(found: Sequence[ProofOutcome], rule: AcceptanceConfig) -> None:
             Curve(name, tuple((n, row[place] / row[place + 1]) for n, row in enumerate(rows, 1) if row[place + 1]))
             for name, rows in counts.items()
         ]
+        lines = [Line(curve.name, curve, curve.name) for curve in curves if curve.points]
         with column:
-            st.markdown(f"**{title}**, by the number of analyses")
-            if shown := [curve for curve in curves if curve.points]:
-                st.image(line_plot(shown, low=0.0, high=1.0, unit="n ="), width="stretch")
+            show_curves(f"{title}, by the number of analyses", lines, low=0.0, high=1.0, unit="analyses")
     st.caption(f"Each rule over the first n analyses of {counted(len(cases), 'proof')}.")

@@ -9,7 +9,8 @@ from explorer.runs import RunInfo
 from explorer.ui.context import chosen_run, indexed, query
 from explorer.ui.labeling import label_settings
 from explorer.ui.problem import problem_of, title_of
-from explorer.ui.widgets import badge, crumbs, link, note, page_title, paged, table
+from explorer.ui.tables import paged
+from explorer.ui.widgets import badge, crumbs, link, note, page_title, table
 
 
 def show() -> None:
@@ -33,7 +34,7 @@ def show() -> None:
     st.caption("A changed mind is a further record: open a label and give another score. All records stay on file.")
     table(
         ["time", "problem", subject, "score", "reason and passage", ""],
-        [_row(run, label) for label in paged(labels, "own")],
+        [_row(run, label) for label in paged(labels)],
     )
 
 

@@ -16,8 +16,10 @@ from explorer.runs import RunInfo
 from explorer.ui.acceptance import show_acceptance
 from explorer.ui.context import chosen_log, chosen_run, query, record_row
 from explorer.ui.lab import show_checked
+from explorer.ui.neighbors import neighbor_links
 from explorer.ui.problem import crumbs_below, problem_of, title_of
 from explorer.ui.reader import link_quotes
+from explorer.ui.tables import paged
 from explorer.ui.widgets import (
     badge,
     facts,
@@ -30,7 +32,6 @@ from explorer.ui.widgets import (
     notes,
     number,
     page_title,
-    paged,
     plain_badge,
     raw,
 )  # fmt: skip
@@ -116,7 +117,11 @@ def _links(run: RunInfo, log: LogIndex, row: RecordRow) -> None:
         link("Lineage", "lineage", **where, proof=row.id),
         link("Changes and their critiques", "diff", **where, proof=row.id) if before else "",
         link("Raw record", "record", **where, id=row.id),
-    )
+        neighbor_links(
+            "proof", log.problem_id, row.id, [proof.id for proof in log.of_kind("proof")],
+            lambda name: {"page": "proof", **where, "proof": name},
+        ),
+    )  # fmt: skip
 
 
 def _text(run: RunInfo, log: LogIndex, problem: Problem | None, proof: Proof) -> None:
@@ -181,7 +186,7 @@ def _analyses(run: RunInfo, log: LogIndex, row: RecordRow, metrics: ProofMetrics
     asked = query("analysis")
     if asked in log.by_id:
         analyses.sort(key=lambda child: child.id != asked)
-    for position, child in enumerate(paged(analyses, "analyses", ANALYSES_PER_PAGE)):
+    for position, child in enumerate(paged(analyses, "part", ANALYSES_PER_PAGE)):
         _analysis(run, log, child, judged, opened=child.id == asked or (not asked and position == 0))
 
 

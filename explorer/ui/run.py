@@ -1,15 +1,20 @@
-"""Run page: totals, and the problems with their proofs as colored squares."""
+"""Run page: totals, and the problems with their proofs as colored squares; it moves while the run is on."""
 
+from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
 
 from explorer.index import LogIndex
 from explorer.metrics import ProblemMetrics, ProofMetrics, problem_metrics, proof_metrics
-from explorer.runs import RunInfo, is_running
+from explorer.runs import RunInfo, is_evaluation, is_running
+from explorer.text_search import statement_of
 from explorer.ui import address
 from explorer.ui.context import chosen_run, indexed
-from explorer.ui.runs import progress_words, settings_text
+from explorer.ui.evaluation import show_evaluation
+from explorer.ui.neighbors import keep_order
+from explorer.ui.runs import LIVE_SECONDS, progress_of, settings_text
+from explorer.ui.tables import Column, sorted_table
 from explorer.ui.widgets import (
     badge,
     crumbs,
@@ -18,12 +23,11 @@ from explorer.ui.widgets import (
     folded,
     href,
     link,
+    links,
     notes,
     number,
     page_title,
-    paged,
     plain_badge,
-    table,
 )
 
 SHOWN = {
@@ -33,33 +37,52 @@ SHOWN = {
     "over": "Over-accepted",
     "unjudged": "No verdict",
 }
+LABELED = {"all": "All", "labeled": "Labeled", "unlabeled": "Not labeled"}
+ALL = "all"
 MAX_DOTS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Problem in the list: its log and its metrics."""
+
+    log: LogIndex
+    metrics: ProblemMetrics
+
+    @property
+    def title(self) -> str:
+        return self.metrics.name or self.metrics.problem_id
+
+    @property
+    def group(self) -> str:
+        return " · ".join(self.metrics.groups.values())
 
 
 def show() -> None:
     """Page of the problems of a run."""
     run = chosen_run()
+    if is_evaluation(run):
+        show_evaluation(run)
+        return
     crumbs(link("Runs", ""), escape(run.name))
     page_title(run.name)
-    logs = list(indexed(run).logs.values())
-    problems = sorted(((log, problem_metrics(log)) for log in logs), key=lambda pair: (pair[1].source, pair[1].name))
-    _totals(run, [metrics for _, metrics in problems])
-    notes([message for log in logs for message in log.messages])
-    if is_running(run.folder):
-        st.html(f'<span class="lm-live">● running</span> {escape(progress_words(run))}')
+    st.fragment(_live, run_every=LIVE_SECONDS if is_running(run.folder) else None)(run)
     folded("Settings, versions, commit", settings_text(run))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = address.choice("Show", "show", SHOWN, "all")
-        words = address.text_input("Find a problem", "find", placeholder="name or source", width=260)
-    shown = [
-        (log, metrics)
-        for log, metrics in problems
-        if _fits(metrics, chosen) and words.lower() in f"{metrics.name} {metrics.source} {metrics.problem_id}".lower()
-    ]
-    table(
-        ["problem", "source", "proofs", "best judges' mean", "human labels", "", "rounds"],
-        [_row(run, log, metrics) for log, metrics in paged(shown, "problems")],
-    )
+
+
+def _live(run: RunInfo) -> None:
+    listed = [_Listed(log, problem_metrics(log)) for log in indexed(run).logs.values()]
+    listed.sort(key=lambda one: (one.metrics.source, one.metrics.name))
+    _totals(run, [one.metrics for one in listed])
+    notes([message for one in listed for message in one.log.messages])
+    state, words = progress_of(run)
+    if state == "running":
+        st.html(f'<span class="lm-live">● running</span> {escape(words)}')
+    elif state == "unfinished":
+        st.html(f'<span class="lm-stopped">not finished</span> {escape(words)}.')
+    links(link("Search in all texts", "search", run=run.name), link("Outcomes", "outcomes", run=run.name))
+    found = sorted_table(_columns(run, listed), _filtered(listed))
+    keep_order("problem", run.name, [one.metrics.problem_id for one in found])
 
 
 def _totals(run: RunInfo, problems: list[ProblemMetrics]) -> None:
@@ -80,6 +103,32 @@ def _totals(run: RunInfo, problems: list[ProblemMetrics]) -> None:
     facts(values)
 
 
+def _filtered(listed: list[_Listed]) -> list[_Listed]:
+    """Problems that pass the filters of the page."""
+    groups = sorted({one.group for one in listed if one.group})
+    labels = any(one.metrics.labels for one in listed)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = address.choice("Show", "show", SHOWN, ALL)
+        group = address.select("Category", "group", [ALL, *groups], ALL, width=220) if len(groups) > 1 else ALL
+        labeled = address.choice("Human labels", "labeled", LABELED, ALL) if labels else ALL
+        words = address.text_input("Find a problem", "find", placeholder="name, source or statement", width=260)
+    return [
+        one
+        for one in listed
+        if _fits(one.metrics, chosen)
+        and group in {ALL, one.group}
+        and (labeled == ALL or (one.metrics.labels > 0) == (labeled == "labeled"))
+        and _has(one, words.lower())
+    ]
+
+
+def _has(one: _Listed, words: str) -> bool:
+    metrics = one.metrics
+    if words in f"{metrics.name} {metrics.source} {metrics.problem_id}".lower():
+        return True
+    return words in statement_of(one.log).lower()
+
+
 def _fits(metrics: ProblemMetrics, chosen: str) -> bool:
     return {
         "all": True,
@@ -90,18 +139,44 @@ def _fits(metrics: ProblemMetrics, chosen: str) -> bool:
     }[chosen]
 
 
-def _row(run: RunInfo, log: LogIndex, metrics: ProblemMetrics) -> list[str]:
-    name = metrics.name or metrics.problem_id
-    state = "over-accepted" if metrics.over_accepted else "accepted" if metrics.accepted else ""
+def _columns(run: RunInfo, listed: list[_Listed]) -> list[Column[_Listed]]:
+    """Columns of the list; those of categories and labels only where there are any."""
+    grouped = any(one.group for one in listed)
+    labeled = any(one.metrics.labels for one in listed)
+    group: Column[_Listed] = Column("category", lambda one: _small(one.group), lambda one: one.group or None)
+    labels: Column[_Listed] = Column(
+        "human labels",
+        lambda one: badge(one.metrics.human) if one.metrics.human is not None else _small("–"),
+        lambda one: one.metrics.human,
+        numeric=True,
+    )
     return [
-        link(name, "problem", run=run.name, problem=metrics.problem_id),
-        f'<span class="lm-soft lm-small">{escape(metrics.source)}</span>',
-        dots(run, log.problem_id, proof_metrics(log)),
-        badge(metrics.best),
-        badge(metrics.human) if metrics.human is not None else '<span class="lm-soft">–</span>',
-        plain_badge(state) if state else "",
-        str(metrics.rounds),
-    ]
+        Column("problem", lambda one: _name(run, one), lambda one: one.title.lower()),
+        Column("source", lambda one: _small(one.metrics.source), lambda one: one.metrics.source or None),
+        *([group] if grouped else []),
+        Column("proofs", lambda one: dots(run, one.log.problem_id, proof_metrics(one.log)),
+               lambda one: one.metrics.proofs, numeric=True),
+        Column("best judges' mean", lambda one: badge(one.metrics.best), lambda one: one.metrics.best, numeric=True),
+        *([labels] if labeled else []),
+        Column("disagreement", lambda one: f"{one.metrics.disagreement:.2g}", lambda one: one.metrics.disagreement,
+               numeric=True),
+        Column("state", _state, lambda one: not one.metrics.accepted),
+        Column("rounds", lambda one: str(one.metrics.rounds), lambda one: one.metrics.rounds, numeric=True),
+    ]  # fmt: skip
+
+
+def _name(run: RunInfo, one: _Listed) -> str:
+    return link(one.title, "problem", run=run.name, problem=one.metrics.problem_id)
+
+
+def _small(words: str) -> str:
+    return f'<span class="lm-soft lm-small">{escape(words)}</span>'
+
+
+def _state(one: _Listed) -> str:
+    metrics = one.metrics
+    state = "over-accepted" if metrics.over_accepted else "accepted" if metrics.accepted else ""
+    return plain_badge(state) if state else ""
 
 
 def dots(run: RunInfo, problem_id: str, proofs: list[ProofMetrics]) -> str:

@@ -26,6 +26,12 @@ def href(page: str, **query: object) -> str:
     return f"./?{urlencode(given)}" if given else "./"
 
 
+def here(**changes: str | None) -> str:
+    """Address of the current page with other parameters; None removes one."""
+    given = {name: value for name, value in (st.query_params.to_dict() | changes).items() if value}
+    return f"./?{urlencode(given)}" if given else "./"
+
+
 def link(words: str, page: str, **query: object) -> str:
     """Link as HTML."""
     return f'<a href="{escape(href(page, **query))}">{escape(words)}</a>'
@@ -88,15 +94,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: Sequen
         for row in rows
     )
     st.html(f'<table class="lm-table"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>')
-
-
-def paged(items: Sequence, key: str, per_page: int = PER_PAGE) -> Sequence:
-    """Items of the chosen page of a long list."""
-    pages = max(1, -(-len(items) // per_page))
-    if pages == 1:
-        return items
-    page = st.pagination(pages, key=key)
-    return items[(page - 1) * per_page : page * per_page]
 
 
 def crumbs(*parts: str) -> None:

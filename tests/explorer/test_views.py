@@ -15,9 +15,20 @@ from explorer.index import LogIndex
 from explorer.lab_check import exact_verdict, missing_at_end, steps
 from explorer.lineage import MAX_NODES, chain, differences, edges, graph, shown_nodes
 from explorer.metrics import problem_metrics, proof_metrics
-from explorer.plots import line_plot
 from explorer.prompts import prompt_of
-from explorer.training_log import Curve, best_and_worst, curves, group_rewards, last_line, read_lines, smoothed, stages
+from explorer.training_log import (
+    PLOTS,
+    Curve,
+    best_and_worst,
+    curves,
+    group_rewards,
+    last_line,
+    other_metrics,
+    read_lines,
+    smoothed,
+    stages,
+    thinned,
+)
 from lab.defects import CheckResult
 from lab.generator import families, generate
 from lab.planter import labeled_proof
@@ -94,10 +105,23 @@ def test_trajectories_without_reward_are_left_out() -> None:
     assert group_rewards(trajectories) == {0: [0.5, 1.0], 1: [0.0]}
 
 
-def test_a_plot_names_its_curves_as_text() -> None:
-    drawn = line_plot([Curve("reward/<script>", ((1, 0.0), (2, float("inf")), (3, 1.0)))])
-    assert "<script>" not in drawn
-    assert "&lt;script&gt; 1" in drawn
+def test_a_metric_of_the_validation_is_in_the_plot_of_its_metric() -> None:
+    names = {
+        "validation/length": "Length in tokens",
+        "validation/reward": "Reward",
+        "validation/token_accuracy": "Accuracy",
+        "reward/exact": "Parts of the reward",
+        "tokens": None,
+    }
+    assert {name: next((plot.title for plot in PLOTS if plot.fits(name)), None) for name in names} == names
+    assert other_metrics(names) == ["tokens"]
+
+
+def test_a_thinned_curve_keeps_its_ends() -> None:
+    curve = Curve("loss", tuple((step, float(step)) for step in range(1003)))
+    found = thinned(curve, 100).points
+    assert len(found) <= 102
+    assert (found[0], found[-1]) == (curve.points[0], curve.points[-1])
 
 
 @pytest.mark.parametrize("family", families())

@@ -83,7 +83,10 @@ def test_a_judge_that_fails_is_left_out_of_the_figures(tmp_path: Path) -> None:
     parts = rollout_metrics(some, Parallel())
     assert parts["reward"] == parts["reward/even"] == pytest.approx(sum(judged) / len(judged))
     assert parts["reward_missing"] == 0.5
-    write_rollout(tmp_path / "rollouts" / "1.jsonl", some)
+    write_rollout(tmp_path / "rollouts" / "1.jsonl", some, "Prove {}.".format)
     lines = [json.loads(line) for line in (tmp_path / "rollouts" / "1.jsonl").read_text().splitlines()]
+    prompts = {line["problem"]: line["prompt"] for line in lines if "prompt" in line}  # once for each problem
+    assert prompts == {one.number: f"Prove {one.number}." for one in some}
+    assert sum("prompt" in line for line in lines) == len(prompts)
     assert [line["reward"] for line in lines] == [one.reward.total for one in some]
     assert [line["answers"] for line in lines] == [[answer.text for answer in one.answers] for one in some]
