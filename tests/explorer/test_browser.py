@@ -104,6 +104,7 @@ def test_every_page_shows_what_it_is_for(browser: BrowserSession, runs: Path) ->
     expected = {
         ("",): ["search", "small/run", "training", "rl step 29"],
         ("run", ("run", "search")): ["3", "60", "720"],
+        ("search", ("run", "search"), ("words", "therefore")): ["proof", "places"],
         ("outcomes", ("run", "search")): ["exact checker", "accepted"],
         ("matrix", ("runs", "search")): ["identities-000"],
         ("compare", ("left", "search"), ("right", "search")): ["3", "sign test p"],
@@ -111,7 +112,7 @@ def test_every_page_shows_what_it_is_for(browser: BrowserSession, runs: Path) ->
         ("proof", *where.items(), ("proof", proof.id)): ["Analyses", "Review", "Changes and their critiques"],
         ("lineage", *where.items(), ("proof", proof.id)): ["lineage of proofs", "Step by step"],
         ("diff", *where.items(), ("proof", proof.id)): ["Critiques shown to the prover"],
-        ("training", ("run", "training")): ["Reward and its parts", "Best", "Worst", "Masked"],
+        ("training", ("run", "training")): ["Parts of the reward", "Best", "Worst", "Masked"],
         ("lab",): ["exact algebra", "Statement"],
         ("label", ("run", "search")): ["Blind", "Statement", "My labels"],
         ("labels", ("run", "small/run"), ("labeler", "<i>Eve</i>")): ["open and change"],
