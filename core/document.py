@@ -85,8 +85,9 @@ def shown(cell: Cell) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun, such as ``1 proof`` and ``2 proofs``; ``plural`` where it is not noun + s."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    """A number with its noun: ``1 proof``, ``2 analyses``, ``1,000 proofs``; ``plural`` where it is no regular one."""
+    regular = noun.removesuffix("is") + "es" if noun.endswith("sis") else noun + "s"
+    return f"{number:,} {noun if number == 1 else plural or regular}"
 
 
 def markdown(blocks: Sequence[Block]) -> str:

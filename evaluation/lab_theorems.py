@@ -11,11 +11,11 @@ from core.problems import LEFT_SIDE, single_problem
 from core.records import Label, Problem, Proof
 from core.store import now
 from evaluation.answers import label_id
-from lab.checker import check
+from lab.checker import check_statement
 from lab.domain import ModelDomain, outside, read_domain
 from lab.generator import LEVELS, families
 from lab.items import Stream
-from lab.statements import Unsupported, read_statement
+from lab.statements import Unsupported
 from policy.local_config import model_folder
 
 EXACT = "exact"
@@ -66,11 +66,10 @@ def _domain(model: str) -> ModelDomain:
 
 def exact_label(problem: Problem, proof: Proof) -> Label:
     """Labels a proof with the checker's score; unscored where the checker cannot decide the statement."""
-    proposition = read_statement(problem.statement)
-    if isinstance(proposition, Unsupported):
-        score, reason = None, f"the lab cannot decide this statement: {proposition.reason}"
+    verdict = check_statement(problem.statement, proof.body or "")
+    if isinstance(verdict, Unsupported):
+        score, reason = None, f"the lab cannot decide this statement: {verdict.reason}"
     else:
-        verdict = check(proposition, proof.body or "")
         score = verdict.score
         reason = "; ".join(defect.kind for defect in verdict.defects)
     return Label(

@@ -1,12 +1,10 @@
-"""Exact check of a lab proof: the checker's verdict, and the defects of each step."""
+"""Exact check of a lab proof: the sentences with the defects that the checker found in each."""
 
 from dataclasses import dataclass
 
-from lab.checker import check
 from lab.defects import CheckResult, Defect
 from lab.language import read
 from lab.limits import Refused
-from lab.statements import Unsupported, read_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +35,3 @@ def steps(body: str, verdict: CheckResult) -> list[CheckedPiece]:
 def missing_at_end(body: str, verdict: CheckResult) -> list[Defect]:
     """Defects at the end of the proof: parts that are missing."""
     return [defect for defect in verdict.defects if defect.place.start >= len(body.rstrip())]
-
-
-def exact_verdict(statement: str, body: str) -> CheckResult | str:
-    """The checker's verdict on a proof, or the reason why the lab cannot decide the statement."""
-    proposition = read_statement(statement)
-    return proposition.reason if isinstance(proposition, Unsupported) else check(proposition, body)

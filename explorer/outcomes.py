@@ -9,8 +9,8 @@ from typing import Literal
 
 from core.records import Problem, Proof
 from explorer.index import LogIndex, children
-from explorer.lab_check import exact_verdict
 from explorer.metrics import ProofMetrics, judged_analyses, proof_metrics
+from lab.checker import check_statement
 from lab.defects import CheckResult
 from refine.acceptance import AcceptanceConfig, Decision, decide
 from verifier.aggregate import Judged
@@ -74,7 +74,7 @@ def _checked(log: LogIndex, proof: ProofMetrics) -> float | None:
     problem = next((record for row in log.of_kind("problem") if isinstance(record := log.read(row), Problem)), None)
     record = log.read(proof.row)
     assert isinstance(record, Proof)
-    verdict = exact_verdict(problem.statement, record.body or "") if problem else ""
+    verdict = check_statement(problem.statement, record.body or "") if problem else None
     return verdict.score if isinstance(verdict, CheckResult) else None
 
 

@@ -42,6 +42,7 @@ from lab.rules.goals import WHOLE, Outcome, outcome
 from lab.rules.reader import walk
 from lab.rules.record import Record
 from lab.sentences import Sentence
+from lab.statements import Unsupported, read_statement
 from lab.steps import LEAP, STEP
 from lab.theorem import Proposition
 
@@ -62,6 +63,12 @@ def check(theorem: Proposition, proof_text: str) -> CheckResult:
         return CheckResult(
             0.0, (Defect(Kind.UNREADABLE, Place(0, 0, 0), f"internal error: {fault!r}; report this text"),)
         )
+
+
+def check_statement(statement: str, proof_text: str) -> CheckResult | Unsupported:
+    """The verdict on a proof of a statement in words; Unsupported where the lab cannot decide the statement."""
+    proposition = read_statement(statement)
+    return proposition if isinstance(proposition, Unsupported) else check(proposition, proof_text)
 
 
 def certificate_of(theorem: Proposition, proof_text: str) -> Certificate | None:

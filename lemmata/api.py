@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from core.document import counted
 from core.errors import LemmataError
 from core.imported import imported_proof
 from core.log import ProblemLog, read_log
@@ -16,7 +17,6 @@ from lemmata.commands.refine import refine_problem
 from lemmata.compose import compose
 from lemmata.policy_choice import PolicyLike, choose_policy
 from lemmata.results import Result, Results, Verification, read_result
-from lemmata.run_totals import counted
 from lemmata.running import run_sync
 from lemmata.session import Session, open_session
 from lemmata.settings import RefineSettings, SessionConfig, VerifySettings, read_settings
@@ -171,13 +171,13 @@ def check(statement: str, proof: str) -> "CheckResult":
     Raises:
         LemmataError: the lab cannot decide this statement (docs/guides/lab.md says which it can).
     """
-    from lab.checker import check as check_exactly  # noqa: PLC0415  the lab's tables take a moment to load
-    from lab.statements import Unsupported, read_statement  # noqa: PLC0415
+    from lab.checker import check_statement  # noqa: PLC0415  the lab's tables take a moment to load
+    from lab.statements import Unsupported  # noqa: PLC0415
 
-    proposition = read_statement(statement)
-    if isinstance(proposition, Unsupported):
-        raise LemmataError(f"the lab cannot decide this statement ({proposition.reason}); docs/guides/lab.md says why")
-    return check_exactly(proposition, proof)
+    verdict = check_statement(statement, proof)
+    if isinstance(verdict, Unsupported):
+        raise LemmataError(f"the lab cannot decide this statement ({verdict.reason}); docs/guides/lab.md says why")
+    return verdict
 
 
 @asynccontextmanager

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from core.document import counted
 from core.errors import LemmataError
 from core.store import Run
-from lemmata.run_totals import counted
 from lemmata.terminal import plain
 from policy.meters import Meters
 

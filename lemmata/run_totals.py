@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+from core.document import counted
 from core.records import (
     Analysis,
     Comparison,
@@ -165,12 +166,6 @@ def _is_outside(record: Record) -> bool:
     if isinstance(record, Selection):
         return record.rule == OUTSIDE
     return isinstance(record, Refusal) and record.error.startswith(NOT_JUDGED)
-
-
-def counted(number: int, noun: str) -> str:
-    """``number`` with ``noun`` in the singular or plural: "1 problem", "2 analyses"."""
-    plural = "analyses" if noun == "analysis" else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"
 
 
 def _selections(rows: list[tuple[str, Selection]]) -> Table:

@@ -7,6 +7,7 @@ from itertools import islice
 from rich.console import Console
 from rich.tree import Tree
 
+from core.document import counted
 from core.log import read_log
 from core.records import Analysis, Comparison, Problem, Proof, Record, Refusal, Review, Selection
 from core.store import Run
@@ -15,7 +16,6 @@ from lab.complaints import END, line_of, quotation
 from lab.defects import Defect
 from lab.statements import Unsupported, read_statement
 from lemmata.record_format import headline
-from lemmata.run_totals import counted
 from lemmata.terminal import plain
 
 MAX_PROOFS = 100  # a longer search is read with `lemmata show`

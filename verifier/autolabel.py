@@ -11,8 +11,8 @@ from verifier.aggregate import Judged, validity
 class LabelConfig:
     """``k``: how many valid analyses must agree on a low score. ``confirm_at``: the least review that confirms."""
 
-    k: Positive = 2
-    confirm_at: Share = 1.0
+    k: Positive
+    confirm_at: Share
 
 
 @dataclass(frozen=True, slots=True)

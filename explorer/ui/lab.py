@@ -7,13 +7,15 @@ import streamlit as st
 from core.document import counted
 from core.records import Analysis, Proof
 from explorer.index import LogIndex
-from explorer.lab_check import exact_verdict, missing_at_end, steps
+from explorer.lab_check import missing_at_end, steps
 from explorer.lab_run import LiveRun, has_weights
 from explorer.runs import RunIndex
 from explorer.ui.context import query
 from explorer.ui.widgets import badge, model_text, note
+from lab.checker import check_statement
 from lab.defects import CheckResult
 from lab.generator import LEVELS, families, generate
+from lab.statements import Unsupported
 from policy.local_config import SHIPPED
 
 HEIGHT = 120
@@ -53,9 +55,9 @@ def _example() -> str:
 
 def show_checked(statement: str, body: str) -> None:
     """Shows a proof with the checker's verdict on each step."""
-    verdict = exact_verdict(statement, body)
-    if isinstance(verdict, str):
-        note(f"The lab cannot decide this statement: {verdict}")
+    verdict = check_statement(statement, body)
+    if isinstance(verdict, Unsupported):
+        note(f"The lab cannot decide this statement: {verdict.reason}")
         return
     st.html(f"{badge(verdict.score)} &nbsp; {_words(verdict)}")
     st.html(f'<pre class="lm-steps">{_colored(body, verdict)}</pre>')
@@ -126,7 +128,7 @@ def _attempts(log: LogIndex, statement: str) -> None:
     for row in log.of_kind("proof"):
         proof = log.read(row)
         assert isinstance(proof, Proof)
-        verdict = exact_verdict(statement, proof.body or "")
+        verdict = check_statement(statement, proof.body or "")
         judged = [child for child in log.of_kind("analysis") if child.about == row.id]
         with st.container(border=True, key=f"live-{row.id}"):
             exact_badge = badge(verdict.score, f"exact {verdict.score:g}") if isinstance(verdict, CheckResult) else ""

@@ -7,7 +7,6 @@ import streamlit as st
 
 from core.records import Analysis, Generated, Problem, Proof, Review
 from explorer.index import LogIndex, RecordRow, children
-from explorer.lab_check import exact_verdict
 from explorer.math_markdown import plain_text
 from explorer.metrics import DISAGREEMENT, ProofMetrics, proof_metrics, review_validity
 from explorer.prompts import prompt_of
@@ -35,6 +34,7 @@ from explorer.ui.widgets import (
     plain_badge,
     raw,
 )  # fmt: skip
+from lab.checker import check_statement
 from lab.defects import CheckResult
 
 ANALYSES_PER_PAGE = 8
@@ -125,7 +125,7 @@ def _links(run: RunInfo, log: LogIndex, row: RecordRow) -> None:
 
 
 def _text(run: RunInfo, log: LogIndex, problem: Problem | None, proof: Proof) -> None:
-    verdict = exact_verdict(problem.statement, proof.body) if problem and proof.body is not None else None
+    verdict = check_statement(problem.statement, proof.body) if problem and proof.body is not None else None
     decided = isinstance(verdict, CheckResult)
     titles = ["Proof", "Self-evaluation", "Raw", *(["Exact check"] if decided else [])]
     tabs = st.tabs(titles)

@@ -12,7 +12,7 @@ from core.records import Generated
 from core.store import Run
 from explorer.comparison import pairs
 from explorer.index import LogIndex
-from explorer.lab_check import exact_verdict, missing_at_end, steps
+from explorer.lab_check import missing_at_end, steps
 from explorer.lineage import MAX_NODES, chain, differences, edges, graph, shown_nodes
 from explorer.metrics import problem_metrics, proof_metrics
 from explorer.prompts import prompt_of
@@ -29,9 +29,11 @@ from explorer.training_log import (
     stages,
     thinned,
 )
+from lab.checker import check_statement
 from lab.defects import CheckResult
 from lab.generator import families, generate
 from lab.planter import labeled_proof
+from lab.statements import Unsupported
 from tests.command import CommandLine, serving
 from tests.records import PROBLEM, PROOF, analysis, run_of
 
@@ -130,7 +132,7 @@ def test_steps_are_the_whole_proof_and_carry_the_checkers_defects(family: str) -
     for seed in range(12):
         theorem = generate(family, 2, seed)
         body = labeled_proof(theorem, seed, (1, 0, 0)).text
-        verdict = exact_verdict(theorem.statement, body)
+        verdict = check_statement(theorem.statement, body)
         if not isinstance(verdict, CheckResult):
             continue  # the statements of some families are not read
         pieces = steps(body, verdict)
@@ -139,11 +141,11 @@ def test_steps_are_the_whole_proof_and_carry_the_checkers_defects(family: str) -
         ends = {defect.place.start for defect in missing_at_end(body, verdict)}
         assert inside | ends == {defect.place.start for defect in verdict.defects}
         seen += len(inside)
-    assert seen or isinstance(exact_verdict(generate(family, 2, 0).statement, ""), str)
+    assert seen or isinstance(check_statement(generate(family, 2, 0).statement, ""), Unsupported)
 
 
 def test_a_statement_that_the_lab_cannot_read_has_no_exact_verdict() -> None:
-    assert isinstance(exact_verdict("Prove that there are infinitely many primes.", "Euclid."), str)
+    assert isinstance(check_statement("Prove that there are infinitely many primes.", "Euclid."), Unsupported)
 
 
 def test_prompts_are_reconstructed_exactly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,24 +51,24 @@ def the_rule(analyses: tuple[Judged, ...], k: int) -> float | None:
 @pytest.mark.parametrize("k", [1, 2, 3])
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_all_small_cases(count: int, k: int) -> None:
-    config = LabelConfig(k=k)
+    config = LabelConfig(k=k, confirm_at=1.0)
     for analyses in combinations_with_replacement(KINDS, count):
         assert auto_label(analyses, config).score == the_rule(analyses, k), analyses
 
 
 @given(st.lists(st.sampled_from(KINDS), max_size=10), st.integers(1, 4))
 def test_larger_cases(analyses: list[Judged], k: int) -> None:
-    assert auto_label(analyses, LabelConfig(k=k)).score == the_rule(tuple(analyses), k)
+    assert auto_label(analyses, LabelConfig(k=k, confirm_at=1.0)).score == the_rule(tuple(analyses), k)
 
 
 def test_the_order_does_not_matter() -> None:
     analyses = [Judged("a", 0.0, (1.0,)), Judged("b", 0.5, (1.0,)), Judged("c", 1.0), Judged("d", None)]
-    assert len({auto_label(order, LabelConfig(k=1)) for order in permutations(analyses)}) == 1
+    assert len({auto_label(order, LabelConfig(k=1, confirm_at=1.0)) for order in permutations(analyses)}) == 1
 
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_an_unparseable_review_never_makes_a_label_of_one(k: int) -> None:
-    config = LabelConfig(k=k)
+    config = LabelConfig(k=k, confirm_at=1.0)
     issues = [judged for judged in KINDS if judged.score in (0.0, 0.5)]
     for issue, other in product(issues, KINDS):
         before = auto_label([issue, other, Judged("c", 1.0)], config).score
@@ -92,16 +92,16 @@ def test_an_unparseable_review_never_makes_a_label_of_one(k: int) -> None:
     ],
 )
 def test_labels_and_their_reasons(analyses: list[Judged], score: float | None, reason: str) -> None:
-    found = auto_label(analyses, LabelConfig(k=2))
+    found = auto_label(analyses, LabelConfig(k=2, confirm_at=1.0))
     assert (found.score, found.reason) == (score, reason)
 
 
 def test_the_bar_for_a_confirmation_is_a_setting() -> None:
     analyses = [Judged("a", 0.0, (0.5, 0.5, 0.0))] * 2
-    assert auto_label(analyses, LabelConfig(confirm_at=0.5)).score == 0.0
-    assert auto_label(analyses, LabelConfig(confirm_at=1.0)).score == 1.0
+    assert auto_label(analyses, LabelConfig(k=2, confirm_at=0.5)).score == 0.0
+    assert auto_label(analyses, LabelConfig(k=2, confirm_at=1.0)).score == 1.0
 
 
 def test_no_label_from_no_analyses() -> None:
     with pytest.raises(ValidationError):
-        LabelConfig(k=0)
+        LabelConfig(k=0, confirm_at=1.0)
