@@ -101,6 +101,7 @@ class Progress:
             ("refused", str(meters.refusals)),
             ("retries", str(meters.retries)),
             ("tokens", f"{meters.usage.total_tokens:,}"),
+            *([("arriving", f"{meters.arriving_tokens:,}")] if meters.arriving_tokens else []),
             ("tokens/s", f"{meters.tokens_per_second:.1f}"),
         ]
         if meters.usage.cost:

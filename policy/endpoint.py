@@ -207,23 +207,29 @@ class Endpoint(Policy):
         url = place.server.url
         try:
             started = self._pool.clock()
-            value = await place.server.transport.send(body, lambda: self._pool.accepted(place))
-            answer = self._readers[url].read(value, self._pool.clock() - started)
-        except Busy as fault:
-            self._pool.busy(place, fault)
-            raise
-        except MalformedAnswer:
-            raise
-        except ServerFault as fault:
-            self._pool.failed(place, fault)
-            self._raise_if_unreachable(call, place, fault)
-            call.avoided.add(place.server)
+            with self._meters.arriving() as arrival:
+                value = await place.server.transport.send(body, lambda: self._pool.accepted(place), arrival.add)
+                answer = self._readers[url].read(value, self._pool.clock() - started)
+                arrival.end(answer.completions[0].usage)
+        except (ServerFault, PromptRefused) as fault:
+            self._note(call, place, fault)
             raise
         finally:
             self._pool.release(place)
         self._pool.answered(place)
         self._requests.note_usage(streamed="stream" in body, reported=answer.completions[0].usage is not None)
         return answer
+
+    def _note(self, call: _Call, place: Place, fault: ServerFault | PromptRefused) -> None:
+        """Tell the pool about a failed attempt, and remember what the server answered."""
+        if not isinstance(fault, NotConnected):
+            place.server.last_reply = message_of(fault)
+        if isinstance(fault, Busy):
+            self._pool.busy(place, fault)
+        elif isinstance(fault, ServerFault) and not isinstance(fault, MalformedAnswer):
+            self._pool.failed(place, fault)
+            self._raise_if_unreachable(call, place, fault)
+            call.avoided.add(place.server)
 
     def _book(self, call: _Call, fault: ServerFault) -> None:
         """Count an attempt without an answer, and its tokens."""
@@ -287,6 +293,13 @@ class Endpoint(Policy):
         if not isinstance(fault, NotConnected) or self._pool.answered_at is not None:
             return
         if call.failures + 1 >= self.config.retry.connect_attempts + len(self.config.addresses) - 1:
+            if place.server.last_reply:
+                raise LemmataError(
+                    f"the server of policy '{self.name}' at {place.server.url} takes no connection any more ({fault}); "
+                    f"it answered last: {place.server.last_reply}. It never gave a whole answer: read its log. A "
+                    "server that dies of a request may need policy.samples_per_request=1, policy.send_seed=false, "
+                    "policy.stream=false, or a smaller sampling.max_tokens or policy.concurrency."
+                ) from fault
             raise LemmataError(
                 f"cannot reach the server of policy '{self.name}' at {place.server.url}: {fault}. "
                 "Start it, or set policy.base_url to a server that runs."

@@ -17,12 +17,13 @@ FAILED = 3  # failures in a row after which a server without a substitute is dow
 
 @dataclass(eq=False)
 class Server:
-    """One address with its load."""
+    """One address with its load. ``last_reply``: its last error report, or how its last response broke off."""
 
     url: str
     transport: Transport
     gate: ServerGate
     calls: int = 0
+    last_reply: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +135,16 @@ class Pool:
             urls = ", ".join(server.url for server in self.servers)
             self._guard.stop(
                 f"no answer from {urls} for {silent:.0f} s (policy.retry.patience={self.retry.patience:g}), "
-                f"the last error: {message_of(fault)}"
+                f"the last error: {message_of(fault)}{_last_replies(self.servers, fault)}"
             )
 
     async def close(self) -> None:
         """Close the connections."""
         for server in self.servers:
             await server.transport.client.close()
+
+
+def _last_replies(servers: Sequence[Server], fault: ServerFault) -> str:
+    """The last replies of servers that take no connection now; empty where ``fault`` is a reply itself."""
+    known = [server for server in servers if server.last_reply] if isinstance(fault, NotConnected) else []
+    return "".join(f"; {server.url} answered last: {server.last_reply}" for server in known)

@@ -27,8 +27,10 @@ class Transport:
         self._request_timeout = request_timeout
         self._idle_timeout = idle_timeout
 
-    async def send(self, body: Mapping[str, Any], accepted: Callable[[], None]) -> Any:
+    async def send(self, body: Mapping[str, Any], accepted: Callable[[], None], arrived: Callable[[int], None]) -> Any:
         """The response to a request, as a plain call gets it. ``accepted`` is called once the answer begins.
+
+        ``arrived`` is called with the number of characters of every piece of a streamed response.
 
         Raises:
             Busy, Passing, MalformedAnswer: as `policy.faults`.
@@ -43,7 +45,7 @@ class Transport:
                 try:
                     if response.headers.get("content-type", "").startswith("text/event-stream"):
                         idle = True
-                        return await self._streamed(response.aiter_bytes(), limit, accepted)
+                        return await self._streamed(response.aiter_bytes(), limit, accepted, arrived)
                     return await _plain(response.aiter_bytes())
                 finally:
                     await response.aclose()
@@ -64,13 +66,19 @@ class Transport:
             raise kind(message_of(error)) from error
 
     async def _streamed(
-        self, pieces: AsyncIterator[bytes], limit: asyncio.Timeout, accepted: Callable[[], None]
+        self,
+        pieces: AsyncIterator[bytes],
+        limit: asyncio.Timeout,
+        accepted: Callable[[], None],
+        arrived: Callable[[int], None],
     ) -> Mapping[str, Any]:
         events, assembly, now = Events(), Assembly(), asyncio.get_running_loop().time
         latest, broken = None, None
         try:
             async for piece in _guarded(pieces):
+                known = assembly.characters
                 is_alive = sum(assembly.add(chunk) for chunk in events.feed(piece)) > 0
+                arrived(assembly.characters - known)
                 if is_alive:
                     if latest is None and assembly.error is None:
                         accepted()

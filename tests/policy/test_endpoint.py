@@ -158,6 +158,38 @@ def test_a_server_that_answered_before_is_no_wrong_address() -> None:
     asyncio.run(main())
 
 
+OUT_OF_MEMORY = b'{"error": {"message": "CUDA out of memory"}}'
+
+
+@pytest.mark.parametrize(
+    ("reply", "last"),
+    [(b"HTTP/1.1 500 X\r\ncontent-length: %d\r\n\r\n%b" % (len(OUT_OF_MEMORY), OUT_OF_MEMORY), "HTTP 500: CUDA out"),
+     (b"HTTP/1.1 400 X\r\ncontent-length: %d\r\n\r\n%b" % (len(OUT_OF_MEMORY), OUT_OF_MEMORY), "HTTP 400: CUDA out"),
+     (b"", "")],
+    ids=["500", "400", "dropped"],
+)  # fmt: skip
+def test_a_server_that_dies_of_its_first_request_is_reported_with_what_it_answered(reply: bytes, last: str) -> None:
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        server.close()
+        writer.write(reply)
+        writer.close()
+
+    async def main() -> None:
+        nonlocal server
+        server = await asyncio.start_server(die, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with rig(url=url, retry=retry_config(connect_attempts=2, first_wait=0.01)) as it:
+            with pytest.raises(LemmataError) as caught:
+                await it.ask()
+        assert f"it answered last: {last}" in str(caught.value)
+        assert "policy.send_seed=false" in str(caught.value)
+        assert "Start it" not in str(caught.value)
+
+    server: asyncio.Server
+    asyncio.run(main())
+
+
 # How many samples a server gives.
 
 
