@@ -220,7 +220,7 @@ class Endpoint(Policy):
         self._requests.note_usage(streamed="stream" in body, reported=answer.completions[0].usage is not None)
         return answer
 
-    def _note(self, call: _Call, place: Place, fault: ServerFault | PromptRefused) -> None:
+    def _note(self, call: _Call, place: ServerSlot, fault: ServerFault | PromptRefused) -> None:
         """Tell the pool about a failed attempt, and remember what the server answered."""
         if not isinstance(fault, NotConnected):
             place.server.last_reply = message_of(fault)
