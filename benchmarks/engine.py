@@ -6,6 +6,7 @@
   32 are the shape of TRL's GRPO rollout (4 prompts, 8 samples each), which calls this ``generate``.
 - shared prompt: 16 samples of one prompt of 1,024 tokens, as one request and as 16 requests one after the other that
   find nothing in the cache.
+- top-p: 16 and 64 sequences drawn with top-p 0.95 beside the same without it.
 
 CPU seconds of the process, in turns. The last line is JSON.
 """
@@ -27,7 +28,7 @@ LONG_PROMPT, SAMPLES = 1024, 16
 
 
 def main() -> None:
-    """Run both parts and print their tables."""
+    """Run all parts and print their tables."""
     torch.set_num_threads(1)
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     model = small_model()
@@ -35,7 +36,8 @@ def main() -> None:
     peer = same_in_transformers(model)
     generate = {count: beside_generate(engine, peer, count, repeats) for count in (1, 16, 32, 64)}
     shared = {new: shared_prompt(engine, new, repeats) for new in (16, 64, 128)}
-    report("engine", {"generate": generate, "shared_prompt": shared})
+    nucleus = {count: beside_plain(engine, count, repeats) for count in (16, 64)}
+    report("engine", {"generate": generate, "shared_prompt": shared, "top_p": nucleus})
 
 
 def beside_generate(engine: LLMEngine, peer: Any, count: int, repeats: int) -> dict[str, float]:
@@ -77,6 +79,20 @@ def shared_prompt(engine: LLMEngine, new: int, repeats: int) -> dict[str, float]
     seconds = in_turns(ways, repeats)
     result = ratio(seconds["apart"], seconds["together"])
     print(f"{SAMPLES} samples of {new} tokens, prompt of {LONG_PROMPT}: together {result}", flush=True)
+    return result
+
+
+def beside_plain(engine: LLMEngine, count: int, repeats: int) -> dict[str, float]:
+    """CPU seconds of ``count`` sequences with top-p 0.95 over those of plain sampling."""
+    prompts = random_prompts(count, PROMPT)
+
+    def sample(top_p: float) -> None:
+        engine.weights_changed()
+        engine.generate(prompts, SamplingParams(max_tokens=NEW, ignore_eos=True, seed=0, top_p=top_p))
+
+    seconds = in_turns({"plain": lambda: sample(1.0), "top_p": lambda: sample(0.95)}, repeats)
+    result = ratio(seconds["top_p"], seconds["plain"])
+    print(f"{count:3} sequences: top-p 0.95 over plain sampling {result}", flush=True)
     return result
 
 

@@ -6,6 +6,7 @@ Shape suffixes: N rows, V vocabulary, C likeliest candidates.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor
 from model.engine.request import SamplingParams
 from model.errors import ModelError
 
-CANDIDATES = 1024  # tokens ranked at first; the whole vocabulary is ranked only if top-k or top-p reaches beyond them
+CANDIDATES = (128, 1024)  # tokens ranked at first; more, and at last the whole vocabulary, only for rows that need them
+SMALL_VOCABULARY = 1024  # up to here ranking all tokens costs no more than finding the candidates
 MIN_TEMPERATURE = 1e-4  # lower temperatures above 0 are raised to it, so that float16 can represent the quotient
 
 
@@ -133,47 +135,101 @@ def distribution(logits_NV: Tensor, settings: Sequence[SamplingParams]) -> tuple
         logits_NV = (logits_NV - logits_NV.amax(-1, keepdim=True)) / logits_NV.new_tensor(divisors).unsqueeze(1)
     if all(row.temperature and not row.top_k and row.top_p == 1 for row in settings):
         return logits_NV, None
-    kept_NV = torch.ones_like(logits_NV, dtype=torch.bool)
-    for place, row in enumerate(settings):
-        if not row.temperature or row.top_k == 1:
-            kept_NV[place] = False
-            kept_NV[place, _first_highest(logits_NV[place])] = True
-        elif row.top_k or row.top_p < 1:
-            kept_NV[place] = _kept(logits_NV[place], row)
+    greedy = [place for place, row in enumerate(settings) if not row.temperature or row.top_k == 1]
+    cut = sorted({place for place, row in enumerate(settings) if row.top_k or row.top_p < 1} - {*greedy})
+    if len(cut) == len(settings):
+        kept_NV = _kept(logits_NV, settings)
+    else:
+        kept_NV = torch.ones_like(logits_NV, dtype=torch.bool)
+        kept_NV[greedy] = _first_highest(logits_NV[greedy])
+        if cut:
+            kept_NV[cut] = _kept(logits_NV[cut], [settings[place] for place in cut])
     return logits_NV.masked_fill(~kept_NV, -torch.inf), kept_NV
 
 
-def _first_highest(logits_V: Tensor) -> Tensor:
-    return (logits_V == logits_V.max()).nonzero()[0, 0]
+def _first_highest(logits_NV: Tensor) -> Tensor:
+    """Returns a mask of the highest logit of each row, the first among equals."""
+    highest_NV = logits_NV == logits_NV.amax(-1, keepdim=True)
+    return highest_NV & (highest_NV.cumsum(-1) == 1)
 
 
-def _kept(logits_V: Tensor, row: SamplingParams) -> Tensor:
+def _kept(logits_NV: Tensor, settings: Sequence[SamplingParams]) -> Tensor:
     """Returns the mask of tokens after top-k and then top-p: the fewest likeliest ones with ``top_p`` of top-k's mass.
 
-    Ties are broken by the lower id.
+    Ties are broken by the lower id. In a large vocabulary few candidates are ranked at first, and more only for the
+    rows whose cut lies beyond them.
     """
-    vocabulary = len(logits_V)
-    for candidates in (min(max(CANDIDATES, row.top_k), vocabulary), vocabulary):
-        order_C = _likeliest(logits_V, candidates)
-        count = _count(logits_V, order_C, row)
+    vocabulary = logits_NV.shape[1]
+    cuts = _Cuts.of(settings, vocabulary, logits_NV.device)
+    weights_NV = (logits_NV.double() - logits_NV.amax(-1, keepdim=True)).exp()
+    if vocabulary <= SMALL_VOCABULARY:
+        return _kept_of(weights_NV, _descending(logits_NV), cuts)[0]
+    kept_NV = torch.zeros_like(logits_NV, dtype=torch.bool)
+    open_N = torch.arange(len(settings), device=logits_NV.device)
+    for candidates in (*(count for count in CANDIDATES if count < vocabulary), vocabulary):
+        rows_NV, cuts_N = logits_NV[open_N], cuts.rows(open_N)
+        order_NC = _likeliest(rows_NV, candidates)
+        kept_NV[open_N], counts_N1 = _kept_of(weights_NV[open_N], order_NC, cuts_N)
         # A cut at the last candidate is not final: equal logits and probability mass may lie beyond it.
-        if candidates == vocabulary or logits_V[order_C[count - 1]] > logits_V[order_C[-1]]:
+        ranked_NC = rows_NV.gather(1, order_NC)
+        final_N = (ranked_NC.gather(1, counts_N1 - 1) > ranked_NC[:, -1:]).squeeze(1)
+        open_N = open_N[~(final_N & ((cuts_N.top_k_N <= candidates) | (cuts_N.top_k_N == vocabulary)))]
+        if not len(open_N):
             break
-    return torch.zeros_like(logits_V, dtype=torch.bool).index_fill_(0, order_C[:count], True)
+    return kept_NV
 
 
-def _likeliest(logits_V: Tensor, candidates: int) -> Tensor:
-    """Returns the indices of the highest logits, highest first, ties by the lower index."""
-    ascending_C = logits_V.topk(candidates, sorted=False).indices.sort().values
-    return ascending_C[logits_V[ascending_C].sort(descending=True, stable=True).indices]
+class _Cuts(NamedTuple):
+    """Top-k (the vocabulary's size: none) and top-p of each row; ``limits`` are the values of top-k that occur."""
+
+    top_k_N: Tensor
+    top_p_N: Tensor
+    limits: frozenset[int]
+
+    @classmethod
+    def of(cls, settings: Sequence[SamplingParams], vocabulary: int, device: torch.device) -> "_Cuts":
+        top_k = [min(row.top_k or vocabulary, vocabulary) for row in settings]
+        top_p = torch.tensor([row.top_p for row in settings], dtype=torch.float64, device=device)
+        return cls(torch.tensor(top_k, device=device), top_p, frozenset(top_k) - {vocabulary})
+
+    def rows(self, rows_N: Tensor) -> "_Cuts":
+        return self._replace(top_k_N=self.top_k_N[rows_N], top_p_N=self.top_p_N[rows_N])
 
 
-def _count(logits_V: Tensor, order_C: Tensor, row: SamplingParams) -> int:
-    """Returns the number of tokens in ``order_C`` that top-k and top-p keep."""
-    top_k = row.top_k or len(logits_V)
-    if row.top_p == 1:
-        return min(top_k, len(order_C))
-    probabilities_C = (logits_V[order_C[:top_k]].double() - logits_V.max()).exp()
-    whole = probabilities_C.sum() if top_k < len(logits_V) else (logits_V.double() - logits_V.max()).exp().sum()
-    reached = int((probabilities_C.cumsum(0) < row.top_p * whole).sum())
-    return min(reached + 1, len(probabilities_C))
+def _kept_of(weights_NV: Tensor, order_NC: Tensor, cuts: _Cuts) -> tuple[Tensor, Tensor]:
+    """Returns the mask of the tokens in each row of ``order_NC`` that top-k and top-p keep, and counts_N1 of them."""
+    ranked_NC, candidates = weights_NV.gather(1, order_NC), order_NC.shape[1]
+    whole_N = weights_NV.sum(-1)
+    for limit in cuts.limits:
+        whole_N = torch.where(cuts.top_k_N == limit, ranked_NC[:, :limit].sum(-1), whole_N)
+    reached_N = (ranked_NC.cumsum(-1) < (cuts.top_p_N * whole_N).unsqueeze(1)).sum(-1)
+    counts_N = torch.where(cuts.top_p_N == 1, cuts.top_k_N, reached_N + 1)
+    counts_N1 = counts_N.minimum(cuts.top_k_N).clamp(max=candidates).unsqueeze(1)
+    first_NC = torch.arange(candidates, device=order_NC.device) < counts_N1
+    return torch.zeros_like(weights_NV, dtype=torch.bool).scatter_(1, order_NC, first_NC), counts_N1
+
+
+def _likeliest(logits_NV: Tensor, candidates: int) -> Tensor:
+    """Returns the indices of the highest logits of each row, highest first, ties by the lower index."""
+    if candidates == logits_NV.shape[1]:
+        return _descending(logits_NV)
+    ascending_NC = logits_NV.topk(candidates, sorted=False).indices.sort(dim=-1).values
+    return ascending_NC.gather(1, _descending(logits_NV.gather(1, ascending_NC)))
+
+
+def _descending(logits_NC: Tensor) -> Tensor:
+    """Returns the stable order of each row, highest first.
+
+    Number and index are packed into one integer, whose order is that of the numbers, then of the indices: numpy sorts
+    integers several times as fast as torch sorts pairs.
+    """
+    if logits_NC.dtype == torch.float64:
+        return torch.sort(logits_NC, dim=-1, descending=True, stable=True).indices
+    bits_NC = (logits_NC.float() + 0.0).view(torch.int32)  # adding 0.0 turns -0.0 into 0.0
+    falling_NC = ~(bits_NC ^ (bits_NC >> 31 & 0x7FFFFFFF))
+    packed_NC = falling_NC.long() << 32 | torch.arange(logits_NC.shape[1], device=logits_NC.device)
+    if packed_NC.device.type == "cpu":
+        packed_NC = torch.from_numpy(numpy.sort(packed_NC.numpy(), axis=-1))
+    else:
+        packed_NC = packed_NC.sort(dim=-1).values
+    return packed_NC & 0xFFFFFFFF

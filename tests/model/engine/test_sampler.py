@@ -42,19 +42,56 @@ def by_definition(row: list[float], sampling: SamplingParams) -> list[float]:
     return [weights[token] / mass if token in nucleus else 0.0 for token in range(len(row))]
 
 
-@given(rows=st.lists(st.tuples(logits, choices), min_size=1, max_size=4), candidates=st.sampled_from([1, 3, 1024]))
+@given(
+    rows=st.lists(st.tuples(logits, choices), min_size=1, max_size=4),
+    candidates=st.sampled_from([(1,), (3,), (2, 5), ()]),
+)
 @settings(max_examples=150, deadline=None)
-def test_the_sampling_distribution(rows: list[tuple[list[float], SamplingParams]], candidates: int) -> None:
+def test_the_sampling_distribution(rows: list[tuple[list[float], SamplingParams]], candidates: tuple[int, ...]) -> None:
     width = max(len(row) for row, _ in rows)
     padded = [row + [-2.0] * (width - len(row)) for row, _ in rows]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sampler, "CANDIDATES", candidates)
+        patch.setattr(sampler, "SMALL_VOCABULARY", 0)
         scaled, kept = distribution(torch.tensor(padded, dtype=torch.float64), [choice for _, choice in rows])
     for place, (_, choice) in enumerate(rows):
         expected = by_definition(padded[place], choice)
         assert scaled[place].softmax(-1).tolist() == pytest.approx(expected, abs=1e-9)
         if kept is not None:
             assert kept[place].tolist() == [probability > 0 for probability in expected]
+
+
+def row_by_row(logits_V: torch.Tensor, sampling: SamplingParams) -> torch.Tensor:
+    """Returns the mask of one row by one stable sort, with the sums in fp64 that the batched sampler must repeat."""
+    scaled_V = (logits_V - logits_V.max()) / max(sampling.temperature or 1.0, sampler.MIN_TEMPERATURE)
+    scaled_V = logits_V if sampling.temperature == 1 else scaled_V.to(logits_V.dtype)
+    order_V = torch.sort(scaled_V, descending=True, stable=True).indices
+    top_k = 1 if not sampling.temperature else sampling.top_k or len(logits_V)
+    weights_V = (scaled_V.double() - scaled_V.max()).exp()
+    ranked = weights_V[order_V[:top_k]]
+    whole = ranked.sum() if top_k < len(logits_V) else weights_V.sum()
+    count = int((ranked.cumsum(0) < sampling.top_p * whole).sum()) + 1 if sampling.top_p < 1 else top_k
+    return torch.zeros(len(logits_V), dtype=torch.bool).index_fill_(0, order_V[: min(count, top_k)], True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(("vocabulary", "scale"), [(61, 0.0), (259, 1.0), (1024, 0.01), (1500, 4.0), (1500, 0.5)])
+def test_a_batch_has_the_masks_of_its_rows_bit_by_bit(dtype: torch.dtype, vocabulary: int, scale: float) -> None:
+    logits_NV = (torch.randn(8, vocabulary, generator=torch.Generator().manual_seed(1)) * scale).to(dtype)
+    logits_NV[::2] = logits_NV[::2].mul(4).round() / 4  # ties, and zeros of both signs
+    cuts = [(0.9, 0), (1.0, 50), (0.5, 7), (0.95, 1100), (0.3, 1), (1.0, 0), (0.999, 0), (0.95, 200)]
+    rows = [
+        SamplingParams(top_p=top_p, top_k=top_k, temperature=place % 4 / 2) for place, (top_p, top_k) in enumerate(cuts)
+    ]
+    for chosen in (rows, rows[3:4] * 8):
+        _, kept_NV = distribution(logits_NV, chosen)
+        assert kept_NV is not None
+        for place, row in enumerate(chosen):
+            if row.temperature == 1:
+                assert torch.equal(kept_NV[place], row_by_row(logits_NV[place], row)), row
+            else:
+                _, alone_NV = distribution(logits_NV[place : place + 1], [row])
+                assert alone_NV is None or torch.equal(kept_NV[place], alone_NV[0]), row
 
 
 @given(row=logits, choice=choices, u=st.floats(0, 1, exclude_max=True))
