@@ -1,7 +1,5 @@
-"""Lineage of proofs: refinements, the critiques behind them, and text differences. Pure functions."""
+"""Lineage of proofs: refinements, and the critiques behind them. Pure functions."""
 
-import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,8 +8,6 @@ from explorer.index import LogIndex, RecordRow
 from explorer.metrics import ProofMetrics
 
 MAX_NODES = 160
-MAX_WORD_DIFF = 60_000  # characters of a proof up to which words are compared; lines beyond
-_WORDS = re.compile(r"\s+|[^\s\\]+|\\[A-Za-z]+|\\\S?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +100,6 @@ def _columns(proofs: Sequence[ProofMetrics]) -> Iterator[str]:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
     return f'"{escaped}"'
-
-
-def differences(old: str, new: str) -> list[tuple[str, str]]:
-    """Differences of two texts as pieces ("same" | "minus" | "plus", text), by words, or by lines for long texts."""
-    split = _WORDS.findall if max(len(old), len(new)) <= MAX_WORD_DIFF else lambda text: text.splitlines(keepends=True)
-    left, right = split(old), split(new)
-    matcher = difflib.SequenceMatcher(None, left, right, autojunk=len(left) + len(right) > 4000)
-    pieces: list[tuple[str, str]] = []
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag == "equal":
-            pieces.append(("same", "".join(left[a:b])))
-        else:
-            pieces += [(name, "".join(part)) for name, part in (("minus", left[a:b]), ("plus", right[c:d])) if part]
-    return pieces
 
 
 def critique_rows(log: LogIndex, edge: RefinementEdge) -> list[RecordRow]:

@@ -238,8 +238,10 @@ def _mine(item: QueueItem, author: str) -> dict[str, Any] | None:
 
 def _act(run: RunInfo) -> None:
     """Handles an action of the bar: before the page is drawn again, and for the item that the action names."""
-    st.session_state["label-nonce"] += 1
     action = acted()
+    if action.get("nonce") != st.session_state["label-nonce"]:
+        return  # it arrived twice
+    st.session_state["label-nonce"] += 1
     try:
         words = _ACTIONS[str(action.get("kind"))](run, action)
     except (LemmataError, KeyError) as error:

@@ -111,7 +111,7 @@ def test_every_page_shows_what_it_is_for(browser: BrowserSession, runs: Path) ->
         ("problem", *where.items()): ["Proofs", "Lineage", "Chosen"],
         ("proof", *where.items(), ("proof", proof.id)): ["Analyses", "Review", "Changes and their critiques"],
         ("lineage", *where.items(), ("proof", proof.id)): ["lineage of proofs", "Step by step"],
-        ("diff", *where.items(), ("proof", proof.id)): ["Critiques shown to the prover"],
+        ("diff", *where.items(), ("proof", proof.id)): ["Changes and their critiques", "before", "after"],
         ("training", ("run", "training")): ["Parts of the reward", "Best", "Worst", "Masked"],
         ("lab",): ["exact algebra", "Statement"],
         ("label", ("run", "search")): ["Blind", "Statement", "My labels"],

@@ -38,9 +38,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserSession
         )
         for name, score in (("a", 0.0), ("b", 0.5), ("c", 0.0))
     ]
+    steps = STEPS.split("\n\n")
+    steps[60] = steps[60].replace("even", "odd")
+    del steps[70]
+    refined = replace(PROOF, id="z", round=1, parents=("y", "a", "d"), text="\n\n".join([*steps, "A new last remark."]))
     long = replace(PROOF, id="long", text=f"## Solution\n{LONG}\n## Self Evaluation\nFine.")
     assert len(LONG) > 300_000
-    judged_run(folder, proof, *quotes, told("d", 1.0), long, problem=replace(PROBLEM, reference="By \\(x\\)."))
+    judged_run(folder, proof, *quotes, told("d", 1.0), refined, long, problem=replace(PROBLEM, reference="By \\(x\\)."))
     with launched() as chromium, explored(folder) as address:
         yield BrowserSession(chromium.new_page(viewport={"width": 1360, "height": 800}), address)
 
@@ -67,6 +71,39 @@ def test_quoted_passages_are_tinted_and_linked_both_ways(browser: BrowserSession
     browser.page.wait_for_url("**analysis=**", timeout=HANG * 1000)
     browser.settle()
     assert browser.page.locator("details[open]", has_text="I stop at").count() == 1
+    assert browser.errors == []
+
+
+MARKED = "name => [...(CSS.highlights.get(name) ?? [])].map((range) => range.toString())"
+
+
+def test_changes_are_shown_by_paragraph_with_formulas_set_and_their_complaint(browser: BrowserSession) -> None:
+    browser.go("diff", run="run", problem="p", proof="z")
+    changes = browser.page.locator("[class*=st-key-change-]")
+    assert changes.count() == 3
+    assert changes.first.locator(".katex").count() == 5
+    assert "I stop at" in changes.first.inner_text()
+    assert "No critique names this passage" in changes.nth(1).inner_text()
+    browser.page.wait_for_function(
+        "CSS.highlights.get('lemmata-plus')?.size === 5 && CSS.highlights.get('lemmata-minus').size > 5",
+        timeout=HANG * 1000,
+    )
+    assert browser.page.evaluate(MARKED, "lemmata-plus") == ["odd,", "A", "new", "last", "remark."]
+    assert browser.page.evaluate(MARKED, "lemmata-minus")[0] == "even,"
+    folded = browser.page.locator("[data-testid=stExpander]", has_text="60 unchanged paragraphs")
+    assert folded.locator(".katex").count() == 0
+    folded.locator("summary").click()
+    folded.locator(".katex").first.wait_for(timeout=HANG * 1000)
+    browser.page.keyboard.press("n")
+    browser.page.keyboard.press("n")
+    browser.page.get_by_text("change 2 of 3").wait_for(timeout=HANG * 1000)
+    here = browser.page.locator("[data-lemmata-here]")
+    assert "Step 70" in here.inner_text()
+    box = here.bounding_box()
+    assert box is not None
+    assert 0 < box["y"] < 800
+    browser.page.keyboard.press("p")
+    browser.page.get_by_text("change 1 of 3").wait_for(timeout=HANG * 1000)
     assert browser.errors == []
 
 

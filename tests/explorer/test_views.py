@@ -5,15 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.records import Generated
 from core.store import Run
 from explorer.comparison import pairs
 from explorer.index import LogIndex
 from explorer.lab_check import missing_at_end, steps
-from explorer.lineage import MAX_NODES, chain, differences, edges, graph, shown_nodes
+from explorer.lineage import MAX_NODES, chain, edges, graph, shown_nodes
 from explorer.metrics import problem_metrics, proof_metrics
 from explorer.prompts import prompt_of
 from explorer.training_log import (
@@ -66,13 +64,6 @@ def test_a_graph_too_large_keeps_the_way_to_the_chosen_proof(tmp_path: Path) -> 
     log = logged(tmp_path, *many, last)
     shown = {proof.row.id for proof in shown_nodes(proof_metrics(log), log, "last")}
     assert shown == {"last", f"n{MAX_NODES + 30}"}
-
-
-@given(st.text("ab \n\\x", max_size=60), st.text("ab \n\\x", max_size=60))
-def test_differences_hold_both_texts(old: str, new: str) -> None:
-    pieces = differences(old, new)
-    assert "".join(text for kind, text in pieces if kind != "plus") == old
-    assert "".join(text for kind, text in pieces if kind != "minus") == new
 
 
 def test_two_runs_are_compared_problem_by_problem(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 // An action names the item that it is for; none is sent before that item has been on the page for GUARD milliseconds.
 
 const GUARD = 500;
+const RESEND = 4000;  // milliseconds without an answer after which an action is sent again
 const state = (window.lemmataLabelBar ??= {
-  root: null, data: null, send: null, armedAt: Infinity, pending: 0, help: false, draft: { reason: '', passage: null },
+  root: null, data: null, send: null, sent: null, armedAt: Infinity, pending: 0, help: false, draft: { reason: '', passage: null },
 });
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -62,11 +63,19 @@ const draftKey = () => `lemmata:${state.data.run}:${state.data.labeler}:${state.
 function act(kind, more = {}) {
   if (!state.data || !isArmed()) return;
   state.root.activeElement?.blur();
-  const { item, problem, labeler, subject } = state.data;
+  const { item, problem, labeler, subject, nonce } = state.data;
   if (kind === 'label') sessionStorage.removeItem(draftKey());
   state.pending = performance.now();
-  state.send({ kind, item, problem, labeler, subject, ...more });
+  state.sent = { kind, item, problem, labeler, subject, nonce, ...more };
+  deliver(state.sent);
   draw();
+}
+
+// Sends an action until the page answers: one that was lost on the way is not lost, and the explorer acts on it once.
+function deliver(action) {
+  if (!state.pending || state.sent !== action || !state.root) return;
+  state.send(action);
+  setTimeout(deliver, RESEND, action);
 }
 
 function label(score) {
