@@ -23,6 +23,7 @@ from core.records import (
     Review,
     Selection,
     StatementReport,
+    ToolOutput,
     Usage,
 )
 from core.store import Run
@@ -87,6 +88,7 @@ TABLES: dict[str, tuple[pa.Schema, Callable[[Sequence[Record]], Iterator[Row]]]]
             "reports": StatementReport,
             "selections": Selection,
             "refusals": Refusal,
+            "tool_outputs": ToolOutput,
         }.items()
     },
 }

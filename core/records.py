@@ -178,6 +178,71 @@ class FollowUp(Generated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolTurn(Generated):
+    """A turn that ends with tool calls, on the way to the record ``answer_id`` of the kind ``role``.
+
+    ``calls``: the id, name and arguments of each. Its parents are those of the answer and the outputs before it.
+    """
+
+    kind: ClassVar[str] = "tool_turn"
+    answer_id: str
+    role: str
+    calls: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutput:
+    """The output of one call of a turn, its parent: what the model is told, and nothing that a score is made of.
+
+    ``status``: ok, error (the code raised), timeout or died (the tool's variables are gone), refused (it did not run).
+    """
+
+    kind: ClassVar[str] = "tool_output"
+    id: str
+    problem_id: str
+    parents: tuple[str, ...]
+    answer_id: str
+    role: str
+    index: int
+    call_id: str
+    tool: str
+    arguments: str
+    status: str
+    text: str
+    seconds: float
+    created: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextSummary(Generated):
+    """A model's summary of the turns so far, which takes their place in the prompt of the answer ``answer_id``."""
+
+    kind: ClassVar[str] = "context_summary"
+    answer_id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextChange:
+    """The turns ``dropped`` (ids) that a context policy took out of the prompt of the answer ``answer_id``.
+
+    ``tokens_before`` and ``tokens_after``: estimates of the prompt's length.
+    """
+
+    kind: ClassVar[str] = "context_change"
+    id: str
+    problem_id: str
+    parents: tuple[str, ...]
+    answer_id: str
+    role: str
+    context_policy: str
+    dropped: tuple[str, ...]
+    tokens_before: int
+    tokens_after: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A sample that was set aside: the server refused its prompt (context too long, content filter), or every attempt
     failed. It is not asked for again, except with ``retry=refused``. ``usage``: the tokens of the failed attempts.
@@ -274,6 +339,10 @@ Record = (
     | Comparison
     | Unscored
     | FollowUp
+    | ToolTurn
+    | ToolOutput
+    | ContextSummary
+    | ContextChange
     | Refusal
     | Label
     | StatementReport
@@ -291,6 +360,10 @@ KINDS: dict[str, type[Any]] = {
         Comparison,
         Unscored,
         FollowUp,
+        ToolTurn,
+        ToolOutput,
+        ContextSummary,
+        ContextChange,
         Refusal,
         Label,
         StatementReport,
@@ -311,7 +384,7 @@ def from_json(value: Mapping[str, Any]) -> Record:
     if cls is None:
         raise LemmataError(f"unknown record kind {value.get('kind')!r}; known: {', '.join(KINDS)}")
     arguments = {key: item for key, item in value.items() if key != "kind"}
-    for name in ("parents", "faults"):
+    for name in ("parents", "faults", "calls", "dropped"):
         if name in arguments:
             arguments[name] = tuple(arguments[name])
     if arguments.get("usage") is not None:

@@ -14,8 +14,10 @@ from core.labels import read_with_labels
 from core.problems import cluster_of
 from core.records import (
     IMPORTED,
+    KINDS,
     Analysis,
     Comparison,
+    ContextSummary,
     FollowUp,
     Generated,
     Grading,
@@ -26,6 +28,7 @@ from core.records import (
     Refusal,
     Review,
     Selection,
+    ToolTurn,
     Usage,
 )
 from evaluation.answers import PATCHED
@@ -161,7 +164,9 @@ class _Collected:
     def add(self, record: Record) -> None:
         if isinstance(record, Generated) and record.usage is not None:
             asked = Grading if record.template.startswith("follow_up of grading") else Analysis
-            self.usage[asked if isinstance(record, FollowUp) else type(record)] += record.usage
+            asked = KINDS[record.role] if isinstance(record, ToolTurn | ContextSummary) else asked
+            is_own = not isinstance(record, FollowUp | ToolTurn | ContextSummary)
+            self.usage[type(record) if is_own else asked] += record.usage
         self._count(record)
         if isinstance(record, Problem):
             self.problem = record

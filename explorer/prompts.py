@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import LemmataError
-from core.records import Analysis, Comparison, Generated, Problem, Proof, Review
+from core.records import Analysis, Comparison, Generated, Problem, Proof, Review, ToolTurn
 from core.sections import answer_part
 from core.templates import Templates
 from explorer.index import LogIndex
@@ -18,9 +18,15 @@ def prompt_of(manifest: Mapping[str, Any], log: LogIndex, record: Generated) -> 
         text = _rebuilt(_templates(manifest), log, record)
     except LemmataError as error:
         return f"The prompt cannot be reconstructed: {error}"
-    if user_prompt(text).digest != record.prompt:
+    if user_prompt(text).digest not in {record.prompt, *_turn_prompts(log, record)}:
         return f"The prompt (digest {record.prompt}) is from templates that are not installed here ({record.template})."
     return text
+
+
+def _turn_prompts(log: LogIndex, record: Generated) -> set[str]:
+    """Digests of the prompts of the turns with tool calls before an answer; the first turn has the answer's."""
+    turns = (log.read(row) for row in log.of_kind("tool_turn"))
+    return {turn.prompt for turn in turns if isinstance(turn, ToolTurn) and turn.answer_id == record.id}
 
 
 def _templates(manifest: Mapping[str, Any]) -> Templates:

@@ -9,6 +9,8 @@ from rich.tree import Tree
 from core.records import (
     Analysis,
     Comparison,
+    ContextChange,
+    ContextSummary,
     Generated,
     Grading,
     Label,
@@ -19,6 +21,8 @@ from core.records import (
     Review,
     Selection,
     StatementReport,
+    ToolOutput,
+    ToolTurn,
     to_json,
 )
 from lemmata.terminal import plain
@@ -35,6 +39,8 @@ def headline(record: Record) -> str:
         return _verdict_headline(record)
     if isinstance(record, Label | StatementReport):
         return _label_headline(record)
+    if isinstance(record, ToolTurn | ToolOutput | ContextChange):
+        return _tool_headline(record)
     if isinstance(record, Refusal):
         return f"refused {record.role} {record.id}: {record.error}"
     return f"{record.kind} {record.id}"
@@ -60,6 +66,18 @@ def _comparison_headline(record: Comparison) -> str:
     return f"comparison {record.id} of {record.first_id} (first) and {record.second_id}: {choice}"
 
 
+def _tool_headline(record: ToolTurn | ToolOutput | ContextChange) -> str:
+    if isinstance(record, ToolTurn):
+        calls = "1 call" if len(record.calls) == 1 else f"{len(record.calls)} calls"
+        return f"tool turn {record.id} of {record.role} {record.answer_id}: {calls}"
+    if isinstance(record, ToolOutput):
+        return f"tool output {record.id}: {record.tool} {record.status} after {record.seconds:g} s"
+    return (
+        f"context change {record.id} by {record.context_policy}: {len(record.dropped)} turns dropped, "
+        f"about {record.tokens_before} tokens to {record.tokens_after}"
+    )
+
+
 def _label_headline(record: Label | StatementReport) -> str:
     if isinstance(record, StatementReport):
         return f"report of the statement by {record.author}: {record.reason}"
@@ -74,7 +92,7 @@ def label_score(label: Label) -> str:
 def record_lines(record: Record) -> Iterator[str]:
     """A record in full: its fields, then its texts."""
     yield headline(record)
-    hidden = {"text", "reasoning", "kind", "id"}
+    hidden = {"text", "reasoning", "kind", "id", *(("arguments",) if isinstance(record, ToolOutput) else ())}
     for key, value in to_json(record).items():
         if key not in hidden and value not in (None, "", [], (), {}):
             yield f"  {key}: {value}"
@@ -82,6 +100,19 @@ def record_lines(record: Record) -> Iterator[str]:
         if record.reasoning:
             yield f"\n--- reasoning ---\n{record.reasoning}"
         yield f"\n--- text ---\n{record.text}"
+    if isinstance(record, ToolOutput):
+        yield f"\n--- call ---\n{called_text(record)}"
+        yield f"\n--- output ---\n{record.text}"
+
+
+def called_text(output: ToolOutput) -> str:
+    """The text that a tool was called with: its code where the arguments are that, else the arguments as they came."""
+    try:
+        value = json.loads(output.arguments, strict=False)
+    except (ValueError, RecursionError):
+        return output.arguments
+    code = value.get("code") if isinstance(value, dict) else None
+    return code if isinstance(code, str) else output.arguments
 
 
 def raw_json(record: Record) -> str:
@@ -97,6 +128,10 @@ def problem_tree(problem: Problem, records: Sequence[Record]) -> Tree:
     children: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if isinstance(record, Analysis | Review | Grading):
+            children[record.parents[0]].append(record)
+        if isinstance(record, ToolTurn | ContextSummary | ContextChange):
+            children[record.answer_id].append(record)
+        if isinstance(record, ToolOutput):
             children[record.parents[0]].append(record)
         if isinstance(record, Label):
             children[record.analysis_id or record.proof_id].append(record)

@@ -20,6 +20,7 @@ from core.records import (
     Refusal,
     Review,
     Selection,
+    ToolOutput,
     Usage,
 )
 from core.store import Run
@@ -47,6 +48,8 @@ class Totals:
     rows: list[tuple[str, Selection]] = field(default_factory=list)  # the first problems by name
     outside: list[str] = field(default_factory=list)  # problems that were not judged, with the reason
     analyses: set[tuple[str, str]] = field(default_factory=set)  # of which proof, and which text
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # of tools, by role and status
+    call_seconds: float = 0.0
     name: str = ""  # of the problem whose records are being counted
 
     def add(self, record: Record) -> None:
@@ -57,6 +60,20 @@ class Totals:
             self.name = record.name or record.id
         if isinstance(record, Generated | Refusal) and record.usage is not None:
             self.usage += record.usage
+        if isinstance(record, Generated):
+            self._add_answer(record)
+        elif isinstance(record, Selection):
+            self.counts["accepted"] += record.accepted
+            self._add_selection(record)
+        elif isinstance(record, Refusal) and record.error.startswith(NOT_JUDGED):
+            self._add_outside(record.error)
+        elif isinstance(record, ToolOutput):
+            self.calls[record.role, record.status] += 1
+            self.call_seconds += record.seconds
+        elif isinstance(record, Label):
+            self.labels[record.grader][label_score(record)] += 1
+
+    def _add_answer(self, record: Generated) -> None:
         if isinstance(record, Proof):
             self.counts["unparseable proof"] += record.body is None
             self.counts["unparseable self-score"] += record.body is not None and record.self_score is None
@@ -66,13 +83,6 @@ class Totals:
                 self.analyses.add((record.proof_id, text_digest(record.text, record.reasoning)))
         elif isinstance(record, Grading):
             self.counts["unparseable grading"] += record.points is None
-        elif isinstance(record, Selection):
-            self.counts["accepted"] += record.accepted
-            self._add_selection(record)
-        elif isinstance(record, Refusal) and record.error.startswith(NOT_JUDGED):
-            self._add_outside(record.error)
-        elif isinstance(record, Label):
-            self.labels[record.grader][label_score(record)] += 1
 
     def _add_selection(self, selection: Selection) -> None:
         if selection.rule == OUTSIDE:
@@ -118,6 +128,7 @@ def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
             copies = count[kind] - len(totals.analyses) if kind == "analysis" else 0
             distinct = f" ({len(totals.analyses)} distinct)" if copies else ""
             lines.append(f"{counted(count[kind], kind)}{distinct}, {count[f'unparseable {kind}']} with {without}")
+    lines += tool_lines(totals)
     if refused := count["refusal"] - count["outside"] + count["selection outside"]:
         lines.append(f"{counted(refused, 'sample')} set aside; retry=refused asks for them again")
     for grader, scores in sorted(totals.labels.items()):
@@ -129,6 +140,21 @@ def totals_lines(totals: Totals, *, searched: bool) -> list[str]:
             f"{totals.usage.prompt_tokens:,} prompt and {totals.usage.completion_tokens:,} completion tokens{cost}"
         )
     return lines
+
+
+def tool_lines(totals: Totals) -> list[str]:
+    """The calls of tools in words: how many for each answer of a role, how they ended, and the time that they ran."""
+    if not totals.calls:
+        return []
+    roles: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
+    for (role, status), number in totals.calls.items():
+        roles[role] += number
+        statuses[status] += number
+    answers = [f"{number / max(totals.counts[role], 1):.1f} for each {role}" for role, number in roles.items()]
+    ends = [f"{number} {status}" for status, number in statuses.most_common()]
+    number = counted(totals.calls.total(), "tool call")
+    return [f"{number} ({', '.join(answers)}): {', '.join(ends)}; {totals.call_seconds:.1f} s"]
 
 
 def judged_code(runs: Iterable[Run], code: int) -> int:

@@ -28,6 +28,7 @@ from policy.throttle import Throttle
 from prover.role import Prover
 from refine.assess import Assessor, AssessorConfig
 from refine.schedule import T, Work, run_problems
+from tools.toolbox import PythonToolbox
 from verifier.comparison import Comparer
 from verifier.role import Verifier
 
@@ -55,6 +56,8 @@ MAY_CHANGE = frozenset(
         "progress",
         "retry",
         "unusable",
+        "interpreter.kernels",
+        "interpreter.sandbox",
         *(f"policy.{key}" for key in _SERVING_KEYS),
         *(f"policies.*.{key}" for key in _SERVING_KEYS),
     ]
@@ -71,6 +74,7 @@ class Session:
     templates: Templates
     guard: Guard
     meters: Meters
+    toolbox: PythonToolbox | None = None
 
     @property
     def prover(self) -> Prover:
@@ -116,6 +120,7 @@ class Session:
             self.duplicates,
             retry_refused=self.settings.retry == "refused",
             unusable=self.settings.unusable,
+            toolbox=self.toolbox,
         )
 
     def work(self, problems: Iterable[T], work: Work[T], total: Callable[[], int] | None = None) -> int:
@@ -134,6 +139,8 @@ class Session:
             policies = list(self.policies.by_name.values())
             return await run_problems(problems, work, policies, self.guard, self.meters)
         finally:
+            if self.toolbox is not None:
+                await self.toolbox.close()
             await self.policies.close()
 
     async def _work(self, problems: Iterable[T], work: Work[T], total: Callable[[], int] | None) -> int:
@@ -184,11 +191,17 @@ def open_session(
     folder = settings.run or default_folder(command, config, may_change)
     meters, guard = Meters(), Guard(settings.budget)
     given = {name: _throttled(policy, settings, guard, meters) for name, policy in (objects or {}).items()}
+    toolbox = build_toolbox(settings)
     policies = build_policies(settings, guard, meters, given)
     with Run.start(folder, command, config, may_change) as run:
         if settings.budget.tokens or settings.budget.cost:
             guard.spent = spent(run)
-        yield Session(run, settings, replace(policies, borrowed=frozenset(given)), templates, guard, meters)
+        yield Session(run, settings, replace(policies, borrowed=frozenset(given)), templates, guard, meters, toolbox)
+
+
+def build_toolbox(settings: SessionConfig) -> PythonToolbox | None:
+    """The tools of a run; None without any. Raises LemmataError where no sandbox works."""
+    return PythonToolbox(settings.tool_use, settings.interpreter) if settings.tools else None
 
 
 def _throttled(policy: Policy, settings: SessionConfig, guard: Guard, meters: Meters) -> Throttle:

@@ -10,10 +10,12 @@ from core.config import STRICT, Count, Name, Positive, read_config, settings
 from core.imported_table import TableGrades
 from policy.guard import BudgetConfig
 from policy.interface import Sampling
+from policy.tool_loop import ToolUseConfig
 from policy.usability import UnusableConfig
 from policy.verdict import VerdictConfig
 from refine.assess import AssessorConfig
 from refine.config import RefineConfig, require_enough_analyses
+from tools.config import InterpreterConfig
 from verifier.autolabel import LabelConfig
 
 C = TypeVar("C")
@@ -69,6 +71,9 @@ class SessionConfig:
     verifier: RoleConfig
     meta_verifier: RoleConfig
     judge: AssessorConfig
+    tools: tuple[Literal["python"], ...]
+    tool_use: ToolUseConfig
+    interpreter: InterpreterConfig
     policy: Mapping[str, Any]
     policies: Mapping[str, Any]
 

@@ -1,5 +1,6 @@
 """Parser of chat-completion responses: completions, or the fault that a response reports."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from core.finish import REFUSAL, STOP, UNKNOWN
 from core.ids import clean_text
 from core.records import Usage
 from policy.faults import MalformedAnswer, Passing, ServerFault, fault_of, report_of
-from policy.interface import Completion, PromptRefused
+from policy.interface import Completion, PromptRefused, ToolCall
 from policy.reasoning import read_message
 from policy.usage import Prices, cost_of, read_usage
 
@@ -76,7 +77,18 @@ class Reader:
             model=model,
             seconds=round(seconds, 3),
             usage=usage,
+            tool_calls=tuple(_tool_call(call, place) for place, call in enumerate(parts.calls)),
         )
+
+
+def _tool_call(value: Any, place: int) -> ToolCall:
+    """A call of a response. Raises MalformedAnswer where it names no function."""
+    function = value.get("function") if isinstance(value, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise MalformedAnswer(f"a tool call of the response names no function: {str(value)[:80]!r}")
+    arguments = function.get("arguments")
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments if arguments is not None else {})
+    return ToolCall(clean_text(str(value.get("id") or f"call_{place}")), clean_text(function["name"]), clean_text(text))
 
 
 @dataclass(frozen=True)

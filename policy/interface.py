@@ -1,9 +1,9 @@
 """Policy interface: prompts and sampling settings in, completions out; roles and loops know no more about models."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from core.errors import LemmataError
 from core.ids import digest
@@ -17,11 +17,42 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One chat message."""
+class ToolCall:
+    """A call of a tool by a model. ``arguments`` should be a JSON object, but is what the model wrote."""
 
-    role: Literal["system", "user", "assistant"]
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model is told of it; ``parameters`` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message.
+
+    ``tool_calls`` and ``reasoning`` are an assistant's; ``tool_call_id`` names the call that a tool's message answers.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The parts by which a prompt is named; those of a plain message are its role and content alone."""
+        calls = [part for call in self.tool_calls for part in (call.id, call.name, call.arguments)]
+        extra = (self.reasoning or "", self.tool_call_id or "", *calls)
+        return (self.role, self.content, *(extra if any(extra) else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +64,7 @@ class Prompt:
     @property
     def digest(self) -> str:
         """Names the prompt by its content."""
-        return digest(*(part for message in self.messages for part in (message.role, message.content)))
+        return digest(*(part for message in self.messages for part in message.identity))
 
 
 def user_prompt(text: str) -> Prompt:
@@ -47,7 +78,8 @@ class Sampling:
 
     ``seed`` is that of the first completion; the others of the request follow from it. None for ``temperature`` or
     ``top_p`` leaves it to the server. ``choices``: the only answers that the server may give, where the field
-    ``constrain`` of its requests can say so (`policy.constraint`).
+    ``constrain`` of its requests can say so (`policy.constraint`). ``tools``: the tools that the model may call, where
+    ``may_call`` is set; without it the model is told of them and must answer.
     """
 
     n: int = 1
@@ -58,6 +90,8 @@ class Sampling:
     seed: int | None = None
     choices: tuple[str, ...] = ()
     constrain: str = "none"
+    tools: tuple[ToolSpec, ...] = ()
+    may_call: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +118,7 @@ class Completion:
     reasoning: str | None = None
     lost: Usage | None = None
     sampled: Sampled | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
     @property
     def answer(self) -> str:

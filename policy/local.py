@@ -16,9 +16,11 @@ from model.chat import Chat, split_thinking
 from model.engine import EngineService, LLMEngine, Request, SamplingParams
 from model.errors import ModelError
 from model.loading import load_model
+from model.tools import split_calls
 from model.transformer import DsaModel
-from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampled, Sampling
+from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampled, Sampling, ToolCall
 from policy.local_config import LocalConfig
+from policy.request import message_body, tool_fields
 
 
 class Local(Policy):
@@ -56,7 +58,7 @@ class Local(Policy):
         started = time.monotonic()
         engine, wanted = self._service.engine, _for_engine(sampling)
         try:
-            ids = await asyncio.to_thread(self._render, prompt)
+            ids = await asyncio.to_thread(self._render, prompt, sampling)
             engine.check(ids, wanted)
         except ModelError as error:
             raise PromptRefused(str(error)) from error
@@ -64,15 +66,18 @@ class Local(Policy):
             request = await self._service.generate(ids, wanted)
         except Exception as error:
             raise LemmataError(f"policy '{self.name}': the engine failed: {error}") from error
-        return self._completions(request, round(time.monotonic() - started, 3))
+        return self._completions(request, round(time.monotonic() - started, 3), may_call=bool(sampling.tools))
 
-    def _render(self, prompt: Prompt) -> Sequence[int]:
-        messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
-        return self._chat.render(messages, thinking=self.config.thinking, limit=self._service.engine.max_model_len - 1)
+    def _render(self, prompt: Prompt, sampling: Sampling) -> Sequence[int]:
+        messages = [message_body(message) for message in prompt.messages]
+        tools = tool_fields(sampling).get("tools", ()) if sampling.may_call else ()
+        limit = self._service.engine.max_model_len - 1
+        return self._chat.render(messages, tools=tools, thinking=self.config.thinking, limit=limit, discard=False)
 
-    def _completions(self, request: Request, seconds: float) -> list[Completion]:
+    def _completions(self, request: Request, seconds: float, *, may_call: bool) -> list[Completion]:
         opened = self._chat.opens_thinking(request.prompt_ids)
         parts = [split_thinking(completion.text, opened=opened) for completion in request.completions]
+        split = [split_calls(answer) if may_call else (answer, []) for _, answer in parts]
         usage = Usage(
             prompt_tokens=len(request.prompt_ids),
             cached_tokens=request.cached_tokens or 0,
@@ -84,15 +89,21 @@ class Local(Policy):
         )
         return [
             Completion(
-                text=clean_text(answer),
+                text=clean_text(text),
                 reasoning=clean_text(reasoning) or None,
                 finish_reason=completion.finish_reason or "unknown",
                 model=self._model_name,
                 seconds=seconds,
                 usage=usage if place == 0 else None,
                 sampled=Sampled(tuple(request.prompt_ids), completion),
+                tool_calls=tuple(
+                    ToolCall(f"call_{number}", call.name, clean_text(call.arguments))
+                    for number, call in enumerate(calls)
+                ),
             )
-            for place, ((reasoning, answer), completion) in enumerate(zip(parts, request.completions, strict=True))
+            for place, ((reasoning, _), (text, calls), completion) in enumerate(
+                zip(parts, split, request.completions, strict=True)
+            )
         ]
 
     @override

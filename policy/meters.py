@@ -35,6 +35,7 @@ class Meters:
     parse_failures: int = 0
     refusals: int = 0
     retries: int = 0
+    tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
     started: float = field(default_factory=time.monotonic)
     changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from policy.faults import MalformedAnswer
@@ -27,11 +27,15 @@ _THOUGHTS = ("thinking", "reasoning", "thought", "reasoning.text", "reasoning.su
 
 @dataclass
 class AnswerParts:
-    """``text`` of the answer, ``reasoning`` apart from it, and ``refusal`` in the model's words; empty where absent."""
+    """``text`` of the answer, ``reasoning`` apart from it, and ``refusal`` in the model's words; empty where absent.
+
+    ``calls``: the tool calls as the server sends them; in a stream, pieces with the index of their call.
+    """
 
     text: str = ""
     reasoning: str = ""
     refusal: str = ""
+    calls: list[Any] = field(default_factory=list)
 
 
 def read_message(message: Mapping[str, Any]) -> AnswerParts:
@@ -55,6 +59,8 @@ def read_parts(message: Mapping[str, Any]) -> AnswerParts:
     parts.reasoning = reasoning or parts.reasoning
     refusal = message.get("refusal")
     parts.refusal = refusal if isinstance(refusal, str) and refusal else parts.refusal
+    calls = message.get("tool_calls")
+    parts.calls = list(calls) if isinstance(calls, list) else []
     return parts
 
 

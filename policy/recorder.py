@@ -42,6 +42,7 @@ from policy.interface import (
     gather_all,
 )
 from policy.meters import Meters
+from policy.tool_loop import AnswerPlace, Toolbox, ToolLoop
 from policy.usability import UnusableConfig
 
 R = TypeVar("R", Proof, Analysis, Review, Grading, Comparison)
@@ -79,7 +80,7 @@ class Recorder:
     """Samples and records for one problem. ``guard`` stops the run when the log cannot be written.
 
     ``retry_refused``: samples that were set aside before are asked for again. ``unusable``: when the run says that no
-    answer can be used.
+    answer can be used. ``toolbox``: the tools of every role; each answer is then a request of its own.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Recorder:
         *,
         retry_refused: bool = False,
         unusable: UnusableConfig | None = None,
+        toolbox: Toolbox | None = None,
     ) -> None:
         self.problem = problem
         self.log = log
@@ -102,6 +104,7 @@ class Recorder:
         self._guard = guard
         self._duplicates = duplicates or Duplicates()
         self._unusable = unusable
+        self._toolbox = toolbox
         self._repeated = self._refusals() if retry_refused else {}
 
     def checked(self, record: R) -> R:
@@ -126,7 +129,14 @@ class Recorder:
         """A recorder on the same log whose samples have ids of their own, for one of several judges of one prompt."""
         seed = derive_seed("judge", self._seed, identity)
         recorder = Recorder(
-            self.problem, self.log, seed, self._meters, self._guard, self._duplicates, unusable=self._unusable
+            self.problem,
+            self.log,
+            seed,
+            self._meters,
+            self._guard,
+            self._duplicates,
+            unusable=self._unusable,
+            toolbox=self._toolbox,
         )
         recorder._repeated = self._repeated
         return recorder
@@ -148,7 +158,7 @@ class Recorder:
             [
                 self._deliver(call, known, then),
                 *(self._complete(call, sample, then) for sample in held),
-                *(self._obtain(call, part, then) for part in _split(call, missing)),
+                *(self._obtain(call, part, then) for part in self._split(call, missing)),
             ]
         )
         return [results[index] for index in call.indices if index in results]
@@ -160,10 +170,14 @@ class Recorder:
     def _is_known(self, sample: _Sample) -> bool:
         return sample.id in self.log and sample.id not in self._repeated
 
+    def _split(self, call: Call[R], samples: Sequence[_Sample]) -> list[Sequence[_Sample]]:
+        size = 1 if self._toolbox is not None else max(1, call.policy.samples_per_request)
+        return [samples[start : start + size] for start in range(0, len(samples), size)]
+
     async def _obtain(self, call: Call[R], group: Sequence[_Sample], then: Then[R, T]) -> dict[int, T]:
         """Request a group at once; samples that the server leaves out are requested again."""
         arrived = await self._request(call, group)
-        rest = _split(call, group[arrived:])
+        rest = self._split(call, group[arrived:])
         return await self._merge(
             [self._deliver(call, group[:arrived], then), *(self._obtain(call, part, then) for part in rest)]
         )
@@ -185,9 +199,8 @@ class Recorder:
 
     async def _request(self, call: Call[R], group: Sequence[_Sample]) -> int:
         """Send one request for a group and record the completions; returns their number."""
-        sampling = replace(call.sampling, n=len(group), seed=group[0].seed)
         try:
-            [answers] = await call.policy.sample([call.prompt], sampling)
+            answers, changes = await self._sample(call, group)
         except PromptRefused as error:
             self._write([self._refusal(call, group[0], error, usage=error.usage)])
             self._write([self._refusal(call, sample, error) for sample in group[1:]])
@@ -196,13 +209,29 @@ class Recorder:
             self._book(call, group[0], error)
             raise
         pairs = list(zip(group, answers, strict=False))
-        built = [call.build(self._common(call, sample, group[0], answer), answer) for sample, answer in pairs]
+        built = [call.build(self._common(call, sample, group[0], answer) | changes, answer) for sample, answer in pairs]
         records = [self.checked(record) for record in built]
         pending = [record for record in records if call.follow_up and needs_follow_up(record)]
         self._write([_unscored(record) if record in pending else record for record in records])
         scored = await gather_all(self._ask_again(call, record) for record in pending)
         self._check_usability([*scored, *(record for record in records if record not in pending)])
         return len(pairs)
+
+    async def _sample(self, call: Call[R], group: Sequence[_Sample]) -> tuple[list[Completion], dict[str, Any]]:
+        """The completions of a group, and the fields of their records that follow from tool calls on the way."""
+        if self._toolbox is None:
+            sampling = replace(call.sampling, n=len(group), seed=group[0].seed)
+            [answers] = await call.policy.sample([call.prompt], sampling)
+            return answers, {}
+        [sample] = group
+
+        def common(name: str, seed: int, answer: Completion) -> dict[str, Any]:
+            return self._common(call, _Sample(sample.index, name, seed), sample, answer)
+
+        place = AnswerPlace(sample.id, sample.seed, call.kind.kind, self.problem.id, call.parents, common)
+        loop = ToolLoop(self._toolbox, call.policy, call.sampling, place, self.log, self._write, self._meters)
+        final = await loop.answer(call.prompt)
+        return [final.completion], {"prompt": final.prompt.digest, "seed": final.seed}
 
     def _check_usability(self, records: Sequence[R]) -> None:
         usability = self._meters.usability
@@ -310,11 +339,6 @@ class Recorder:
 def _unscored(record: Proof | Analysis | Review | Grading | Comparison) -> Unscored:
     value = to_json(record)
     return Unscored(id=unscored_id(record.id), problem_id=record.problem_id, record=value, created=record.created)
-
-
-def _split(call: Call[R], samples: Sequence[_Sample]) -> list[Sequence[_Sample]]:
-    size = max(1, call.policy.samples_per_request)
-    return [samples[start : start + size] for start in range(0, len(samples), size)]
 
 
 def _is_unparseable(record: Proof | Analysis | Review | Grading | Comparison) -> bool:

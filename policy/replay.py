@@ -9,9 +9,9 @@ from typing_extensions import override
 from core.config import STRICT, Name, Positive, settings
 from core.errors import LemmataError
 from core.log import read_record, record_places
-from core.records import Generated, Refusal
+from core.records import Generated, Refusal, ToolOutput, ToolTurn
 from core.store import Run
-from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampling
+from policy.interface import Completion, Policy, Prompt, PromptRefused, Sampling, ToolCall
 
 FilePosition = tuple[Path, int, int]  # file, offset and length in bytes
 
@@ -31,6 +31,7 @@ class Replay(Policy):
         self.name = name
         self.config = config
         self._positions: dict[tuple[str, int], FilePosition] = {}
+        self._outputs: dict[str, FilePosition] = {}
         for path in Run.read(config.run).log_paths():
             self._index(path)
 
@@ -38,6 +39,16 @@ class Replay(Policy):
         for record, offset, length in record_places(path):
             if isinstance(record, Generated | Refusal):
                 self._positions[record.prompt, record.seed] = (path, offset, length)
+            elif isinstance(record, ToolOutput):
+                self._outputs[record.id] = (path, offset, length)
+
+    def recorded_output(self, record_id: str) -> ToolOutput | None:
+        """The output of a tool in the recorded run, so that its call does not run again; None where it has none."""
+        if record_id not in self._outputs:
+            return None
+        record = read_record(*self._outputs[record_id])
+        assert isinstance(record, ToolOutput)
+        return record
 
     @property
     @override
@@ -60,8 +71,15 @@ class Replay(Policy):
         if isinstance(record, Refusal):
             raise PromptRefused(record.error)
         assert isinstance(record, Generated)
+        calls = tuple(ToolCall(**call) for call in record.calls) if isinstance(record, ToolTurn) else ()
         return Completion(
-            record.text, record.finish_reason, record.model, record.seconds, record.usage, record.reasoning
+            record.text,
+            record.finish_reason,
+            record.model,
+            record.seconds,
+            record.usage,
+            record.reasoning,
+            tool_calls=calls,
         )
 
     @override

@@ -6,7 +6,7 @@ from typing import Any
 from policy.constraint import constraint
 from policy.endpoint_config import EndpointConfig
 from policy.faults import ContextTooLong, PromptRefused, may_be_samples
-from policy.interface import Prompt, Sampling
+from policy.interface import Message, Prompt, Sampling
 
 MIN_ROOM = 16  # tokens below which an answer is not worth asking for
 MAX_HALVINGS = 4
@@ -35,9 +35,10 @@ class RequestBuilder:
         }
         return {
             "model": self.config.model,
-            "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
+            "messages": [message_body(message) for message in prompt.messages],
             **{key: value for key, value in optional.items() if value is not None},
             **constraint(sampling),
+            **tool_fields(sampling),
             **self.config.extra_body,
         }
 
@@ -59,6 +60,38 @@ class RequestBuilder:
         """Prefer plain responses where a server reports tokens in those alone."""
         if self.config.stream == "auto" and streamed and self.streams and not reported:
             self.streams = False
+
+
+def message_body(message: Message) -> dict[str, Any]:
+    """A message in the form of the API. The reasoning goes under the name that DeepSeek's and vLLM's servers read."""
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in message.tool_calls
+    ]
+    optional = {
+        "reasoning_content": message.reasoning,
+        "tool_calls": calls or None,
+        "tool_call_id": message.tool_call_id,
+    }
+    return {
+        "role": message.role,
+        "content": message.content,
+        **{key: value for key, value in optional.items() if value is not None},
+    }
+
+
+def tool_fields(sampling: Sampling) -> dict[str, Any]:
+    """The fields of a request that offers tools; none without tools."""
+    if not sampling.tools:
+        return {}
+    tools = [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
+        }
+        for tool in sampling.tools
+    ]
+    return {"tools": tools, "tool_choice": "auto" if sampling.may_call else "none"}
 
 
 def smaller_room(error: ContextTooLong, room: int | None, halvings: int) -> int | None:

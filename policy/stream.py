@@ -61,12 +61,38 @@ class Events:
 
 
 @dataclass
+class _Call:
+    """One tool call as it arrives: its id and name once, its arguments in pieces."""
+
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+    def add(self, piece: Mapping[str, Any]) -> int:
+        """Append a piece; returns its number of characters."""
+        function = piece.get("function")
+        function = function if isinstance(function, Mapping) else {}
+        self.id = self.id or str(piece.get("id") or "")
+        self.name = self.name or str(function.get("name") or "")
+        arguments = function.get("arguments")
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments is not None else ""
+        self.arguments.append(text)
+        return len(text) + len(str(function.get("name") or ""))
+
+    @property
+    def value(self) -> Mapping[str, Any]:
+        """The call as an unstreamed response holds it."""
+        return {"id": self.id, "function": {"name": self.name or None, "arguments": "".join(self.arguments)}}
+
+
+@dataclass
 class _Choice:
     """One choice as it arrives."""
 
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     refusal: list[str] = field(default_factory=list)
+    calls: dict[int, "_Call"] = field(default_factory=dict)
     reason: str | None = None
     error: Any = None
     has_message: bool = False
@@ -76,7 +102,15 @@ class _Choice:
         self.text.append(parts.text)
         self.reasoning.append(parts.reasoning)
         self.refusal.append(parts.refusal)
-        return len(parts.text) + len(parts.reasoning) + len(parts.refusal)
+        size = sum(self._add_call(place, piece) for place, piece in enumerate(parts.calls))
+        return len(parts.text) + len(parts.reasoning) + len(parts.refusal) + size
+
+    def _add_call(self, place: int, piece: Any) -> int:
+        if not isinstance(piece, Mapping):
+            raise MalformedAnswer(f"a tool call of a chunk is no object: {str(piece)[:80]!r}")
+        index = piece.get("index")
+        call = self.calls.setdefault(index if isinstance(index, int) else place, _Call())
+        return call.add(piece)
 
     @property
     def ended(self) -> bool:
@@ -160,4 +194,10 @@ def _message(choice: _Choice) -> Mapping[str, Any] | None:
     if not choice.has_message:
         return None
     reasoning, refusal = "".join(choice.reasoning), "".join(choice.refusal)
-    return {"content": "".join(choice.text), "reasoning": reasoning or None, "refusal": refusal or None}
+    calls = [choice.calls[index].value for index in sorted(choice.calls)]
+    return {
+        "content": "".join(choice.text),
+        "reasoning": reasoning or None,
+        "refusal": refusal or None,
+        "tool_calls": calls or None,
+    }

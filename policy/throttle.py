@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from core.records import Usage
+from core.records import ToolOutput, Usage
 from policy.guard import Guard
 from policy.interface import Completion, Policy, PolicyUnavailable, Prompt, PromptRefused, Sampling
 from policy.meters import Meters
+from policy.replay import Replay
 
 
 class Throttle(Policy):
@@ -38,6 +39,10 @@ class Throttle(Policy):
     def free(self) -> int:
         """Further calls that could start now."""
         return self.concurrency - self._in_flight
+
+    def recorded_output(self, record_id: str) -> ToolOutput | None:
+        """The output of a tool in the run that the policy replays; None where it replays none."""
+        return self.policy.recorded_output(record_id) if isinstance(self.policy, Replay) else None
 
     @override
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:

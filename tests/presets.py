@@ -10,9 +10,11 @@ from policy.endpoint_config import EndpointConfig
 from policy.guard import BudgetConfig
 from policy.local_config import LocalConfig
 from policy.retry import RetryConfig
+from policy.tool_loop import ToolUseConfig
 from policy.usage import Prices
 from refine.assess import AssessorConfig
 from refine.config import RefineConfig
+from tools.config import InterpreterConfig
 
 
 def _defaults(*overrides: str) -> dict[str, Any]:
@@ -29,6 +31,16 @@ def refine_preset(name: str) -> RefineConfig:
 def judge_preset(name: str) -> AssessorConfig:
     """``judge`` of ``refine=NAME``, with a server."""
     return read_config(AssessorConfig, _defaults(ENDPOINT, f"refine={name}")["judge"], "judge")
+
+
+def tool_use_config(**changes: Any) -> ToolUseConfig:
+    """The default ``tool_use`` with changes."""
+    return read_config(ToolUseConfig, _defaults()["tool_use"] | changes, "tool_use")
+
+
+def interpreter_config() -> InterpreterConfig:
+    """The default ``interpreter``."""
+    return read_config(InterpreterConfig, _defaults()["interpreter"], "interpreter")
 
 
 ENDPOINT = "policy=endpoint"

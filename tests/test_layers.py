@@ -17,6 +17,7 @@ LAYERS = [
     {"kernels"},
     {"model"},
     {"policy"},
+    {"tools"},
     {"serving"},
     {"prover", "verifier", "meta_verifier"},
     {"lab"},
@@ -84,7 +85,8 @@ def test_packages_import_nothing_of_what_stands_beside_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["core", "policy", "prover", "verifier", "meta_verifier", "refine", "lab", "evaluation", "lemmata"]
+    "package",
+    ["core", "policy", "tools", "prover", "verifier", "meta_verifier", "refine", "lab", "evaluation", "lemmata"],
 )
 def test_the_loop_imports_nothing_heavy(package: str) -> None:
     for path in files(package):

@@ -22,7 +22,7 @@ from lemmata.judges import JUDGES_MAY_GROW, FinalGrading, JudgingConfig
 from lemmata.policies import Policies, build_policies
 from lemmata.problems import problems_of
 from lemmata.run_totals import judged_code
-from lemmata.session import MAY_CHANGE, Session, default_folder, spent, with_contents
+from lemmata.session import MAY_CHANGE, Session, build_toolbox, default_folder, spent, with_contents
 from lemmata.settings import ProblemsConfig, RoleConfig, read_settings
 from lemmata.terminal import plain
 from policy.guard import Guard
@@ -118,6 +118,7 @@ def _open(
     guard, meters = Guard(settings.budget), Meters()
     known: dict[str, Throttle] = {}
     sessions: dict[tuple[str, int | None], Session] = {}
+    toolbox = build_toolbox(settings)
     with ExitStack() as stack:
         run = stack.enter_context(Run.start(folder, "evaluate", config, MAY_GROW))
         for name in settings.entrants:
@@ -135,8 +136,8 @@ def _open(
                 if settings.budget.tokens or settings.budget.cost:
                     guard.spent += spent(opened)
                 attempt = replace(own, run=str(place), seed=seed)
-                sessions[name, number] = Session(opened, attempt, policies, templates, guard, meters)
-        yield Session(run, settings, Policies({}, known), templates, guard, meters), sessions
+                sessions[name, number] = Session(opened, attempt, policies, templates, guard, meters, toolbox)
+        yield Session(run, settings, Policies({}, known), templates, guard, meters, toolbox), sessions
 
 
 def _folder(folder: Path, name: str, number: int | None) -> Path:

@@ -19,7 +19,7 @@ from evaluation.junk_control import MODEL_PREFIX
 from lemmata.commands.import_export import transfer
 from lemmata.judges import JUDGES_MAY_GROW, FinalGrading, JudgingConfig
 from lemmata.policies import build_policies
-from lemmata.session import MAY_CHANGE, Session, default_folder, with_contents
+from lemmata.session import MAY_CHANGE, Session, build_toolbox, default_folder, with_contents
 from lemmata.settings import RoleConfig, SourceConfig, read_settings
 from lemmata.terminal import plain
 from policy.guard import Guard
@@ -88,7 +88,7 @@ def _open(settings: GradeSettings, config: Mapping[str, Any]) -> Iterator[tuple[
     with ExitStack() as stack:
         rule = parts[0].run.manifest["config"].get("judge") if parts else None
         run = stack.enter_context(Run.start(folder, "grade", {**config, "judge": rule}, MAY_GROW))
-        whole = Session(run, settings, policies, templates, guard, meters)
+        whole = Session(run, settings, policies, templates, guard, meters, build_toolbox(settings))
         if len(parts) > 1 or (parts and parts[0].run.folder.resolve() != source.resolve()):
             for part in parts:
                 place = folder / part.run.folder.relative_to(source)
