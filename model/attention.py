@@ -60,13 +60,16 @@ class Attention(nn.Module):
         self.scale = softmax_scale(config)
         heads, query_width = config.num_attention_heads, config.num_attention_heads * config.qk_head_dim
         if config.q_lora_rank is None:
-            self.q_proj = Linear(config.hidden_size, query_width)
+            self.q_proj = Linear(config.hidden_size, query_width, bias=config.qkv_bias)
         else:
             self.q_a_proj = Linear(config.hidden_size, config.q_lora_rank)
             self.q_a_layernorm = RMSNorm(config.q_lora_rank)
             self.q_b_proj = Linear(config.q_lora_rank, query_width)
-        self.kv_a_proj_with_mqa = Linear(config.hidden_size, config.cache_width)
+        self.kv_a_proj_with_mqa = Linear(config.hidden_size, config.cache_width, bias=config.qkv_bias)
         self.kv_a_layernorm = RMSNorm(config.kv_lora_rank) if config.latent_norm else nn.Identity()
+        if config.qk_norm:
+            self.q_norm = RMSNorm(config.rope_width, config.rms_norm_eps)
+            self.k_norm = RMSNorm(config.rope_width, config.rms_norm_eps)
         self.kv_b_proj = Linear(config.kv_lora_rank, heads * (config.qk_nope_head_dim + config.v_head_dim))
         self.o_proj = Linear(heads * config.v_head_dim, config.hidden_size)
         self.indexer = Indexer(config)
@@ -101,9 +104,15 @@ class Attention(nn.Module):
         # split, not indexing: its backward concatenates the gradients instead of adding zero-padded ones.
         nope_BSHG, rope_BSHR = q_BSHX.split([config.qk_nope_head_dim, config.qk_rope_head_dim], dim=-1)
         c_BSC, key_BSR = self.kv_a_proj_with_mqa(x_BSM).split([config.kv_lora_rank, config.qk_rope_head_dim], dim=-1)
+        if config.qk_norm:
+            rope_BSHR, key_BSR = self._per_group(self.q_norm, rope_BSHR), self._per_group(self.k_norm, key_BSR)
         rotated = rotate_interleaved(torch.cat((rope_BSHR, key_BSR.unsqueeze(2)), dim=2), rope)
         rope_BSHR, key_BS1R = rotated.split([config.num_attention_heads, 1], dim=2)
         return Projected(nope_BSHG, rope_BSHR, self.kv_a_layernorm(c_BSC), key_BS1R.squeeze(2), latent_BSQ)
+
+    def _per_group(self, norm: RMSNorm, x: Tensor) -> Tensor:
+        """Normalizes each group of x [..., R]; the zeros that a padded query has in other groups stay zeros."""
+        return norm(x.unflatten(-1, (self.config.rope_groups, -1))).flatten(-2)
 
     def per_head(self, parts: Projected) -> tuple[Tensor, Tensor]:
         """Returns MHA-mode queries [B, S, H, Y] and concatenated keys and values [B, S, H, 2 Y], padded with zeros.

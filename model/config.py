@@ -18,12 +18,24 @@ class Yarn:
 
 
 @dataclass(frozen=True, slots=True)
+class Llama3Rope:
+    """Context extension of Llama 3.1: slow pairs rotate ``factor`` times slower, fast ones as before."""
+
+    factor: float
+    low_freq_factor: float
+    high_freq_factor: float
+    original_max_position_embeddings: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
     """Configuration of one DSA model; ``model.config_json`` reads and writes it as DeepSeek's ``config.json``.
 
     ``q_lora_rank`` None: queries and indexer read the hidden state itself. ``num_nextn_predict_layers``: MTP layers.
-    ``latent_norm`` and ``rope_groups`` are not DeepSeek's; converted models (``model.convert``) set them: normalization
-    of the latent, and the number of keys of equal width, all rotated by the same angles, in the shared rope key.
+    The last five are not DeepSeek's; converted models (``model.convert``) set them: ``latent_norm``, normalization of
+    the latent; ``rope_groups``, the number of keys of equal width, all rotated by the same angles, in the shared rope
+    key; ``qkv_bias``, biases of queries, keys and values; ``qk_norm``, normalization of queries and keys in each group
+    before the rotation; ``llama3``, the rope scaling.
     Raises ModelError if the numbers are inconsistent.
     """
 
@@ -61,12 +73,19 @@ class ModelConfig:
     pad_token_id: int | None = None
     latent_norm: bool = True
     rope_groups: int = 1
+    qkv_bias: bool = False
+    qk_norm: bool = False
+    llama3: Llama3Rope | None = None
 
     def __post_init__(self) -> None:
         problems = [*self._bad_sizes(), *self._bad_routing()]
         if self.qk_rope_head_dim % 2:
             problems.append(f"qk_rope_head_dim={self.qk_rope_head_dim} is odd, but rotary embeddings rotate pairs")
         problems += self._bad_groups()
+        if (self.qkv_bias or self.qk_norm) and (self.q_lora_rank is not None or self.qk_nope_head_dim):
+            problems.append("qkv_bias and qk_norm need q_lora_rank=null and qk_nope_head_dim=0")
+        if self.yarn is not None and self.llama3 is not None:
+            problems.append("rope scaling is by YaRN or Llama 3's, not both")
         if problems:
             raise ModelError("the model configuration is inconsistent: " + "; ".join(problems))
 

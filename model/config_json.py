@@ -11,9 +11,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from model.config import ModelConfig, Yarn
+from model.config import Llama3Rope, ModelConfig, Yarn
 from model.errors import ModelError
 from model.fp8 import BLOCK
 
@@ -31,7 +31,7 @@ FIXED: Json = {
 }
 # For a model in which one of OWN_KEYS (fields of ModelConfig) differs from the value here.
 OWN_TYPE: Json = {"architectures": ["LemmataDsaForCausalLM"], "model_type": "lemmata_dsa"}
-OWN_KEYS: Json = {"latent_norm": True, "rope_groups": 1}
+OWN_KEYS: Json = {"latent_norm": True, "rope_groups": 1, "qkv_bias": False, "qk_norm": False}
 FIXED_IF_PRESENT: Json = {"mlp_bias": False, "rope_interleave": True, "attention_dropout": 0.0}
 QUANTIZATION: Json = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [BLOCK, BLOCK]}
 KEYS_WITHOUT_EFFECT = frozenset({
@@ -40,10 +40,10 @@ KEYS_WITHOUT_EFFECT = frozenset({
     *("aux_loss_alpha", "router_aux_loss_coef", "seq_aux"),
 })  # fmt: skip
 ROPE_KEYS = ("rope_theta", "rope_scaling", "rope_parameters")
-YARN_FIELDS = tuple(field.name for field in fields(Yarn))
+SCALINGS = {"yarn": Yarn, "llama3": Llama3Rope}
 # Optional in ModelConfig, but transformers and vLLM replace a missing one by DeepSeek's values, which differ.
 STATED = ("first_k_dense_replace", "n_group", "q_lora_rank", "routed_scaling_factor", "topk_group")
-CONFIG_FIELDS = tuple(field for field in fields(ModelConfig) if field.name != "yarn")
+CONFIG_FIELDS = tuple(field for field in fields(ModelConfig) if field.name not in ("yarn", "llama3"))
 _KINDS: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,), int | None: (int,)}
 
 
@@ -86,12 +86,14 @@ def config_from_json(value: Json) -> ModelConfig:
     required = {field.name for field in CONFIG_FIELDS if field.default is MISSING}
     if missing := sorted((required - set(present)) | (set(STATED) - set(value))):
         raise ModelError(f"missing keys: {', '.join(missing)}")
-    theta, yarn = read_rope(present)
+    rope = read_rope(present)
+    if rope.llama3 is not None and not own:
+        raise ModelError("rope type 'llama3' is not DeepSeek's; use 'default' or 'yarn'")
     values = {field.name: present[field.name] for field in CONFIG_FIELDS if field.name in present}
     check_types(values)
     if isinstance(values.get("eos_token_id"), list):
         values["eos_token_id"] = tuple(values["eos_token_id"])
-    config = ModelConfig(**values | {"rope_theta": theta, "yarn": yarn})
+    config = ModelConfig(**values | rope._asdict())
     check_same(present, _derived(config))
     return config
 
@@ -103,9 +105,9 @@ def config_to_json(config: ModelConfig) -> dict[str, Any]:
     """
     values = asdict(config)
     own = {key: values.pop(key) for key in OWN_KEYS}
-    kind = FIXED if own == OWN_KEYS else {**FIXED, **OWN_TYPE, **own}
-    yarn = values.pop("yarn")
-    scaling = None if yarn is None else {"type": "yarn", "rope_type": "yarn", **yarn}
+    scalings = {kind: values.pop(kind) for kind in SCALINGS}
+    scaling = next(({"type": kind, "rope_type": kind, **entry} for kind, entry in scalings.items() if entry), None)
+    kind = FIXED if own == OWN_KEYS and config.llama3 is None else {**FIXED, **OWN_TYPE, **own}
     return {**kind, **values, "num_key_value_heads": config.num_attention_heads, "rope_scaling": scaling}
 
 
@@ -158,8 +160,16 @@ def _derived(config: ModelConfig) -> Json:
     }
 
 
-def read_rope(present: Json) -> tuple[float, Yarn | None]:
-    """Reads theta and YaRN: ``rope_parameters`` (transformers 5), or ``rope_theta`` and ``rope_scaling`` (DeepSeek).
+class Rope(NamedTuple):
+    """Fields of ModelConfig that describe the angles of rotary embeddings."""
+
+    rope_theta: float
+    yarn: Yarn | None = None
+    llama3: Llama3Rope | None = None
+
+
+def read_rope(present: Json) -> Rope:
+    """Reads theta and scaling: ``rope_parameters`` (transformers 5), or ``rope_theta`` and ``rope_scaling`` (DeepSeek).
 
     Raises ModelError if the two disagree, because programs differ in the one that they read.
     """
@@ -170,7 +180,7 @@ def read_rope(present: Json) -> tuple[float, Yarn | None]:
     return readings[0]
 
 
-def _rope(present: Json, rope: dict[str, Any]) -> tuple[float, Yarn | None]:
+def _rope(present: Json, rope: dict[str, Any]) -> Rope:
     theta = rope.pop("rope_theta", present.get("rope_theta", 10000.0))
     if theta != present.get("rope_theta", theta):
         raise ModelError(
@@ -181,14 +191,17 @@ def _rope(present: Json, rope: dict[str, Any]) -> tuple[float, Yarn | None]:
     kind = rope.pop("type", kind) or "default"
     rope = {key: entry for key, entry in rope.items() if entry is not None}
     if kind == "default" and not rope:
-        return float(theta), None
-    if kind != "yarn":
-        raise ModelError(f"rope type {kind!r} is not supported; use 'default' or 'yarn'")
+        return Rope(float(theta))
+    if kind not in SCALINGS:
+        raise ModelError(f"rope type {kind!r} is not supported; use 'default', 'yarn' or 'llama3'")
     rope.setdefault("original_max_position_embeddings", present.get("max_position_embeddings"))
-    if unknown := sorted(set(rope) - set(YARN_FIELDS)):
-        raise ModelError(f"unknown YaRN keys: {', '.join(unknown)}")
+    known = fields(SCALINGS[kind])
+    name = {"yarn": "YaRN", "llama3": "Llama 3"}[kind]
+    if unknown := sorted(set(rope) - {field.name for field in known}):
+        raise ModelError(f"unknown {name} keys: {', '.join(unknown)}")
     if wrong := sorted(key for key, entry in rope.items() if not is_of(entry, (int, float))):
-        raise ModelError(f"YaRN values that are not numbers: {', '.join(wrong)}")
-    if "factor" not in rope:
-        raise ModelError("YaRN parameters without factor; add it")
-    return float(theta), Yarn(**rope)
+        raise ModelError(f"{name} values that are not numbers: {', '.join(wrong)}")
+    required = {field.name for field in known if field.default is MISSING}
+    if missing := sorted(required - set(rope)):
+        raise ModelError(f"{name} parameters without {', '.join(missing)}; add what the model was trained with")
+    return Rope(float(theta), **{kind: SCALINGS[kind](**rope)})

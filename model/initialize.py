@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from model.config import ModelConfig
-from model.layers import LayerNorm, RMSNorm
 from model.transformer import DsaModel
 
 
@@ -12,8 +11,8 @@ from model.transformer import DsaModel
 def initialize(model: DsaModel, seed: int) -> DsaModel:
     """Initializes every weight of ``model`` in place and returns the model.
 
-    Matrices and embeddings are normal with standard deviation ``initializer_range``, norms the identity, the gates'
-    biases 0 (DeepSeek-V3, section 4.2). The same seed gives the same weights on one device type.
+    Matrices and embeddings are normal with standard deviation ``initializer_range``, norms the identity, biases
+    0 (DeepSeek-V3, section 4.2). The same seed gives the same weights on one device type.
     """
     first = next(model.parameters())
     generator = torch.Generator(first.device).manual_seed(seed)
@@ -21,7 +20,7 @@ def initialize(model: DsaModel, seed: int) -> DsaModel:
         for name, weight in module.named_parameters(recurse=False):
             if weight.dim() > 1:
                 nn.init.normal_(weight, std=model.config.initializer_range, generator=generator)
-            elif isinstance(module, RMSNorm | LayerNorm):
+            else:
                 weight.fill_(1.0 if name == "weight" else 0.0)
     for buffer in model.buffers():
         buffer.zero_()

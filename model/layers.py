@@ -15,14 +15,14 @@ WIDE = (torch.float32, torch.float64)
 
 
 class Linear(nn.Linear):
-    """A linear map without bias and without torch's random initialization, which would be overwritten.
+    """A linear map, by default without bias, and without torch's random initialization, which would be overwritten.
 
     The weight is stored transposed: products of a few rows in fp32, as in decoding on a CPU, then take between half and
     a sixth of the time, and no others take longer.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, bias=False)
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = False) -> None:
+        super().__init__(inputs, outputs, bias=bias)
         self.weight = nn.Parameter(torch.empty(inputs, outputs).T)
 
     @override

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig, Yarn
+from model.config import Llama3Rope, ModelConfig, Yarn
 
 
 class RopeTables(NamedTuple):
@@ -29,7 +29,9 @@ class RopeTables(NamedTuple):
 
 def rope_tables(config: ModelConfig, positions_BS: Tensor) -> RopeTables:
     """Returns the rope tables of tokens at ``positions_BS``."""
-    frequencies_P = _frequencies(config.rope_width, config.rope_theta, config.yarn).to(positions_BS.device)
+    frequencies_P = _frequencies(config.rope_width, config.rope_theta, config.yarn, config.llama3).to(
+        positions_BS.device
+    )
     angles_BSP = positions_BS.unsqueeze(-1).float() * frequencies_P
     factor = attention_factor(config.yarn)
     cos_BSP, sin_BSP = angles_BSP.cos() * factor, angles_BSP.sin() * factor
@@ -82,9 +84,11 @@ def attention_factor(yarn: Yarn | None) -> float:
 
 
 @lru_cache(maxsize=16)
-def _frequencies(width: int, theta: float, yarn: Yarn | None) -> Tensor:
+def _frequencies(width: int, theta: float, yarn: Yarn | None, llama3: Llama3Rope | None) -> Tensor:
     """Returns the angle per position of each pair, [P]. YaRN (section 3.2) interpolates only the slow pairs."""
     frequencies_P = 1.0 / theta ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
+    if llama3 is not None:
+        return _slowed(frequencies_P, llama3)
     if yarn is None:
         return frequencies_P
     low = max(math.floor(_pair_with_rotations(yarn.beta_fast, width, theta, yarn)), 0)
@@ -92,6 +96,14 @@ def _frequencies(width: int, theta: float, yarn: Yarn | None) -> Tensor:
     ramp_P = (torch.arange(width // 2, dtype=torch.float32) - low) / (high - low or 0.001)
     slow_P = ramp_P.clamp(0, 1)
     return frequencies_P / yarn.factor * slow_P + frequencies_P * (1 - slow_P)
+
+
+def _slowed(frequencies_P: Tensor, llama3: Llama3Rope) -> Tensor:
+    """Divides frequencies by the factor where a pair makes few rotations over the original context (Llama 3.1)."""
+    rotations_P = llama3.original_max_position_embeddings * frequencies_P / (2 * math.pi)
+    fast_P = (rotations_P - llama3.low_freq_factor) / (llama3.high_freq_factor - llama3.low_freq_factor)
+    fast_P = fast_P.clamp(0, 1)
+    return frequencies_P / llama3.factor * (1 - fast_P) + frequencies_P * fast_P
 
 
 def _pair_with_rotations(rotations: float, width: int, theta: float, yarn: Yarn) -> float:

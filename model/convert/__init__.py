@@ -1,4 +1,4 @@
-"""Conversion of pretrained Llama models to DSA: weights, indexer warm-up, and the loss from sparse selection."""
+"""Conversion of grouped-query models (Llama, Mistral, Qwen) to DSA: weights, indexer warm-up, loss from selection."""
 
 from model.convert.gqa import convert_gqa
 

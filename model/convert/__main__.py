@@ -1,4 +1,4 @@
-"""Conversion of a Llama model to a DSA model: ``python -m model.convert llama | warm-up | measure``."""
+"""Conversion of a model to a DSA model: ``python -m model.convert gqa | warm-up | measure``."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ from model.transformer import DsaModel
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def llama(args: argparse.Namespace) -> None:
+def gqa(args: argparse.Namespace) -> None:
     """Converts a model and copies its tokenizer."""
     sizes = {name: getattr(args, name) for name in ("index_n_heads", "index_head_dim", "index_topk", "seed")}
     model = convert_gqa(args.source, **sizes, dtype=DTYPES[args.dtype])
@@ -96,8 +96,10 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(prog="python -m model.convert", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("llama", help="convert a Llama model to a DSA model with untrained indexers")
-    command.set_defaults(run=llama)
+    command = commands.add_parser(
+        "gqa", help="convert a Llama, Mistral or Qwen model to a DSA model with untrained indexers"
+    )
+    command.set_defaults(run=gqa)
     command.add_argument("source", type=Path)
     command.add_argument("target", type=Path)
     command.add_argument("--index-n-heads", type=int, default=8)

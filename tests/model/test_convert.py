@@ -21,7 +21,7 @@ from model.cache import Cache
 from model.convert import convert_gqa
 from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.transformer import DsaModel
-from tests.model.llamas import save_llama
+from tests.model.llamas import save_llama, save_source
 from tests.model.tiny import byte_tokenizer, random_ids
 
 pytestmark = pytest.mark.slow
@@ -29,6 +29,14 @@ pytestmark = pytest.mark.slow
 INDEX: dict[str, Any] = {"index_n_heads": 3, "index_head_dim": 16, "index_topk": 64, "seed": 5}
 NARROW: dict[str, Any] = INDEX | {"index_head_dim": 6}
 YARN = {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 32}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
 SMOLLM2 = Path("~/.cache/lemmata/smollm2-135m-instruct").expanduser()
 
 
@@ -51,10 +59,16 @@ def difference(model: DsaModel, reference: Any, ids: torch.Tensor) -> float:
         {"rope_parameters": YARN | {"mscale": 1.4}},
         {"rope_parameters": YARN | {"mscale_all_dim": 0.6}},
         {"rope_parameters": YARN | {"attention_factor": 1.7}},
+        {"rope_parameters": LLAMA3},
+        {"kind": "mistral", "sliding_window": None},
+        {"kind": "qwen2", "tie_word_embeddings": True},
+        {"kind": "qwen2", "rope_parameters": YARN | {"attention_factor": 1.7}},
+        {"kind": "qwen3", "head_dim": 12},
+        {"kind": "qwen3", "rope_parameters": YARN | {"attention_factor": 1.7}, "rms_norm_eps": 1e-2},
     ],
 )
 def test_same_logits_before_training(changes: dict[str, Any], tmp_path: Path) -> None:
-    reference = save_llama(tmp_path, **changes)
+    reference = save_source(tmp_path, **changes)
     model = convert_gqa(tmp_path, **INDEX)
     for tokens in (1, 2, 7, 33, 64):
         assert difference(model, reference, random_ids(2, tokens, seed=tokens)) < 1e-4, tokens
@@ -119,8 +133,17 @@ def test_the_source_weights_are_kept_bit_by_bit(tmp_path: Path) -> None:
     assert torch.equal(attention.o_proj.weight, source.o_proj.weight)
 
 
-def test_round_trip(tmp_path: Path) -> None:
-    reference = save_llama(tmp_path / "llama", tie_word_embeddings=True)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tie_word_embeddings": True},
+        {"rope_parameters": LLAMA3},
+        {"kind": "qwen2"},
+        {"kind": "qwen3"},
+    ],
+)
+def test_round_trip(changes: dict[str, Any], tmp_path: Path) -> None:
+    reference = save_source(tmp_path / "llama", **changes)
     model = convert_gqa(tmp_path / "llama", **INDEX)
     save_pretrained(model, tmp_path / "dsa")
     again = load_pretrained(tmp_path / "dsa")
@@ -162,7 +185,7 @@ def test_the_seed_draws_the_indexers_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "qwen2"}, "model_type is 'qwen2'; only 'llama' can be converted"),
+        ({"model_type": "phi3"}, "model_type is 'phi3'; only 'llama', 'mistral', 'qwen2', 'qwen3' can be converted"),
         ({"attention_bias": True}, "attention_bias=True, but only False"),
         ({"mlp_bias": True}, "mlp_bias=True"),
         ({"hidden_act": "gelu"}, "hidden_act='gelu', but only 'silu'"),
@@ -173,7 +196,11 @@ def test_the_seed_draws_the_indexers_and_nothing_else(tmp_path: Path) -> None:
         ({"num_key_value_heads": 4}, "num_attention_heads=6 .* num_key_value_heads=4"),
         ({"num_key_value_heads": 0}, "num_key_value_heads=0"),
         ({"head_dim": 7}, "rope_groups"),
-        ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, "rope type 'llama3'.*convert a checkpoint"),
+        (
+            {"rope_parameters": {"rope_type": "llama3", "factor": 8.0}},
+            "Llama 3 parameters without high_freq_factor, low",
+        ),
+        ({"rope_parameters": {"rope_type": "longrope", "factor": 8.0}}, "rope type 'longrope'.*convert a checkpoint"),
         ({"rope_parameters": {"rope_type": "linear", "factor": 2.0}}, "rope type 'linear'"),
         ({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}, "partial_rotary_factor"),
     ],
@@ -183,6 +210,35 @@ def test_what_cannot_be_converted_is_named(changes: dict[str, Any], message: str
     path = tmp_path / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(ModelError, match=message):
+        convert_gqa(tmp_path, **INDEX)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("mistral", {"sliding_window": 4096}, "sliding_window=4096: only models with full attention"),
+        ("qwen2", {"use_sliding_window": True}, "use_sliding_window=True"),
+        ("qwen3", {"layer_types": ["full_attention", "sliding_attention"]}, "layer_types has full_att.*, sliding_att"),
+        ("qwen3", {"attention_bias": True}, "attention_bias=True"),
+        ("qwen2", {"architectures": ["Qwen2ForProcessRewardModel"]}, "architectures=.*Qwen2ForCausalLM"),
+    ],
+)
+def test_variants_that_cannot_be_converted(kind: str, changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    save_source(tmp_path, kind=kind, **({"sliding_window": None} if kind == "mistral" else {}))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(ModelError, match=message):
+        convert_gqa(tmp_path, **INDEX)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("mistral", "sliding_window"), ("qwen2", "num_key_value_heads"), ("qwen3", "head_dim")]
+)
+def test_keys_whose_defaults_differ_between_families_are_required(kind: str, key: str, tmp_path: Path) -> None:
+    save_source(tmp_path, kind=kind, **({"sliding_window": None} if kind == "mistral" else {}))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({name: entry for name, entry in json.loads(path.read_text()).items() if name != key}))
+    with pytest.raises(ModelError, match=f"missing keys: {key}"):
         convert_gqa(tmp_path, **INDEX)
 
 

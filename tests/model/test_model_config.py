@@ -9,11 +9,18 @@ import pytest
 
 pytest.importorskip("torch")
 
-from model.config import ModelConfig, Yarn
+from model.config import Llama3Rope, ModelConfig, Yarn
 from model.config_json import STATED, config_from_json, config_to_json, read_config
 from model.errors import ModelError
 from tests.model.tiny import TINY
 
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
 # Keys of the released DeepSeek-V3.2-Exp, with the values that matter.
 RELEASED: dict[str, Any] = {
     "architectures": ["DeepseekV32ForCausalLM"],
@@ -102,6 +109,9 @@ def test_the_names_of_transformers_5() -> None:
         {"q_lora_rank": None, "eos_token_id": (1, 2)},
         {"latent_norm": False},
         {"rope_groups": 2},
+        {"qkv_bias": True, "q_lora_rank": None, "qk_nope_head_dim": 0},
+        {"qk_norm": True, "q_lora_rank": None, "qk_nope_head_dim": 0},
+        {"llama3": Llama3Rope(8.0, 1.0, 4.0, 32)},
     ],
 )
 def test_written_and_read_again(changes: dict[str, Any], tmp_path: Path) -> None:
@@ -123,7 +133,9 @@ def test_written_and_read_again(changes: dict[str, Any], tmp_path: Path) -> None
         ({"hidden_size": "7168"}, "hidden_size='7168' has the wrong type"),
         ({"hidden_size": True}, "hidden_size=True has the wrong type"),
         ({"q_lora_rank": 1.5}, "q_lora_rank=1.5 has the wrong type"),
-        ({"rope_scaling": {"type": "llama3", "factor": 2}}, "rope type 'llama3'"),
+        ({"rope_scaling": LLAMA3}, "rope type 'llama3' is not DeepSeek's"),
+        ({"rope_scaling": {"type": "llama3", "factor": 2}}, "Llama 3 parameters without high_freq_factor, low_freq"),
+        ({"rope_scaling": {"type": "dynamic", "factor": 2}}, "rope type 'dynamic'"),
         ({"rope_scaling": {"type": "yarn"}}, "without factor"),
         ({"rope_scaling": {"type": "yarn", "factor": "2"}}, "not numbers: factor"),
         ({"rope_scaling": {"type": "yarn", "factor": 2, "twist": 1}}, "unknown YaRN keys: twist"),
@@ -185,7 +197,7 @@ def test_deepseeks_own_models_keep_their_type_and_keys() -> None:
     plain, other = config_to_json(TINY), config_to_json(replace(TINY, latent_norm=False))
     assert plain["model_type"] == "deepseek_v32"
     assert other["model_type"] == "lemmata_dsa"
-    assert other.keys() - plain.keys() == {"latent_norm", "rope_groups"}
+    assert other.keys() - plain.keys() == {"latent_norm", "rope_groups", "qkv_bias", "qk_norm"}
 
 
 def test_a_config_is_hashable() -> None:
