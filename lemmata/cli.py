@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NoReturn
@@ -45,6 +46,7 @@ COMMANDS = {
 }
 TAKE_PROBLEMS = ("refine", "probe", "prove", "evaluate")
 POSITIONAL = ("report", "show")  # read a run; their arguments are not settings
+HELP = ("--help", "-h")
 SECOND_WORDS = {"lab": ("generate",)}  # commands of two words
 # Commands of two words with their own module and settings.
 VARIANTS: dict[tuple[str, ...], str] = {
@@ -112,6 +114,8 @@ def after_second_word(command: str, arguments: list[str]) -> list[str]:
 def with_hydra(command: str, function: Command) -> int:
     """Exit code of a command, the worst one when Hydra runs it several times (multirun)."""
     codes = [0]
+    if any(argument in HELP for argument in sys.argv[1:]):
+        return guarded(partial(print_help, command), sys.argv[1:])
     statement = take_statement(sys.argv) if command in TAKE_PROBLEMS else None
 
     def task(config: DictConfig) -> None:
@@ -123,6 +127,15 @@ def with_hydra(command: str, function: Command) -> int:
 
     hydra.main(version_base="1.3", config_path="pkg://lemmata.conf", config_name=command)(task)()
     return max(codes)
+
+
+def print_help(command: str, arguments: Sequence[str]) -> int:
+    """Print the help of a command with the presets that ``arguments`` choose."""
+    from lemmata.help import help_lines  # noqa: PLC0415  reads the settings files, which no other command does
+
+    for line in help_lines(command, [one for one in arguments if not one.startswith("problem=")]):
+        print(line)
+    return 0
 
 
 def take_statement(arguments: list[str]) -> str | None:

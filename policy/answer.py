@@ -50,7 +50,8 @@ class Reader:
                 faults.append(error)
         if not completions or any(isinstance(fault, LemmataError) for fault in faults):
             raise _booked(max(faults, key=lambda fault: isinstance(fault, LemmataError)), usage)
-        return ParsedResponse(completions, len(faults), cost_of(value.get("usage")) is not None)
+        is_complete = value.get("broke_off") is not True
+        return ParsedResponse(completions, len(faults), cost_of(value.get("usage")) is not None, is_complete)
 
     def usage(self, value: Mapping[str, Any]) -> Usage | None:
         """The usage of a response, or of a piece of a streamed one."""
@@ -93,11 +94,15 @@ def _tool_call(value: Any, place: int) -> ToolCall:
 
 @dataclass(frozen=True)
 class ParsedResponse:
-    """Completions of one response, the number of its choices that failed, and whether it states its cost."""
+    """Completions of one response, the number of its choices that failed, and whether it states its cost.
+
+    ``is_complete``: False for a stream that broke off, which may lack samples and usage.
+    """
 
     completions: list[Completion]
     failed: int
     states_cost: bool
+    is_complete: bool
 
 
 def _booked(error: Exception, usage: Usage | None) -> Exception:

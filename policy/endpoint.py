@@ -105,7 +105,8 @@ class Endpoint(Policy):
             raise
         self._set_aside = 0
         self._check_copies(answer, sampling)
-        if len(answer.completions) + answer.failed < call.wanted or call.wanted < call.asked:
+        fewer = answer.is_complete and len(answer.completions) + answer.failed < call.wanted
+        if fewer or call.wanted < call.asked:
             self._requests.max_samples = min(len(answer.completions), call.wanted)
         first, *others = answer.completions[: call.wanted]
         return [replace(first, lost=call.lost), *others]
@@ -217,7 +218,8 @@ class Endpoint(Policy):
         finally:
             self._pool.release(place)
         self._pool.answered(place)
-        self._requests.note_usage(streamed="stream" in body, reported=answer.completions[0].usage is not None)
+        if answer.is_complete:
+            self._requests.note_usage(streamed="stream" in body, reported=answer.completions[0].usage is not None)
         return answer
 
     def _note(self, call: _Call, place: ServerSlot, fault: ServerFault | PromptRefused) -> None:

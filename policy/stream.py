@@ -165,11 +165,12 @@ class Assembly:
         choice.error = value.get("error") or choice.error
         return choice.ended
 
-    def response(self, *, done: bool) -> Mapping[str, Any]:
+    def response(self, *, done: bool, broken: bool = False) -> Mapping[str, Any]:
         """The response as an unstreamed call gets it.
 
         A choice that broke off is left out where another one ended: that one is an answer all the same. ``done``: the
-        server closed the stream itself, so that a choice without a finish reason has none.
+        server closed the stream itself, so that a choice without a finish reason has none. ``broken``: the connection
+        broke, so that samples and usage may be missing (``broke_off``).
 
         Raises:
             Passing: the stream broke off, and no choice is whole.
@@ -183,6 +184,7 @@ class Assembly:
             "model": self.model,
             "usage": self.usage,
             "x_groq": self.groq,
+            "broke_off": broken,
             "choices": [
                 {"index": index, "message": _message(choice), "finish_reason": choice.reason, "error": choice.error}
                 for index, choice in whole.items()

@@ -93,7 +93,7 @@ class Transport:
             broken = error
         if broken is not None and not any(choice.ended for choice in assembly.choices.values()):
             raise broken
-        return assembly.response(done=events.done)
+        return assembly.response(done=events.done, broken=broken is not None)
 
 
 async def _guarded(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

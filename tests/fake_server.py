@@ -103,7 +103,7 @@ def streamed(value: Mapping[str, Any], size: int = 16) -> Streamed:
     chunks: list[dict[str, Any]] = []
     for choice in value["choices"]:
         text, index = choice["message"]["content"], choice["index"]
-        chunks.append(chunk("", index, role="assistant"))
+        chunks.append({**chunk("", index, role="assistant"), "model": value["model"]})
         chunks += [chunk(text[start : start + size], index) for start in range(0, len(text), size)]
         chunks.append(chunk(None, index, choice["finish_reason"]))
     chunks.append({"model": value["model"], "choices": [], "usage": value["usage"]})

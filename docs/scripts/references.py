@@ -13,6 +13,7 @@ from pathlib import Path
 from docs.scripts import servers_page, settings_page
 from docs.scripts.module_list import first_line, listing, with_listing
 from lemmata.cli import COMMANDS, VARIANTS
+from lemmata.settings_files import read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "lemmata" / "conf"
@@ -30,7 +31,8 @@ Settings are given as `key=value`, for example `refine.rounds=5`; a preset by it
 ([all settings](settings.md)). `problem='...'` is taken as it is; other values with spaces, commas or braces need
 quotes of Hydra's grammar inside those of the shell: `'key="a, b"'`. A key that a command does not know is an error.
 
-- `lemmata COMMAND --help`: every setting with its value.
+- `lemmata COMMAND --help`: the settings that apply with this command line, each with its value and meaning:
+  `lemmata refine policy=endpoint refine=paper --help` shows those of a server and of that preset.
 - `lemmata COMMAND --cfg job`: the settings that this command line gives.
 - `lemmata COMMAND -m seed=0,1,2`: the command once per value.
 - `lemmata --version`: the version.
@@ -67,7 +69,7 @@ def cli_page() -> str:
     lines = [CLI_OPENING]
     for words, usage in commands():
         path = CONF / f"{conf_name(words)}.yaml"
-        about = settings_page.read_settings(path, CONF).about if path.exists() else ""
+        about = read_settings(path, CONF).about if path.exists() else ""
         text = re.sub(r"^lemmata [a-z -]+: ", "", about) or usage
         text = re.sub(r"\(?docs/(guides/[\w-]+\.md)\)?", r"([guide](../\1))", text)
         lines += [f"## lemmata {' '.join(words)}", ""]

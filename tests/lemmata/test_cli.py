@@ -104,6 +104,38 @@ def test_help_of_a_command(lemmata: CommandLine, command: str) -> None:
     assert "--multirun" in output
 
 
+def keys(lemmata: CommandLine, *arguments: str) -> dict[str, str]:
+    """The settings in the help of a command line, with their values and comments."""
+    lines = lemmata.ok(*arguments, "--help").out.splitlines()
+    return dict(line.strip().split("=", 1) for line in lines if line.startswith("  ") and "=" in line.split("#")[0])
+
+
+def test_help_shows_what_applies_with_the_chosen_policy(lemmata: CommandLine) -> None:
+    endpoint = keys(lemmata, "refine", "policy=endpoint", "policy.base_url=http://a/v1")
+    assert endpoint["policy.base_url"].startswith("http://a/v1   # such as http://localhost:8000/v1")
+    assert "policy.retry.patience" in endpoint
+    assert not {"policy.device", "policy.engine.cache_tokens", "lab_problem.family"} & endpoint.keys()
+    shipped = keys(lemmata, "refine")
+    assert {"policy.device", "policy.engine.cache_tokens", "lab_problem.family"} <= shipped.keys()
+    assert not {"policy.base_url", "policy.retry.patience", "policy.prices.prompt"} & shipped.keys()
+    assert shipped["judge.acceptance.rule"].startswith("quorum")
+    assert "benchmark" not in shipped
+
+
+def test_help_shows_what_applies_with_the_chosen_strategy_and_rule(lemmata: CommandLine) -> None:
+    chosen = keys(lemmata, "refine", "policy=endpoint", "refine=sequential", "judge.acceptance.rule=mean")
+    assert "refine.top" not in chosen
+    assert "judge.acceptance.min_mean" in chosen
+    assert "judge.acceptance.min_readable" not in chosen
+    pairwise = keys(lemmata, "evaluate", "policy=endpoint", "refine.select=pairwise")
+    assert pairwise["refine.candidates"].startswith("4   # of pairwise")
+    assert {"benchmark", "grading.samples", "entrants"} <= pairwise.keys()
+
+
+def test_help_of_a_preset_that_does_not_exist(lemmata: CommandLine) -> None:
+    assert "policy=endpont" in lemmata.fails("refine", "policy=endpont", "--help")
+
+
 def test_help_of_show(lemmata: CommandLine) -> None:
     assert "a record's id or its beginning" in lemmata.ok("show", "--help").out
 

@@ -9,7 +9,7 @@ import pytest
 from core.store import Run
 from lemmata.progress import Progress
 from tests.clocks import HANG
-from tests.fake_server import DONE, FakeServer, Reply, Streamed, chunk, event
+from tests.fake_server import DONE, FakeServer, Reply, Streamed, chunk, completion, event, streamed
 from tests.policy.rig import rig
 
 TEXT = "A proof of thirty two letters. " * 4
@@ -83,5 +83,22 @@ def test_a_stream_that_breaks_off_is_counted_out() -> None:
             [answer] = await it.ask()
             assert answer.text == "Whole."
             assert it.meters.arriving_characters == 0
+
+    asyncio.run(asyncio.wait_for(main(), HANG))
+
+
+def test_one_broken_stream_changes_no_later_request() -> None:
+    """A stream that breaks after its first sample lacks samples and usage; the server still gives and reports both."""
+
+    async def main() -> None:
+        async def broken(body: Mapping[str, Any], server: FakeServer) -> Reply:
+            reply = streamed(completion(body, [f"Sample {index}." for index in range(body["n"])]))
+            first = [*reply.pieces[: len(reply.pieces) // 2], None]
+            return Streamed(first) if len(server.requests) == 1 else reply
+
+        async with rig(broken) as it:
+            assert 0 < len(await it.ask(4)) < 4
+            assert len(await it.ask(4)) == 4
+            assert [(body["n"], body["stream"]) for body in it.server.requests] == [(4, True)] * 2
 
     asyncio.run(asyncio.wait_for(main(), HANG))
