@@ -232,10 +232,15 @@ def main() -> None:
     parser.add_argument("--faults", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path)
+    parser.add_argument("--tools", action="store_true", help="a model that calls Python before each answer")
     options = parser.parse_args()
 
     async def serve() -> None:
         behavior = with_faults(options.faults, options.seed) if options.faults else streaming
+        if options.tools:
+            from tests.tools.toolboxes import PythonCalling  # noqa: PLC0415  which imports this module
+
+            behavior = PythonCalling()
         server = FakeServer(behavior, options.delay, options.log, keep_requests=False)
         print(await server.start(options.port), flush=True)
         await asyncio.Event().wait()

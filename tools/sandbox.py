@@ -131,7 +131,7 @@ def _fault(kind: SandboxKind, environment: Environment, disk: int) -> str:
         return "not for root, whose processes the kernel does not limit in it"
     if kind == "bubblewrap" and shutil.which("bwrap") is None:
         return "bwrap is not installed"
-    command = _wrapped(kind, environment, [environment.python, "-I", "-c", "print('started')"], disk, {})
+    command = wrapped(kind, environment, [environment.python, "-I", "-c", "print('started')"], disk, {})
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env={})
     return "" if done.stdout.strip() == "started" else " ".join(done.stderr.split())[-300:] or "it does not start"
 
@@ -139,12 +139,13 @@ def _fault(kind: SandboxKind, environment: Environment, disk: int) -> str:
 def _contained(
     kind: SandboxKind, environment: Environment, command: Sequence[str], config: InterpreterConfig
 ) -> tuple[str, ...]:
-    return tuple(_wrapped(kind, environment, command, config.disk, _variables(config)))
+    return tuple(wrapped(kind, environment, command, config.disk, _variables(config)))
 
 
-def _wrapped(
+def wrapped(
     kind: SandboxKind, environment: Environment, command: Sequence[str], disk: int, variables: Mapping[str, str]
 ) -> list[str]:
+    """The command line that runs ``command`` in a sandbox with ``disk`` MiB and these environment ``variables``."""
     code = str(Path(__file__).resolve().parent)
     folders = [*_system(), *((folder, folder) for folder in environment.folders if not folder.startswith("/usr/"))]
     folders = [(source, target) for source, target in dict.fromkeys(folders) if Path(source).exists()]
@@ -174,13 +175,14 @@ def _bubblewrap(
 ) -> list[str]:
     options = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     options += ["--uid", str(USER), "--gid", str(USER), "--hostname", "sandbox"]
+    options += ["--size", str(disk * 2**20), "--tmpfs", "/tmp"]  # first: an environment may lie in /tmp outside
     for source, target in folders:
         options += ["--ro-bind", source, target]
     for link, target in links:
         options += ["--symlink", target, link]
     for device in DEVICES:
         options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-    options += ["--size", str(disk * 2**20), "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"]
+    options += ["--chdir", "/tmp", "--remount-ro", "/"]
     for name, value in variables.items():
         options += ["--setenv", name, value]
     return ["bwrap", *options, "--", *command]

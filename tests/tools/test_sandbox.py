@@ -75,6 +75,7 @@ def test_a_hostile_program_gets_nothing_and_the_interpreter_goes_on(shared: Shar
 
 @pytest.mark.parametrize("kind", ["bubblewrap", "namespaces"])
 def test_each_kind_of_sandbox_contains_them(kind: str) -> None:
+    sandboxes.require(kind)
     if launch_of(sandboxes.small()).kind == kind:
         pytest.skip(f"{kind} is the sandbox of the tests above")
     with running_shared(kind) as shared:
@@ -173,6 +174,23 @@ def test_an_environment_without_the_kernel_is_refused_by_name(tmp_path: Path) ->
         launch_of(sandboxes.small(python=str(tmp_path / "empty" / "bin" / "python")))
     with pytest.raises(LemmataError, match="does not start"):
         launch_of(sandboxes.small(python=str(tmp_path / "none")))
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", "namespaces"])
+def test_an_environment_in_the_temporary_folder_is_seen_and_nothing_beside_it(
+    tmp_path: Path, kind: sandbox.SandboxKind
+) -> None:
+    """The folder of tests lies in /tmp, where the sandbox has a folder of its own."""
+    sandboxes.require(kind)
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    (tmp_path / "secret").write_text("a secret")
+    python = str(venv / "bin" / "python")
+    environment = sandbox.Environment(python, (str(venv), sys.base_prefix, str(Path(sys.executable).resolve().parent)))
+    code = f"import os, sys; print(os.listdir({str(tmp_path)!r}), sys.prefix)"
+    command = sandbox.wrapped(kind, environment, [python, "-I", "-c", code], 16, {})
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", env={})
+    assert done.stdout == f"['venv'] {venv}\n"
 
 
 def test_the_interpreter_computes_and_keeps_its_variables() -> None:

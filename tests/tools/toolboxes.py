@@ -117,3 +117,21 @@ def _in_pieces(value: Mapping[str, Any]) -> Reply:
     chunks.append(chunk(None, reason="tool_calls"))
     chunks.append({"model": "m", "choices": [], "usage": value["usage"]})
     return Streamed([*map(event, chunks), DONE])
+
+
+CODES = ("n = 41", "print(n + 1)", "1 / 0")
+
+
+@dataclass
+class PythonCalling:
+    """Behavior of a server whose model runs the codes of `CODES`, one a turn, then answers as its role."""
+
+    async def __call__(self, body: Mapping[str, Any], server: FakeServer) -> Reply:
+        """The reply to a request."""
+        turn = sum(message["role"] == "assistant" for message in body["messages"])
+        if turn >= len(CODES):
+            return await Calling(turns=0)(body, server)
+        value = completion(body, [""], finish_reason="tool_calls")
+        call = call_of(f"c{turn}", json.dumps({"code": CODES[turn]}))
+        value["choices"][0]["message"]["tool_calls"] = [call]
+        return json_reply(value)

@@ -82,15 +82,16 @@ def _build_root(specification: dict[str, Any]) -> None:
     libc.pivot_root("/tmp", "/tmp/old")
     os.chdir("/")
     libc.mount("/new", "/new", None, libc.MS_BIND)
+    # First, for an environment may lie in /tmp outside.
+    options = f"size={specification['disk']}m,nr_inodes=4096,mode=1777"
+    Path("/new/tmp").mkdir()
+    libc.mount("tmpfs", "/new/tmp", "tmpfs", libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC, options)
     for source, target in specification["folders"]:
         _bind(source, target)
     for link, target in specification["links"]:
         Path(f"/new{link}").parent.mkdir(parents=True, exist_ok=True)
         Path(f"/new{link}").symlink_to(target)
     _add_devices()
-    options = f"size={specification['disk']}m,nr_inodes=4096,mode=1777"
-    Path("/new/tmp").mkdir()
-    libc.mount("tmpfs", "/new/tmp", "tmpfs", libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC, options)
     libc.mount("none", "/new", None, libc.MS_REMOUNT | libc.MS_BIND | libc.MS_RDONLY | libc.MS_NOSUID | libc.MS_NODEV)
     os.chdir("/new")
     libc.pivot_root(".", ".")
