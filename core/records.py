@@ -6,7 +6,7 @@ on its analysis), so that the whole chain from the first proof to the chosen one
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from core.copies import COPY
 from core.errors import LemmataError
@@ -243,6 +243,13 @@ class ContextChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeAnswer(Generated):
+    """An answer of a judge in training; ``problem_id`` is the digest of its prompt (`rl.endpoint_judge`)."""
+
+    kind: ClassVar[str] = "judge_answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A sample that was set aside: the server refused its prompt (context too long, content filter), or every attempt
     failed. It is not asked for again, except with ``retry=refused``. ``usage``: the tokens of the failed attempts.
@@ -343,34 +350,14 @@ Record = (
     | ToolOutput
     | ContextSummary
     | ContextChange
+    | JudgeAnswer
     | Refusal
     | Label
     | StatementReport
     | Withdrawal
     | Selection
 )
-KINDS: dict[str, type[Any]] = {
-    cls.kind: cls
-    for cls in (
-        Problem,
-        Proof,
-        Analysis,
-        Review,
-        Grading,
-        Comparison,
-        Unscored,
-        FollowUp,
-        ToolTurn,
-        ToolOutput,
-        ContextSummary,
-        ContextChange,
-        Refusal,
-        Label,
-        StatementReport,
-        Withdrawal,
-        Selection,
-    )
-}
+KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in get_args(Record)}
 
 
 def to_json(record: Record) -> dict[str, Any]:

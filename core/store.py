@@ -4,6 +4,7 @@ RUN/run.yaml               command, configuration, versions
 RUN/problems/<id>.jsonl    problem, proofs, analyses, reviews, automatic labels, selection: one record a line
 RUN/labels/<id>.jsonl      labels by people (core.labels)
 RUN/checkpoints/           of a training run (rl.checkpoint)
+RUN/judges/                answers of judges behind endpoints in a training run (rl.endpoint_judge)
 RUN/metrics.jsonl          progress over time
 RUN/lock                   held by the process that writes
 """
@@ -28,7 +29,7 @@ from core.labels import read_with_labels
 from core.log import ProblemLog, read_log
 from core.records import IMPORTED, SCHEMA_VERSION, Label, Problem, Proof, Record
 
-HELD = ("labels", "checkpoints", "steps")  # folders of a run with what was made by its settings
+HELD = ("labels", "checkpoints", "steps", "judges")  # folders of a run with what was made by its settings
 
 
 def now() -> str:

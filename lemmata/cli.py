@@ -33,6 +33,7 @@ COMMANDS = {
     "export": ("lemmata.commands.import_export", "write a run as a Parquet table"),
     "train": ("lemmata.commands.train", "train a role: SFT, indexer stages, reinforcement learning, distillation"),
     "cotrain": ("lemmata.commands.cotrain", "train the three roles together and merge them into one generator"),
+    "adapt": ("lemmata.commands.adapt", "write data and rewards of a role for TRL, verifiers, verl, slime or NeMo Gym"),
     "merge": ("lemmata.commands.merge", "merge models of one base by their weights"),
     "serve": ("lemmata.commands.serve", "serve a DSA model to OpenAI-compatible clients"),
     "lab": ("lemmata.commands.lab", "lemmata lab generate: theorems with exact truth, labeled proofs and analyses"),

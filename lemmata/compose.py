@@ -15,7 +15,10 @@ from rl.config import WHOLE_MAPPINGS
 GROUPS = ("policy", "refine", "judge", "columns")  # a text as their value names a preset
 _MAPPING = re.compile(r"\+{0,2}([\w.]+)=(\{.*\})", re.DOTALL)  # an override that sets a mapping
 _WHOLE = (*WHOLE_MAPPINGS, "extra_body", "headers")  # mappings with keys of the user's choice
-_OWN_KEY = re.compile(r"(?:policies\.|(?:[\w-]+\.)+(?:extra_body|headers)\.)[\w.-]+=")  # an override of such a key
+# An override of a key of the user's choice.
+_OWN_KEY = re.compile(
+    r"(?:policies\.|(?:train\.)?data\.judges\.endpoints\.|(?:[\w-]+\.)+(?:extra_body|headers)\.)[\w.-]+="
+)
 _HYDRA = Lock()  # Hydra keeps its state in one global object
 
 

@@ -32,7 +32,7 @@ from tools.toolbox import PythonToolbox
 from verifier.comparison import Comparer
 from verifier.role import Verifier
 
-_SERVING_KEYS = (
+SERVING_KEYS = (
     "base_url",
     "api_key_env",
     "concurrency",
@@ -58,8 +58,8 @@ MAY_CHANGE = frozenset(
         "unusable",
         "interpreter.kernels",
         "interpreter.sandbox",
-        *(f"policy.{key}" for key in _SERVING_KEYS),
-        *(f"policies.*.{key}" for key in _SERVING_KEYS),
+        *(f"policy.{key}" for key in SERVING_KEYS),
+        *(f"policies.*.{key}" for key in SERVING_KEYS),
     ]
 )
 

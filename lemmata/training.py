@@ -20,9 +20,11 @@ from core.ids import digest
 from core.store import flatten, matches
 from lab.prompts import named_templates
 from lemmata.compose import whole_mappings
+from lemmata.session import SERVING_KEYS
 from lemmata.terminal import plain
 from policy.local_config import model_folder
 from rl.config import TrainConfig
+from rl.judge import ENDPOINT, judge_names
 from rl.tasks.problem_tables import source_path
 
 NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
@@ -31,6 +33,7 @@ MAY_CHANGE = frozenset(
     [
         *("run", "loggers", "save_rollouts_every", "checkpoint", "checkpoint.*", "stages.*.steps"),
         *("stages.*.micro_batch_tokens", "stages.*.max_num_seqs", "stages.*.cache_tokens"),
+        *("data.judges.budget", *(f"data.judges.endpoint{name}.{key}" for name in ("", "s.*") for key in SERVING_KEYS)),
     ]
 )
 TABLES = ("problems", "proofs", "analyses")  # settings of data and of data.validation that name tables
@@ -80,7 +83,9 @@ def content_digests(settings: TrainConfig) -> dict[str, str]:
     models = {f"stages.distill.teachers.{kind}": name for kind, name in settings.stages.distill.teachers.items()}
     judges = settings.data.get("judges")
     if isinstance(judges, Mapping):
-        models |= {f"data.judges.{role}": judges.get(role) for role in ("verifier", "meta_verifier")}
+        for role in ("verifier", "meta_verifier"):
+            folders = [name for name in judge_names(judges.get(role)) if not name.startswith(ENDPOINT)]
+            models |= {f"data.judges.{role}{f'.{n}' if n else ''}": name for n, name in enumerate(folders)}
     return found | {key: model_digest(str(name)) for key, name in models.items() if name is not None}
 
 

@@ -29,7 +29,8 @@ def print_notice(text: str) -> None:
 class Learner:
     """``module`` is trained on ``training`` and measured on ``validation``; all sampling derives from ``seed``.
 
-    ``thinking``: prompts ask for reasoning before the answer.
+    ``thinking``: prompts ask for reasoning before the answer. ``judge_early``: answers are judged while others are
+    still sampled (`rl.rollout`).
 
     ``notice`` gets a line of text where data or rewards are not as they should be, and training goes on.
     """
@@ -41,6 +42,7 @@ class Learner:
     parallel: Parallel
     seed: int
     thinking: bool = False
+    judge_early: bool = False
     notice: Callable[[str], None] = print_notice
 
     def __post_init__(self) -> None:

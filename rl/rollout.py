@@ -1,6 +1,8 @@
 """Rollouts: several trajectories of each problem, of one turn or more, sampled from the engine and rewarded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +13,7 @@ from model.tokenizer import THINK
 from rl.reward_shaping import NO_SHAPING, RewardShapingConfig, shape_reward
 from rl.task import Answer, Task
 
+EARLY_THREADS = 32  # groups that wait for judges while others are sampled
 NO_REWARD = Reward(None, {})  # of a trajectory before its task has judged it
 
 
@@ -70,6 +73,8 @@ def sample_groups(
     samples: int,
     sampling: SamplingParams,
     shaping: RewardShapingConfig = NO_SHAPING,
+    *,
+    judge_early: bool = False,
 ) -> list[Trajectory]:
     """Samples ``samples`` trajectories of each problem, and rewards them; ``shaping`` is applied to the last turn.
 
@@ -80,7 +85,8 @@ def sample_groups(
     fitting = {number: prompt for number, prompt in prompts.items() if len(prompt) < engine.max_model_len}
     # One request per group (n=samples): the engine computes their common prompt once.
     seeded = [with_seed(sampling, number, 0, 0, n=samples) for number in fitting]
-    groups = engine.generate(list(fitting.values()), seeded)
+    with EarlyJudging(task, chat, fitting) if judge_early else nullcontext(no_judging) as finished:
+        groups = engine.generate(list(fitting.values()), seeded, finished)
     answered = [
         Trajectory(number, index, [Turn(prompt, completion, chat.opens_thinking(prompt))])
         for (number, prompt), group in zip(fitting.items(), groups, strict=True)
@@ -97,6 +103,36 @@ def sample_groups(
         for index in range(samples)
     ]
     return sorted(answered + left_out, key=lambda trajectory: (trajectory.number, trajectory.index))
+
+
+def no_judging(place: int, completions: Sequence[CompletionOutput]) -> None:
+    """Judges nothing before all answers are there."""
+
+
+class EarlyJudging:
+    """Has the answers of each group judged in threads as soon as it is whole, if it has no further turn.
+
+    Only the judges' recorded answers are used later: `Task.rewards` then finds them, whatever happened here.
+    """
+
+    def __init__(self, task: Task, chat: Prompts, prompts: Mapping[int, list[int]]) -> None:
+        self._task, self._chat, self._prompts = task, chat, list(prompts.items())
+        self._pool = ThreadPoolExecutor(EARLY_THREADS, "early-judging")
+
+    def __enter__(self) -> Callable[[int, list[CompletionOutput]], None]:
+        return self._start
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, place: int, completions: list[CompletionOutput]) -> None:
+        number, prompt = self._prompts[place]
+        opened = self._chat.opens_thinking(prompt)
+        self._pool.submit(self._judge, [(number, [Turn(prompt, one, opened).answer]) for one in completions])
+
+    def _judge(self, trajectories: list[tuple[int, list[Answer]]]) -> None:
+        if not any(self._task.follow_ups(trajectories)):
+            self._task.rewards(trajectories)
 
 
 def _sample_follow_ups(

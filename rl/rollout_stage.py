@@ -168,7 +168,9 @@ class RolloutStage:
         self.cursor += problems
         sampling = self._sampling("rollout")
         samples, task = self.settings.samples, learner.training
-        trajectories = sample_groups(self.engine, learner, task, numbers, samples, sampling, self.shaping)
+        trajectories = sample_groups(
+            self.engine, learner, task, numbers, samples, sampling, self.shaping, judge_early=learner.judge_early
+        )
         self.sampled_tokens += sampled_tokens(trajectories)
         self._name_too_long("training", task, trajectories)
         return trajectories

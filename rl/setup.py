@@ -19,7 +19,8 @@ from model.transformer import DsaModel
 from policy.local_config import model_folder
 from rl.checkpoint import Checkpoints, damaged
 from rl.config import RoleName, TrainConfig
-from rl.judge import Judges
+from rl.endpoint_judge import EndpointJudges
+from rl.judge import ENDPOINT, Judge, Judges, judge_names, panel
 from rl.learner import Learner
 from rl.metrics import make_trackers
 from rl.parallel import Parallel
@@ -40,7 +41,7 @@ def make_trainer(
         raise LemmataError(str(error)) from error
     started = Checkpoints(folder, config.checkpoint.keep).latest_model()
     module, tokenizer = _resumed(started, config) if started else _model(config)
-    judges = make_judges(config)
+    judges = make_judges(config, folder, parallel.rank)
     learner = Learner(
         module=module,
         tokenizer=tokenizer,
@@ -49,6 +50,7 @@ def make_trainer(
         parallel=parallel,
         seed=config.seed,
         thinking=config.thinking,
+        judge_early=judges is not None and judges.early,
     )
     trackers = make_trackers(config.loggers, folder, asdict(config)) if parallel.is_main else []
     return Trainer(learner, config, folder, tuple(trackers), report, stopping)
@@ -64,25 +66,31 @@ def task_of(config: TrainConfig, role: RoleName, split: str, judges: Judges | No
         raise LemmataError(f"data: {error}") from error
 
 
-def make_judges(config: TrainConfig) -> Judges | None:
-    """Loads the trained judges that the settings name; None without any: rewards are by the exact truth.
+def make_judges(config: TrainConfig, folder: Path | None = None, rank: int = 0) -> Judges | None:
+    """Loads the judges that the settings name; None without any: rewards are by the exact truth.
+
+    Answers of judges behind endpoints are kept in ``folder``, those of each process ``rank`` in files of their own.
 
     Raises LemmataError where a judge is missing or cannot be loaded.
     """
     data = read_config(DataConfig, config.data, "data")
     wanted = data.judges
-    folders = (wanted.verifier, wanted.meta_verifier)
-    if data.refine_by == "verifier" and wanted.verifier is None:
+    names = {role: judge_names(getattr(wanted, role)) for role in ("verifier", "meta_verifier")}
+    if data.refine_by == "verifier" and not names["verifier"]:
         raise LemmataError("data.refine_by=verifier needs a verifier: set data.judges.verifier=FOLDER")
-    if "rl" not in config.schedule or folders == (None, None):
+    if "rl" not in config.schedule or not any(names.values()):
         return None
-    made = [
-        TrainedJudge(model_folder(name), wanted.temperature, wanted.max_tokens, config.seed, config.device)
-        if name
-        else None
-        for name in folders
-    ]
-    return Judges(wanted, *made)
+    remote = any(name.startswith(ENDPOINT) for group in names.values() for name in group)
+    endpoints = EndpointJudges(wanted, folder or Path(), rank, config.seed) if remote else None
+    made: dict[str, Judge] = {}
+    for name in dict.fromkeys(name for group in names.values() for name in group):
+        if endpoints is not None and name.startswith(ENDPOINT):
+            made[name] = endpoints.of(name)
+        else:
+            place = model_folder(name)
+            made[name] = TrainedJudge(place, wanted.temperature, wanted.max_tokens, config.seed, config.device)
+    verifier, meta = (panel([made[name] for name in names[role]]) for role in ("verifier", "meta_verifier"))
+    return Judges(wanted, verifier, meta)
 
 
 def _resumed(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:

@@ -4,7 +4,7 @@
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from itertools import count
@@ -94,9 +94,14 @@ class LLMEngine:
         return EngineLoad(len(scheduler.running), len(scheduler.waiting), pages.available, pages.count)
 
     def generate(
-        self, prompts: Rows[Prompt], sampling: SamplingParams | Rows[SamplingParams] | None = None
+        self,
+        prompts: Rows[Prompt],
+        sampling: SamplingParams | Rows[SamplingParams] | None = None,
+        finished: Callable[[int, list[CompletionOutput]], None] = lambda number, completions: None,
     ) -> list[list[CompletionOutput]]:
         """Returns the ``n`` completions of each prompt (text, or token ids). ``sampling``: for all, or one per prompt.
+
+        ``finished`` is called with the number of a prompt and its completions as soon as these are whole.
 
         Raises ModelError for a prompt that ``add`` refuses, and the error of a completion that failed.
         """
@@ -106,7 +111,9 @@ class LLMEngine:
         try:
             requests.extend(self.add(prompt, own) for prompt, own in zip(prompts, params, strict=True))
             while not all(request.finished for request in requests):
-                self.step()
+                for request in self.step():
+                    if request.finished and request.failure is None and request in requests:
+                        finished(requests.index(request), request.completions)
                 if failed := next((request.failure for request in requests if request.failure), None):
                     raise failed
         finally:

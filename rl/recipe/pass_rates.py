@@ -36,7 +36,7 @@ def pass_rates(context: RecipeContext, step: PassRates) -> None:
     if missing:
         settings = context.training(step.train)
         sampling = settings.stages.rl.sampling
-        task = task_of(settings, settings.role, "train", make_judges(settings))
+        task = task_of(settings, settings.role, "train", make_judges(settings, folder))
         model = context.judge(step.train.start, step.name, sampling.temperature, sampling.max_tokens)
         for start in range(0, len(missing), CHUNK):
             numbers = missing[start : start + CHUNK]

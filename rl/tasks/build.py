@@ -1,7 +1,8 @@
 """Tasks by role: builds a role's task from the settings of its data."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Literal
 
 from core.config import STRICT, Count, Name, Positive, settings
@@ -12,7 +13,7 @@ from rl.config import RoleName
 from rl.judge import Judges, JudgesConfig
 from rl.task import Task
 from rl.tasks.examples import ExamplesTask, read_examples
-from rl.tasks.judged import JudgedAnalyses, JudgedProofs
+from rl.tasks.judged import judged
 from rl.tasks.lab import (
     LabDrill,
     LabInformedVerifier,
@@ -31,7 +32,7 @@ from rl.tasks.lab import (
 from rl.tasks.mixed import MixedTask
 from rl.tasks.problem_numbers import ListedTask, read_problem_numbers
 from rl.tasks.problem_tables import DataColumns, Sources, TableReader, ValidationTables, split_by_problem
-from rl.tasks.roles import ProverTask, RoleTask, VerifierTask
+from rl.tasks.roles import RoleTask
 from rl.tasks.table_roles import TableMetaVerifier, TableProver, TableRefiner, TableTask, TableVerifier
 from rl.tasks.tables import Case, Cases, RepeatedTable, RoundRobin
 
@@ -133,6 +134,8 @@ class _Builder:
         rows = self._rows(kind) if kind.on_table else []
         uses_lab = self.data.lab == "all" or (self.data.lab == "validation" and self.split != "train")
         if kind.on_table is not None and rows and (self.split != "train" or not uses_lab):
+            if self.split == "train":  # sources are read one after the other, and their rows are often sorted
+                Random(f"{self.seed} {kind.table}").shuffle(rows)
             return self._judged(kind.on_table(RepeatedTable(rows), self.templates, self.data.rounds))
         if not uses_lab:
             raise ValueError(self._missing(name, kind))
@@ -144,7 +147,7 @@ class _Builder:
         task = kind.task(cases, self.templates, self.data.rounds, stream)
         return self._judged(task) if self.split == "train" else task
 
-    def _rows(self, kind: TaskKind) -> Sequence[Case]:
+    def _rows(self, kind: TaskKind) -> list[Case]:
         """The cases of this split in the tables of a kind; none where the split is the lab's."""
         data, reader = self.data, TableReader(self.data.columns, self.data.labels)
         own: Sources = getattr(data, kind.table)
@@ -168,9 +171,4 @@ class _Builder:
         )
 
     def _judged(self, task: RoleTask) -> Task:
-        judges = self.judges
-        if judges is not None and isinstance(task, ProverTask):
-            return JudgedProofs(task, judges, by_verifier=self.data.refine_by == "verifier")
-        if judges is not None and judges.meta_verifier is not None and isinstance(task, VerifierTask):
-            return JudgedAnalyses(task, judges)
-        return task
+        return judged(task, self.judges, by_verifier=self.data.refine_by == "verifier")

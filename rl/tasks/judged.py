@@ -12,8 +12,9 @@ from core.sections import ProofSections, split_proof
 from lab.analyses import analysis_quality
 from prover.reward import prover_reward
 from rl.judge import Judge, Judges
-from rl.task import Answer
-from rl.tasks.roles import ProverTask, VerifierTask, exact_score, with_exact
+from rl.rubric_judge import rubric_prompt
+from rl.task import Answer, Task
+from rl.tasks.roles import ProverTask, RoleTask, VerifierTask, exact_score, with_exact
 from rl.tasks.tables import Case
 from rl.tasks.wrapped import WrappedTask
 from verifier.reward import verifier_reward
@@ -70,7 +71,12 @@ class JudgedProofs(WrappedTask):
         ]
 
     def _about_proof(self, case: Case, sections: ProofSections) -> Question | None:
-        return about_proof(self.task.templates, case.statement, sections.body) if sections.body else None
+        if not sections.body:
+            return None
+        if case.guidelines and self.judges.config.guidelines:
+            prompt = rubric_prompt(case.statement, sections.body, case.guidelines)
+            return Question(prompt.messages[0].content, sections.body)
+        return about_proof(self.task.templates, case.statement, sections.body)
 
     def _about_evaluation(self, case: Case, sections: ProofSections) -> Question | None:
         if not sections.body or not sections.self_evaluation:
@@ -116,6 +122,15 @@ def _analysis_reward(case: Case, answer: Answer, r_meta: float | None) -> Reward
     quality = None if case.theorem is None else analysis_quality(case.theorem, case.proof, answer.text)
     exact = with_exact(reward)
     return Reward(exact.total, {**exact.parts, "quality": quality})
+
+
+def judged(task: RoleTask, judges: Judges | None, *, by_verifier: bool = False) -> Task:
+    """``task`` with the rewards of those of the ``judges`` that have a part in them."""
+    if judges is not None and isinstance(task, ProverTask):
+        return JudgedProofs(task, judges, by_verifier=by_verifier)
+    if judges is not None and judges.meta_verifier is not None and isinstance(task, VerifierTask):
+        return JudgedAnalyses(task, judges)
+    return task
 
 
 def critique_of(analyses: Sequence[tuple[str, float | None]]) -> str | None:

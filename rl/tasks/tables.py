@@ -88,10 +88,11 @@ def read_case_rows(path: str, required: Sequence[str]) -> list[Case]:
 
 def read_case(row: Row, required: Sequence[str]) -> Case:
     """Reads one row. Raises LemmataError as `read_cases`."""
-    return Case(**case_fields(row.where, row.cells, required), theorem=_theorem(row.where, row.cells))
+    return Case(**case_fields(row.where, row.cells, required), theorem=theorem_of(row.where, row.cells))
 
 
-def _theorem(where: str, cells: Mapping[str, Any]) -> Theorem | None:
+def theorem_of(where: str, cells: Mapping[str, Any]) -> Theorem | None:
+    """The theorem of the lab that a row names; None where it names none. Raises LemmataError as `read_cases`."""
     if any(cells.get(name) is None for name in COORDINATES):
         return None
     try:

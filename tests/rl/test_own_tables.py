@@ -53,8 +53,9 @@ def cases(role: RoleName, data: DataConfig, split: str = "train") -> list[Case]:
 
 
 def converted(path: Path, rows: Sequence[Mapping[str, Any]], **labels: Any) -> list[float | None]:
+    """The labels in the order of the rows; training reads a table in another order."""
     data = replace(DATA, proofs=write(path, rows), labels=replace(DATA.labels, **labels))
-    return [case.label for case in cases("verifier", data)]
+    return [case.label for case in sorted(cases("verifier", data), key=lambda case: case.statement)]
 
 
 def graded(*grades: Any, **columns: Any) -> list[dict[str, Any]]:
@@ -98,7 +99,7 @@ def test_columns_may_be_named_and_sources_may_be_several(tmp_path: Path) -> None
     assert [case.statement for case in cases("verifier", replace(DATA, proofs=strange, columns=columns))] == ["P"]
     plain, labeled = write(tmp_path / "b.csv", graded(0)), [{"statement": "Q", "proof": "B.", "label": 0.5}]
     found = cases("verifier", replace(DATA, proofs=(plain, write(tmp_path / "c.jsonl", labeled))))
-    assert [(case.statement, case.label) for case in found] == [("P0", 0.0), ("Q", 0.5)]
+    assert {(case.statement, case.label) for case in found} == {("P0", 0.0), ("Q", 0.5)}
     with pytest.raises(LemmataError, match=r"data\.columns\.proof"):
         cases("verifier", replace(DATA, proofs=strange))
 

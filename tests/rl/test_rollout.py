@@ -90,3 +90,28 @@ def test_a_judge_that_fails_is_left_out_of_the_figures(tmp_path: Path) -> None:
     assert sum("prompt" in line for line in lines) == len(prompts)
     assert [line["reward"] for line in lines] == [one.reward.total for one in some]
     assert [line["answers"] for line in lines] == [[answer.text for answer in one.answers] for one in some]
+
+
+class Counted(Letters):
+    """Notes which answers are judged."""
+
+    def __init__(self, rounds: int = 1) -> None:
+        super().__init__(rounds)
+        self.judged: list[tuple[int, str]] = []
+
+    def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
+        self.judged += [(number, answers[-1].text) for number, answers in trajectories]
+        return super().rewards(trajectories)
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_answers_may_be_judged_as_soon_as_they_are_whole(rounds: int) -> None:
+    task = Counted(rounds)
+    taught = learner(small_module(), task)
+    engine = LLMEngine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
+    found = sample_groups(engine, taught, taught.training, range(4), 3, SAMPLING, judge_early=True)
+    assert [one.reward for one in found] == [one.reward for one in trajectories(range(4), Letters(rounds))]
+    # Only whole answers are judged early, and only those that no further turn follows.
+    last = [(one.number, one.answers[-1].text) for one in found]
+    assert set(task.judged) == set(last)
+    assert task.judged[-len(last) :] == last
