@@ -21,6 +21,7 @@ from core.inspect_log import inspect_proofs, is_inspect_log
 from core.problems import problem_id, problem_rows
 from core.proof_formats import Format, FoundGrade, FoundProof, format_of
 from core.records import Label, Problem, Proof
+from core.sections import split_proof
 from core.store import now
 
 
@@ -65,7 +66,7 @@ def records_of_table(
     copies: dict[tuple[str, str], list[tuple[str, int | None]]] = {}
     for where, name, found in reader.found(source, notes):
         problem = _problem(where, name, found)
-        text = clean_text(found.proof)
+        text = _without_self_evaluation(clean_text(found.proof))
         owners = copies.setdefault((problem.id, digest(text)), [])
         owner = (found.model, found.attempt)
         if owner not in owners:
@@ -78,6 +79,12 @@ def records_of_table(
         notes.graded += bool(found.grades)
         notes.ungraded += not found.grades
         yield problem, [proof, *(_label(proof, grade) for grade in found.grades)]
+
+
+def _without_self_evaluation(text: str) -> str:
+    """A proof without its author's own evaluation of it, which no judge may see."""
+    sections = split_proof(text)
+    return sections.body if sections.body and sections.self_evaluation else text
 
 
 def _problem(where: str, source: str, found: FoundProof) -> Problem:

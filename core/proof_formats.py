@@ -4,6 +4,7 @@ A row becomes a `FoundProof`: statement, proof, model, and the grades that the f
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -219,25 +220,72 @@ def _stepwise(
     )
 
 
+# The first lines of a judge's prompt: the answer to it is no proof.
+_JUDGES_TASK = re.compile(
+    r"(?:quality|correctness) of (?:an?|the|this) (?:[\w'’-]+ )?(?:proof|solution)|proposed (?:proof|solution)"
+    r"|candidate (?:proofs|solutions)|grad(?:e|ing) (?:an?|the|this) (?:proof|solution)",
+    re.IGNORECASE,
+)
+_JUDGES_HEAD = 600  # characters of a prompt
+# An instruction before the statement: "Solve the following math problem. ... put the answer inside \\boxed{}."
+_INSTRUCTION = re.compile(
+    r"\A\s*(?:please )?(?:solve|answer|work out) (?:the )?(?:following|below|given)[^\n]{0,40} "
+    r"(?:problem|question|exercise)[^\n]{0,300}\n\s*\n",
+    re.IGNORECASE,
+)
+
+
 def _nemo_gym(row: Row) -> FoundProof:
+    """A rollout of a solver; of a judge whose row holds the judged proof, that proof with both judgments."""
     request, response = row.cells["responses_create_params"], row.cells["response"]
     if not isinstance(request, Mapping) or not isinstance(response, Mapping):
         raise LemmataError(
             f"{row.where}: responses_create_params and response must be objects, as NeMo Gym writes them"
         )
     asked = request.get("input")
-    messages = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
+    prompt = _last(asked if isinstance(asked, list) else [{"role": "user", "content": asked}], "user")
+    if "expected_judgement" in row.cells and _optional(row, "proof"):
+        return _judged_by_nemo_gym(row, response)
+    own = _word(row, "problem", "question", "problem_statement")
+    if not own and _JUDGES_TASK.search(prompt[:_JUDGES_HEAD]):
+        raise LemmataError(
+            f"{row.where}: this is a judge's answer about a proof that stands in its prompt alone, and no proof: "
+            "import the proofs that were judged, with the judge's scores in a column of grades"
+        )
     outputs = [item for item in _listed(response.get("output")) if isinstance(item, Mapping)]
     texts = [content_text(item.get("content")) for item in outputs if item.get("type", "message") == "message"]
-    reward = row.cells.get("reward")
-    graded = isinstance(reward, int | float) and 0 <= reward <= 1
     return FoundProof(
-        statement=_word(row, "problem", "question", "problem_statement") or _last(messages, "user"),
+        statement=own or _INSTRUCTION.sub("", prompt, count=1),
         proof=_without_thoughts(texts[-1] if texts else ""),
         model=str(response.get("model") or ""),
         name=_word(row, "problem_id", "uuid", "id"),
+        reference=_optional(row, "reference_solution"),
         answer=_optional(row, "expected_answer"),
-        grades=(FoundGrade(AUTOMATIC, "NeMo Gym reward", Points(float(reward or 0), 1.0)),) if graded else (),
+        guidelines=_optional(row, "rubric"),
+        grades=tuple(
+            grade
+            for author, name, most in (
+                ("NeMo Gym reward", "reward", 1.0),
+                ("NeMo Gym answer check", "library_reward", 1.0),
+                ("NeMo Gym judge", "judge_points", 7.0),
+            )
+            if isinstance(value := row.cells.get(name), int | float) and 0 <= value <= most
+            for grade in _grade(row, AUTOMATIC, author, value, most)
+        ),
+    )
+
+
+def _judged_by_nemo_gym(row: Row, response: Mapping[str, Any]) -> FoundProof:
+    grades: list[FoundGrade] = []
+    judge = str(response.get("model") or "not stated")
+    for author, name in (("NeMo Gym reference", "expected_judgement"), (f"judge {judge}", "extracted_judgement")):
+        verdict = _word(row, name).casefold().removeprefix("judgement:").strip(" *.")
+        grades += _grade(row, AUTOMATIC, author, verdict, 1)
+    return FoundProof(
+        statement=_word(row, "problem"),
+        proof=_text(row, "proof"),
+        name=_word(row, "problem_id"),
+        grades=tuple(grades),
     )
 
 

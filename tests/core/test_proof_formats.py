@@ -141,6 +141,15 @@ def test_nemo_gym_and_nemo_skills(tmp_path: Path) -> None:
     [(problem, proof, [label])] = read(jsonl(tmp_path, [gym]))
     assert (problem.statement, problem.answer, proof.text, proof.model) == ("Prove A.", "7", "So A.", "nemotron")
     assert (label.grader, label.author, label.score) == ("automatic", "NeMo Gym reward", 1.0)
+    gym |= {"library_reward": 0.0, "judge_points": 6, "rubric": "Half: 3", "reference_solution": "See."}
+    gym["responses_create_params"] = {
+        "input": "Solve the following math problem. Put the answer inside \\boxed{}.\n\nProve A.\n\nAnd B."
+    }
+    [(problem, _, labels)] = read(jsonl(tmp_path, [gym]))
+    assert (problem.statement, problem.reference, problem.guidelines) == ("Prove A.\n\nAnd B.", "See.", "Half: 3")
+    assert [(one.author, one.score) for one in labels] == [
+        ("NeMo Gym reward", 1.0), ("NeMo Gym answer check", 0.0), ("NeMo Gym judge", pytest.approx(6 / 7))
+    ]  # fmt: skip
     skills = {"problem": "Prove B.", "expected_answer": "8", "generation": "<think>hm</think>So B.",
               "predicted_answer": "8", "symbolic_correct": False,
               "judgement": "Reasoning: x\nJudgement: Yes"}  # fmt: skip
@@ -149,6 +158,48 @@ def test_nemo_gym_and_nemo_skills(tmp_path: Path) -> None:
     assert [(label.author, label.score) for label in labels] == [
         ("NeMo-Skills answer check", 0.0), ("NeMo-Skills judge", 1.0)
     ]  # fmt: skip
+
+
+def judgment(prompt: str, **more: Any) -> dict[str, Any]:
+    """A rollout of a judge in NeMo Gym."""
+    said = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Judgement: No"}]}]
+    request = {"input": [{"role": "user", "content": prompt}]}
+    return {"responses_create_params": request, "response": {"model": "m", "output": said}, "reward": 0.0, **more}
+
+
+def test_a_judged_proof_of_nemo_gym_is_the_proof_and_not_the_judgment(tmp_path: Path) -> None:
+    row = judgment("You are judging ...", problem="Prove A.", proof="So A.", expected_judgement="Judgement: Yes")
+    [(problem, proof, labels)] = read(jsonl(tmp_path, [row | {"extracted_judgement": "No"}]))
+    assert (problem.statement, proof.text, proof.model) == ("Prove A.", "So A.", "")
+    assert [(one.author, one.score) for one in labels] == [("NeMo Gym reference", 1.0), ("judge m", 0.0)]
+    [(_, _, labels)] = read(jsonl(tmp_path, [row | {"extracted_judgement": None}]))
+    assert [one.author for one in labels] == ["NeMo Gym reference"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "## Instruction\n\nYour task is to evaluate the quality of a solution to a problem. It may ask for a proof",
+        "You are given a math problem and two candidate solutions written by different students.",
+        "Carefully analyze the given problem statement and the proposed solution, and then write out your analysis",
+        "Please act as an impartial grader. Decide about the correctness of the student's proof, step by step",
+    ],
+)
+def test_a_judgment_whose_proof_stands_in_its_prompt_is_no_proof(tmp_path: Path, prompt: str) -> None:
+    with pytest.raises(LemmataError, match=r"rows\.jsonl:1: this is a judge's answer"):
+        read(jsonl(tmp_path, [judgment(prompt)]))
+
+
+def test_no_self_evaluation_of_an_imported_proof_reaches_a_judge(tmp_path: Path) -> None:
+    text = (
+        "## Solution\n\nLet n = 2k.\n\n## Self Evaluation\n\nHere is my evaluation of the solution: right.\n"
+        "Based on my evaluation, the final overall score should be:\n\\boxed{1}"
+    )
+    plain = "We have n = 2k.\n\n## Conclusion\n\nSo n is even."
+    rows = [{"problem": "Prove A.", "proof": each, "model": "m"} for each in (text, plain)]
+    assert [proof.text for _, proof, _ in read(jsonl(tmp_path, rows))] == ["Let n = 2k.", plain]
+    chat = [{"role": "user", "content": "Prove B."}, {"role": "assistant", "content": text}]
+    assert read(jsonl(tmp_path, [{"messages": chat}]))[0][1].body == "Let n = 2k."
 
 
 @pytest.mark.parametrize("key", ["messages", "conversations"])
