@@ -1,12 +1,7 @@
-"""A training of ``tests.rl.small`` that kills itself: python -m tests.rl.killed_training FOLDER WHERE COUNT.
-
-WHERE is "rollout", "update" or "checkpoint", in the middle of which the process ends as by ``kill -9``, at its COUNT-th
-time; "nowhere" lets it run to the end.
-"""
+"""A training of ``tests.rl.small`` that kills itself."""
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -18,7 +13,6 @@ from model.engine import LLMEngine
 from rl import checkpoint, policy_stage
 from tests.rl.small import train_config, trainer
 
-torch.set_num_threads(1)
 # In the middle of each: an engine's step, a micro-batch's loss, a file between the first and the last.
 PLACES: dict[str, tuple[Any, str]] = {
     "rollout": (LLMEngine, "step"),
@@ -40,14 +34,15 @@ def deadly(call: Callable[..., Any], at: int) -> Callable[..., Any]:
     return last
 
 
-def main() -> None:
-    """Train; the same call again resumes."""
-    folder, where, at = sys.argv[1:]
+def train(folder: Path, where: str, at: int) -> None:
+    """Trains in ``folder``; the same call again resumes.
+
+    ``where`` is "rollout", "update" or "checkpoint", in the middle of which the process ends as by ``kill -9``, at its
+    ``at``-th time; "nowhere" lets it run to the end.
+    """
+    torch.set_num_threads(1)
     if where in PLACES:
         owner, name = PLACES[where]
-        setattr(owner, name, deadly(getattr(owner, name), int(at)))
+        setattr(owner, name, deadly(getattr(owner, name), at))
     config = train_config(epochs=2, minibatches=2, keep_selection=True, reference_every=3, steps=7)
-    trainer(Path(folder), config).run()
-
-
-main()
+    trainer(folder, config).run()

@@ -1,4 +1,4 @@
-"""One of several processes that train together: torchrun -m tests.rl.sharded_training FOLDER CASE."""
+"""One of several processes that train together: torchrun -m tests.rl.sharded_training FOLDER CASE ..."""
 
 import sys
 from dataclasses import replace
@@ -8,12 +8,11 @@ from typing import Any
 import torch
 
 from rl.learner import Learner
-from rl.parallel import processes
+from rl.parallel import Parallel, processes
 from rl.tasks.mixed import MixedTask
 from rl.trainer import Trainer
 from tests.rl.small import TOKENIZER, Letters, Numbers, Uneven, distill_config, small_module, train_config
 
-torch.set_num_threads(1)
 ROLLOUTS: dict[str, Any] = {"groups": 4, "epochs": 2, "steps": 4}
 # By case: its stage and algorithm, the changes of its stage, and of its validation.
 CASES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
@@ -27,9 +26,8 @@ CASES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def main() -> None:
-    """Train; alone it is the reference. Of two processes, each has one kind of problem to distill."""
-    folder, case = Path(sys.argv[1]), sys.argv[2]
+def train(folder: Path, case: str, parallel: Parallel) -> None:
+    """Trains in ``folder``; alone it is the reference. Of two processes, each has one kind of problem to distill."""
     stage, algorithm, changes, validation = CASES[case]
     teachers = {kind: str(folder.parent / "teacher") for kind in ("letters", "numbers")}
     distill = distill_config(teachers=teachers, **changes) if stage == "distill" else distill_config()
@@ -37,9 +35,17 @@ def main() -> None:
     config = replace(config, validation=replace(config.validation, **validation))
     mixed = MixedTask({"letters": (Letters(), 1), "numbers": (Numbers(), 1)})
     task = mixed if stage == "distill" else Uneven() if algorithm == "dapo" else Letters()
+    learner = Learner(small_module(), TOKENIZER, task, task, parallel, seed=3)
+    Trainer(learner, config, folder).run()
+
+
+def main() -> None:
+    """Trains each case in a folder of its name, all in one process group."""
+    torch.set_num_threads(1)
     with processes("cpu") as parallel:
-        learner = Learner(small_module(), TOKENIZER, task, task, parallel, seed=3)
-        Trainer(learner, config, folder).run()
+        for case in sys.argv[2:]:
+            train(Path(sys.argv[1]) / case, case, parallel)
 
 
-main()
+if __name__ == "__main__":
+    main()

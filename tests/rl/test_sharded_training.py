@@ -1,5 +1,6 @@
 """Two processes with sharded weights train as one does."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from safetensors.torch import load_file
 from core.errors import LemmataError
 from model.checkpoint import save_pretrained
 from rl.metrics import read_metrics
+from rl.parallel import Parallel
+from tests.rl.sharded_training import CASES, train
 from tests.rl.small import TOKENIZER, small_module, train_config, trainer
 
 pytestmark = [pytest.mark.trains, pytest.mark.slow]
@@ -24,19 +27,13 @@ pytestmark = [pytest.mark.trains, pytest.mark.slow]
 SAME = ("loss", "grad_norm", "reward", "tokens", "validation/loss", "validation/reward")
 
 
-def launch(processes: int, *command: str) -> None:
-    """Runs a module with arguments in one process, or in several that torchrun starts."""
+def launch(*command: str) -> None:
+    """Runs a module with arguments in two processes that torchrun starts."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    several = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), f"--master-port={port}"]
-    launcher = [sys.executable, *(several if processes > 1 else ())]
-    subprocess.run([*launcher, "-m", *command], check=True, timeout=HANG)
-
-
-def train(folder: Path, case: str, processes: int) -> None:
-    folder.mkdir(exist_ok=True)
-    launch(processes, "tests.rl.sharded_training", str(folder), case)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", f"--master-port={port}"]
+    subprocess.run([*launcher, "-m", *command], check=True, timeout=4 * HANG)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -44,30 +41,37 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(latest / "model" / "model.safetensors")
 
 
-STAGES = ["sft", "warmup", "sparse", "rl", "distill"]
-IDLE = [*(f"{stage}-validated-on-1" for stage in STAGES[:3]), "rl-nothing-left", "rl-resampled", "rl-minibatches"]
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the training of each case by two processes, which are started once."""
+    folder = tmp_path_factory.mktemp("sharded")
+    save_pretrained(small_module(5), folder / "teacher", TOKENIZER)
+    for case in CASES:
+        (folder / case).mkdir()
+    launch("tests.rl.sharded_training", str(folder), *CASES)
+    return folder
 
 
-@pytest.mark.parametrize("case", [*STAGES, *IDLE, "distill-one-group"])
-def test_two_processes_are_as_good_as_one(case: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_are_as_good_as_one(case: str, sharded: Path, tmp_path: Path) -> None:
     """Also where one of them has nothing to learn from, or to validate on."""
-    alone, together = tmp_path / "alone", tmp_path / "together"
-    save_pretrained(small_module(5), tmp_path / "teacher", TOKENIZER)
-    train(alone, case, 1)
-    train(together, case, 2)
+    torch.set_num_threads(1)
+    alone, together = tmp_path / case, sharded / case
+    alone.mkdir()
+    shutil.copytree(sharded / "teacher", tmp_path / "teacher")
+    train(alone, case, Parallel())
     one, two = weights(alone), weights(together)
     assert one.keys() == two.keys()
     assert max((one[name] - two[name]).abs().max().item() for name in one) < 1e-5
-    for sharded, single in zip(read_metrics(together), read_metrics(alone), strict=True):
-        assert sharded.keys() == single.keys()
+    for both, single in zip(read_metrics(together), read_metrics(alone), strict=True):
+        assert both.keys() == single.keys()
         for name in (*SAME, *(name for name in single if name.startswith(("kl/", "reward/")))):
             if name in single:
-                assert sharded[name] == pytest.approx(single[name], abs=1e-5), name
+                assert both[name] == pytest.approx(single[name], abs=1e-5), name
 
 
-def test_as_many_processes_resume(tmp_path: Path) -> None:
-    train(tmp_path, "sft", 2)
-    torch.set_num_threads(1)
+def test_as_many_processes_resume(sharded: Path, tmp_path: Path) -> None:
+    shutil.copytree(sharded / "sft", tmp_path, dirs_exist_ok=True)
     with pytest.raises(LemmataError, match="written by 2 processes, and 1 cannot go on"):
         trainer(tmp_path, train_config("sft")).run()
 
@@ -85,7 +89,7 @@ SHIPPED = ["model=pkg://model/shipped", "threads=1", "data.families=[inequalitie
 def test_the_shipped_model_trains_where_a_process_has_nothing(settings: list[str], tmp_path: Path) -> None:
     short = [f"stages.{stage}.steps=1" for stage in ("sft", "rl")]
     command = ["lemmata", "train", "role=prover", f"run={tmp_path / 'run'}", *SHIPPED, *settings, *short]
-    launch(2, *command, "stages.rl.max_resamples=0", "validation.items=1")
+    launch(*command, "stages.rl.max_resamples=0", "validation.items=1")
     (line,) = read_metrics(tmp_path / "run")
     assert line["sequences" if "stage=rl" in settings else "examples"] > 0
     assert (tmp_path / "run" / "model" / "model.safetensors").is_file()

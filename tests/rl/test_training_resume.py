@@ -3,15 +3,11 @@
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.clocks import HANG
 
 pytest.importorskip("torch")
 
@@ -21,14 +17,15 @@ from core.errors import LemmataError
 from rl.checkpoint import Checkpoints
 from rl.config import CheckpointConfig
 from rl.metrics import read_metrics
+from tests import preloaded
+from tests.rl import killed_training
 from tests.rl.small import train_config, trainer
 
 pytestmark = [pytest.mark.trains, pytest.mark.slow]
 
 
 def train(folder: Path, where: str = "nowhere", at: int = 0) -> int:
-    command = [sys.executable, "-m", "tests.rl.killed_training", str(folder), where, str(at)]
-    return subprocess.run(command, check=False, timeout=HANG).returncode
+    return preloaded.run(folder / "output", killed_training.train, folder, where, at)
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
