@@ -28,6 +28,7 @@ from core.records import (
     Refusal,
     Review,
     Selection,
+    ToolOutput,
     ToolTurn,
     Usage,
 )
@@ -104,7 +105,8 @@ class ProblemOutcome:
     """One problem of one attempt: the chosen proof (None: there is none, or unfinished) and the tokens used.
 
     ``groups``: category, level and part (Basic, Advanced) of the problem, where it has them. ``models``: of its proofs.
-    ``counts``: answers by kind, and those that were cut off, unparseable or refused, such as ``analysis cut off``.
+    ``counts``: answers by kind, and those that were cut off, unparseable or refused, such as ``analysis cut off``;
+    calls of tools by role and status, such as ``proof tool call ok``.
     ``cluster``: that of the problem in intervals (`core.problems.cluster_of`).
     """
 
@@ -192,6 +194,8 @@ class _Collected:
             self.comparisons.append(replace(record, text="", reasoning=None))
         if isinstance(record, Refusal):
             self.counts["refused"] += 1
+        if isinstance(record, ToolOutput):
+            self.counts[f"{record.role} tool call {record.status}"] += 1
         if not isinstance(record, Proof | Analysis | Review | Grading | Comparison) or record.policy == IMPORTED:
             return
         self.counts[record.kind] += 1

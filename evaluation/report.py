@@ -107,6 +107,7 @@ def _blocks(
         *quality_sections.answers_section(data),
         *quality_sections.efficiency_section(data),
         *sections.cost_section(data),
+        *sections.tool_section(data),
         *([Heading("Plots"), *plots] if plots else []),
         *sections.problem_section(data),
         *sections.patch_section(data.attempts),

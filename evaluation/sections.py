@@ -1,6 +1,6 @@
 """Sections of an evaluation report: tables of estimates, each with the name of its grader."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from core.document import Block, Heading, Table, Text
@@ -14,6 +14,7 @@ from evaluation.junk_control import MODEL_PREFIX
 from evaluation.scores import Score, compared, natural, problem_means
 
 MAX_LISTED = 200
+TOOL_STATUSES = ("ok", "error", "timeout", "died", "refused")  # of `core.records.ToolOutput`
 
 
 def interval(estimate: Estimate) -> str:
@@ -196,6 +197,29 @@ def cost_section(data: ReportData) -> list[Block]:
         "completion tokens. Cost by the prices of the settings."
     )
     return [Heading("Cost"), Table(columns, rows, caption)]
+
+
+def tool_section(data: ReportData) -> list[Block]:
+    """Section of tool calls by the kind of answer that they were made for; none where no tool was called."""
+    rows = []
+    for entrant in data.entrants:
+        counts = Counter[str]()
+        for outcome in data.outcomes:
+            if outcome.entrant == entrant:
+                counts.update(outcome.counts)
+        for kind in ("proof", "analysis", "review", "grading"):
+            ends = [counts[f"{kind} tool call {status}"] for status in TOOL_STATUSES]
+            if any(ends):
+                answers = counts[kind]
+                rows.append((entrant, data.models(entrant), kind, answers, sum(ends) / max(answers, 1), *ends))
+    if not rows:
+        return []
+    columns = ("entrant", "model", "answer", "answers", "calls per answer", *TOOL_STATUSES)
+    caption = (
+        "Calls by their end. ok: it ran; error: the code raised an exception; timeout, died: stopped by a limit; "
+        "refused: no call of a tool. The tokens of the turns with calls are in the table of cost."
+    )
+    return [Heading("Tool calls"), Table(columns, rows, caption)]
 
 
 def total(usages: Iterable[Usage]) -> Usage:

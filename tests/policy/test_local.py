@@ -15,7 +15,7 @@ from core.errors import LemmataError
 from model import load_pretrained, save_pretrained
 from model.chat import Chat
 from model.tokenizer import byte_tokenizer
-from policy.interface import PromptRefused, Sampling, user_prompt
+from policy.interface import Message, Prompt, PromptRefused, Sampling, ToolCall, ToolSpec, user_prompt
 from policy.local import Local
 from policy.local_config import LocalConfig
 from tests.model.tiny import byte_model
@@ -73,6 +73,51 @@ def test_log_probabilities_are_those_of_a_pass_over_prompt_and_answer(folder: Pa
         assert len(drawn.routing) == len(prompt) + len(drawn.token_ids) - 1
 
     asyncio.run(run())
+
+
+def test_tools_are_told_in_the_form_of_the_chat_template(folder: Path) -> None:
+    call = ToolCall("c", "python", '{"code": "1"}')
+    turn = Message("assistant", "I compute.", reasoning="a thought", tool_calls=(call,))
+    prompt = Prompt((Message("user", "Prove it."), turn, Message("tool", "the output", tool_call_id="c")))
+    tool = ToolSpec("python", "Runs code.", {"type": "object"})
+
+    async def run(**changes: Any) -> str:
+        local = Local("policy", config(folder))
+        [[completion]] = await local.sample([prompt], Sampling(max_tokens=4, seed=5, tools=(tool,), **changes))
+        await local.close()
+        assert completion.sampled is not None
+        return str(byte_tokenizer().decode(list(completion.sampled.prompt_ids)))
+
+    told = asyncio.run(run())
+    assert '"name": "python"' in told
+    assert "<think>a thought</think>I compute.<｜tool▁calls▁begin｜>" in told
+    assert told.count("the output") == 1
+    assert '"name": "python"' not in asyncio.run(run(may_call=False))
+
+
+def test_calls_of_a_model_in_this_process_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model this small writes none itself, so the text of its completion is put in place of what it drew."""
+    call = '<｜tool▁call▁begin｜>python<｜tool▁sep｜>{"code": "1"}<｜tool▁call▁end｜>'
+    text = f"</think>Now.<｜tool▁calls▁begin｜>{call}<｜tool▁calls▁end｜>"
+
+    async def run(tools: tuple[ToolSpec, ...]) -> tuple[str, tuple[ToolCall, ...]]:
+        local = Local("policy", config(folder))
+        generate = local._service.generate
+
+        async def written(*arguments: Any) -> Any:
+            request = await generate(*arguments)
+            for completion in request.completions:
+                completion.text = text
+            return request
+
+        monkeypatch.setattr(local._service, "generate", written)
+        [[completion]] = await local.sample([user_prompt("Prove it.")], Sampling(max_tokens=4, seed=5, tools=tools))
+        await local.close()
+        return completion.text, completion.tool_calls
+
+    with_tools = asyncio.run(run((ToolSpec("python", "Runs code.", {}),)))
+    assert with_tools == ("Now.", (ToolCall("call_0", "python", '{"code": "1"}'),))
+    assert asyncio.run(run(()))[1] == ()
 
 
 def test_same_seed_same_answers(folder: Path) -> None:
