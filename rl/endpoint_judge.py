@@ -61,8 +61,6 @@ class JudgeLoop:
 class EndpointJudge(Judge):
     """The model of ``policy``. ``log``: file of its answers; another process must not write it."""
 
-    early = True
-
     def __init__(self, policy: Policy, log: Path, sampling: Sampling, seed: int, loop: JudgeLoop) -> None:
         self.policy, self.sampling, self.seed = policy, sampling, seed
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -14,12 +14,7 @@ ENDPOINT = "endpoint:"  # begins the name of a judge behind a server
 
 
 class Judge(Protocol):
-    """A model that answers prompts and is not trained.
-
-    ``early``: asking it while the policy still samples saves time, since another machine answers.
-    """
-
-    early: bool = False
+    """A model that answers prompts and is not trained."""
 
     def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
         """Returns ``count`` independent answers to each prompt.
@@ -50,6 +45,12 @@ class JudgesConfig:
     temperature: NonNegativeFloat
     max_tokens: Positive
 
+    @property
+    def all_behind_servers(self) -> bool:
+        """True where there are judges, and all are behind servers: they answer while this process computes."""
+        names = (*judge_names(self.verifier), *judge_names(self.meta_verifier))
+        return bool(names) and all(name.startswith(ENDPOINT) for name in names)
+
 
 def judge_names(value: Name | tuple[Name, ...] | None) -> tuple[str, ...]:
     """The judges that a setting names: none, one or several."""
@@ -61,11 +62,6 @@ class Panel(Judge):
     """Several judges that are asked the same; their answers count alike."""
 
     judges: Sequence[Judge]
-
-    @property
-    def early(self) -> bool:
-        """True where one of the judges gains by early questions."""
-        return any(judge.early for judge in self.judges)
 
     @override
     def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
@@ -86,9 +82,3 @@ class Judges:
     config: JudgesConfig
     verifier: Judge | None = None
     meta_verifier: Judge | None = None
-
-    @property
-    def early(self) -> bool:
-        """True where a judge gains by being asked while the policy still samples, and none is hindered by that."""
-        judges = [judge for judge in (self.verifier, self.meta_verifier) if judge is not None]
-        return bool(judges) and all(judge.early for judge in judges)

@@ -50,7 +50,7 @@ def make_trainer(
         parallel=parallel,
         seed=config.seed,
         thinking=config.thinking,
-        judge_early=judges is not None and judges.early,
+        judge_early=judges is not None and judges.config.all_behind_servers,
     )
     trackers = make_trackers(config.loggers, folder, asdict(config)) if parallel.is_main else []
     return Trainer(learner, config, folder, tuple(trackers), report, stopping)

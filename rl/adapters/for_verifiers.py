@@ -1,3 +1,4 @@
+# pyright: reportInvalidTypeForm=false, reportGeneralTypeIssues=false
 """verifiers v1: a taskset of the roles for a single agent, and an environment in which the three roles play together.
 
 vf-eval lemmata_roles --env.agent.harness.id null       (PYTHONPATH=FOLDER, LEMMATA_ADAPTER=FOLDER)
@@ -90,8 +91,8 @@ class ProofEnv(vf.Env[ProofEnvConfig]):
     label of the row, and R_meta by reviews of its analysis. Meta-verifier: the quality of the row, alone.
     """
 
-    @override
     async def run(self, task: Any, agents: Any) -> None:
+        """Lets the role of the row act and the others judge."""
         role, _ = read_ground_truth(task.data.ground_truth)
         deferred = task.defer_scoring()
         trace = await getattr(agents, role).run(deferred)
@@ -100,8 +101,8 @@ class ProofEnv(vf.Env[ProofEnvConfig]):
             for _ in range(count):
                 await getattr(agents, seat).run(judge)
 
-    @override
     async def finalize(self, task: Any, episode: Any) -> None:
+        """Rewards the acting role. Raises LemmataError where it gave no answer, or no judge's answer can be parsed."""
         role, _ = read_ground_truth(task.data.ground_truth)
         acting, others = _split_traces(role, episode.traces)
         if acting is None or acting.has_error:

@@ -63,8 +63,6 @@ REVIEW = (
 class Scored:
     """A judge whose score follows from the prompt; for a third of the prompts it has none."""
 
-    early = False
-
     def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
         return [[Answer(EVALUATION % ("So.", self.verdict(prompt)))] * count for prompt in prompts]
 
@@ -189,8 +187,6 @@ def test_a_failed_judge_is_no_reward_in_any_engine(folder: Path, capsys: pytest.
     assert sample.remove_sample
 
     class Stopped:
-        early = False
-
         def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
             raise RunStopped("the token budget of 5 is used up")
 

@@ -139,7 +139,6 @@ def test_several_judges_answer_the_same_prompts(tmp_path: Path) -> None:
     with serving(well_behaved) as (server, url):
         judges = EndpointJudges(config(url), tmp_path, 0, seed=5)
         panel = Panel([judges.of("endpoint:a"), judges.of("endpoint:b")])
-        assert panel.early
         answers = panel.ask(PROMPTS, 2)
         assert answers[0] == judges.of("a").ask(PROMPTS[:1], 2)[0] + judges.of("b").ask(PROMPTS[:1], 2)[0]
         assert Counter(body["model"] for body in server.requests) == {"m": 3, "n": 3}
