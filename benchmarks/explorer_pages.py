@@ -58,16 +58,19 @@ def draw(query: Mapping[str, str]) -> float:
 
 
 def queries(run: Path) -> dict[str, dict[str, str]]:
-    """Query parameters of every page for a run."""
+    """Query parameters of every page for a run: those of changes and lineage for one with refined proofs."""
     records = list(read_log(min((run / "problems").glob("*.jsonl"))))
-    proof = next(record for record in records if isinstance(record, Proof) and record.parents)
-    review = next(record for record in records if isinstance(record, Review))
+    proofs = [record for record in records if isinstance(record, Proof)]
+    refined = [proof for proof in proofs if proof.parents]
+    proof = [*refined, *proofs][0]
+    reviews = [record for record in records if isinstance(record, Review)]
     base = {"run": run.name}
     one = {**base, "problem": proof.problem_id, "proof": proof.id}
     named = {
-        "": {}, "run": base, "problem": one, "proof": one, "lineage": one, "diff": one, "matrix": {"runs": run.name},
+        "": {}, "run": base, "problem": one, "proof": one, "lineage": one, **({"diff": one} if refined else {}),
+        "search": {**base, "words": "therefore"}, "outcomes": base, "matrix": {"runs": run.name},
         "compare": {"left": run.name, "right": run.name}, "label": base, "agreement": base, "lab": {},
-        "record": {**base, "id": review.id},
+        "record": {**base, "id": [*reviews, proof][0].id},
     }  # fmt: skip
     return {name: {**query, "page": name} for name, query in named.items()}
 

@@ -67,9 +67,12 @@ KEPT = {
 
 
 def row_of(value: Mapping[str, Any], offset: int, length: int, *, of_person: bool = False) -> RecordRow:
-    """Builds the row of a record's JSON value. Raises LemmataError for a value that is not a record of this schema."""
+    """Builds the row of a record's JSON value. Raises LemmataError for a value that is not a record of this schema.
+
+    A record with an ``answer_id`` is part of a trace, of whatever kind it is.
+    """
     kind = value.get("kind", "")
-    if kind not in KINDS or not isinstance(value.get("id"), str):
+    if (kind not in KINDS and "answer_id" not in value) or not isinstance(value.get("id"), str):
         raise LemmataError(f"unknown record kind {kind!r}")
     usage = value.get("usage") or {}
     return RecordRow(
@@ -98,6 +101,8 @@ def _kept(kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value[name] for name in KEPT.get(kind, ()) if value.get(name) is not None}
     if kind == "problem" and (groups := groups_of(str(value.get("name", "")), value.get("extra") or {})):
         kept["groups"] = groups
+    if isinstance(value.get("answer_id"), str):
+        kept["answer_id"] = value["answer_id"]
     return kept
 
 
@@ -222,6 +227,17 @@ class LogIndex:
             return read_record(path, row.offset, row.length)
         except (OSError, ValueError) as error:
             raise LemmataError(f"{path.name} has changed since it was indexed ({error}); reload the page") from error
+
+    def value(self, row: RecordRow) -> dict[str, Any]:
+        """JSON value of a record as it is in the file. Raises LemmataError as `read`."""
+        path = self._labels.path if row.of_person else self.path
+        try:
+            with path.open("rb") as file:
+                file.seek(row.offset)
+                value = json.loads(file.read(row.length))
+        except (OSError, ValueError) as error:
+            raise LemmataError(f"{path.name} has changed since it was indexed ({error}); reload the page") from error
+        return value
 
     def _reset(self) -> None:
         self.rows: list[RecordRow] = []

@@ -12,6 +12,7 @@ from explorer.metrics import DISAGREEMENT, ProofMetrics, proof_metrics, review_v
 from explorer.prompts import prompt_of
 from explorer.quotes import JudgeText, quoted_passages
 from explorer.runs import RunInfo
+from explorer.trace import trace_rows
 from explorer.ui.acceptance import show_acceptance
 from explorer.ui.context import chosen_log, chosen_run, query, record_row
 from explorer.ui.lab import show_checked
@@ -19,6 +20,7 @@ from explorer.ui.neighbors import neighbor_links
 from explorer.ui.problem import crumbs_below, problem_of, title_of
 from explorer.ui.reader import link_quotes
 from explorer.ui.tables import paged
+from explorer.ui.trace import show_trace
 from explorer.ui.widgets import (
     badge,
     facts,
@@ -127,7 +129,8 @@ def _links(run: RunInfo, log: LogIndex, row: RecordRow) -> None:
 def _text(run: RunInfo, log: LogIndex, problem: Problem | None, proof: Proof) -> None:
     verdict = check_statement(problem.statement, proof.body) if problem and proof.body is not None else None
     decided = isinstance(verdict, CheckResult)
-    titles = ["Proof", "Self-evaluation", "Raw", *(["Exact check"] if decided else [])]
+    traced = bool(trace_rows(log, proof.id))
+    titles = ["Proof", "Self-evaluation", "Raw", *(["Exact check"] if decided else []), *(["Trace"] if traced else [])]
     tabs = st.tabs(titles)
     with tabs[0]:
         if proof.body is None:
@@ -145,6 +148,9 @@ def _text(run: RunInfo, log: LogIndex, problem: Problem | None, proof: Proof) ->
     if decided and problem is not None:
         with tabs[3]:
             show_checked(problem.statement, proof.body or "")
+    if traced:
+        with tabs[-1]:
+            show_trace(run, log, proof.id)
     prompt_and_reasoning(run, log, proof)
 
 
@@ -220,12 +226,21 @@ def _analysis(
         if record.fault:
             note(f"No verdict: {record.fault}")
         model_text(record.text, f"analysis-{row.id}")
+        _trace_of(run, log, row.id)
         prompt_and_reasoning(run, log, record)
-        _reviews(log, [child for child in judged.get(row.id, []) if child.kind == "review"])
+        _reviews(run, log, [child for child in judged.get(row.id, []) if child.kind == "review"])
         _labels([child for child in judged.get(row.id, []) if child.kind == "label"])
 
 
-def _reviews(log: LogIndex, reviews: list[RecordRow]) -> None:
+def _trace_of(run: RunInfo, log: LogIndex, answer: str) -> None:
+    """Shows the trace of an analysis or a review, collapsed, if there is one."""
+    if trace_rows(log, answer):
+        with st.expander("Tool calls", key=f"trace-{answer}", on_change="rerun") as opened:
+            if opened.open:
+                show_trace(run, log, answer)
+
+
+def _reviews(run: RunInfo, log: LogIndex, reviews: list[RecordRow]) -> None:
     for row in reviews:
         record = log.read(row)
         assert isinstance(record, Review)
@@ -234,3 +249,4 @@ def _reviews(log: LogIndex, reviews: list[RecordRow]) -> None:
         st.html(f"{badge(row.score)} &nbsp; <b>Review</b>: {finding}")
         with st.container(key=f"review-{row.id}", border=True):
             model_text(record.text, f"review-{row.id}")
+            _trace_of(run, log, row.id)

@@ -6,7 +6,6 @@ from html import escape
 import streamlit as st
 
 from core.errors import LemmataError
-from core.records import to_json
 from explorer.index import LogIndex, RecordRow
 from explorer.ui.context import chosen_run, index_of, query
 from explorer.ui.widgets import crumbs, link, page_title, raw
@@ -19,7 +18,7 @@ def show() -> None:
     crumbs(link("Runs", ""), link(run.name, "run", run=run.name), f"{row.kind} {escape(row.id[:10])}")
     page_title(f"{row.kind.capitalize()} {row.id[:10]}")
     st.html(_page_of(run.name, log, row))
-    raw(json.dumps(to_json(log.read(row)), ensure_ascii=False, indent=2))
+    raw(json.dumps(log.value(row), ensure_ascii=False, indent=2))
 
 
 def _find() -> tuple[LogIndex, RecordRow]:
@@ -46,4 +45,7 @@ def _page_of(run: str, log: LogIndex, row: RecordRow) -> str:
         return link(
             "Read it below its analysis", "proof", **where, proof=log.by_id[row.about].about, analysis=row.about
         )
+    answer = log.by_id.get(str(row.value.get("answer_id", "")))
+    if answer is not None and answer.id != row.id:
+        return _page_of(run, log, answer)
     return link("Read the problem", "problem", **where)

@@ -1,5 +1,6 @@
 """Reading in a browser: quotations linked both ways, a pane that stays, long texts, copies, phones, print."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,6 +17,21 @@ STEPS = "\n\n".join(f"Step {n}: the number \\(x_{{{n}}}\\) is even, so it is \\(
 LONG = "\n\n".join(
     f"Step {n}: let \\(x_{{{n}}} = \\frac{{a_{{{n}}}}}{{b}}\\) be as above, then it holds." for n in range(4500)
 )
+CODE = json.dumps({"code": "print(1)\nprint('<img src=x onerror=alert(1)>')"})
+TRACE = [
+    {"kind": "tool_turn", "id": "turn", "problem_id": "p", "parents": [], "answer_id": "y", "role": "proof",
+     "text": "I compute.", "calls": [{"id": "c1", "name": "python", "arguments": CODE},
+                                     {"id": "c2", "name": "read", "arguments": '{"path": "a.txt"}'}]},
+    {"kind": "tool_output", "id": "out1", "problem_id": "p", "parents": ["turn"], "answer_id": "y", "role": "proof",
+     "call_id": "c1", "tool": "python", "arguments": CODE, "status": "ok", "seconds": 0.5,
+     "text": "1\n<script>alert(2)</script> $x$"},
+    {"kind": "tool_output", "id": "out2", "problem_id": "p", "parents": ["turn"], "answer_id": "y", "role": "proof",
+     "call_id": "c2", "tool": "read", "arguments": "", "status": "timeout", "seconds": 5.0, "text": ""},
+    {"kind": "context_change", "id": "gone", "problem_id": "p", "parents": [], "answer_id": "y", "role": "proof",
+     "dropped": ["turn"], "tokens_before": 900, "tokens_after": 300},
+    {"kind": "cell_of_a_later_version", "id": "cell", "problem_id": "p", "answer_id": "a", "code": "1 + 1",
+     "output": "1 + 1 is 2"},
+]  # fmt: skip
 COPY = """() => {
   const root = document.querySelector('.st-key-text-proof p'), range = new Range();
   range.selectNodeContents(root);
@@ -45,6 +61,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserSession
     long = replace(PROOF, id="long", text=f"## Solution\n{LONG}\n## Self Evaluation\nFine.")
     assert len(LONG) > 300_000
     judged_run(folder, proof, *quotes, told("d", 1.0), refined, long, problem=replace(PROBLEM, reference="By \\(x\\)."))
+    with (folder / "run" / "problems" / "p.jsonl").open("a") as log:
+        log.writelines(json.dumps(record) + "\n" for record in TRACE)
     with launched() as chromium, explored(folder) as address:
         yield BrowserSession(chromium.new_page(viewport={"width": 1360, "height": 800}), address)
 
@@ -72,6 +90,24 @@ def test_quoted_passages_are_tinted_and_linked_both_ways(browser: BrowserSession
     browser.settle()
     assert browser.page.locator("details[open]", has_text="I stop at").count() == 1
     assert browser.errors == []
+
+
+def test_tool_calls_are_cells_of_text(browser: BrowserSession) -> None:
+    browser.go("proof", run="run", problem="p", proof="y")
+    browser.page.get_by_role("tab", name="Trace").click()
+    browser.page.get_by_text("2 tool calls").wait_for(timeout=HANG * 1000)
+    code, output = browser.page.locator(".lm-code"), browser.page.locator(".lm-output")
+    assert code.all_inner_texts() == ["print(1)\nprint('<img src=x onerror=alert(1)>')", '{\n  "path": "a.txt"\n}']
+    assert output.all_inner_texts() == ["1\n<script>alert(2)</script> $x$", "(no output)"]
+    assert browser.page.locator("[data-testid=stMain] img").count() == 0
+    assert browser.page.locator(".lm-badge", has_text="timeout").count() == 1
+    browser.go("proof", run="run", problem="p", proof="y", analysis="a")
+    browser.page.locator("summary", has_text="Tool calls").click()
+    browser.page.get_by_text("1 + 1 is 2").wait_for(timeout=HANG * 1000)
+    browser.go("record", run="run", id="turn")
+    assert '"kind": "tool_turn"' in browser.text()
+    assert browser.page.get_by_role("link", name="Read the proof").count() == 1
+    assert (browser.dialogs, browser.errors) == ([], [])
 
 
 MARKED = "name => [...(CSS.highlights.get(name) ?? [])].map((range) => range.toString())"
