@@ -161,6 +161,7 @@ def _clicked(
     """A page after a click on a link to it on page ``start``, until the last change of its text."""
     page = browser.new_page()
     page.goto(f"{address}/?{urlencode(start)}")
+    page.wait_for_selector(".lm-menu a", timeout=MAX_WAIT)
     page.wait_for_function(SAME_SINCE, polling=50, timeout=MAX_WAIT)
     processor = _Processor(page, server)
     clicked = page.evaluate(CLICK, urlencode(query))

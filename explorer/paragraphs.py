@@ -9,7 +9,7 @@ from explorer.quotes import JudgeText, quotations
 
 ALIKE = 0.45  # share of common words from which two paragraphs are versions of one
 MAX_ALIGNED = 60  # paragraphs of one changed part that are compared with each other
-MAX_EXCERPTS = 3  # of one complaint for one change
+MAX_EXCERPTS = 8  # of one complaint for one change
 _TOGGLES = re.compile(r"\$\$|\\\[|\\\]|\\begin\{[^}]*\}|\\end\{[^}]*\}|```|~~~")
 _WORD = re.compile(r"\w+|\\\w+|[^\w\s]")
 _LINE = re.compile(r"\bline\s+(\d{1,4})\b", re.IGNORECASE)

@@ -8,9 +8,10 @@ from core.statistics import sign_test
 from explorer.comparison import ProblemPair, pairs
 from explorer.metrics import problem_metrics
 from explorer.runs import RunInfo
-from explorer.ui.context import indexed, query, runs
-from explorer.ui.tables import paged
-from explorer.ui.widgets import badge, facts, link, note, number, table
+from explorer.ui import address
+from explorer.ui.context import indexed, runs
+from explorer.ui.tables import Column, sorted_table
+from explorer.ui.widgets import badge, facts, link, note, number
 
 
 def show() -> None:
@@ -22,14 +23,12 @@ def show() -> None:
         return
     names = [run.name for run in usable]
     sides = st.columns(2)
-    left = sides[0].selectbox("First", names, index=_index_of(names, query("left"), 0))
-    right = sides[1].selectbox("Second", names, index=_index_of(names, query("right"), 1))
+    with sides[0]:
+        left = address.select("First", "left", names, names[0])
+    with sides[1]:
+        right = address.select("Second", "right", names, names[1])
     by_name = {run.name: run for run in usable}
     _show(by_name[left], by_name[right])
-
-
-def _index_of(names: list[str], name: str, otherwise: int) -> int:
-    return names.index(name) if name in names else otherwise
 
 
 def _show(left: RunInfo, right: RunInfo) -> None:
@@ -53,19 +52,21 @@ def _show(left: RunInfo, right: RunInfo) -> None:
     st.caption(
         "Judges' mean for the chosen proof. The sign test leaves out unchanged problems and does not test the judges."
     )
-    table(
-        ["problem", left.name, right.name, "change", "human labels"],
-        [_row(left, right, pair) for pair in paged(found)],
-        numeric=(3,),
-    )
+    sorted_table(_columns(left, right), found)
 
 
-def _row(left: RunInfo, right: RunInfo, pair: ProblemPair) -> list[str]:
-    problem = pair.left.problem_id
+def _columns(left: RunInfo, right: RunInfo) -> list[Column[ProblemPair]]:
     return [
-        link(pair.left.name or problem, "problem", run=right.name, problem=problem),
-        f"{link('read', 'problem', run=left.name, problem=problem)} {badge(pair.left_score)}",
-        f"{link('read', 'problem', run=right.name, problem=problem)} {badge(pair.right_score)}",
-        "–" if pair.change is None else f"{pair.change:+.2f}",
-        f"{number(pair.left.human)} / {number(pair.right.human)}",
-    ]
+        Column("problem", lambda pair: link(pair.left.name or pair.left.problem_id, "problem", run=right.name,
+                                            problem=pair.left.problem_id), lambda pair: pair.left.name.lower()),
+        Column(left.name, lambda pair: _read(left, pair, pair.left_score), lambda pair: pair.left_score, numeric=True),
+        Column(right.name, lambda pair: _read(right, pair, pair.right_score), lambda pair: pair.right_score,
+               numeric=True),
+        Column("change", lambda pair: "–" if pair.change is None else f"{pair.change:+.2f}", lambda pair: pair.change,
+               numeric=True),
+        Column("human labels", lambda pair: f"{number(pair.left.human)} / {number(pair.right.human)}"),
+    ]  # fmt: skip
+
+
+def _read(run: RunInfo, pair: ProblemPair, score: float | None) -> str:
+    return f"{link('read', 'problem', run=run.name, problem=pair.left.problem_id)} {badge(score)}"

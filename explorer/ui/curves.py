@@ -14,6 +14,7 @@ COLORS = ("#2f8f99", "#d0654a", "#c2913a", "#5f9e6e", "#8f78b8", "#8a8375", "#4a
 MAX_POINTS = 400  # of one line
 MAX_LINES = 10
 PLOT_HEIGHT, LEGEND_ROW = 220, 20  # pixels
+LONG_LABEL = 24  # characters from which a legend has one column
 FEW = 40  # points up to which each is marked
 
 
@@ -82,7 +83,8 @@ def _spec(
     labels = [_label(line) for _, line in shown]
     colors = [COLORS[names.index(line.color) % len(COLORS)] for _, line in shown]
     dashes = [[5, 3] if line.dashed else [1, 0] for _, line in shown]
-    legend = {"orient": "bottom", "columns": 2, "labelLimit": 320, "title": None, "symbolType": "stroke"}
+    columns = 1 if max(len(label) for label in labels) > LONG_LABEL else 2
+    legend = {"orient": "bottom", "columns": columns, "labelLimit": 360, "title": None, "symbolType": "stroke"}
     x = {"field": "x", "type": "quantitative", "title": unit, "axis": {"tickMinStep": 1, "grid": False, "format": "d"}}
     near = {"name": "near", "select": {"type": "point", "on": "pointermove", "nearest": True, "encodings": ["x"],
                                        "clear": "pointerout"}}  # fmt: skip
@@ -90,7 +92,7 @@ def _spec(
     tips += [{"field": f"s{place}", "type": "quantitative", "title": line.name, "format": ".4~g"}
              for place, line in shown]  # fmt: skip
     return {
-        "height": PLOT_HEIGHT + LEGEND_ROW * -(-len(shown) // 2),
+        "height": PLOT_HEIGHT + LEGEND_ROW * -(-len(shown) // columns),
         "encoding": {"x": x},
         "layer": [
             {

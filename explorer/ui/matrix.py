@@ -1,14 +1,16 @@
 """Matrix page: the result of each run on each problem."""
 
+from collections.abc import Mapping
 from html import escape
 
 import streamlit as st
 
 from explorer.metrics import ProblemMetrics, problem_metrics
 from explorer.runs import RunInfo
-from explorer.ui.context import indexed, query, runs
-from explorer.ui.tables import paged
-from explorer.ui.widgets import badge, href, note, number, table
+from explorer.ui import address
+from explorer.ui.context import indexed, runs
+from explorer.ui.tables import Column, sorted_table
+from explorer.ui.widgets import badge, href, note, number
 
 MAX_RUNS = 8
 
@@ -17,8 +19,8 @@ def show() -> None:
     """Page with one row per problem and one column per run."""
     st.title("Problems × runs")
     usable = [run for run in runs() if not run.error and not run.is_training]
-    asked = [name for name in query("runs").split(",") if name in {run.name for run in usable}]
-    names = st.multiselect("Runs", [run.name for run in usable], default=asked or [run.name for run in usable[:3]])
+    every = [run.name for run in usable]
+    names = address.several("Runs", "runs", every, every[:3])
     chosen = [run for run in usable if run.name in names][:MAX_RUNS]
     if not chosen:
         note("Choose at least one run.")
@@ -30,12 +32,21 @@ def show() -> None:
     common = sorted(
         titles, key=lambda problem: (-sum(problem in by_run[run.name] for run in chosen), titles[problem].name)
     )
-    rows = [
-        [escape(titles[problem].name or problem), *(_cell(run, by_run[run.name].get(problem)) for run in chosen)]
-        for problem in paged(common)
-    ]
     st.caption("Judges' mean for the chosen proof of each run; ✓ accepted; after the bar: mean human label.")
-    table(["problem", *(run.name for run in chosen)], rows)
+    columns: list[Column[str]] = [
+        Column("problem", lambda problem: escape(titles[problem].name or problem),
+               lambda problem: (titles[problem].name or problem).lower()),
+        *(_column(run, by_run[run.name]) for run in chosen),
+    ]  # fmt: skip
+    sorted_table(columns, common)
+
+
+def _column(run: RunInfo, problems: Mapping[str, ProblemMetrics]) -> Column[str]:
+    def score(problem: str) -> float | None:
+        shown = problems[problem].chosen if problem in problems else None
+        return shown.judged if shown else None
+
+    return Column(run.name, lambda problem: _cell(run, problems.get(problem)), score, numeric=True)
 
 
 def _cell(run: RunInfo, metrics: ProblemMetrics | None) -> str:

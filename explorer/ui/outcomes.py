@@ -18,7 +18,7 @@ from explorer.ui.acceptance import rule_words
 from explorer.ui.context import chosen_run, indexed, rerun_soon
 from explorer.ui.curves import Line, show_curves
 from explorer.ui.problem import problem_of, title_of
-from explorer.ui.tables import paged
+from explorer.ui.tables import Column, sorted_table
 from explorer.ui.widgets import badge, crumbs, link, note, page_title, plain_badge, table
 from refine.acceptance import AcceptanceConfig
 
@@ -93,18 +93,24 @@ def _list(run: RunInfo, found: Sequence[ProofOutcome]) -> None:
     if not found:
         st.caption("There are none.")
         return
-    rows = [
-        [
-            link(title_of(problem_of(one.log), one.log), "problem", run=run.name, problem=one.log.problem_id),
-            link(one.metrics.row.id[:10], "proof", run=run.name, problem=one.log.problem_id, proof=one.metrics.row.id),
-            badge(one.metrics.judged),
-            badge(one.metrics.self_score),
-            " ".join(plain_badge(reason) for reason in one.reasons),
-            f'<span class="lm-soft lm-small">{escape(one.source)}</span>',
-        ]
-        for one in paged(found)
-    ]
-    table(["problem", "proof", "judges' mean", "self-score", "reason", "truth by"], rows)
+    columns: list[Column[ProofOutcome]] = [
+        Column("problem", lambda one: link(_title(one), "problem", run=run.name, problem=one.log.problem_id),
+               lambda one: _title(one).lower()),
+        Column("proof", lambda one: link(one.metrics.row.id[:10], "proof", run=run.name, problem=one.log.problem_id,
+                                         proof=one.metrics.row.id), lambda one: one.metrics.row.id),
+        Column("judges' mean", lambda one: badge(one.metrics.judged), lambda one: one.metrics.judged, numeric=True),
+        Column("self-score", lambda one: badge(one.metrics.self_score), lambda one: one.metrics.self_score,
+               numeric=True),
+        Column("reason", lambda one: " ".join(plain_badge(reason) for reason in one.reasons),
+               lambda one: ", ".join(one.reasons) or None),
+        Column("truth by", lambda one: f'<span class="lm-soft lm-small">{escape(one.source)}</span>',
+               lambda one: one.source),
+    ]  # fmt: skip
+    sorted_table(columns, found)
+
+
+def _title(one: ProofOutcome) -> str:
+    return title_of(problem_of(one.log), one.log)
 
 
 def _curves(found: Sequence[ProofOutcome], rule: AcceptanceConfig) -> None:

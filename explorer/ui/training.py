@@ -135,8 +135,8 @@ def _lines(known: Mapping[str, Mapping[str, Curve]], names: Sequence[str], windo
     """Lines of some metrics: one run in colors by metric, several in colors by run with the validation dashed."""
     lines = []
     for run, found in known.items():
-        for name in names:
-            if name not in found:
+        for position, name in enumerate(names):
+            if name not in found or _repeats(found, names[:position], name):
                 continue
             curve = found[name] if name.startswith(VALIDATION) else smoothed(found[name], window)
             part = _short(name)
@@ -145,6 +145,12 @@ def _lines(known: Mapping[str, Mapping[str, Curve]], names: Sequence[str], windo
             lines.append(Line(words, curve, run if len(known) > 1 else name.removeprefix(VALIDATION),
                               dashed=name.startswith(VALIDATION) or (len(known) > 1 and name != names[0])))  # fmt: skip
     return lines
+
+
+def _repeats(found: Mapping[str, Curve], before: Sequence[str], name: str) -> bool:
+    """True for a metric with the values of an earlier one, such as the cross-entropy that is the loss."""
+    same = (other for other in before if other in found and found[other].points == found[name].points)
+    return any(other.startswith(VALIDATION) == name.startswith(VALIDATION) for other in same)
 
 
 def _short(name: str) -> str:

@@ -62,7 +62,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserSession
     assert len(LONG) > 300_000
     judged_run(folder, proof, *quotes, told("d", 1.0), refined, long, problem=replace(PROBLEM, reference="By \\(x\\)."))
     with (folder / "run" / "problems" / "p.jsonl").open("a") as log:
-        log.writelines(json.dumps(record) + "\n" for record in TRACE)
+        log.writelines(json.dumps(record, separators=(",", ":")) + "\n" for record in TRACE)
     with launched() as chromium, explored(folder) as address:
         yield BrowserSession(chromium.new_page(viewport={"width": 1360, "height": 800}), address)
 
