@@ -1,5 +1,6 @@
 """Plots of curves: lines with their values under the pointer, a linear or logarithmic axis."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -38,7 +39,7 @@ def show_curves(
     unit: str = "step",
 ) -> None:
     """Shows a plot. ``low`` and ``high``: ends of the axis, which grows where a value lies beyond; ``unit``: of x."""
-    points = [_rows(place, line, log=log) for place, line in enumerate(lines[:MAX_LINES])]
+    points = [_rows(line, log=log) for line in lines[:MAX_LINES]]
     shown = [(place, line) for place, line in enumerate(lines[:MAX_LINES]) if points[place]]
     st.markdown(f"**{plain_text(title)}**")
     if not shown:
@@ -50,12 +51,26 @@ def show_curves(
         st.caption(f"The first {MAX_LINES} of {len(lines)} lines.")
 
 
-def _rows(place: int, line: Line, *, log: bool) -> list[dict[str, Any]]:
+def _rows(line: Line, *, log: bool) -> list[dict[str, Any]]:
     return [
-        {"x": step, "y": value, "line": _label(line), "key": f"s{place}"}
+        {"x": step, "y": value, "line": _label(line)}
         for step, value in thinned(line.curve, MAX_POINTS).points
         if isfinite(value) and (value > 0 or not log)
     ]
+
+
+def _under_pointer(shown: Sequence[tuple[int, Line]]) -> list[dict[str, Any]]:
+    """Values of all lines at each place of the pointer: of a line without a point there, the one before."""
+    steps = sorted({step for _, line in shown for step, _ in thinned(line.curve, MAX_POINTS).points})
+    kept = steps[:: max(1, len(steps) // MAX_POINTS)]
+    rows: list[dict[str, Any]] = [{"x": step} for step in kept]
+    for place, line in shown:
+        known = [step for step, _ in line.curve.points]
+        for row in rows:
+            at = bisect_right(known, row["x"]) - 1
+            beyond = row["x"] > known[-1]
+            row[f"s{place}"] = "–" if at < 0 or beyond else f"{line.curve.points[at][1]:.4g}"
+    return rows
 
 
 def _label(line: Line) -> str:
@@ -89,8 +104,7 @@ def _spec(
     near = {"name": "near", "select": {"type": "point", "on": "pointermove", "nearest": True, "encodings": ["x"],
                                        "clear": "pointerout"}}  # fmt: skip
     tips = [{"field": "x", "type": "quantitative", "title": unit}]
-    tips += [{"field": f"s{place}", "type": "quantitative", "title": line.name, "format": ".4~g"}
-             for place, line in shown]  # fmt: skip
+    tips += [{"field": f"s{place}", "type": "nominal", "title": line.name} for place, line in shown]
     return {
         "height": PLOT_HEIGHT + LEGEND_ROW * -(-len(shown) // columns),
         "encoding": {"x": x},
@@ -107,7 +121,7 @@ def _spec(
                 },
             },
             {
-                "transform": [{"pivot": "key", "value": "y", "groupby": ["x"]}],
+                "data": {"values": _under_pointer(shown)},
                 "params": [near],
                 "mark": {"type": "rule", "color": "#8a8375"},
                 "encoding": {

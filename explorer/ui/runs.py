@@ -172,6 +172,8 @@ def _state(node: RunNode) -> str:
     run = _run(node)
     if run.error:
         return _soft(run.error)
+    if not _counted(node):
+        return _soft("junk proofs")
     state, words = run_state(node)
     return f"{state_sign(state)} {_soft(words)}"
 

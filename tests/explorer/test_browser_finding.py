@@ -158,6 +158,7 @@ def test_curves_have_values_under_the_pointer_and_runs_lie_over_each_other(brows
     words = tooltip(browser, plots.first)
     assert "first" in words
     assert "second" in words
+    assert "NaN" not in words
     assert browser.page.get_by_text("Log axis").count() == 1
     browser.page.locator("[data-testid=stExpander]", has_text="Problem").locator("summary").first.click()
     waits_for(browser, "Prove <b>it</b>.")
