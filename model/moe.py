@@ -4,6 +4,8 @@ DeepSeek-V3 (arXiv 2412.19437, section 2.1.2). Shape suffixes: N tokens, M model
 experts, A experts of a token.
 """
 
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,6 +15,7 @@ from model.layers import FeedForward
 
 # Multiplications up to which all experts run at once, chosen or not: cheaper than one call per chosen expert.
 SMALL = 1 << 23
+GROUPED_ON = ("cuda",)  # devices with a grouped product in bf16
 READING = 16  # tokens whose multiplications take as long as reading the weights
 
 
@@ -70,15 +73,30 @@ class Experts(nn.Module):
         return (self._all if small else self._chosen)(x_NM, weights_NA.to(x_NM.dtype), experts_NA)
 
     def _chosen(self, x_NM: Tensor, weights_NA: Tensor, experts_NA: Tensor) -> Tensor:
-        """Runs each expert on its own tokens, sorted by expert."""
+        """Runs each expert on its own tokens, sorted by expert; a token's outputs are added in the experts' order."""
+        experts_NA, places_NA = experts_NA.sort(dim=-1)
         order = experts_NA.flatten().argsort(stable=True)
-        tokens, weights = order // experts_NA.shape[1], weights_NA.flatten()[order]
-        counts = torch.bincount(experts_NA.flatten(), minlength=len(self.down_proj)).tolist()
-        parts = x_NM[tokens].split(counts)
+        counts_E = torch.bincount(experts_NA.flatten(), minlength=len(self.down_proj))
+        rows = x_NM[order // experts_NA.shape[1]]
+        outputs = (self._grouped if _has_grouped_product(x_NM) else self._one_by_one)(rows, counts_E)
+        weighted = outputs * weights_NA.gather(1, places_NA).flatten()[order].unsqueeze(-1)
+        # Back in the tokens' order and added one after the other: index_add on a GPU adds in any order.
+        by_token_NAM = torch.empty_like(weighted).index_copy(0, order, weighted).unflatten(0, experts_NA.shape)
+        return reduce(torch.add, by_token_NAM.unbind(1))
+
+    def _grouped(self, rows: Tensor, counts_E: Tensor) -> Tensor:
+        """Returns the outputs of ``rows``, sorted by expert, in two products and without a copy to the host."""
+        ends_E = counts_E.cumsum(0).to(torch.int32)
+        gate, up = functional.grouped_mm(rows, self.gate_up_proj.transpose(1, 2), offs=ends_E).chunk(2, dim=-1)
+        return functional.grouped_mm(functional.silu(gate) * up, self.down_proj.transpose(1, 2), offs=ends_E)
+
+    def _one_by_one(self, rows: Tensor, counts_E: Tensor) -> Tensor:
+        parts = rows.split(counts_E.tolist())
         # unbind, not indexing: its backward fills one gradient tensor instead of adding E tensors.
         matrices = zip(parts, self.gate_up_proj.unbind(0), self.down_proj.unbind(0), strict=True)
-        outputs = [functional.linear(_gated(part, gate_up), down) for part, gate_up, down in matrices if len(part)]
-        return torch.zeros_like(x_NM).index_add(0, tokens, torch.cat(outputs) * weights.unsqueeze(-1))
+        return torch.cat(
+            [functional.linear(_gated(part, gate_up), down) for part, gate_up, down in matrices if len(part)]
+        )
 
     def _all(self, x_NM: Tensor, weights_NA: Tensor, experts_NA: Tensor) -> Tensor:
         """Runs every expert on every token in two products; weight 0 drops the unchosen ones."""
@@ -86,6 +104,10 @@ class Experts(nn.Module):
         hidden_NEF = _gated(x_NM, self.gate_up_proj.flatten(0, 1), experts=len(self.down_proj))
         weighted_NEF = hidden_NEF * weights_NE.unsqueeze(-1)
         return torch.bmm(weighted_NEF.transpose(0, 1), self.down_proj.transpose(1, 2)).sum(0)
+
+
+def _has_grouped_product(x: Tensor) -> bool:
+    return x.device.type in GROUPED_ON and x.dtype == torch.bfloat16
 
 
 def _gated(x_NM: Tensor, gate_up: Tensor, experts: int = 1) -> Tensor:

@@ -15,7 +15,7 @@ from serving.config import Limits
 from serving.errors import ApiError, ClientGone
 
 TICKET = "lemmata.ticket"
-OPEN = ("/health",)  # answered without a key, and also when the server is busy
+OPEN = ("/health", "/metrics")  # answered without a key, and also when the server is busy
 RETRY_AFTER = 1  # seconds; shorter than most requests, because slots become free all the time
 
 

@@ -15,6 +15,7 @@ from serving.backend import Backend
 from serving.errors import ApiError, ClientGone
 from serving.events import EventStream, run_while_connected
 from serving.fields import ChatRequest, CompletionRequest, read_request
+from serving.metrics import CONTENT_TYPE
 from serving.response import ChatResponseBuilder, CompletionResponseBuilder, ResponseBuilder
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's status; no client receives this response
@@ -52,12 +53,6 @@ def make_app(backend: Backend, key: str | None) -> ASGIApp:
         backend.check_name(name)
         return backend.card
 
-    @app.get("/health")
-    async def health() -> JSONResponse:
-        healthy, value = backend.health()
-        counts = {"requests": load.requests, "completions": load.completions}
-        return JSONResponse(value | counts, 200 if healthy else 503)
-
     @app.exception_handler(ApiError)
     async def refused(_: Request, error: ApiError) -> Response:
         return error.response
@@ -68,7 +63,23 @@ def make_app(backend: Backend, key: str | None) -> ASGIApp:
         return ApiError(error.status_code, message).response
 
     load = Load()
+    _add_state(app, backend, load)
     return AdmissionControl(app, limits, load, key)
+
+
+def _add_state(app: FastAPI, backend: Backend, load: Load) -> None:
+    """Adds the routes that report the server's state, for supervisors and Prometheus."""
+
+    @app.get("/health")
+    async def health() -> JSONResponse:
+        healthy, value = backend.health()
+        counts = {"requests": load.requests, "completions": load.completions}
+        return JSONResponse(value | counts, 200 if healthy else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        text = backend.metrics.render(backend.service.engine.load, load.requests)
+        return Response(text, media_type=CONTENT_TYPE)
 
 
 async def _respond(
@@ -85,5 +96,5 @@ async def _respond(
 
 
 async def _finished(backend: Backend, builder: ResponseBuilder) -> list[EngineRequest]:
-    requests = dict([item async for item in backend.stream(builder.jobs)])
+    requests = dict([item async for item in backend.stream(builder.jobs, partial=False)])
     return [requests[place] for place in range(len(builder.jobs))]

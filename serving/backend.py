@@ -16,6 +16,7 @@ from serving.errors import ApiError
 from serving.fields import BaseRequest, ChatRequest, CompletionRequest
 from serving.merging import merged
 from serving.messages import for_template
+from serving.metrics import Metrics, RequestTimer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Backend:
     def __init__(self, service: EngineService, chat: Chat, config: ServeConfig, name: str) -> None:
         self.service, self.chat, self.config, self.name = service, chat, config, name
         self.closing = False
+        self.metrics = Metrics()
 
     @property
     def max_model_len(self) -> int:
@@ -146,19 +148,21 @@ class Backend:
             raise ApiError(400, str(error)) from error
         return job
 
-    async def stream(self, jobs: Sequence[Job]) -> AsyncGenerator[tuple[int, Request], None]:
-        """Yields (place of the job, its request) each time that one has grown; closing the iterator cancels all.
+    async def stream(self, jobs: Sequence[Job], *, partial: bool) -> AsyncGenerator[tuple[int, Request], None]:
+        """Yields (place of the job, its request) when one has grown, or when one is finished if not ``partial``.
 
-        Raises ApiError if one fails.
+        Closing the iterator cancels all. Raises ApiError if one fails.
         """
-        async with merged([self._stream(job) for job in jobs]) as grown:
+        async with merged([self._stream(job, partial) for job in jobs]) as grown:
             async for place, request in grown:
                 yield place, request
 
-    async def _stream(self, job: Job) -> AsyncGenerator[Request, None]:
+    async def _stream(self, job: Job, partial: bool) -> AsyncGenerator[Request, None]:
+        timer, request = RequestTimer(), None
         try:
-            async with aclosing(self.service.stream(job.ids, job.sampling)) as requests:
+            async with aclosing(self.service.stream(job.ids, job.sampling, partial=partial)) as requests:
                 async for request in requests:
+                    timer.note_progress()
                     yield request
         except Exception as error:
             if self.closing:
@@ -166,6 +170,8 @@ class Backend:
                     503, "the server is shutting down; retry later", code="stopping", retry_after=1
                 ) from error
             raise ApiError(500, f"the engine failed: {type(error).__name__}: {error}", code="engine_failed") from error
+        finally:
+            self.metrics.finish(request, timer, streamed=partial)
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Returns True if the engine works, and a report of its state and load."""

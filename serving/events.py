@@ -41,7 +41,7 @@ class EventStream(Response):
     async def _events(self) -> AsyncGenerator[bytes, None]:
         requests: dict[int, Request] = {}
         try:
-            async with aclosing(self._backend.stream(self._builder.jobs)) as grown:
+            async with aclosing(self._backend.stream(self._builder.jobs, partial=True)) as grown:
                 async for place, request in grown:
                     requests[place] = request
                     for chunk in self._builder.chunks(place, request):

@@ -6,8 +6,9 @@ The thread runs one step after another; requests are added and canceled between 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 from model.engine.engine import LLMEngine, Prompt
@@ -16,6 +17,17 @@ from model.errors import ModelError
 
 T = TypeVar("T")
 CLOSED = "the engine was closed"
+
+
+@dataclass(slots=True)
+class _Listener:
+    """A caller's event loop, the event that wakes it, and the state of its request after the last step."""
+
+    loop: asyncio.AbstractEventLoop
+    event: asyncio.Event
+    partial: bool
+    finished: bool = False
+    error: Exception | None = None
 
 
 class EngineService:
@@ -30,28 +42,27 @@ class EngineService:
         self._calls: deque[Callable[[], None]] = deque()
         self._condition = threading.Condition()
         self._closing = False
-        self._listeners: dict[int, Callable[[Exception | None], None]] = {}
+        self._listeners: dict[int, _Listener] = {}
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
-    async def stream(self, prompt: Prompt, sampling: SamplingParams) -> AsyncGenerator[Request, None]:
-        """Yields the request each time that its completions have grown, the last time when all are finished.
+    async def stream(
+        self, prompt: Prompt, sampling: SamplingParams, *, partial: bool = True
+    ) -> AsyncGenerator[Request, None]:
+        """Yields the request when its completions have grown, the last time when all are finished.
 
+        Steps that the caller is too slow for are one item. ``partial`` False: the finished request alone.
         Closing the iterator, or canceling its task, cancels the request.
         Raises ModelError for a prompt that the engine refuses, and the engine's own error if a step, or this request,
         failed.
         """
         ids = await asyncio.to_thread(self.engine.encode, prompt)
         self.engine.check(ids, sampling)
-        loop, updates = asyncio.get_running_loop(), asyncio.Queue[Exception | bool]()
-
-        def notify(item: Exception | bool) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(updates.put_nowait, item)
+        listener = _Listener(asyncio.get_running_loop(), asyncio.Event(), partial)
 
         def add() -> Request:
             request = self.engine.add(ids, sampling)
-            self._listeners[request.id] = lambda error: notify(error or request.finished)
+            self._listeners[request.id] = listener
             return request
 
         adding = self.run(add)
@@ -59,17 +70,18 @@ class EngineService:
             request = await asyncio.wrap_future(adding)
             finished = False
             while not finished:
-                item = await updates.get()
-                if isinstance(item, Exception):
-                    raise item
-                finished = item
+                await listener.event.wait()
+                listener.event.clear()
+                finished = listener.finished
+                if listener.error is not None:
+                    raise listener.error
                 yield request
         finally:
             self._post(lambda: self._cancel(adding))
 
     async def generate(self, prompt: Prompt, sampling: SamplingParams) -> Request:
         """Returns the request with all its completions finished. Raises the errors of ``stream``."""
-        return [request async for request in self.stream(prompt, sampling)][-1]
+        return [request async for request in self.stream(prompt, sampling, partial=False)][-1]
 
     def run(self, call: Callable[[], T]) -> Future[T]:
         """Runs ``call`` in the engine's thread between two steps, for example to change weights."""
@@ -126,14 +138,33 @@ class EngineService:
             self.failure = f"the last step failed: {type(error).__name__}: {error}"
             return self._fail(error)
         self.failure = None
+        told: list[_Listener] = []
         for request in grown:
-            if listener := self._listeners.get(request.id):
-                listener(request.failure)
-        return None
+            listener = self._listeners.get(request.id)
+            if listener is not None and (listener.partial or request.finished or request.failure):
+                listener.finished, listener.error = request.finished, request.failure
+                told.append(listener)
+        return _wake(told)
 
     def _fail(self, error: Exception) -> None:
         """Ends every request with ``error``."""
         self.engine.cancel_all()
         listeners, self._listeners = self._listeners, {}
         for listener in listeners.values():
-            listener(error)
+            listener.error = error
+        _wake(listeners.values())
+
+
+def _wake(listeners: Iterable[_Listener]) -> None:
+    """Wakes the callers: once for each event loop, because waking a loop costs more than setting its events."""
+    events: dict[asyncio.AbstractEventLoop, list[asyncio.Event]] = {}
+    for listener in listeners:
+        events.setdefault(listener.loop, []).append(listener.event)
+    for loop, waiting in events.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_set_all, waiting)
+
+
+def _set_all(events: Iterable[asyncio.Event]) -> None:
+    for event in events:
+        event.set()

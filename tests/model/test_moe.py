@@ -52,6 +52,23 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", SETTINGS)
+def test_each_way_of_computing_experts_agrees(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    moe = mixture(**changes)
+    x = torch.randn(1, 23, TINY.hidden_size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    together = moe(x)
+    monkeypatch.setattr("model.moe.SMALL", 0)
+    torch.testing.assert_close(moe(x), together)
+    moe, x = moe.bfloat16(), x.bfloat16().requires_grad_()
+    (one_by_one := moe(x)).float().square().sum().backward()
+    expected, x.grad = x.grad, None
+    monkeypatch.setattr("model.moe.GROUPED_ON", ("cpu",))
+    (grouped := moe(x)).float().square().sum().backward()
+    torch.testing.assert_close(grouped, one_by_one, rtol=0.05, atol=0.05)
+    assert expected is not None
+    torch.testing.assert_close(x.grad, expected, rtol=0.05, atol=0.05 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("changes", SETTINGS)
 def test_outputs_equal_a_loop_over_tokens(changes: dict[str, Any]) -> None:
     moe = mixture(**changes)
     x = torch.randn(2, 9, TINY.hidden_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

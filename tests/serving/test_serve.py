@@ -39,6 +39,39 @@ def test_models_and_health(server: Server) -> None:
     assert health["pages"]["available"] == health["pages"]["count"] == 32768 // 64
 
 
+def read_metrics(server: Server) -> dict[str, float]:
+    """Returns the samples of GET /metrics by name with labels, read by Prometheus's own parser."""
+    parser = pytest.importorskip("prometheus_client.parser")
+    reply = server.request("GET", "/metrics")
+    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = list(parser.text_string_to_metric_families(reply.body.decode()))
+    assert all(family.type != "unknown" and family.documentation for family in families)
+    return {
+        sample.name.removeprefix("lemmata:") + "".join(f" {value}" for value in sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_metrics_count_what_the_server_did(server: Server) -> None:
+    server.wait_until_idle()
+    before = read_metrics(server)
+    whole = ask(server, n=2, seed=1, extra_body={"ignore_eos": True})
+    stream = list(ask(server, seed=1, stream=True, stream_options={"include_usage": True}, max_tokens=5))
+    server.wait_until_idle()
+    after = read_metrics(server)
+    grown = {name: value - before[name] for name, value in after.items()}
+    usages = (whole.usage, stream[-1].usage)
+    assert grown["generation_tokens_total"] == sum(usage.completion_tokens for usage in usages)
+    assert grown["prompt_tokens_total"] == sum(usage.prompt_tokens for usage in usages)
+    assert grown["request_success_total length"] + grown["request_success_total stop"] == 3
+    assert grown["request_success_total abort"] == 0
+    assert grown["time_to_first_token_seconds_count"] == 1
+    assert grown["e2e_request_latency_seconds_count"] == grown["e2e_request_latency_seconds_bucket +Inf"] == 2
+    assert grown["e2e_request_latency_seconds_sum"] > 0
+    assert (after["num_requests_running"], after["num_requests_waiting"], after["kv_cache_usage_perc"]) == (0, 0, 0)
+
+
 def test_n_completions_cost_one_prompt(server: Server) -> None:
     answer = ask(server, n=5, seed=3)
     assert [choice.index for choice in answer.choices] == list(range(5))

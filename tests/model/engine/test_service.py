@@ -1,6 +1,7 @@
 """Engine service: concurrent callers, cancellation, failing steps."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -10,7 +11,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from model.engine import CompletionOutput, EngineConfig, EngineService, LLMEngine, Request, SamplingParams
+from model.engine import EngineConfig, EngineService, LLMEngine, Request, SamplingParams
 from model.engine.text import TextStream
 from model.errors import ModelError
 from tests.model.tiny import byte_model, byte_tokenizer
@@ -68,15 +69,26 @@ def test_a_fault_of_one_completion_ends_its_request_alone(
     service.close()
 
 
-def test_a_stream_yields_every_token(service: EngineService) -> None:
-    async def run() -> list[CompletionOutput]:
+def test_a_stream_grows_to_its_end(service: EngineService) -> None:
+    async def run() -> None:
         lengths = [len(request.completions[0].token_ids) async for request in service.stream("x", FREE)]
         assert lengths == sorted(lengths)
         assert lengths[-1] == 12
-        assert len(lengths) == 12
-        return []
+        last = [len(one.completions[0].token_ids) async for one in service.stream("x", FREE, partial=False)]
+        assert last == [12]
+
+    async def slow() -> None:
+        stream, seen = service.stream("x", FREE), 0
+        async for request in stream:
+            seen += 1
+            if seen == 1:
+                while not request.finished:  # the engine runs ahead of the caller
+                    await asyncio.to_thread(threading.Event().wait, 0.01)
+        assert seen <= 12
+        assert request.finished
 
     asyncio.run(run())
+    asyncio.run(slow())
     service.close()
 
 
