@@ -46,7 +46,7 @@ def beside_generate(engine: LLMEngine, peer: Any, count: int, repeats: int) -> d
     ids = torch.tensor(prompts)
     sampling = SamplingParams(max_tokens=NEW, ignore_eos=True, seed=0)
 
-    def ours() -> None:
+    def own_engine() -> None:
         engine.weights_changed()  # no prompt is found in the cache
         assert all(len(one.token_ids) == NEW for (one,) in engine.generate(prompts, sampling))
 
@@ -57,7 +57,7 @@ def beside_generate(engine: LLMEngine, peer: Any, count: int, repeats: int) -> d
         out = peer.generate(inputs=ids, attention_mask=mask, do_sample=True, top_k=0, top_p=1.0, **limits)
         assert out.shape == (count, PROMPT + NEW)
 
-    seconds = in_turns({"generate": theirs, "engine": ours}, repeats)
+    seconds = in_turns({"generate": theirs, "engine": own_engine}, repeats)
     result = ratio(seconds["generate"], seconds["engine"])
     rates = {name: round(count * NEW / sorted(times)[len(times) // 2]) for name, times in seconds.items()}
     print(f"{count:3} sequences: tokens a second {rates}, {result}", flush=True)

@@ -16,7 +16,7 @@ from rl.task import Answer, Example, Task
 PROMPTS, SAMPLES, PROMPT, ANSWER = 4, 8, 64, 128
 BASE = "Prove that the sum of two even integers is an even integer, using n = 2k. " * 2
 
-# As TRL's Llama of 2.2 million: width 192, 5 layers, 6 heads, feed-forward 512. No experts; attention is ours.
+# As TRL's Llama of 2.2 million: width 192, 5 layers, 6 heads, feed-forward 512. No experts; attention is its own.
 DENSE = replace(
     MOE,
     hidden_size=192,

@@ -63,8 +63,8 @@ def _with_values(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
         gives = parts[at] in {"give", "gives", "yields"} and _is_value(value) and isinstance(chain, Chain)
         if gives and isinstance(claim, Claim) and claim.modulus and isinstance(chain, Chain) and not chain.lead:
             relations, spans = ("=", *chain.relations), (chain.spans[0], *chain.spans)
-            said = Chain((claim.left, *chain.terms), relations, "", chain.modulus, spans)
-            return Sentence((*parts[: at - 1], "for", value, ",", said, *parts[at + 2 :]), sentence.span)
+            stated = Chain((claim.left, *chain.terms), relations, "", chain.modulus, spans)
+            return Sentence((*parts[: at - 1], "for", value, ",", stated, *parts[at + 2 :]), sentence.span)
     return sentence
 
 
@@ -203,8 +203,8 @@ def _with_multiples(sentence: Sentence) -> Sentence:
                 assert isinstance(chain, Chain)
                 sign = "!=" if "not" in words else "="
                 span = chain.spans[-1]
-                said = Chain((chain.terms[-1], num(0)), (sign,), "", modulus, (span, span))
-                replaced = [said] if not chain.relations and not chain.lead else [chain, ",", said]
+                stated = Chain((chain.terms[-1], num(0)), (sign,), "", modulus, (span, span))
+                replaced = [stated] if not chain.relations and not chain.lead else [chain, ",", stated]
                 parts[before[-1] : at + len(words) + 1] = [*replaced]
                 return Sentence(tuple(part for part in parts if part != ""), sentence.span)
     return Sentence(tuple(part for part in parts if part != ""), sentence.span)
@@ -289,9 +289,9 @@ def _with_sides_at(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
         ):
             expr = claim.at(index.terms[0])[side == "right"]
             spans = (chain.spans[0], *chain.spans)
-            said = Chain((expr, *chain.terms), ("=", *chain.relations), "", chain.modulus, spans)
+            stated = Chain((expr, *chain.terms), ("=", *chain.relations), "", chain.modulus, spans)
             start = at - 4 if at > 3 and parts[at - 4] == "the" else at - 3
-            return Sentence((*parts[:start], said, *parts[at + 4 :]), sentence.span)
+            return Sentence((*parts[:start], stated, *parts[at + 4 :]), sentence.span)
     return sentence
 
 

@@ -88,7 +88,7 @@ def read_domain(folder: Path) -> ModelDomain | None:
 
 
 def outside(domain: ModelDomain, statement: str) -> str:
-    """Why a statement is none of the domain's; nothing where it is one.
+    """Reason why a statement is outside the domain; empty where it is inside.
 
     It must be worded as the lab words it, of a family of the domain, and not larger in any part of ``Size`` than what
     is drawn at its levels (its numbers not above ``ROOM`` times theirs).

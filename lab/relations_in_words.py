@@ -57,12 +57,12 @@ def with_relations(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     at = 0
     while at < len(sentence.parts):
         subject = _subject(found)
-        length, said = _said(sentence.parts, at, subject, claim) if subject else (0, None)
-        if said is None:
+        length, stated = _stated(sentence.parts, at, subject, claim) if subject else (0, None)
+        if stated is None:
             found.append(sentence.parts[at])
             at += 1
             continue
-        _put(found, said)
+        _put(found, stated)
         at += length
     return Sentence(tuple(found), sentence.span)
 
@@ -76,8 +76,8 @@ def _going_on(sentence: Sentence) -> Sentence:
             goes_on = isinstance(chain, Chain) and not chain.lead and (words[0] == "it" or not chain.relations)
             if tuple(found[at : at + len(words)]) == words and goes_on:
                 assert isinstance(chain, Chain)
-                said = Chain(chain.terms, chain.relations, relation, chain.modulus, chain.spans)
-                found[at : at + len(words) + 1] = [said]
+                stated = Chain(chain.terms, chain.relations, relation, chain.modulus, chain.spans)
+                found[at : at + len(words) + 1] = [stated]
                 break
     return Sentence(tuple(found), sentence.span)
 
@@ -91,8 +91,8 @@ def _with_coefficient(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     if found is None:
         return sentence
     at, span = places[0], sentence.span
-    said = Chain((num(found[0]), num(0)), (">",), "", 0, (span, span))
-    return Sentence((*parts[:at], said, *parts[at + len(_LEADING) :]), sentence.span)
+    stated = Chain((num(found[0]), num(0)), (">",), "", 0, (span, span))
+    return Sentence((*parts[:at], stated, *parts[at + len(_LEADING) :]), sentence.span)
 
 
 def _is_expression(part: Part) -> bool:
@@ -108,8 +108,8 @@ def _with_claim(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
         if _is_expression(part) and parts[at + 1 : at + 3] == ("is", "never") and at + 3 < len(parts):
             other = parts[at + 3]
             if isinstance(claim, Claim) and isinstance(part, Chain) and isinstance(other, Chain):
-                said = Chain((part.terms[0], *other.terms), ("!=", *other.relations), "", other.modulus)
-                if not other.lead and said == Chain((claim.left, claim.right), (claim.relation,), "", claim.modulus):
+                stated = Chain((part.terms[0], *other.terms), ("!=", *other.relations), "", other.modulus)
+                if not other.lead and stated == Chain((claim.left, claim.right), (claim.relation,), "", claim.modulus):
                     return Sentence((*parts[:at], "the", "claim", "holds", *parts[at + 4 :]), sentence.span)
         before = [word for word in parts[:at] if word not in {",", "so", "hence", "thus", "therefore"}]
         if isinstance(part, Chain) and before == ["by", "induction"] and not isinstance(claim, Solutions):
@@ -121,8 +121,8 @@ def _with_claim(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
             if words in side:
                 other = claim.left if words in _LEFT else claim.right
                 span = part.spans[-1]
-                said = Chain((part.terms[-1], other), ("=",), "", part.modulus, (span, span))
-                return Sentence((*parts[: at + 2], said), sentence.span)
+                stated = Chain((part.terms[-1], other), ("=",), "", part.modulus, (span, span))
+                return Sentence((*parts[: at + 2], stated), sentence.span)
     return sentence
 
 
@@ -133,7 +133,7 @@ def _subject(found: list[Part]) -> Chain | None:
     return chain if isinstance(chain, Chain) else None
 
 
-def _said(parts: tuple[Part, ...], at: int, subject: Chain, claim: Claim | Solutions) -> tuple[int, Chain | None]:
+def _stated(parts: tuple[Part, ...], at: int, subject: Chain, claim: Claim | Solutions) -> tuple[int, Chain | None]:
     """The number of parts of a relation in words that begins here, and its chain; None where there is none."""
     last, span = subject.terms[-1], subject.spans[-1]
     for words, relation in _WORDS_BETWEEN:
@@ -152,15 +152,15 @@ def _said(parts: tuple[Part, ...], at: int, subject: Chain, claim: Claim | Solut
     return 0, None
 
 
-def _put(found: list[Part], said: Chain) -> None:
+def _put(found: list[Part], stated: Chain) -> None:
     """Puts what is said behind its subject, or in the place of one that is an expression alone."""
     if found[-2:] == [",", "which"]:
         found.pop()
-        found.append(said)
+        found.append(stated)
         return
     subject = found[-1]
     assert isinstance(subject, Chain)
     if subject.relations or subject.lead:
-        found += [",", said]
+        found += [",", stated]
     else:
-        found[-1] = said
+        found[-1] = stated

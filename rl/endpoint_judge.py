@@ -76,7 +76,7 @@ class EndpointJudge(Judge):
         return self._loop.run(self.answers(prompts, count, draw))
 
     async def answers(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:
-        """As `ask`, inside the loop of this judge."""
+        """Returns what `ask` returns, from inside the loop of this judge."""
         return await gather_all(self._shared(user_prompt(prompt), count, draw) for prompt in prompts)
 
     def close(self) -> None:

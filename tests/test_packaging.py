@@ -37,9 +37,9 @@ def test_the_installed_command_prints_its_config(wheel: Path, tmp_path: Path) ->
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", str(wheel)], check=True, capture_output=True)
-    ours = next(Path(path) for path in sys.path if path.endswith("site-packages"))
-    theirs = next((tmp_path / "venv").rglob("site-packages"))
-    (theirs / "dependencies.pth").write_text(f"{ours}\n")
+    own = next(Path(path) for path in sys.path if path.endswith("site-packages"))
+    installed = next((tmp_path / "venv").rglob("site-packages"))
+    (installed / "dependencies.pth").write_text(f"{own}\n")
     command = [str(tmp_path / "venv" / "bin" / "lemmata"), "refine", "--cfg", "job"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -84,7 +84,7 @@ class RoleRewards:
         return [found[place] for place in range(len(parsed))]
 
     async def score_async(self, ground_truths: Sequence[str], answers: Sequence[Answer]) -> list[Reward]:
-        """As `score`, in a thread, so that an engine's event loop goes on while judges answer."""
+        """Rewards of `score` from a thread, so that an engine's event loop goes on while judges answer."""
         return await asyncio.to_thread(self.score, ground_truths, answers)
 
     def _warn(self, text: str) -> None:

@@ -148,7 +148,7 @@ class ParallelAttention(nn.Module):
 
 @contextmanager
 def _own_attention() -> Iterator[None]:
-    """While vLLM builds its model, its attention classes are ours: its layer finds them by these names alone."""
+    """While vLLM builds its model, its attention classes are the plugin's: its layer finds them by these names."""
     names = ("DeepseekV2MLAAttention", "DeepseekV2Attention")
     before = {name: getattr(deepseek_v2, name) for name in names}
     try:

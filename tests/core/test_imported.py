@@ -75,9 +75,11 @@ def test_a_table_with_latex_and_several_proofs_of_a_problem(tmp_path: Path) -> N
     groups = list(records_of_table(source, ProofColumns()))
     for run in (bring(tmp_path / "run", groups), bring(tmp_path / "run", groups)):
         proofs = [record for record in run.records() if isinstance(record, Proof)]
-        ours = [proof for proof in proofs if proof.model == "somebody"]
-        assert sorted(proof.body or "" for proof in ours) == sorted(texts)  # the whole text is the proof
-        assert {proof.problem_id for proof in ours} == {groups[0][0].id}
+        own = [proof for proof in proofs if proof.model == "somebody"]
+        # The whole text is the proof, without a self-evaluation after it.
+        bodies = [texts[0], "It ends with \\boxed{1}.", texts[2]]
+        assert sorted(proof.body or "" for proof in own) == sorted(bodies)
+        assert {proof.problem_id for proof in own} == {groups[0][0].id}
         assert all(proof.self_evaluation is proof.self_score is None for proof in proofs)
         assert len(proofs) == 4
         statements = [record.statement for record in run.records() if isinstance(record, Problem)]

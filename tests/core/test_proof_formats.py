@@ -162,9 +162,9 @@ def test_nemo_gym_and_nemo_skills(tmp_path: Path) -> None:
 
 def judgment(prompt: str, **more: Any) -> dict[str, Any]:
     """A rollout of a judge in NeMo Gym."""
-    said = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Judgement: No"}]}]
+    answer = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Judgement: No"}]}]
     request = {"input": [{"role": "user", "content": prompt}]}
-    return {"responses_create_params": request, "response": {"model": "m", "output": said}, "reward": 0.0, **more}
+    return {"responses_create_params": request, "response": {"model": "m", "output": answer}, "reward": 0.0, **more}
 
 
 def test_a_judged_proof_of_nemo_gym_is_the_proof_and_not_the_judgment(tmp_path: Path) -> None:
@@ -204,10 +204,10 @@ def test_no_self_evaluation_of_an_imported_proof_reaches_a_judge(tmp_path: Path)
 
 @pytest.mark.parametrize("key", ["messages", "conversations"])
 def test_chat_messages(tmp_path: Path, key: str) -> None:
-    said, content = ("role", "content") if key == "messages" else ("from", "value")
+    speaker, content = ("role", "content") if key == "messages" else ("from", "value")
     user, assistant = ("user", "assistant") if key == "messages" else ("human", "gpt")
-    messages = [{said: "system", content: "Be good."}, {said: user, content: "Prove A."},
-                {said: assistant, content: "<think>x</think>So A."}]  # fmt: skip
+    messages = [{speaker: "system", content: "Be good."}, {speaker: user, content: "Prove A."},
+                {speaker: assistant, content: "<think>x</think>So A."}]  # fmt: skip
     [(problem, proof, _)] = read(jsonl(tmp_path, [{key: messages, "model_name": "m"}]))
     assert (problem.statement, proof.text, proof.model) == ("Prove A.", "So A.", "m")
 

@@ -86,9 +86,9 @@ def test_statements_and_proofs_arrive_as_they_are(lemmata: CommandLine) -> None:
 )
 def test_errors_are_one_clear_message(lemmata: CommandLine, arguments: list[str], message: str) -> None:
     (lemmata.folder / "there.jsonl").write_text("kept")
-    said = lemmata.fails("lab", *arguments)
-    assert message in said
-    assert len(said.splitlines()) == 1
+    output = lemmata.fails("lab", *arguments)
+    assert message in output
+    assert len(output.splitlines()) == 1
     assert [path.name for path in lemmata.folder.iterdir()] == ["there.jsonl"]
 
 

@@ -1,4 +1,4 @@
-"""The loop on a model of ours in the same process."""
+"""The loop on a DSA model in the same process."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A model of ours as a policy: the loop runs on it, and training reads from it what was drawn."""
+"""A DSA model in the process as a policy: the loop runs on it, and training reads from it what was drawn."""
 
 import asyncio
 from dataclasses import replace

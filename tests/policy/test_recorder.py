@@ -204,9 +204,9 @@ def test_an_error_is_raised_once_all_calls_in_flight_are_written_down(tmp_path: 
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_a_fault_is_not_hidden_by_an_expected_stop(tmp_path: Path, order: int) -> None:
-    errors: Sequence[Exception] = [RunStopped("budget"), ValueError("a fault of ours")]
+    errors: Sequence[Exception] = [RunStopped("budget"), ValueError("a fault of the code")]
     policy = Scripted(failing(*errors[:: -1 if order else 1]))
-    with opened(tmp_path) as recorder, pytest.raises(ValueError, match="a fault of ours"):
+    with opened(tmp_path) as recorder, pytest.raises(ValueError, match="a fault of the code"):
         asyncio.run(recorder.ask(call_of(policy, 2), itself))
 
 
