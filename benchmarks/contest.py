@@ -25,6 +25,7 @@ NOTE = (
 )
 LEVELS = ((0.85, 7), (0.7, 6), (0.4, 1), (-9.0, 0))  # least quality of each number of points
 SKILL = {"model-large": 0.72, "model-small": 0.52}
+FAVOR = 0.1  # what the judge of two proofs sees in the first one beyond its quality
 NOISE = {"judge-a": 0.05, "judge-b": 0.12, "judge-c": 0.3, "referee": 0.18}
 
 
@@ -50,6 +51,10 @@ async def behave(body: Mapping[str, Any], server: FakeServer) -> Reply:
     if role == "prover":
         text = f"## Solution\nProof {body['model']}/{key[:12]}.\n\n## Self Evaluation\nFine.\n{PHRASE} \\boxed{{1}}"
         return json_reply(completion(body, [text]))
+    if role == "comparer":
+        first, second = (quality(part.split(".", 1)[0]) for part in prompt.split("Proof ")[-2:])
+        letter = "A" if first + FAVOR + draw.gauss(0.0, 0.1) > second + draw.gauss(0.0, 0.1) else "B"
+        return json_reply(completion(body, [f"I compared them: {key[:8]}.\nBetter proof:\n\\boxed{{{letter}}}"]))
     token = token_of(prompt)
     seen = draw.gauss(quality(token) if token else 0.0, NOISE.get(body["model"], 0.2))
     if role == "grader":
@@ -73,8 +78,8 @@ def main() -> None:
                    "policy.model=model-large", "policy.concurrency=16", "entrants=[large,small]",
                    "+policies.large.model=model-large", "+policies.small.model=model-small",
                    *(f"+policies.{name}.model={name}" for name in NOISE), "verifier.policy=referee",
-                   "meta_verifier.policy=referee", "refine.proofs=2", "refine.rounds=2", "judge.analyses=8",
-                   "judge.reviews=0", "judge.acceptance.min_verdicts=4", "grading.samples=1",
+                   "meta_verifier.policy=referee", "refine.proofs=2", "refine.rounds=2", "refine.select=pairwise",
+                   "judge.analyses=8", "judge.reviews=0", "judge.acceptance.min_verdicts=4", "grading.samples=1",
                    "grading.panel=[judge-a,judge-b,judge-c]", "control.problems=2"]  # fmt: skip
         _ended(["evaluate", *command])
     _ended(

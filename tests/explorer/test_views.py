@@ -143,7 +143,7 @@ def test_prompts_are_reconstructed_exactly(tmp_path: Path, capsys: pytest.Captur
     with serving() as served:
         CommandLine(tmp_path, capsys).ok(
             "refine", "problem=Prove that 2 + 2 = 4.", f"run={tmp_path / 'run'}", *served.policy(),
-            "refine=light", "refine.rounds=2", "judge.review=all",
+            "refine=light", "refine.rounds=2", "judge.review=all", "refine.select=pairwise",
         )  # fmt: skip
         asked = set(served.prompts)
     [path] = (tmp_path / "run" / "problems").glob("*.jsonl")
@@ -151,7 +151,7 @@ def test_prompts_are_reconstructed_exactly(tmp_path: Path, capsys: pytest.Captur
     log.refresh()
     manifest = Run.read(tmp_path / "run").manifest
     records = [record for row in log.rows if isinstance(record := log.read(row), Generated)]
-    assert {record.kind for record in records} == {"proof", "analysis", "review"}
+    assert {record.kind for record in records} == {"proof", "analysis", "review", "comparison"}
     assert {prompt_of(manifest, log, record) for record in records} == asked
     strange = replace(records[0], prompt="another")
     assert "another" in prompt_of(manifest, log, strange)
