@@ -2,8 +2,8 @@
 
 | kind | what contains the code |
 |---|---|
-| bubblewrap | `bwrap`, where it is installed and the caller is not root |
-| namespaces | user, mount, process, network, IPC and host-name namespaces (`tools.inside.namespaces`); also for root |
+| namespaces | user, mount, process, network and IPC namespaces (`tools.inside.namespaces`); also for root |
+| bubblewrap | `bwrap`, where it is installed and the caller is not root; it bounds no number of files |
 | none | nothing but the limits and the filter of system calls: for code that you trust |
 
 Each shows the code the environment's folders, read-only, and a small temporary folder: no home, no /proc, no network.
@@ -99,7 +99,7 @@ def launch_of(config: InterpreterConfig) -> Launch:
     if config.sandbox != "auto":
         return _checked(config.sandbox, environment, config)
     faults = []
-    for kind in ("bubblewrap", "namespaces"):
+    for kind in ("namespaces", "bubblewrap"):
         try:
             return _checked(kind, environment, config)
         except LemmataError as error:
