@@ -104,7 +104,7 @@ def test_every_page_shows_what_it_is_for(browser: BrowserSession, runs: Path) ->
     expected = {
         ("",): ["search", "small/run", "training", "rl step 29"],
         ("run", ("run", "search")): ["3", "60", "720"],
-        ("search", ("run", "search"), ("words", "therefore")): ["proof", "places"],
+        ("search", ("run", "search"), ("words", "therefore")): ["proof", "texts of"],
         ("outcomes", ("run", "search")): ["exact checker", "accepted"],
         ("matrix", ("runs", "search")): ["identities-000"],
         ("compare", ("left", "search"), ("right", "search")): ["3", "sign test p"],
