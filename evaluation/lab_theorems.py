@@ -11,7 +11,7 @@ from core.problems import LEFT_SIDE, single_problem
 from core.records import Label, Problem, Proof
 from core.store import now
 from evaluation.answers import label_id
-from lab.checker import check_statement
+from lab.checker import DATE, check_statement
 from lab.domain import ModelDomain, outside, read_domain
 from lab.generator import LEVELS, families
 from lab.items import Stream
@@ -77,7 +77,7 @@ def exact_label(problem: Problem, proof: Proof) -> Label:
         problem_id=problem.id,
         proof_id=proof.id,
         grader=EXACT,
-        author="the lab's checker",
+        author=f"the lab's checker of {DATE}",
         score=score,
         reason=reason,
         created=now(),

@@ -4,17 +4,18 @@
 claim A is shown by B, which is judged first. "The left side is 4" says that the left side of the claim equals 4.
 """
 
-import re
 from collections.abc import Iterator
-from math import lcm
 
-from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
-from lab.expressions import Expr, num, shifted, substitute, variables
 from lab.moves import Move, interpret
+from lab.multiples import DIVISIBLE, with_multiples
 from lab.relations_in_words import STATES as _STATES
 from lab.relations_in_words import with_relations
+from lab.rewording import sentences_of
 from lab.sentences import Chain, Part, Sentence
+from lab.sides import with_sides
+from lab.splitting import taken_apart
+from lab.values_in_words import with_values_in_words
 
 _LINKS = frozenset(
     {"so", "hence", "thus", "therefore", "whence", "giving", "we", "which", "and", ":", "since", "because"}
@@ -28,31 +29,28 @@ _TURNS = frozenset({",", "and", "but"})
 _MARKERS = _REASONS | frozenset({"either", "becomes", "gives", "iff", "if", "equivalently", "equivalent"})
 _FIRST = {Move.RELATE, Move.ALTERNATIVES}
 _LAST = {Move.AGREE, Move.DIFFER, Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.DONE, Move.NO_SOLUTION}
-_DIVISIBLE = frozenset({"divides", "divisible", "multiple", "divide", "even"})
-_IT_IS = (
-    ("it", "is", "even"),
-    ("it", "is", "divisible", "by"),
-    ("both", "terms", "are", "divisible", "by"),
-    ("all", "terms", "are", "divisible", "by"),
-)
 _IS_EVEN = (("is", "even"), ("is", "always", "even"), ("is", "also", "even"))
 _VERDICTS = frozenset({"false", "fails", "refuted", "wrong"})
 _NAMED = frozenset({"side", "sides", "lhs", "rhs", "formula", "coefficient", "or"})
-_TRIGGERS = _STATES | _LINKS | _MARKERS | _TURNS | _DIVISIBLE | _NAMED
-_SIDE = re.compile(
-    r"\b(?:(left|right)(?: hand)? side|(lhs|rhs)|(both|the two|these)(?: the)? sides|the (formula))(?: of the [a-z]+)?"
-    r"(?P<verb> (?:is|are|equals?|becomes?|gives?|yields?|comes? to|factors as|simplifies to))?"
-    r"(?: (?:also|equal to|then))?$"
-)
+_TRIGGERS = _STATES | _LINKS | _MARKERS | _TURNS | DIVISIBLE | _NAMED
 
 
 def clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
     """The clauses of a sentence in the order in which they are judged."""
-    triggered = not _TRIGGERS.isdisjoint(part for part in sentence.parts if isinstance(part, str))
-    if len(sentence.parts) > MAX_PARTS or not triggered:
+    if len(sentence.parts) > MAX_PARTS:
         return (sentence,)
+    found = sentences_of(with_values_in_words(sentence, claim))
+    return tuple(clause for one in found for clause in _of_one(one, claim))
+
+
+def _of_one(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
+    """The clauses of a sentence in words of the grammar."""
+    triggered = not _TRIGGERS.isdisjoint(part for part in sentence.parts if isinstance(part, str))
+    if not triggered:
+        return taken_apart(sentence)
     several = _with_alternatives(sentence) if isinstance(claim, Solutions) else _one_value_each(sentence)
-    return tuple(found for one in several for found in _clauses(one, claim))
+    found = (clause for one in several for clause in _clauses(one, claim))
+    return tuple(part for clause in found for part in taken_apart(clause))
 
 
 def _with_values(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
@@ -70,14 +68,16 @@ def _with_values(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
 
 def _clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
     """The clauses of a sentence that speaks of one value."""
-    sentence = _with_sides(with_relations(_with_multiples(_with_values(sentence, claim)), claim), claim)
+    sentence = with_sides(with_relations(with_multiples(_with_values(sentence, claim)), claim), claim)
     if not _LINKS.intersection(
         part for part in sentence.parts[1:] if isinstance(part, str)
     ) and not _MARKERS.intersection(part for part in sentence.parts if isinstance(part, str)):
         return (sentence,)
     pieces = list(_equivalents(sentence.parts, isinstance(claim, Solutions)))
-    if len(pieces) > 1 and not isinstance(claim, Solutions):
-        pieces.reverse()
+    if len(pieces) > 1 and isinstance(claim, Claim):
+        stated = Chain((claim.left, claim.right), (claim.relation,), "", claim.modulus)
+        if stated not in pieces[-1]:
+            pieces.reverse()
     return tuple(Sentence(found, sentence.span) for piece in pieces for found in _linked(piece))
 
 
@@ -183,118 +183,6 @@ def _holds_chain(parts: tuple[Part, ...]) -> bool:
     return any(isinstance(part, Chain) for part in parts)
 
 
-def _with_multiples(sentence: Sentence) -> Sentence:
-    """The sentence with congruences for "3 divides A" and "A, which is (not) divisible by 3"."""
-    parts = list(_even(_going_on(sentence.parts)))
-    if not _DIVISIBLE.intersection(part for part in parts if isinstance(part, str)):
-        return Sentence(tuple(parts), sentence.span)
-    for at in range(len(parts) - 2):
-        number, verb, whole = parts[at : at + 3]
-        if verb == "divides" and isinstance(whole, Chain) and (modulus := _divisor(number)) and not whole.relations:
-            zero = (whole.spans[0], whole.spans[0])
-            parts[at : at + 3] = [Chain((whole.terms[0], num(0)), ("=",), "", modulus, zero), "", ""]
-    text = [part if isinstance(part, str) else "#" for part in parts]
-    for words in (("is", "not", "divisible", "by"), ("is", "divisible", "by"), ("is", "a", "multiple", "of")):
-        for at in range(1, len(parts) - len(words)):
-            modulus = _divisor(parts[at + len(words)]) if tuple(text[at : at + len(words)]) == words else 0
-            before = [place for place in range(at) if isinstance(parts[place], Chain)]
-            if modulus and before and before[-1] >= at - 3:
-                chain = parts[before[-1]]
-                assert isinstance(chain, Chain)
-                sign = "!=" if "not" in words else "="
-                span = chain.spans[-1]
-                stated = Chain((chain.terms[-1], num(0)), (sign,), "", modulus, (span, span))
-                replaced = [stated] if not chain.relations and not chain.lead else [chain, ",", stated]
-                parts[before[-1] : at + len(words) + 1] = [*replaced]
-                return Sentence(tuple(part for part in parts if part != ""), sentence.span)
-    return Sentence(tuple(part for part in parts if part != ""), sentence.span)
-
-
-def _going_on(parts: tuple[Part, ...]) -> Iterator[Part]:
-    """The parts with "= 0 mod 2" for "it is even", "both terms are divisible by 2", and a congruence for "2 and 3 both
-    divide A"."""
-    at = 0
-    while at < len(parts):
-        words: tuple[str, ...] = next((words for words in _IT_IS if parts[at : at + len(words)] == words), ())
-        end = at + len(words)
-        even = "even" in words
-        modulus = 2 if even else _divisor(parts[end]) if words and end < len(parts) else 0
-        one, both, whole = parts[at], parts[at + 1 : at + 5], parts[at + 5 : at + 6]
-        divisors = (
-            (_divisor(one), _divisor(both[1])) if both[:1] == ("and",) and both[2:] == ("both", "divide") else (0,)
-        )
-        if modulus:
-            span = sentence_span(parts)
-            yield Chain((num(0),), (), "=", modulus, (span,))
-            at = end + (not even)
-        elif all(divisors) and whole and isinstance(whole[0], Chain) and not whole[0].relations:
-            span = whole[0].spans[0]
-            yield Chain((whole[0].terms[0], num(0)), ("=",), "", lcm(*divisors), (span, span))
-            at += 6
-        else:
-            yield one
-            at += 1
-
-
-def _even(found: Iterator[Part]) -> Iterator[Part]:
-    """The parts with A = 0 mod 2 for "A is always even", where A is more than a variable."""
-    parts = tuple(found)
-    at = 0
-    while at < len(parts):
-        chain = parts[at]
-        words = parts[at + 1 : at + 4]
-        length = (
-            2
-            if words[:2] == ("is", "even")
-            else 3
-            if words in {("is", "always", "even"), ("is", "also", "even")}
-            else 0
-        )
-        alone = isinstance(chain, Chain) and not chain.relations and not chain.lead and chain.terms[0].op != "var"
-        if length and alone and isinstance(chain, Chain):
-            yield Chain((chain.terms[0], num(0)), ("=",), "", 2, (chain.spans[0], chain.spans[0]))
-            at += 1 + length
-        else:
-            yield chain
-            at += 1
-
-
-def sentence_span(parts: tuple[Part, ...]) -> tuple[int, int]:
-    """The place of the first chain of a sentence."""
-    return next((part.spans[0] for part in parts if isinstance(part, Chain) and part.spans), (0, 0))
-
-
-def _divisor(part: Part) -> int:
-    """The number that stands alone; 0 for anything else."""
-    alone = isinstance(part, Chain) and not part.relations and not part.lead and part.terms[0].op == "num"
-    return part.terms[0].args[0] if alone and isinstance(part, Chain) else 0
-
-
-def _with_sides_at(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
-    """The sentence with the claim's side at an index in front of what "the right-hand side at k + 1 is" says of it."""
-    parts = sentence.parts
-    for at in range(3, len(parts) - 3):
-        side, index, chain = parts[at - 3], parts[at + 1], parts[at + 3]
-        if (
-            isinstance(claim, Claim)
-            and claim.domain.first is not None
-            and parts[at - 2 : at + 1] in {("hand", "side", "at"), ("hand", "side", "for")}
-            and side in {"left", "right"}
-            and isinstance(index, Chain)
-            and not index.relations
-            and not index.lead
-            and parts[at + 2] in {"is", "equals"}
-            and isinstance(chain, Chain)
-            and not chain.lead
-        ):
-            expr = claim.at(index.terms[0])[side == "right"]
-            spans = (chain.spans[0], *chain.spans)
-            stated = Chain((expr, *chain.terms), ("=", *chain.relations), "", chain.modulus, spans)
-            start = at - 4 if at > 3 and parts[at - 4] == "the" else at - 3
-            return Sentence((*parts[:start], stated, *parts[at + 4 :]), sentence.span)
-    return sentence
-
-
 def _with_alternatives(sentence: Sentence) -> tuple[Sentence, ...]:
     """Two sentences for "either A, which gives B, or C, which gives D": A or C, and B or D; and for "if A then B" of
     equations."""
@@ -315,63 +203,3 @@ def _with_alternatives(sentence: Sentence) -> tuple[Sentence, ...]:
         at = end + 1
         at += 2 if parts[at : at + 2] == (",", "or") else 1 if parts[at : at + 1] == ("or",) else 0
     return tuple(Sentence(tuple(one), sentence.span) for one in (firsts, lasts)) if len(firsts) > 1 else (sentence,)
-
-
-def _with_sides(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
-    """The sentence with the claim's side in front of what "the left side is" says of it."""
-    sentence = _with_sides_at(sentence, claim)
-    found: list[Part] = []
-    words = ""
-    for part in sentence.parts:
-        if isinstance(part, str):
-            words += f" {part}"
-            found.append(part)
-            continue
-        side = _SIDE.search(words) if part.lead in {"", "="} else None
-        found += _about(part, side, claim) if side and _leads_there(part, side, claim) else [part]
-        words = ""
-    return (
-        Sentence(tuple(found), sentence.span)
-        if len(found) > len(sentence.parts) or found != list(sentence.parts)
-        else sentence
-    )
-
-
-def _leads_there(chain: Chain, side: re.Match[str], claim: Claim | Solutions) -> bool:
-    """Returns whether a chain lacks the side it speaks of: it goes on from it, is one expression, or begins equal.
-
-    After a verb it lacks it always, unless it begins with that side, of an induction at whatever index.
-    """
-    if not chain.relations or chain.lead:
-        return True
-    if side[4]:  # the formula, at whatever index
-        return False
-    algebra, sides = Algebra(), _sides(side, claim)
-    first = algebra.terms(chain.terms[0])
-    stated = list(sides)
-    if isinstance(claim, Claim) and claim.domain.first is not None:
-        stated += [
-            substitute(expr, {claim.variables[0]: shifted(name, shift)})
-            for name in sorted(variables(chain.terms[0]))
-            for shift in (1, 0, -1, 2)
-            for expr in sides
-        ]
-    if any(sorted(first) == sorted(algebra.terms(expr)) for expr in stated):
-        return False
-    return bool(side["verb"]) or any(algebra.same_value(first, algebra.terms(expr)) for expr in sides)
-
-
-def _sides(side: re.Match[str], claim: Claim | Solutions) -> list[Expr]:
-    """The sides that are spoken of."""
-    named = side[1] or side[2] or side[4] or ""
-    return [claim.left, claim.right] if side[3] else [claim.left if named[0] == "l" else claim.right]
-
-
-def _about(chain: Chain, side: re.Match[str], claim: Claim | Solutions) -> list[Part]:
-    """One equation for each side that is spoken of."""
-    found: list[Part] = []
-    for expr in _sides(side, claim):
-        relations, spans = ("=", *chain.relations), (chain.spans[0], *chain.spans)
-        found += ["and"] if found else []
-        found.append(Chain((expr, *chain.terms), relations, "", chain.modulus, spans))
-    return found

@@ -87,7 +87,7 @@ def consecutive_shifts(algebra: Algebra, terms: Terms) -> tuple[int, ...]:
         return ()
     lines = [algebra.value(((1, ((atom, 1),)),)) for atom, _ in terms[0][1]]
     shifts = sorted(line.pop(0, 0) for line in lines)
-    linear = all(line == lines[0] and list(line.values()) == [1] for line in lines)
+    linear = bool(lines) and all(line == lines[0] and list(line.values()) == [1] and 0 not in line for line in lines)
     whole = all(shift.denominator == 1 for shift in shifts)
     plain = linear and whole and next(iter(algebra.exponents(*lines[0])))[0] == "v"
     following = plain and shifts == list(range(int(shifts[0]), int(shifts[0]) + len(shifts)))

@@ -8,7 +8,7 @@ from typing import Any
 from lab.algebra import NO_VALUES, Algebra, Terms, Values
 from lab.certificate import Joined, Node, Path, Scope
 from lab.claims import Claim
-from lab.expressions import Expr
+from lab.expressions import Expr, sub
 from lab.facts import NOTHING, Edge, Entered, Needs, step_of
 
 EVERYWHERE = Scope()
@@ -66,6 +66,33 @@ class Graph:
         if len(path) == 1 and not path[0][1]:
             return path[0][0]
         return self.add(Joined(path), NOTHING.union(*(self.needs[node] for node, _ in path)))
+
+    def is_claim(self, left: Expr, relation: str, right: Expr, scope: Scope, modulus: int) -> bool:
+        """Returns whether a relation is the claim or an instance of it, as it is written or turned around."""
+        claim = self.claim
+        if (relation, modulus) != (claim.relation, claim.modulus):
+            return False
+        pair = {self.key(left, scope), self.key(right, scope)}
+        called = [Scope(((claim.variables[0], argument),)) for argument in self.algebra.calls.values()]
+        instances = [EVERYWHERE, scope, *called]
+        return any(pair == {self.key(claim.left, at), self.key(claim.right, at)} for at in instances)
+
+    def connected(self, one: Terms, other: Terms) -> bool:
+        """Returns whether equations lead from one written side to another."""
+        return self.path(one, other.__eq__, lambda edge: edge.relation == "=") is not None
+
+    def falls(self, large: Expr, small: Expr, strict: bool) -> bool:
+        """Returns whether what was shown leads from the difference down to 0, with a strict step if ``strict``."""
+        start = self.key(sub(large, small))
+        if not strict:
+            return self.path(start, ().__eq__, lambda edge: not edge.modulus) is not None
+        for high, edges in self.edges.items():
+            for edge in edges:
+                if edge.relation != ">" or (high != start and not self.connected(start, high)):
+                    continue
+                if edge.to == () or self.path(edge.to, ().__eq__, lambda edge: not edge.modulus) is not None:
+                    return True
+        return False
 
     def path(
         self, start: Terms, wanted: Callable[[Terms], bool], usable: Callable[[Edge], bool]

@@ -42,12 +42,13 @@ _COMMANDS = {
     "lt": "<", "gt": ">", "equiv": "=", "cdot": "*", "times": "*", "pmod": "mod", "bmod": "mod", "mod": "mod",
     "iff": "iff", "Leftrightarrow": "iff", "Longleftrightarrow": "iff", "implies": "so", "Rightarrow": "so",
     "Longrightarrow": "so", "therefore": "so", "qed": "qed", "square": "qed", "blacksquare": "qed", "Box": "qed",
+    "in": "in", "to": "so", "Z": "integers", "R": "reals", "N": "naturals",
     "frac": "frac", "tfrac": "frac", "dfrac": "frac",
 }  # fmt: skip
 _MARKS = {
     "$",
     "&",
-    *("\\" + mark for mark in ("(", ")", "[", ",", ";", "!", " ", "left", "right", "quad", "qquad")),
+    *("\\" + mark for mark in ("\\", "(", ")", "[", ",", ";", "!", " ", "left", "right", "quad", "qquad")),
 }
 # Signs outside ASCII (and abbreviations) that are read; letters and a minus that look like others are not.
 _SYMBOLS: dict[str, tuple[str, ...]] = {
@@ -61,6 +62,14 @@ _EMPHASIS = re.compile(  # headings and bold words
     r"(?m)^#{1,6} (?=[A-Za-z])|(?<![*\w)])(\*\*?|__?)(?=[A-Z][A-Za-z ,:.()0-9-]*\1)|"
     r"(?<=[A-Za-z.:])(?:\*\*?|__?)(?=[\s.:,]|$)"
 )
+_STYLED = re.compile(r"\\(?:textbf|textit|emph|text|textrm|mathrm|underline)\{([^{}$\\]*)\}")
+_DISPLAYED = re.compile(
+    r"\\begin\{(align|aligned|gather|split|cases)(\*?)\}.*?\\end\{\1\2\}|\\\[.*?\\\]|\$\$.*?\$\$", re.DOTALL
+)
+_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{(?:align|aligned|equation|gather|cases|proof|displaymath|split)\*?\}")
+_SETS = re.compile(r"\\mathbb\{?([RZN])\}?")
+_FORMULA = re.compile(r"\$?(?:D|\\Delta) ?= ?b\^2 ?- ?4ac\$?(?= (?:of|is|equals))|\$?b\^2 ?- ?4ac ?=(?= )")
+_ASIDE = re.compile(r"\(((?!mod\b)[A-Za-z]{2,}[ ,](?:[^()\n]|\([^()\n]*\))*)\)")  # (both are 0)
 _BRACKETED = re.compile(r"\b([Cc]ase )\(([a-z] = -?[0-9]{1,6})\)")  # base case (n = 1)
 SIDES = frozenset({"lhs", "rhs"})
 _HEADS = frozenset({"for", "at", "if", "when", "case", "base"})
@@ -92,13 +101,25 @@ def read(text: str, sides: tuple[Expr, Expr] | None = None) -> tuple[Sentence, .
     """
     if len(text) > MAX_TEXT:
         raise Refused(f"the text has more than {MAX_TEXT} characters")
-    parser = _Parser(_tokens(_BULLET.sub(_blank, _EMPHASIS.sub(_blank, _BRACKETED.sub(r"\1 \2 ", text)))), sides)
+    parser = _Parser(_tokens(_plain(text)), sides)
     sentences = []
     while (sentence := parser.sentence()) is not None:
         sentences.append(sentence)
         if len(sentences) > MAX_SENTENCES:
             raise Refused(f"the text has more than {MAX_SENTENCES} sentences", sentence.span[0])
     return tuple(sentences)
+
+
+def _plain(text: str) -> str:
+    """The text without marks of layout, every character in its place."""
+    text = _DISPLAYED.sub(lambda mark: mark[0].replace("\n", " "), text) if "\\" in text or "$$" in text else text
+    text = _ENVIRONMENT.sub(_blank, text) if "\\" in text else text
+    text = _STYLED.sub(lambda mark: mark[1].rjust(len(mark[0]) - 1) + " ", text) if "\\" in text else text
+    text = _SETS.sub(lambda mark: f"\\{mark[1]}".ljust(len(mark[0])), text) if "\\" in text else text
+    text = _FORMULA.sub(_blank, text) if "4ac" in text else text
+    text = _BRACKETED.sub(r"\1 \2 ", text)
+    text = _ASIDE.sub(r",\1,", text) if "(" in text else text
+    return _BULLET.sub(_blank, _EMPHASIS.sub(_blank, text))
 
 
 def _blank(mark: re.Match[str]) -> str:

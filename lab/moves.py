@@ -51,6 +51,7 @@ class Move(StrEnum):
     GOAL = "goal"
     CONSIDER = "consider"
     CONSECUTIVE = "consecutive"
+    NAMED = "named"
 
 
 class Remark(NamedTuple):
@@ -118,7 +119,8 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         ),
         (
             Move.COMMENT,
-            rf"(?:~ (?:[,:] )?)*(?:{CLAIM}|it) (?:holds|is true) (?:for|at) (?P<heads>[$#@])(?: (?:too|also|"
+            rf"(?:~ (?:[,:] )?)*(?:{CLAIM}|it) (?:holds|is true) (?:for|at) (?P<heads>[$#@])(?: whenever it "
+            rf"(?:holds|is true) (?:for|at) [$#@])?(?: (?:too|also|"
             rf"as well|~))?(?: (?:, )?and (?:~ (?:, )?)*it (?:holds|is true)(?: ~)?|(?: ,)?(?: and)? (?:{DONE})|"
             rf" ,? ?(?:which|this) (?:proves|shows|establishes) {CLAIM})?",
         ),
@@ -137,7 +139,8 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         ),
         (
             Move.CONSECUTIVE,
-            r"(?:~ (?:, )?)*(?P<heads>[#$]) (?:, which )?is (?:a|the) product of (?P<count>two|three|four) "
+            r"(?:~ (?:, )?)*(?:(?P<heads>[#$]) (?:, which )?is|this is|it is) (?:a|the) product of (?P<count>two|"
+            r"three|four) "
             r"consecutive (?:integers|whole numbers|numbers)(?:(?: ,)?(?: ~)*(?P<body> #))?",
         ),
         (Move.GOAL, rf"(?:~ (?:[,:] )?)*(?:{GOAL})(?: that)? (?P<heads>#)"),
@@ -152,7 +155,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         (Move.CLAIM_TRUE, rf"(?:{DONE} [:,] )?(?:~ (?:[,:] )?)*(?:{IS_TRUE})(?: ,)?(?: ALLOF)?(?: ,? ?(?:~|{DONE}))?"),
         (
             Move.CLAIM_FALSE,
-            rf"(?:~ (?:[,:] )?)*(?:{IS_FALSE})(?: (?:for|at|when|if) (?P<heads>{_HEADS}))?"
+            rf"(?:~ (?:[,:] )?)*(?:{IS_FALSE})(?: , with exceptions in \$| (?:for|at|when|if) (?P<heads>{_HEADS}))?"
             rf"(?: and (?:~ )*(?:it )?is (?:false|wrong|not true))?(?: ,? ?{DONE})?",
         ),
         (Move.AGREE, rf"(?:~ (?:[,:] )?)*(?:{AGREES})(?: ,)?(?: ALLOF)?(?: ,? ?(?:{DONE}))?"),
@@ -186,10 +189,19 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
             rf"(?:~ (?:[,:] )?)*let (?P<first>[$%])(?: be (?:given|arbitrary|fixed))? "
             rf"(?:with|such that|where|be such that) (?P<body>{_LIST})",
         ),
+        (Move.NAMED, rf"(?:~ (?:[,:] )?)+(?P<heads>\$)(?: ,? ?(?:{DONE}))?"),
         (Move.CITE, rf"(?:{CITATION})(?:(?: [,:~])* (?P<body>{_LIST}))?"),
         (Move.EVALUATE, rf"(?P<heads>@) : (?P<body>{_LIST})"),
         (Move.EVALUATE, rf"(?:[~,:] |base case : )*(?P<body>{_LIST}) (?:for|at|when) (?P<heads>@)"),
-        (Move.RELATE, rf"(?:(?:[~,:=]|and|but) )*(?P<body>{_LIST})(?: ,? ?ALLOF)?(?: ,? ?(?:{DONE}))?"),
+        (Move.RELATE, rf"(?:(?:[~,:=]|and|but|while|whereas) )*(?P<body>{_LIST})(?: ,? ?ALLOF)?(?: ,? ?(?:{DONE}))?"),
+        (
+            Move.CLAIM_FALSE,
+            r"(?:~ (?:[,:] )?)*@ is not the only (?:real )?(?:solution|root)",
+        ),
+        (
+            Move.RELATE,
+            r"(?:~ (?:[,:] )?)*with equality exactly when (?P<heads>@)",
+        ),
         (
             Move.RELATE,
             rf"(?:~ (?:[,:] )?)*(?P<body>{_LIST})(?: ,)? with equality (?:exactly |precisely |only )?"
@@ -229,11 +241,12 @@ def interpret(sentence: Sentence) -> Reading | None:
 
 def shape_of(sentence: Sentence) -> str:
     """The words of a sentence, and the symbols of its chains."""
-    words = (_symbol(part) if isinstance(part, Chain) else part for part in sentence.parts)
+    words = (symbol(part) if isinstance(part, Chain) else part for part in sentence.parts)
     return re.sub(r"^[,: ]+|[,: ]+$", "", re.sub(r"[,:](?: [,:])+", ":", " ".join(words)))
 
 
-def _symbol(chain: Chain) -> str:
+def symbol(chain: Chain) -> str:
+    """The sign of a chain in a shape."""
     if chain.lead:
         return "#"
     if not chain.relations:

@@ -11,11 +11,14 @@ _ONE_SIDE = r"(?:(?:the )?(?:left|right|left hand|right hand|other) side|(?:the 
 _SIDE = rf"(?:{_ONE_SIDE}|(?:both|the|the two|these) sides)"
 _OF = r"(?: of (?:the |this |our )?(?:equation|claim|identity|inequality|congruence|statement|formula))?"
 _NOUN = (
-    r"(?:the |this |these |our |its |their |a |all |all the |all )?(?:like terms?|middle terms?|terms?|"
+    r"(?:the |this |these |our |its |their |a |all |all the |all )?"
+    r"(?:(?!(?:next|last) (?:term|summand))(?:first|second|last|next|new|resulting|inner|outer|remaining|other|"
+    r"whole|full|corresponding|two|quadratic) )*"
+    r"(?:like terms?|middle terms?|terms?|"
     r"products?|squares?|brackets?|"
     r"parentheses|"
     r"factors?|equations?|inequality|inequalities|expressions?|sums?|differences?|values?|results?|powers?|numbers?|"
-    r"constants?|coefficients?|formulas?|definition|recurrence|recurrence relation|rule|hypothesis|"
+    r"constants?|coefficients?|formulas?|definition|recursion|recurrence|recurrence relation|rule|hypothesis|"
     r"induction hypothesis|"
     r"inductive hypothesis|summands?|summation|polynomials?|quadratic|common factor|calculation|cases?|residues?|"
     r"remainders?|claim for the next index|next index|next case|quadratic formula|discriminant|variables?|"
@@ -75,17 +78,18 @@ PHRASES = tuple(
         r"therefore|now|next|here|also|again|first|firstly|second|secondly|third|thirdly|"
         r"finally|lastly|"
         r"moreover|further|furthermore|consequently|accordingly|note|observe|clearly|indeed|in fact|since|"
-        r"because|(?:as|from)(?= [#@])|"
+        r"because|(?:(?<!written )as|from)(?= [#@])|"
         r"i e|namely|for instance|for example|likewise|similarly|too|as well|in turn|in particular|in other words|"
         r"but then|and so|and hence|and thus|"
         r"and then|and therefore|giving|however|conversely|we are given(?: that)?|"
         r"respectively|explicitly|note that|observe that|recall that|it follows that|"
         r"this means that|which means that|to begin|to start|to start with|on the one hand|on the other hand|"
         r"after that|"
-        r"for this|whence|altogether|together|overall|in total|and also|as follows|proof(?= [:,]|$|"
+        r"for this|whence|altogether|together|overall|in total|and also|as follows|(?<!the )(?<!our )proof(?= [:,]|$|"
         r" by (?:mathematical )?induction)|"
         r"solution(?= :)|step(?! is)|(?:the )?base case$",
-        r"(?:the )?(?:induction|inductive) step(?: is(?! (?:complete|done|finished)))?|"
+        r"(?:the )?(?:induction|inductive) step(?: is(?! (?:complete|done|finished)))?(?! is (?:complete|done|"
+        r"finished))|"
         r"(?:for )?the (?:induction|inductive) step(?! is)|"
         r"(?:the )?(?:induction )?basis",
         r"(?:this|the) (?:product |expression |equation )?(?:is zero|is 0|vanishes|holds) (?:exactly |"
@@ -105,7 +109,10 @@ PHRASES = tuple(
         rf"{_DOING}(?:{_GIVES}| we {_HAVE}| , we {_HAVE})?",
         r"(?:since|as|because|but|and|that|for)? ?(?:all |a |any |the |real |these |"
         r"both )*squares? (?:of (?:a )?real numbers? )?"
-        r"(?:is|are) (?:always )?(?:nonnegative|non negative|never negative|not negative|at least zero)",
+        r"(?:is|are) (?:always )?(?:nonnegative|non negative|never negative|not negative|at least zero)|"
+        r"(?:since|as|because|but|and)? ?(?:a square|squares|real squares) (?:of (?:a )?real numbers? )?can(?:not| "
+        r"never) be negative|"
+        r"(?:being|as) a (?:perfect )?square|a sum of squares is (?:nonnegative|never negative)",
         r"by (?:the |our )?(?:induction |inductive )?(?:hypothesis|assumption)|by what (?:is|was) (?:assumed|"
         r"supposed|shown)",
         r"by (?:the )?(?:definition|recurrence|recurrence relation|recursion|rule|definition of the sum|"
@@ -140,6 +147,23 @@ PHRASES = tuple(
         r"let us (?:see|start|begin|compute|continue)|we (?:want|have|need) to (?:show|prove|check)(?: that|"
         r" this)?(?= [:,]|$)",
         r"(?:we )?distinguish(?: the| several)? cases|we go through (?:the|all) (?:cases|residues)|by cases",
+        r"to (?:disprove|refute) (?:it|the claim) (?:it is enough|it suffices|we need only|we only need) to (?:find|"
+        r"give) (?:one|a|a single)"
+        r"(?: real)? (?:value|number|counterexample|point)(?: of \$)?(?: (?:for|at) which (?:the two sides differ|"
+        r"it fails))?|"
+        r"there are (?:two|three|four|five|six|seven) (?:cases|possibilities|residues) modulo \$|(?:it|this|which) "
+        r"is never \$|"
+        r"(?:the left(?: hand)? side|it|this) is a perfect square(?= : #)",
+        r"this(?= #)|(?:both|all) terms(?= #)|in terms of \$|we (?:show|prove|check|verify) divisibility by \$|"
+        r"(?:the|a) square of (?:any|a|every|each) real number is (?:nonnegative|never negative|at least zero)",
+        r"all steps are reversible|the coefficient of \$ is(?= #)|the remainder is never \$|it is enough to see "
+        r"divisibility by \$ and \$|"
+        r"(?:every|each|any) integer is congruent to \$(?: , \$)* or \$(?: modulo \$)?",
+        r"by am gm for \$ and \$|distinguish \w+ cases by \$ modulo \$|since \$ and \$ are consecutive|there are "
+        r"(?:two|both) base cases|"
+        r"the initial value is(?= #)|a square vanishes if and only if its base vanishes|the same (?:value|number|"
+        r"expression|result)|"
+        r"each of the (?:two |three |four )?(?:summands|terms|squares) is nonnegative",
         r"which (?:is (?:always |clearly |obviously )?true|(?:always )?holds)",
         r"(?:this|which) is (?:what we want|what we need)(?= [,:]|$)",
     )

@@ -4,6 +4,8 @@ Each wording is one relation between what stands before it and what stands after
 chain that it becomes is judged like any other.
 """
 
+from dataclasses import replace
+
 from lab.algebra import Algebra
 from lab.claims import Claim, Solutions
 from lab.expressions import num, sub
@@ -32,18 +34,32 @@ _ALONE: tuple[tuple[str, str], ...] = (
     *((f"is {surely} {sign}", relation) for surely in ("always", "clearly", "obviously") for sign, relation in _SIGNS),
 )
 _PARITY = {"even": 0, "odd": 1}
-STATES = frozenset({"is", "does", "equals", "are", "induction"})
+STATES = frozenset({"is", "does", "equals", "are", "induction", "fails"})
+THIS = "this"  # before a relation that goes on from what was reached, by its word
 _LEADING = ("the", "leading", "coefficient", "is", "positive")
 _LEFT = (("left", "hand", "side"), ("left", "side"), ("lhs",))
 _RIGHT = (("right", "hand", "side"), ("right", "side"), ("rhs",))
 _GOING_ON: tuple[tuple[tuple[str, ...], str], ...] = (
     (("it", "equals"), "="),
+    (("this", "equals"), "="),
+    (("this", "is"), "="),
+    (("this", "is", "at", "most"), "<="),
+    (("this", "is", "less", "than"), "<"),
+    (("it", "is", "at", "least"), ">="),
+    (("it", "is", "greater", "than"), ">"),
     (("it", "is", "equal", "to"), "="),
     (("this", "is", "at", "least"), ">="),
     (("this", "is", "greater", "than"), ">"),
     (("hence", "greater", "than"), ">"),
     (("we", "are", "left", "with"), "="),
 )
+_ALONE_ON = tuple(  # what was reached is nonnegative
+    ((*subject.split(), "is", sign), relation)
+    for subject in ("this", "it", "their sum", "the sum", "the difference", "the result", "the expression")
+    for sign, relation in _SIGNS
+)
+_FALSE = (("does", "not", "hold"), ("is", "false"), ("is", "not", "true"), ("is", "wrong"), ("fails",))
+_NEGATED = {"=": "!=", "!=": "=", ">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 _WORDS_BETWEEN = tuple((tuple(words.split()), relation) for words, relation in _BETWEEN)
 _WORDS_ALONE = tuple((tuple(words.split()), relation) for words, relation in _ALONE)
 
@@ -52,7 +68,7 @@ def with_relations(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     """The sentence with chains of signs for relations in words."""
     if STATES.isdisjoint(part for part in sentence.parts if isinstance(part, str)):
         return sentence
-    sentence = _with_coefficient(_with_claim(_going_on(sentence), claim), claim)
+    sentence = _with_coefficient(_with_claim(_going_on(_negated(_of_side(sentence, claim))), claim), claim)
     found: list[Part] = []
     at = 0
     while at < len(sentence.parts):
@@ -70,6 +86,11 @@ def with_relations(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
 def _going_on(sentence: Sentence) -> Sentence:
     """The sentence with ">= 4" for "this is at least 4", and "= x" for "we are left with x": they go on."""
     found = list(sentence.parts)
+    for words, relation in _ALONE_ON:
+        for at in range(len(found) - len(words) + 1):
+            if tuple(found[at : at + len(words)]) == words:
+                found[at : at + len(words)] = [THIS, Chain((num(0),), (), relation, 0, (sentence.span,))]
+                break
     for words, relation in _GOING_ON:
         for at in range(len(found) - len(words)):
             chain = found[at + len(words)]
@@ -77,8 +98,43 @@ def _going_on(sentence: Sentence) -> Sentence:
             if tuple(found[at : at + len(words)]) == words and goes_on:
                 assert isinstance(chain, Chain)
                 stated = Chain(chain.terms, chain.relations, relation, chain.modulus, chain.spans)
-                found[at : at + len(words) + 1] = [stated]
+                found[at : at + len(words) + 1] = [THIS, stated]
                 break
+    return Sentence(tuple(found), sentence.span)
+
+
+def _of_side(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
+    """The sentence with A >= 5 for "the left side is at least 5", A being that side of the claim."""
+    found = list(sentence.parts)
+    for at in range(len(found) - 4):
+        side = next((side for side in (*_LEFT, *_RIGHT) if tuple(found[at : at + len(side)]) == side), None)
+        start = at + len(side or ())
+        if side is None or isinstance(found[start], Chain):
+            continue
+        expr, span = claim.left if side in _LEFT else claim.right, sentence.span
+        follows = (
+            side in _RIGHT and expr.op in {"num", "neg"} and isinstance(claim, Claim) and claim.relation in {">", ">="}
+        )
+        chain = Chain((expr,), (), "", 0, (span,))
+        length, stated = _stated(tuple(found), start, chain, claim)
+        if stated is not None and follows:  # of what was reached, not of a number
+            stated = Chain(stated.terms[1:], stated.relations[1:], stated.relations[0], 0, stated.spans[1:])
+        if stated is not None and {*stated.relations, stated.lead} & {">", ">=", "<", "<=", "!="}:
+            begin = at - 1 if at and found[at - 1] == "the" else at
+            found[begin : start + length] = [THIS, stated] if follows else [stated]
+            break
+    return Sentence(tuple(found), sentence.span)
+
+
+def _negated(sentence: Sentence) -> Sentence:
+    """The sentence with A < B for "A >= B does not hold"."""
+    found = list(sentence.parts)
+    for at in range(len(found) - 1):
+        chain = found[at]
+        words = next((words for words in _FALSE if tuple(found[at + 1 : at + 1 + len(words)]) == words), None)
+        if words and isinstance(chain, Chain) and len(chain.relations) == 1 and not chain.lead:
+            found[at : at + 1 + len(words)] = [replace(chain, relations=(_NEGATED[chain.relations[0]],))]
+            break
     return Sentence(tuple(found), sentence.span)
 
 
@@ -105,6 +161,8 @@ def _with_claim(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     parts = sentence.parts
     side = (*_LEFT, *_RIGHT)
     for at, part in enumerate(parts):
+        if _is_expression(part) and _says_never(parts[at:], claim):
+            return Sentence((*parts[:at], "the", "claim", "holds", *parts[at + 6 :]), sentence.span)
         if _is_expression(part) and parts[at + 1 : at + 3] == ("is", "never") and at + 3 < len(parts):
             other = parts[at + 3]
             if isinstance(claim, Claim) and isinstance(part, Chain) and isinstance(other, Chain):
@@ -124,6 +182,15 @@ def _with_claim(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
                 stated = Chain((part.terms[-1], other), ("=",), "", part.modulus, (span, span))
                 return Sentence((*parts[: at + 2], stated), sentence.span)
     return sentence
+
+
+def _says_never(parts: tuple[Part, ...], claim: Claim | Solutions) -> bool:
+    """Returns whether the claim itself is said as "A is never divisible by 5"."""
+    part, other = parts[0], parts[5] if len(parts) > 5 else None
+    if parts[1:5] != ("is", "never", "divisible", "by") or not isinstance(claim, Claim) or claim.relation != "!=":
+        return False
+    stated = isinstance(part, Chain) and part.terms[0] == claim.left and claim.right == num(0)
+    return stated and isinstance(other, Chain) and other.terms == (num(claim.modulus),)
 
 
 def _subject(found: list[Part]) -> Chain | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import model
 from core.store import Run
+from lab.checker import DATE
 from lemmata.compose import compose
 from model.card import GENERATED
 
@@ -94,7 +95,8 @@ def with_recipe(card: str, manifest: Mapping[str, Any], step: str, report: Path)
         "",
         "## Metrics, on theorems that no training step used",
         "",
-        f"Of all models of the run; this one is `{step}` where single models have rows.",
+        f"Of all models of the run; this one is `{step}` where single models have rows. Scores by the exact checker",
+        f"are those of the lab's checker of {DATE} or of the day of the run, if that is earlier.",
         "",
         _tables(report.read_text(encoding="utf-8")) if report.is_file() else "Not measured.",
     ]

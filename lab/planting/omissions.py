@@ -13,6 +13,7 @@ from lab.planting.edits import (
     chain_at,
     move_of,
     paths,
+    term_at,
     with_part,
     with_sentence,
     without_term,
@@ -27,6 +28,8 @@ def skipped_work(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit | 
     """A true step too large: what stood between is left out, or a point with larger numbers is worked out at once."""
     if isinstance(theorem.claim, Solutions):
         return _skipped_line(rng, sentences)
+    if theorem.claim.relation in {">", ">="} and (edit := _unshown_order(rng, sentences)) is not None:
+        return edit
     found = [path for path in paths(sentences) if len(path) > 2]
     evaluations = [index for index, sentence in enumerate(sentences) if move_of(sentence) is Move.EVALUATE]
     if evaluations and (not found or rng.random() < 0.3):
@@ -46,6 +49,33 @@ def skipped_work(rng: Random, theorem: Theorem, sentences: Sentences) -> Edit | 
         sentences = shorter
     assert before - len(sentences) <= len(lost)
     return written(sentences, following.sentence + 1 - (before - len(sentences)))
+
+
+def _unshown_order(rng: Random, sentences: Sentences) -> Edit | None:
+    """An inequality said of a polynomial at once: the squares that show it are left out, in the chain and behind it."""
+    for path in paths(sentences):
+        squares, places = term_at(sentences, path[-1]), [spot.sentence for spot in path]
+        later = range(places[-1] + 1, len(sentences))
+        shown = ((at, part) for at in later for part in body_parts(sentences[at]))
+        found = next((spot for spot in shown if _is_order(chain_at(sentences, *spot), squares)), None)
+        if found is None or len(path) < 3 or len({*places}) > 1:
+            continue
+        kept = rng.randrange(1, len(path) - 1)
+        chain = chain_at(sentences, path[0].sentence, path[0].part)
+        if chain.lead or set(chain.relations) != {"="}:
+            continue
+        order = chain_at(sentences, *found)
+        said = Chain((chain.terms[kept], *order.terms[1:]), order.relations)
+        sentences = with_sentence(sentences, found[0], with_part(sentences[found[0]], found[1], said))
+        shorter = Chain(chain.terms[: kept + 1], chain.relations[:kept], modulus=chain.modulus)
+        sentences = with_sentence(sentences, places[0], with_part(sentences[places[0]], path[0].part, shorter))
+        return written(sentences, found[0] + 1)
+    return None
+
+
+def _is_order(chain: Chain, large: Expr) -> bool:
+    """Returns whether a chain says that an expression is at least, or above, something."""
+    return not chain.lead and chain.terms[0] == large and {*chain.relations} <= {">", ">="} and bool(chain.relations)
 
 
 def _skipped_line(rng: Random, sentences: Sentences) -> Edit | None:

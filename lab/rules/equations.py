@@ -40,6 +40,10 @@ from lab.steps import LEAP, STEP, multiple
 
 Equation = tuple[Expr, Expr]
 _EQUIVALENT = re.compile(r"\b(?:equivalent|becomes|reads|written|rewritten|says|means)\b").search
+_IN_FULL = re.compile(
+    r"\bonly (?:real )?(?:solution|root|zero)|equation has no |(?:solutions|roots) are (?:therefore |thus |hence "
+    r")?exactly"
+).search
 
 
 @dataclass(slots=True)
@@ -81,6 +85,8 @@ class Solver:
             self.squares = "square" in reading.words or bool(self.states)
             self._advance([], sentence)
             self.squares = False
+            if _IN_FULL(reading.words) and not self.claim.claimed:
+                self.record.asserted.append(sentence)
         elif reading.move is Move.SOLVES:
             self._checksolution(reading, sentence)
         elif reading.move is Move.RELATE and reading.everywhere:  # said of all x: no equation to be solved
@@ -89,18 +95,29 @@ class Solver:
         elif (
             reading.move is Move.ALTERNATIVES or (reading.move is Move.RELATE and not reading.heads)
         ) and not self.record.scope.values:
-            for chain in reading.body:
-                note_discriminant(self.ledger, reading, chain, self._polynomials())
-            self.formula = "quadratic formula" in reading.words or bool(self.ledger.discriminants)
-            stages = [found for chain in reading.body if (found := self._equations(chain))]
-            together = reading.move is Move.ALTERNATIVES or all(is_value(*last) for _, last in stages)
-            for group in [stages] if together and stages else [[stage] for stage in stages]:
-                self._advance([first for first, _ in group], sentence)
-                self._advance([last for _, last in group], sentence)
-            if ENDS.search(reading.words):
-                self.record.ended.append(sentence)
+            self._take_equations(reading, sentence)
         else:
             enter(self.ledger, self.record, reading, sentence)
+
+    def _take_equations(self, reading: Reading, sentence: Sentence) -> None:
+        """Goes on to the equations of a sentence, one after the other, or as alternatives."""
+        for chain in reading.body:
+            note_discriminant(self.ledger, reading, chain, self._polynomials())
+        self.formula = "quadratic formula" in reading.words or bool(self.ledger.discriminants)
+        given = Chain((self.claim.left, self.claim.right), ("=",))
+        stages = [
+            found
+            for chain in reading.body
+            if (found := self._equations(chain)) and not (self.states and chain == given)
+        ]
+        together = reading.move is Move.ALTERNATIVES or all(is_value(*last) for _, last in stages)
+        for group in [stages] if together and stages else [[stage] for stage in stages]:
+            self._advance([first for first, _ in group], sentence)
+            self._advance([last for _, last in group], sentence)
+        if ENDS.search(reading.words):
+            self.record.ended.append(sentence)
+        if _IN_FULL(reading.words) and self.solved == self.claim.claimed:
+            self.record.asserted.append(sentence)
 
     def _polynomials(self) -> list[Terms]:
         """The polynomials that a discriminant may be of: the equation as it is claimed, and what it was brought to."""

@@ -1,12 +1,17 @@
 """Fit of a sentence to the claim: what is said of all values covers its domain, and what is said in passing is so."""
 
+import re
+from collections.abc import Iterator
+
 from lab.claims import Claim
 from lab.defects import Kind
 from lab.ledger import Ledger
 from lab.moves import Move, Reading
 from lab.rules.points import fails_at, point_of
 from lab.rules.remarks import fault
-from lab.sentences import Sentence
+from lab.sentences import Chain, Sentence
+
+_RESIDUES = re.compile(r"\bcongruent to\b|\bis never\b")
 
 
 def fits_claim(ledger: Ledger, reading: Reading, sentence: Sentence, *, solving: bool = False) -> bool:
@@ -24,13 +29,19 @@ def fits_claim(ledger: Ledger, reading: Reading, sentence: Sentence, *, solving:
         message = 'after "for all" stand variables alone, or one with its first value such as n >= 1'
     elif not _covers(claim, reading, verdict=verdict):
         message = f'"for all" must name the variables of the claim and its whole domain: {_domain_words(claim)}'
-    elif any(not ledger.algebra.value(ledger.key(chain.terms[0])) for chain in reading.passed):
+    elif any(not ledger.algebra.value(ledger.key(chain.terms[0])) for chain in _dividing(reading)):
         message = "nothing is divided by 0"
     elif reading.move is Move.CLAIM_FALSE and reading.heads and not fails_at(ledger, point_of(reading.heads)):
         message = "the claim does not fail at these values"
     if message:
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
     return not message
+
+
+def _dividing(reading: Reading) -> Iterator[Chain]:
+    """The expressions that are named in passing, but for residues."""
+    residues = [chain for remark in reading.remarks if _RESIDUES.search(remark.words) for chain in remark.chains]
+    return (chain for chain in reading.passed if not any(chain is one for one in residues))
 
 
 def _covers(claim: Claim, reading: Reading, *, verdict: bool) -> bool:

@@ -18,7 +18,7 @@ from lab.certificate import (
     Scope,
     Values,
 )
-from lab.expressions import Expr, Number, num, shifted, sub, substitute, variables
+from lab.expressions import Expr, Number, is_numeral, num, shifted, sub, substitute, variables
 from lab.facts import NOTHING, Edge, Entered, Needs
 from lab.graph import EVERYWHERE
 from lab.ledger import Ledger
@@ -310,7 +310,8 @@ def put_in(ledger: Ledger, point: Scope) -> bool:
         start = ledger.key(side, point)
         same = (expr for expr in written if not variables(expr) and _by_terms(ledger, expr) == _numbers(ledger, start))
         expr = next(same, None)
-        if expr is None or to_number(ledger, side, point, ledger.claim.modulus) is not None:
+        known = to_number(ledger, side, point, ledger.claim.modulus)
+        if expr is None or (known is not None and (known[1] or is_numeral(expr))):
             continue
         size = work(ledger.algebra, start, ledger.key(expr), ledger.claim.modulus)
         if size is not None and size <= STEP:

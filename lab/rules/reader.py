@@ -17,6 +17,7 @@ from lab.ledger import Ledger
 from lab.moves import Move, Reading, interpret, why_not_understood
 from lab.ordering import quadratic
 from lab.phrases import DONE
+from lab.rules.continuing import continued
 from lab.rules.fitting import fits_claim
 from lab.rules.hypotheses import assume, instance_named, instance_written
 from lab.rules.points import equal_at, fails_at, names_all, point_of
@@ -27,6 +28,13 @@ _HOLDS = re.compile(r"\b(?:holds|is true) (?:for|at) @")
 _BY_HYPOTHESIS = re.compile(r"\bby .*(?:hypothesis|assumption)$")
 ENDS = re.compile(rf"(?:{DONE})$")
 _COUNTS = ("two", "three", "four")
+_SETS = re.compile(r"(?:let us |we |now |[,] )*(?:set|put|let|substitute|introduce|write) ")
+_SO = re.compile(
+    r"\b(?:so|hence|thus|therefore|consequently|means that|follows that|conclude that|in each case|coprime|"
+    r"equivalent)\b"
+)
+_IS = re.compile(r"\b(?:is|are|equals?)$")
+_WANTED = re.compile(r"\b(?:desired|claimed) result$")
 _OF = re.compile(r"\bdiscriminant of \$")
 _TRAILING = re.compile(r" (?:for|at|when) @$")
 _CONCLUDES = re.compile(
@@ -70,14 +78,14 @@ def _relate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
             return
     ledger.cited = reading.move is Move.CITE
     ledger.means = "am gm" in reading.words
-    scope = EVERYWHERE if reading.everywhere else record.scope
+    concluded = bool(_SO.search(reading.words)) and _states_claim(ledger, reading)
+    scope = EVERYWHERE if reading.everywhere or concluded else record.scope
     record.note(scope)
     record.at = scope if scope.values else None
-    if ENDS.search(reading.words):
-        record.ended.append(sentence)
-    if reading.everywhere and not scope.values and _states_claim(ledger, reading):
-        record.verdicts.append((True, sentence))
-    for chain in reading.body:
+    _note_conclusion(ledger, record, reading, sentence)
+    for chain in continued(ledger, record, reading, scope):
+        if ledger.consecutive and chain.modulus and not chain.lead:
+            _multiply_factors(ledger, chain)
         ledger.read_chain(chain, scope)
         note_discriminant(ledger, reading, chain, [ledger.algebra.terms(sub(ledger.claim.left, ledger.claim.right))])
     if reading.heads and not _equal_only_at(ledger, reading):
@@ -85,21 +93,51 @@ def _relate(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence
     if ledger.cited and not reading.body:
         ledger.defect(Kind.UNSUPPORTED_CITATION, sentence.span, "a citation does not replace a proof", minor=True)
     ledger.cited = False
+    if ledger.last is not None:
+        record.lasts = [*record.lasts[-2:], ledger.last]
+
+
+def _note_conclusion(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
+    """Notes QED, and that the claim is said, for all values or as what follows."""
+    if ENDS.search(reading.words):
+        record.ended.append(sentence)
+    if reading.everywhere and _states_claim(ledger, reading):
+        record.verdicts.append((True, sentence))
+    elif _SO.search(reading.words) and (_states_claim(ledger, reading) or _states_next(ledger, reading)):
+        record.asserted.append(sentence)
+
+
+def _states_next(ledger: Ledger, reading: Reading) -> bool:
+    """Returns whether a sentence says the claim after what is supposed, as one relation."""
+    chain = reading.body[0] if len(reading.body) == 1 else None
+    stated = (
+        chain is not None and chain.relations == ("=",) and not chain.lead and chain.modulus == ledger.claim.modulus
+    )
+    return stated and chain is not None and {*map(ledger.key, chain.terms)} in ledger.nexts
 
 
 def _states_claim(ledger: Ledger, reading: Reading) -> bool:
     """Returns whether a sentence about all values says the claim as it is written."""
-    claim, (chain, *more) = ledger.claim, reading.body
+    return len(reading.body) == 1 and _is_claim(ledger, reading.body[0])
+
+
+def _is_claim(ledger: Ledger, chain: Chain) -> bool:
+    """Returns whether a relation is the claim as it is written."""
+    claim = ledger.claim
     stated = (chain.relations, chain.modulus, chain.lead) == ((claim.relation,), claim.modulus, "")
-    return not more and stated and tuple(map(ledger.key, chain.terms)) == ledger.claim_key
+    return stated and tuple(map(ledger.key, chain.terms)) == ledger.claim_key
 
 
 def _equal_only_at(ledger: Ledger, reading: Reading) -> bool:
     """Returns whether the sides of the last relation, a square and no more, are equal at one value and at no other."""
     (head,), last = reading.heads, ledger.last
     point, algebra = point_of(reading.heads), ledger.algebra
-    chain = reading.body[-1]
-    sides = (ledger.claim.left, ledger.claim.right) if chain.lead or last is None else (chain.terms[0], chain.terms[-1])
+    chain = reading.body[-1] if reading.body else None
+    sides = (
+        (ledger.claim.left, ledger.claim.right)
+        if chain is None or chain.lead or last is None
+        else (chain.terms[0], chain.terms[-1])
+    )
     found = quadratic(algebra, algebra.terms(sub(*sides)))
     if found is None or point is None or point.modulus or head.terms[0].args[0] not in ledger.claim.variables:
         return False
@@ -121,7 +159,13 @@ def _comment(ledger: Ledger, record: Record, reading: Reading, sentence: Sentenc
             record.verdicts.append((True, sentence))
         elif ENDS.search(reading.words):
             record.ended.append(sentence)
-    elif reading.asserts_claim:
+        elif not at_number:
+            record.asserted.append(sentence)
+    elif (
+        reading.asserts_claim
+        or "steps are reversible" in reading.words
+        or any(_WANTED.search(remark.words) for remark in reading.remarks)
+    ):
         record.asserted.append(sentence)
     elif reading.everywhere and (record.at is not None or record.assumed):
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, "what is shown at some values is not said of all")
@@ -134,17 +178,46 @@ def _consider(ledger: Ledger, _record: Record, reading: Reading, _sentence: Sent
 
 def _multiply(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
     """n(n + 1) is the product of two consecutive integers, so it is even."""
-    (head,) = reading.heads
+    if reading.heads:
+        (head,) = reading.heads
+    elif ledger.last is not None:
+        head = Chain((ledger.last.expr,), spans=(sentence.span,))
+    else:
+        return ledger.defect(Kind.INVALID_STEP, sentence.span, "there is no product that this could be said of")
     if head.relations or head.lead:
         ledger.read_chain(head)
     count = next(count for count, word in enumerate(_COUNTS, 2) if f"of {word} consecutive" in reading.words)
     if record.scope.values or not ledger.multiply_consecutive(head.terms[-1], count):
         message = f"this is no product of {_COUNTS[count - 2]} consecutive integers, such as n(n + 1)"
-        ledger.defect(Kind.INVALID_STEP, head.spans[-1], message)
-        return
+        return ledger.defect(Kind.INVALID_STEP, head.spans[-1], message)
     ledger.last = Last(head.terms[-1], 0, EVERYWHERE, ())
     for chain in reading.body:
         ledger.read_chain(chain)
+    return None
+
+
+def _multiply_factors(ledger: Ledger, chain: Chain) -> None:
+    """Enters that n(n + 1) is even, of consecutive numbers that are spoken of."""
+    terms, spoken_of = ledger.key(chain.terms[0]), ledger.consecutive
+    if len(terms) == 1:
+        ledger.multiply_consecutive(chain.terms[0], len(terms[0][1]))
+    ledger.consecutive = max(spoken_of, ledger.consecutive)
+
+
+def _name(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) -> None:
+    """We obtain x^2: what was reached, which it goes on from."""
+    (chain,) = reading.heads
+    terms = ledger.key(chain.terms[0], record.scope)
+    reached = [one for one in (*record.lasts, ledger.last) if one is not None and one.scope == record.scope]
+    same = [one for one in reached if ledger.algebra.same_value(terms, ledger.key(one.expr, one.scope))]
+    if same and not any(_IS.search(remark.words) for remark in reading.remarks):
+        ledger.last = same[-1]
+        ledger.read_chain(replace(chain, lead="="))
+    else:
+        message = "an expression stands alone here that nothing was said of: write what it is equal to"
+        ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
+    if ENDS.search(reading.words):
+        record.ended.append(sentence)
 
 
 def _end(_ledger: Ledger, record: Record, _reading: Reading, sentence: Sentence) -> None:
@@ -194,7 +267,7 @@ def _goal(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence) 
     """It suffices to show x^2 - 4x + 5 > 0: the claim at an index, or with its terms moved from side to side."""
     (chain,) = reading.heads
     moved = _is_moved(ledger, chain)
-    if not moved and instance_written(ledger, chain) is None:
+    if not moved and not _is_claim(ledger, chain) and instance_written(ledger, chain) is None:
         message = "what is to be shown is read if it is the claim, at another index or with its terms moved"
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
     record.goals += [chain] if moved else []
@@ -225,7 +298,10 @@ def _evaluate(ledger: Ledger, record: Record, reading: Reading, sentence: Senten
     if message := _not_at_values(ledger, reading, point):
         ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, message)
         return
-    record.scope, record.at = EVERYWHERE if reading.body else point, point
+    introduced = (
+        point.modulus == 0 and any(variables(value) for _, value in point.values) and _SETS.match(reading.words)
+    )
+    record.scope, record.at = EVERYWHERE if reading.body and not introduced else point, point
     ledger.last = ledger.last if reading.body else None
     if reading.body:
         record.note(point)
@@ -305,6 +381,7 @@ _TAKERS: dict[Move, Callable[[Ledger, Record, Reading, Sentence], None]] = {
     Move.GOAL: _goal,
     Move.CONSIDER: _consider,
     Move.CONSECUTIVE: _multiply,
+    Move.NAMED: _name,
     **dict.fromkeys((Move.CLAIM_TRUE, Move.AGREE, Move.CLAIM_FALSE, Move.DIFFER), _conclude),
 }
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from lab.certificate import Scope
 from lab.defects import Defect
+from lab.facts import Last
 from lab.graph import EVERYWHERE
 from lab.sentences import Chain, Sentence
 
@@ -18,6 +19,7 @@ class Record:
     verdicts: list[tuple[bool, Sentence]] = field(default_factory=list)
     asserted: list[Sentence] = field(default_factory=list)  # that the claim holds, said in passing
     goals: list[Chain] = field(default_factory=list)  # what the claim is said to be equivalent to
+    lasts: list[Last] = field(default_factory=list)  # what earlier sentences ended in, the newest last
     ended: list[Sentence] = field(default_factory=list)  # QED and the like
     at: Scope | None = None  # the values last put in
     scope: Scope = EVERYWHERE  # of the sentences that follow "Let x = 2."

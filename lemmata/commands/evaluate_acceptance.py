@@ -18,6 +18,7 @@ from evaluation.acceptance_cases import MeasuredProblem, beyond, inside
 from evaluation.acceptance_plot import draw_curves
 from evaluation.answers import label_id
 from evaluation.lab_theorems import EXACT, exact_label
+from lab.checker import DATE
 from lab.generator import HELD_OUT_LEVEL, LEVELS, families
 from lab.items import Stream
 from lemmata.commands.report import rich_table
@@ -31,8 +32,8 @@ from refine.acceptance_curves import ALL_WRONG, COMMAND, as_json, measured, tabl
 from refine.assess import covers_all
 
 EXPLANATION = (
-    "Each proof has an exact score by the lab's checker, which no model saw. A wrong proof (below 1) that a rule "
-    "accepts by the first n of its analyses is a false accept, a complete one that it does not accept a false reject. "
+    f"Each proof has an exact score by the lab's checker of {DATE}, which no model saw. A wrong proof (below 1) that a "
+    "rule accepts by the first n of its analyses is a false accept, a complete one that it rejects a false reject. "
     "Identical analyses count once; here every rule needs only one verdict that counts, so that n = 1 can be compared. "
     "Intervals: 95 %, whole left sides drawn together. Own proofs and those outside the domain are the model's."
 )

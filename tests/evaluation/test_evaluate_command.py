@@ -15,6 +15,7 @@ from core.records import Analysis, Grading, Label, Proof, Selection
 from core.store import Run
 from evaluation.folders import attempt_seed
 from evaluation.lab_theorems import LabTheoremsConfig, lab_problems
+from lab.checker import DATE
 from lab.domain import outside, read_domain
 from policy.local_config import model_folder
 from tests.command import CommandLine, Served, serving
@@ -173,7 +174,7 @@ def test_lab_levels_with_exact_verdicts(lemmata: CommandLine, served: Served) ->
     config = LabTheoremsConfig(4, ("identities", "sums"), (1, 2))
     assert {row["cluster"] for row in table(lemmata, "r")} == {one.extra["left_side"] for one in lab_problems(config)}
     output = lemmata.ok("evaluate", "report", "run=r", "out=report", "plots=false").out
-    assert "r/policy, lab level 1: 0/2 by exact (the lab's checker), unscored 0" in output
+    assert f"r/policy, lab level 1: 0/2 by exact (the lab's checker of {DATE}), unscored 0" in output
     assert "verifier against exact, all: precision 0/" in output
 
 
