@@ -66,6 +66,8 @@ def tune_attend() -> None:
 def tune_backward() -> None:
     """Both kernels of the backward pass, the one not varied as the table has it."""
     large = [Tile(64, 64, 8, 1), Tile(64, 32, 8, 1), Tile(64, 32, 8, 2), Tile(64, 16, 8, 2)]
+    large += [Tile(32, 32, 8, 2), Tile(32, 64, 8, 1)]
+    rows = [Tile(128, 64, 4, 1), Tile(64, 64, 8, 1), Tile(64, 64, 4, 1), Tile(128, 64, 8, 1)]
     q, kv, indices = attention_inputs(4096, 8192, 64)
     out, lse = attention.prefill(q, kv, indices, SCALE, 512)
     arguments = (torch.randn_like(out), q, kv, indices, out, lse, SCALE, 512)
@@ -73,6 +75,9 @@ def tune_backward() -> None:
         configs.BRANCH_FROM = branch
         name, install = f"query gradient H=64 branch from {branch}", attention_rows("query_gradient", 2)
         attempt(name, large, lambda: backward.sparse_mla_backward(*arguments), install)
+    configs.BRANCH_FROM = 64
+    install(Tile(64, 32, 8, 2))
+    attempt("row gradient H=64", rows, lambda: backward.sparse_mla_backward(*arguments), plain_row("row_gradient"))
 
 
 def tune_index() -> None:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,11 @@ def fill(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[str, str
     ``repeated``: optional names whose tensors must equal a target. Raises the ModelErrors of ``load_pretrained``.
     """
     entries = open_weights(folder, targets, repeated)
+    scales = _read_scales(entries, [*targets, *(repeated.keys() & entries.keys())])
     for name, tensor in read_tensors(entries, targets):
-        targets[name].copy_(_dequantized(name, tensor, entries))
+        targets[name].copy_(_dequantized(name, tensor, scales))
     for name, tensor in read_tensors(entries, repeated.keys() & entries.keys()):
-        if not torch.equal(_dequantized(name, tensor, entries).to(targets[repeated[name]]), targets[repeated[name]]):
+        if not torch.equal(_dequantized(name, tensor, scales).to(targets[repeated[name]]), targets[repeated[name]]):
             raise ModelError(f"{folder}: {name} differs from {repeated[name]}, but both must be equal")
 
 
@@ -72,7 +73,7 @@ def open_weights(folder: Path, targets: Mapping[str, Tensor], repeated: Mapping[
 def read_weight(entries: Mapping[str, Entry], name: str) -> Tensor:
     """Reads one tensor of a checkpoint, dequantized."""
     ((_, tensor),) = read_tensors(entries, [name])
-    return _dequantized(name, tensor, entries)
+    return _dequantized(name, tensor, _read_scales(entries, [name]))
 
 
 def save_pretrained(
@@ -220,8 +221,12 @@ def _check_entries(
         raise ModelError(f"the weights in {folder} do not fit its config.json. " + "; ".join(found))
 
 
-def _dequantized(name: str, tensor: Tensor, entries: Mapping[str, Entry]) -> Tensor:
-    if entries[name].dtype != FP8_DTYPE:
-        return tensor
-    scale = name + SCALE_SUFFIX
-    return dequantize(tensor, dict(read_tensors(entries, [scale]))[scale], BLOCK)
+def _read_scales(entries: Mapping[str, Entry], names: Iterable[str]) -> dict[str, Tensor]:
+    """Returns the scales of the FP8 tensors among ``names``; each file is opened once for all of them."""
+    quantized = [name + SCALE_SUFFIX for name in names if entries[name].dtype == FP8_DTYPE]
+    return dict(read_tensors(entries, quantized))
+
+
+def _dequantized(name: str, tensor: Tensor, scales: Mapping[str, Tensor]) -> Tensor:
+    scale = scales.get(name + SCALE_SUFFIX)
+    return tensor if scale is None else dequantize(tensor, scale, BLOCK)

@@ -114,9 +114,10 @@ def row_gradient_kernel(
     head, column = tl.arange(0, BH), start + tl.arange(0, BK)
     in_head = head < heads
     kept = (local * heads + head)[:, None] * selected + column[None, :]
-    mask = in_head[:, None] & valid[None, :]
-    p = tl.trans(tl.load(P + kept, mask=mask, other=0.0))
-    ds = tl.trans(tl.load(DS + kept, mask=mask, other=0.0))
+    # The mask of the loads follows from the shapes, so that they are wide; of padding nothing may have been written.
+    mask, valid_1K = in_head[:, None] & (column < selected)[None, :], valid[None, :]
+    p = tl.trans(tl.where(valid_1K, tl.load(P + kept, mask=mask, other=0.0), 0.0))
+    ds = tl.trans(tl.where(valid_1K, tl.load(DS + kept, mask=mask, other=0.0), 0.0))
     q_rows = Q + (query // queries) * q_batch + (query % queries) * q_query + head * q_head
     g_rows = DOUT + (query * all_heads + head) * C
     row = (query // queries) * tokens + index if ATOMIC else local * selected + column

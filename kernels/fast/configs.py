@@ -56,7 +56,7 @@ PLAIN: dict[str, dict[int, Tile]] = {
     },
     "listed_scores": {80: Tile(64, 0, 4, 1), 86: Tile(64, 0, 4, 1), 90: Tile(128, 0, 4, 1), 100: Tile(128, 0, 4, 1)},
     "indexer_gradient": {80: Tile(64, 0, 4, 1), 86: Tile(64, 0, 4, 1), 90: Tile(64, 0, 4, 1), 100: Tile(64, 0, 4, 1)},
-    "row_gradient": {80: Tile(64, 64, 4, 1), 86: Tile(64, 64, 4, 1), 90: Tile(128, 64, 4, 1), 100: Tile(128, 64, 4, 1)},
+    "row_gradient": {80: Tile(64, 64, 4, 1), 86: Tile(64, 64, 4, 1), 90: Tile(64, 64, 8, 1), 100: Tile(64, 64, 8, 1)},
 }
 FP32_ATTENTION = Tile(16, 16, 4, 1)  # exactness, not speed: fp32 rows are twice as wide
 FP32_PLAIN = Tile(32, 32, 4, 1)

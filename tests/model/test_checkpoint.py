@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from model import ModelError, load_pretrained, save_pretrained
@@ -253,7 +254,7 @@ def test_a_tree_is_never_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [32, 200])
-def test_fp8_weights_are_dequantized(width: int, tmp_path: Path) -> None:
+def test_fp8_weights_are_dequantized(width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_pretrained(tiny_model(hidden_size=width), tmp_path)
     file = tmp_path / "model.safetensors"
     weights = load_file(file)
@@ -264,7 +265,15 @@ def test_fp8_weights_are_dequantized(width: int, tmp_path: Path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     config["quantization_config"] = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}
     (tmp_path / "config.json").write_text(json.dumps(config))
+    opened: list[Path] = []
+
+    def counting(path: Path, **options: Any) -> Any:
+        opened.append(path)
+        return safe_open(path, **options)
+
+    monkeypatch.setattr("model.shards.safe_open", counting)
     actual = checkpoint_tensors(load_pretrained(tmp_path))
+    assert len(opened) == 3  # for header, scales and weights, however many tensors there are
     original = checkpoint_tensors(tiny_model(hidden_size=width))
     for name, tensor in original.items():
         if name in quantized:
