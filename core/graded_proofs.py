@@ -45,7 +45,7 @@ class LabelConversion:
 
 
 @dataclass(frozen=True, slots=True)
-class GradedProof:
+class HumanGradedProof:
     """A proof of ``problem`` with the grade by people; None: nobody graded it."""
 
     problem: Problem
@@ -53,7 +53,7 @@ class GradedProof:
     grade: CombinedGrade | None
 
 
-def graded_proofs(source: str, columns: ProofColumns, full_marks: float) -> list[GradedProof]:
+def graded_proofs(source: str, columns: ProofColumns, full_marks: float) -> list[HumanGradedProof]:
     """The proofs of a source, each once, in the order of their first rows.
 
     ``source``: a run folder, the outputs of DeepSeekMath-V2, the data file of CHAMP, or a table in any form that
@@ -70,7 +70,7 @@ def graded_proofs(source: str, columns: ProofColumns, full_marks: float) -> list
                 found.setdefault(record.id, (problem, record))
             elif isinstance(record, Label) and record.grader == HUMAN and record.analysis_id is None:
                 labels.setdefault(record.proof_id, []).append(record)
-    return [GradedProof(*pair, combined(labels.get(name, ()))) for name, pair in found.items()]
+    return [HumanGradedProof(*pair, combined(labels.get(name, ()))) for name, pair in found.items()]
 
 
 def kind_of(source: str) -> SourceKind:

@@ -25,7 +25,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ParagraphChange:
     """Part of a comparison: paragraphs of both texts. ``same``: they are equal but for spaces."""
 
     same: bool
@@ -34,7 +34,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ParagraphComplaint:
     """Passages of an analysis, ``excerpts``, about one change."""
 
     analysis: str
@@ -77,14 +77,14 @@ def _paragraph(text: str, start: int, end: int) -> list[Paragraph]:
     return [Paragraph(piece.strip("\n"), start + len(piece) - len(piece.lstrip("\n")), end)]
 
 
-def changes(old: str, new: str) -> list[Change]:
+def changes(old: str, new: str) -> list[ParagraphChange]:
     """Changes from one text to another in order, with what stayed the same in between."""
     left, right = paragraphs(old), paragraphs(new)
     matcher = difflib.SequenceMatcher(None, [_plain(one) for one in left], [_plain(one) for one in right], False)
-    found: list[Change] = []
+    found: list[ParagraphChange] = []
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag == "equal":
-            found.append(Change(True, tuple(left[a:b]), tuple(right[c:d])))
+            found.append(ParagraphChange(True, tuple(left[a:b]), tuple(right[c:d])))
         else:
             found += _aligned(left[a:b], right[c:d])
     return found
@@ -94,17 +94,17 @@ def _plain(one: Paragraph) -> str:
     return " ".join(one.text.split())
 
 
-def _aligned(old: Sequence[Paragraph], new: Sequence[Paragraph]) -> Iterator[Change]:
+def _aligned(old: Sequence[Paragraph], new: Sequence[Paragraph]) -> Iterator[ParagraphChange]:
     """Splits a changed part into versions of one paragraph, paragraphs that were removed, and ones that were added."""
     if not old or not new or max(len(old), len(new)) > MAX_ALIGNED:
-        yield Change(False, tuple(old), tuple(new))
+        yield ParagraphChange(False, tuple(old), tuple(new))
         return
     a = b = 0
     for i, j in [*_matched(old, new), (len(old), len(new))]:
         if old[a:i] or new[b:j]:
-            yield Change(False, tuple(old[a:i]), tuple(new[b:j]))
+            yield ParagraphChange(False, tuple(old[a:i]), tuple(new[b:j]))
         if i < len(old):
-            yield Change(False, (old[i],), (new[j],))
+            yield ParagraphChange(False, (old[i],), (new[j],))
         a, b = i + 1, j + 1
 
 
@@ -135,14 +135,14 @@ def _alike(left: set[str], right: set[str]) -> float:
 
 
 def complaints(
-    found: Sequence[Change], old: str, critiques: Iterable[JudgeText]
-) -> tuple[dict[int, list[Complaint]], list[str]]:
+    found: Sequence[ParagraphChange], old: str, critiques: Iterable[JudgeText]
+) -> tuple[dict[int, list[ParagraphComplaint]], list[str]]:
     """Complaints by the number of the change that they are about, and the ids of critiques that name no change.
 
     A paragraph of a critique is about a change where it quotes the old passage or names its line.
     """
     lines = _line_starts(old)
-    by_change: dict[int, list[Complaint]] = {}
+    by_change: dict[int, list[ParagraphComplaint]] = {}
     silent = []
     for critique in critiques:
         excerpts: dict[int, list[str]] = {}
@@ -150,7 +150,7 @@ def complaints(
             for number in _changes_of(part.text, found, old, lines):
                 excerpts.setdefault(number, []).append(part.text)
         for number, texts in excerpts.items():
-            complaint = Complaint(critique.id, critique.score, tuple(texts[:MAX_EXCERPTS]))
+            complaint = ParagraphComplaint(critique.id, critique.score, tuple(texts[:MAX_EXCERPTS]))
             by_change.setdefault(number, []).append(complaint)
         if not excerpts:
             silent.append(critique.id)
@@ -167,7 +167,7 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _changes_of(part: str, found: Sequence[Change], old: str, lines: Sequence[int]) -> list[int]:
+def _changes_of(part: str, found: Sequence[ParagraphChange], old: str, lines: Sequence[int]) -> list[int]:
     """Numbers of the changes that a paragraph of a critique is about."""
     spans = [(passage.start, passage.end) for passage in quotations(old, part)]
     named = [int(number) for number in _LINE.findall(part)]

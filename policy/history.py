@@ -11,7 +11,7 @@ _MESSAGE_TOKENS = 4  # that a template adds to each message
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class HistoryTurn:
     """An assistant's message with calls, and the tools' messages that answer it. ``id``: its record."""
 
     id: str
@@ -32,7 +32,7 @@ class History:
     """
 
     start: tuple[Message, ...]
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[HistoryTurn, ...] = ()
     summary: str | None = None
 
     @property

@@ -15,7 +15,7 @@ from core.log import ProblemLog
 from core.records import ContextChange, ContextSummary, Record, ToolOutput, ToolTurn
 from core.store import now
 from policy.faults import ContextTooLong
-from policy.history import History, Turn, estimated_tokens, without_old_thinking
+from policy.history import History, HistoryTurn, estimated_tokens, without_old_thinking
 from policy.interface import Completion, Message, Policy, Prompt, Sampling, ToolCall, ToolSpec
 from policy.meters import Meters
 from policy.replay import Replay
@@ -170,7 +170,7 @@ class ToolLoop:
         changes = {"parents": (*self.place.parents, *before), "prompt": prompt.digest, "request": name}
         return {**self.place.common(name, seed, completion), **changes, "index": self.number}
 
-    async def _ran(self, turn: ToolTurn) -> Turn:
+    async def _ran(self, turn: ToolTurn) -> HistoryTurn:
         """A turn with the outputs of its calls, each recorded before the next one runs."""
         calls = tuple(ToolCall(**call) for call in turn.calls)
         texts = []
@@ -184,7 +184,7 @@ class ToolLoop:
         self.number -= 1
         message = Message("assistant", turn.text, reasoning=turn.reasoning, tool_calls=calls)
         answers = [Message("tool", text, tool_call_id=call.id) for call, text in zip(calls, texts, strict=True)]
-        return Turn(turn.id, message, tuple(answers))
+        return HistoryTurn(turn.id, message, tuple(answers))
 
     def _known(self, turn: ToolTurn, index: int) -> ToolOutput | None:
         """The output that the log holds, or the run that is replayed."""

@@ -16,7 +16,7 @@ from serving.errors import ApiError
 from serving.fields import BaseRequest, ChatRequest, CompletionRequest
 from serving.merging import merged
 from serving.messages import for_template
-from serving.metrics import Metrics, RequestTimer
+from serving.metrics import RequestTimer, ServerMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Backend:
     def __init__(self, service: EngineService, chat: Chat, config: ServeConfig, name: str) -> None:
         self.service, self.chat, self.config, self.name = service, chat, config, name
         self.closing = False
-        self.metrics = Metrics()
+        self.metrics = ServerMetrics()
 
     @property
     def max_model_len(self) -> int:

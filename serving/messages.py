@@ -54,7 +54,7 @@ class Function(Strict):
     arguments: str
 
 
-class ToolCall(Strict):
+class RequestToolCall(Strict):
     """A call of a function."""
 
     id: str | None = None
@@ -70,7 +70,7 @@ class AssistantMessage(Strict):
     content: Content | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: list[RequestToolCall] | None = None
     name: str | None = None
     refusal: None = None
     audio: None = None

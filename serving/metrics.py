@@ -36,7 +36,7 @@ class Histogram:
 
 
 class RequestTimer:
-    """Times of one request from its arrival; ``Metrics.finish`` takes it when the request ends."""
+    """Times of one request from its arrival; ``ServerMetrics.finish`` takes it when the request ends."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -53,7 +53,7 @@ class RequestTimer:
             self.first_token = self.elapsed
 
 
-class Metrics:
+class ServerMetrics:
     """Counters and histograms of the requests since the start. All methods run in the server's event loop."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ KEPT_SHARE = 4  # a quarter of the turns
 
 
 @dataclass(frozen=True)
-class Keep(ContextPolicy):
+class KeepAll(ContextPolicy):
     """Leaves everything."""
 
     name: str = "none"
@@ -57,7 +57,7 @@ class Discard75(ContextPolicy):
 
 
 @dataclass(frozen=True)
-class Summary(ContextPolicy):
+class SummarizeTurns(ContextPolicy):
     """Puts a summary by the model in place of every turn, and of an earlier summary."""
 
     name: str = "summary"
@@ -68,7 +68,9 @@ class Summary(ContextPolicy):
         return replace(history, turns=(), summary=summary)
 
 
-POLICIES: Mapping[str, ContextPolicy] = {one.name: one for one in (Keep(), DiscardAll(), Discard75(), Summary())}
+POLICIES: Mapping[str, ContextPolicy] = {
+    one.name: one for one in (KeepAll(), DiscardAll(), Discard75(), SummarizeTurns())
+}
 
 
 def context_policy(name: str) -> ContextPolicy:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.config import InterpreterConfig
-from tools.sandbox import Launch
+from tools.sandbox import SandboxLaunch
 
 START = 90.0  # seconds until a worker must be ready
 GRACE = 5.0  # seconds beyond its limit after which a call is ended from outside
@@ -49,7 +49,7 @@ class Interpreter:
         return self._process.pid
 
     @classmethod
-    async def start(cls, launch: Launch, config: InterpreterConfig) -> "Interpreter":
+    async def start(cls, launch: SandboxLaunch, config: InterpreterConfig) -> "Interpreter":
         """Start a sandbox and wait until its kernel is ready.
 
         Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tools.config import InterpreterConfig
 from tools.interpreter import Interpreter, InterpreterFault, Output
-from tools.sandbox import Launch, launch_of
+from tools.sandbox import SandboxLaunch, launch_of
 
 
 @dataclass(eq=False)
@@ -42,7 +42,7 @@ class InterpreterPool:
 
     def __init__(self, config: InterpreterConfig) -> None:
         self.config = config
-        self.launch: Launch = launch_of(config)
+        self.launch: SandboxLaunch = launch_of(config)
         self.counts = PoolCounts()
         self._places: dict[str, _Place] = {}  # the one used longest ago first
         self._starting = 0

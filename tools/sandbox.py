@@ -48,7 +48,7 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class SandboxLaunch:
     """The command line and the environment variables of a worker."""
 
     kind: str
@@ -84,7 +84,7 @@ def environment_of(python: str) -> Environment:
     return Environment(python, folders)
 
 
-def launch_of(config: InterpreterConfig) -> Launch:
+def launch_of(config: InterpreterConfig) -> SandboxLaunch:
     """The launch of a worker by the sandbox that the settings name.
 
     Raises:
@@ -111,17 +111,17 @@ def launch_of(config: InterpreterConfig) -> Launch:
     )
 
 
-def _checked(kind: SandboxKind, environment: Environment, config: InterpreterConfig) -> Launch:
+def _checked(kind: SandboxKind, environment: Environment, config: InterpreterConfig) -> SandboxLaunch:
     """The launch by one kind of sandbox, after a trial of it."""
     if kind == "none":
         place = str(Path(__file__).resolve().parent.parent)
         command = [environment.python, "-I", "-c", _START.format(place=place, module="worker")]
-        return Launch(kind, tuple(command), _variables(config))
+        return SandboxLaunch(kind, tuple(command), _variables(config))
     fault = _fault(kind, environment, config.disk)
     if fault:
         raise LemmataError(f"{kind}: {fault}")
     command = [environment.python, "-I", "-c", _START.format(place=CODE, module="worker")]
-    return Launch(kind, _contained(kind, environment, command, config), _variables(config))
+    return SandboxLaunch(kind, _contained(kind, environment, command, config), _variables(config))
 
 
 @cache

@@ -20,7 +20,7 @@ FEW = 40  # points up to which each is marked
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CurveLine:
     """A line of a plot. ``dashed`` tells lines of one color apart; equal ``color`` names have one color."""
 
     name: str
@@ -31,7 +31,7 @@ class Line:
 
 def show_curves(
     title: str,
-    lines: Sequence[Line],
+    lines: Sequence[CurveLine],
     *,
     low: float | None = None,
     high: float | None = None,
@@ -51,7 +51,7 @@ def show_curves(
         st.caption(f"The first {MAX_LINES} of {len(lines)} lines.")
 
 
-def _rows(line: Line, *, log: bool) -> list[dict[str, Any]]:
+def _rows(line: CurveLine, *, log: bool) -> list[dict[str, Any]]:
     return [
         {"x": step, "y": value, "line": _label(line)}
         for step, value in thinned(line.curve, MAX_POINTS).points
@@ -59,7 +59,7 @@ def _rows(line: Line, *, log: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _under_pointer(shown: Sequence[tuple[int, Line]]) -> list[dict[str, Any]]:
+def _under_pointer(shown: Sequence[tuple[int, CurveLine]]) -> list[dict[str, Any]]:
     """Values of all lines at each place of the pointer: of a line without a point there, the one before."""
     steps = sorted({step for _, line in shown for step, _ in thinned(line.curve, MAX_POINTS).points})
     kept = steps[:: max(1, len(steps) // MAX_POINTS)]
@@ -73,13 +73,13 @@ def _under_pointer(shown: Sequence[tuple[int, Line]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _label(line: Line) -> str:
+def _label(line: CurveLine) -> str:
     """Name of a line with its last value, for the legend."""
     return f"{line.name} {line.curve.points[-1][1]:.3g}"
 
 
 def _spec(
-    shown: Sequence[tuple[int, Line]],
+    shown: Sequence[tuple[int, CurveLine]],
     rows: Sequence[dict[str, Any]],
     *,
     low: float | None,

@@ -10,7 +10,7 @@ from core.records import Analysis, Proof
 from explorer.index import LogIndex
 from explorer.lineage import critique_rows, edges
 from explorer.metrics import proof_metrics
-from explorer.paragraphs import Change, Complaint, Paragraph, changes, complaints
+from explorer.paragraphs import Paragraph, ParagraphChange, ParagraphComplaint, changes, complaints
 from explorer.quotes import JudgeText
 from explorer.runs import RunInfo
 from explorer.ui.context import chosen_log, chosen_run, record_row
@@ -71,14 +71,16 @@ def _bar() -> None:
         bar(key="changes")
 
 
-def _unchanged(change: Change, number: int) -> None:
+def _unchanged(change: ParagraphChange, number: int) -> None:
     words = f"{counted(len(change.new), 'unchanged paragraph')}"
     with st.expander(words, key=f"same-{number}", on_change="rerun") as opened:
         if opened.open:
             model_text(_joined(change.new), f"same-{number}")
 
 
-def _changed(run: RunInfo, log: LogIndex, change: Change, number: int, about: Sequence[Complaint]) -> None:
+def _changed(
+    run: RunInfo, log: LogIndex, change: ParagraphChange, number: int, about: Sequence[ParagraphComplaint]
+) -> None:
     with st.container(key=f"change-{number}"):
         before, after, beside = st.columns([5, 5, 4], gap="medium")
         for column, side, parts in ((before, "before", change.old), (after, "after", change.new)):
@@ -93,7 +95,7 @@ def _changed(run: RunInfo, log: LogIndex, change: Change, number: int, about: Se
                 st.caption("No critique names this passage." if change.old else "Added.")
 
 
-def _complaint(run: RunInfo, log: LogIndex, complaint: Complaint, number: int) -> None:
+def _complaint(run: RunInfo, log: LogIndex, complaint: ParagraphComplaint, number: int) -> None:
     where = {"run": run.name, "problem": log.problem_id, "proof": log.by_id[complaint.analysis].about}
     opened = link(f"analysis {complaint.analysis[:8]}", "proof", **where, analysis=complaint.analysis)
     with st.container(border=True, key=f"complaint-{number}-{complaint.analysis}"):

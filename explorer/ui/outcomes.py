@@ -16,7 +16,7 @@ from explorer.training_log import Curve
 from explorer.ui import address
 from explorer.ui.acceptance import rule_words
 from explorer.ui.context import chosen_run, indexed, rerun_soon
-from explorer.ui.curves import Line, show_curves
+from explorer.ui.curves import CurveLine, show_curves
 from explorer.ui.problem import problem_of, title_of
 from explorer.ui.tables import Column, sorted_table
 from explorer.ui.widgets import badge, crumbs, link, note, page_title, plain_badge, table
@@ -132,7 +132,7 @@ def _curves(found: Sequence[ProofOutcome], rule: AcceptanceConfig) -> None:
             Curve(name, tuple((n, row[place] / row[place + 1]) for n, row in enumerate(rows, 1) if row[place + 1]))
             for name, rows in counts.items()
         ]
-        lines = [Line(curve.name, curve, curve.name) for curve in curves if curve.points]
+        lines = [CurveLine(curve.name, curve, curve.name) for curve in curves if curve.points]
         with column:
             show_curves(f"{title}, by the number of analyses", lines, low=0.0, high=1.0, unit="analyses")
     st.caption(f"Each rule over the first n analyses of {counted(len(cases), 'proof')}.")

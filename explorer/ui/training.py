@@ -26,7 +26,7 @@ from explorer.training_log import (
 )
 from explorer.ui import address
 from explorer.ui.context import query, run_named, runs
-from explorer.ui.curves import Line, show_curves
+from explorer.ui.curves import CurveLine, show_curves
 from explorer.ui.recipe import show_recipe
 from explorer.ui.runs import LIVE_SECONDS, settings_text
 from explorer.ui.widgets import badge, crumbs, facts, folded, link, links, model_text, note, number, page_title, raw
@@ -131,7 +131,7 @@ def _plots(known: Mapping[str, Mapping[str, Curve]], window: int, *, log: bool) 
             show_curves(name, _lines(known, [name], window), log=log)
 
 
-def _lines(known: Mapping[str, Mapping[str, Curve]], names: Sequence[str], window: int) -> list[Line]:
+def _lines(known: Mapping[str, Mapping[str, Curve]], names: Sequence[str], window: int) -> list[CurveLine]:
     """Lines of some metrics: one run in colors by metric, several in colors by run with the validation dashed."""
     lines = []
     for run, found in known.items():
@@ -142,7 +142,7 @@ def _lines(known: Mapping[str, Mapping[str, Curve]], names: Sequence[str], windo
             part = _short(name)
             place = f"…{run[-MAX_PART:]}" if len(run) > MAX_PART else run
             words = part if len(known) == 1 else place if len(names) == 1 else f"{place} {part}"
-            lines.append(Line(words, curve, run if len(known) > 1 else name.removeprefix(VALIDATION),
+            lines.append(CurveLine(words, curve, run if len(known) > 1 else name.removeprefix(VALIDATION),
                               dashed=name.startswith(VALIDATION) or (len(known) > 1 and name != names[0])))  # fmt: skip
     return lines
 

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from core.errors import LemmataError
-from policy.history import History, Turn, estimated_tokens, without_old_thinking
+from policy.history import History, HistoryTurn, estimated_tokens, without_old_thinking
 from policy.interface import Message, ToolCall
 from policy.request import message_body
 from tests.model.test_chat import rendered
 from tools.context import POLICIES, context_policy
 
 
-def turn(number: int) -> Turn:
+def turn(number: int) -> HistoryTurn:
     call = ToolCall(f"c{number}", "python", f'{{"code": "{number}"}}')
     message = Message("assistant", f"Turn {number}.", reasoning=f"thought {number}", tool_calls=(call,))
-    return Turn(f"t{number}", message, (Message("tool", f"output {number}", tool_call_id=call.id),))
+    return HistoryTurn(f"t{number}", message, (Message("tool", f"output {number}", tool_call_id=call.id),))
 
 
 def history(turns: int, summary: str | None = None) -> History:

@@ -40,7 +40,7 @@ def main() -> None:
     os.dup2(quiet, 1)
     harden()
     limits = json.loads(os.environ[LIMITS])
-    kernel = Kernel(limits)
+    kernel = PythonKernel(limits)
     os.dup2(quiet, 2)
     answers.write(b'{"status": "ready"}\n')
     for line in sys.stdin.buffer:
@@ -60,7 +60,7 @@ def harden() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-class Output:
+class BoundedOutput:
     """Text of a call: its beginning and its end, of at most ``limit`` characters together."""
 
     def __init__(self, limit: int) -> None:
@@ -84,7 +84,7 @@ class Output:
         return f"{self._head}{note}{self._tail}"
 
 
-class Kernel:
+class PythonKernel:
     """One kernel and a client of it. Whatever it sends is text to pass on, never trusted."""
 
     def __init__(self, limits: Mapping[str, int]) -> None:
@@ -114,7 +114,7 @@ class Kernel:
 
     def run(self, code: str, seconds: float) -> dict[str, Any]:
         """The answer to a request."""
-        output, started, status = Output(self._limit), time.monotonic(), "ok"
+        output, started, status = BoundedOutput(self._limit), time.monotonic(), "ok"
         try:
             for kind, text in self._messages(code, started + seconds, output):
                 output.add(text)
@@ -124,7 +124,7 @@ class Kernel:
             output.add(f"[the interpreter sent no readable answer: {type(error).__name__}]")
         return {"status": status, "text": output.text, "seconds": round(time.monotonic() - started, 3)}
 
-    def _messages(self, code: str, deadline: float, output: Output) -> Iterator[tuple[str, str]]:
+    def _messages(self, code: str, deadline: float, output: BoundedOutput) -> Iterator[tuple[str, str]]:
         """Kinds and texts of what a call prints, until it ends, its time is up, or the kernel dies."""
         is_flood = False
         request = self._client.execute(code, store_history=False, allow_stdin=False)
