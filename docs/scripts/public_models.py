@@ -4,6 +4,7 @@
 """
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from model.errors import ModelError
 
 CONFIGS = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).resolve().parents[1] / "reference" / "public-models.md"
+WIDTH = 150
 INDEX = {"index_n_heads": 8, "index_head_dim": 128, "index_topk": 2048}
 OPENING = """\
 # Published models
@@ -23,14 +25,14 @@ OPENING = """\
 Written by `python -m docs.scripts.public_models` from fields of the models' published `config.json` files
 (`docs/scripts/public_models.json`; of types that are refused, some fields only). `loads`: `load_pretrained` and
 `lemmata serve` take the checkpoint as it is. `converts`: `python -m model.convert gqa` does
-([guide](../guides/conversion.md)), here with indexers of 8 heads of width 128. Other models get the sentence in the
-last column.
+([guide](../guides/conversion.md)), here with indexers of 8 heads of width 128. Other models are refused with the
+messages below.
 
 Entries per token are those of the cache in one layer, latent with rope key, without the indexer's key. The GPU
 kernels take latents of up to {largest} entries; a model with a wider one runs on the torch reference.
 
-| model | type | result | latent | entries per token | GPU kernels | message |
-|---|---|---|---|---|---|---|
+| model | type | result | latent | entries per token | GPU kernels |
+|---|---|---|---|---|---|
 """
 
 
@@ -49,12 +51,15 @@ def outcome(config: dict[str, Any]) -> tuple[str, ModelConfig | None, str]:
 
 def page() -> str:
     """Returns the text of the page."""
-    rows = []
+    rows, messages = [], []
     for name, config in json.loads(CONFIGS.read_text(encoding="utf-8")).items():
         result, own, message = outcome(config)
-        sizes = "| | " if own is None else f"{own.kv_lora_rank:,} | {own.cache_width:,} | {_kernels(own)} "
-        rows.append(f"| {name} | `{config['model_type']}` | {result} | {sizes}| {message} |")
-    return OPENING.replace("{largest}", str(LARGEST_LATENT)) + "\n".join(rows) + "\n"
+        sizes = "| |" if own is None else f"{own.kv_lora_rank:,} | {own.cache_width:,} | {_kernels(own)}"
+        rows.append(f"| {name} | `{config['model_type']}` | {result} | {sizes} |")
+        if message:
+            messages += textwrap.wrap(f"- {name}: {message}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    table = OPENING.replace("{largest}", str(LARGEST_LATENT)) + "\n".join(rows)
+    return table + "\n\n## Messages\n\n" + "\n".join(messages) + "\n"
 
 
 def _kernels(config: ModelConfig) -> str:
