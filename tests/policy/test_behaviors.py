@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from core.errors import LemmataError
 from core.finish import cut_off
 from policy.interface import Completion, PromptRefused, RunStopped, Sampling, user_prompt
+from tests.clocks import HANG
 from tests.fake_server import FakeServer, Reply, well_behaved
 from tests.policy.behavior_row import Outcome, Row
 from tests.policy.behaviors import ROWS
@@ -40,7 +42,8 @@ async def _ask(it: Rig, row: Row) -> list[Completion]:
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_the_loop_treats_the_behavior_as_the_table_says(row: Row) -> None:
     async def main() -> None:
-        async with rig(_server(row), **{"retry": FAST, **row.settings}) as it:
+        retry = FAST if row.outcome is Outcome.WAITED else replace(FAST, patience=HANG)
+        async with rig(_server(row), **{"retry": retry, **row.settings}) as it:
             if row.warm:
                 await it.throttle.sample([WARM], Sampling(n=row.n, max_tokens=row.max_tokens, seed=7))
             before, used = len(it.server.requests), it.guard.spent
