@@ -27,7 +27,7 @@ from core.records import ContextChange, ContextSummary, Generated, Proof, ToolOu
 from lemmata.compose import compose
 from policy.faults import ContextTooLong
 from policy.history import estimated_tokens
-from policy.interface import Completion, Policy, Prompt, Sampling, ToolCall, ToolSpec, user_prompt
+from policy.interface import Completion, Prompt, Sampling, ToolCall, ToolSpec, user_prompt
 from policy.meters import Meters
 from policy.recorder import Call, Recorder
 from policy.tool_loop import SUMMARIZE, Toolbox, ToolUseConfig
@@ -44,7 +44,7 @@ ANSWER = "## Solution\nThe answer is {answer}.\n\n## Self Evaluation\nChecked.\n
 
 
 @dataclass
-class ScriptedModel(Policy):
+class ScriptedModel:
     """A model that acts on what it sees: it calls for what is missing, sums up when asked, and answers."""
 
     kind: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.records import ToolOutput
 from policy.interface import ToolCall, ToolSpec
-from policy.tool_loop import ContextPolicy, Toolbox, ToolUseConfig
+from policy.tool_loop import ContextPolicy, ToolUseConfig
 from tests.fake_server import (
     DONE,
     FakeServer,
@@ -34,7 +34,7 @@ def use(**changes: Any) -> ToolUseConfig:
 
 
 @dataclass
-class Counting(Toolbox):
+class Counting:
     """Answers each call by its number and its arguments; ``ran`` lists the calls, ``earlier`` what came before each."""
 
     config: ToolUseConfig = field(default_factory=use)
@@ -46,11 +46,10 @@ class Counting(Toolbox):
     ended: list[str] = field(default_factory=list)
     specs: tuple[ToolSpec, ...] = (SPEC,)
     overflow: ContextPolicy = field(default_factory=lambda: context_policy("discard_all"))
+    context: ContextPolicy = field(init=False)
 
-    @property
-    def context(self) -> ContextPolicy:
-        """The context policy of the settings."""
-        return context_policy(self.config.context)
+    def __post_init__(self) -> None:
+        self.context = context_policy(self.config.context)
 
     async def run(self, conversation: str, earlier: Sequence[ToolOutput], call: ToolCall) -> tuple[str, str, float]:
         """The scripted output."""
