@@ -18,7 +18,6 @@ Backend = Literal["trl", "verifiers", "verl", "slime", "nemo_gym"]
 Row = Mapping[str, Any]
 MODULES = {
     "lemmata_roles.py": "from rl.adapters.for_verifiers import RolesTaskset\n\n__all__ = ['RolesTaskset']\n",
-    "lemmata_proof_env.py": "from rl.adapters.for_verifiers import ProofEnv\n\n__all__ = ['ProofEnv']\n",
 }
 GYM = f"""{SERVER}_resources_server:
   resources_servers:
