@@ -65,7 +65,7 @@ class ProofMetrics:
     @property
     def truncated(self) -> bool:
         """True where the answer was cut off."""
-        return cut_off(str(self.row.value.get("finish_reason", STOP)))
+        return bool(cut_off(str(self.row.value.get("finish_reason", STOP))))
 
     @property
     def unparseable_verdicts(self) -> int:

@@ -1,6 +1,8 @@
 """Evaluation page: leaderboard, the matrix of problems and models with links to proofs, and the attempts."""
 
+from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 
 import streamlit as st
 
@@ -63,7 +65,7 @@ def _runs_below(node: RunNode) -> list[RunInfo]:
     return found + [run for child in node.children for run in _runs_below(child)]
 
 
-def _matrix(results: EvaluationResults, runs: dict) -> None:
+def _matrix(results: EvaluationResults, runs: Mapping[Path, RunInfo]) -> None:
     if not results.matrix:
         return
     st.subheader("Problems and entrants", anchor=False)
@@ -86,7 +88,7 @@ def _matrix(results: EvaluationResults, runs: dict) -> None:
     st.caption(f"{by}; a square is the final proof of an attempt and opens it, framed where the run accepted it.")
 
 
-def _entrant(name: str, results: EvaluationResults, runs: dict) -> Column[MatrixRow]:
+def _entrant(name: str, results: EvaluationResults, runs: Mapping[Path, RunInfo]) -> Column[MatrixRow]:
     def cell(row: MatrixRow) -> str:
         squares = "".join(_square(row, one, runs) for one in row.cells.get(name, ()))
         return f'<div class="lm-dots">{badge(row.mean(name))}{squares}</div>'
@@ -97,7 +99,7 @@ def _entrant(name: str, results: EvaluationResults, runs: dict) -> Column[Matrix
     return Column(words, cell, lambda row: row.mean(name), numeric=True)
 
 
-def _square(row: MatrixRow, cell: MatrixCell, runs: dict) -> str:
+def _square(row: MatrixRow, cell: MatrixCell, runs: Mapping[Path, RunInfo]) -> str:
     run = runs.get(cell.part.run.folder)
     if run is None:
         return ""

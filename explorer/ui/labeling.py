@@ -208,7 +208,7 @@ def _others(item: QueueItem) -> None:
 
 def _bar(run: RunInfo, items: Sequence[QueueItem], item: QueueItem | None, subject: Subject, author: str) -> None:
     labeled, waiting = sum(entry.labeled for entry in items), sum(entry.waiting for entry in items)
-    message = st.session_state.pop("label-message", "")
+    message = st.session_state.get("label-message", "")  # until the next action
     state = f"as {author} · {labeled} of {len(items)} labeled · {waiting} left"
     data = {
         "run": run.name,

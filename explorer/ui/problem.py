@@ -163,8 +163,10 @@ def _columns(run: RunInfo, log: LogIndex, proofs: list[ProofMetrics]) -> list[Co
         lambda proof: f'<span class="lm-small">{escape(str(proof.row.value.get("model", "")))}</span>',
         lambda proof: str(proof.row.value.get("model", "")) or None,
     )
-    human = Column("human labels", _human, lambda proof: proof.human, numeric=True)
-    automatic = Column("automatic", lambda proof: number(proof.automatic), lambda proof: proof.automatic, numeric=True)
+    human: Column[ProofMetrics] = Column("human labels", _human, lambda proof: proof.human, numeric=True)
+    automatic: Column[ProofMetrics] = Column(
+        "automatic", lambda proof: number(proof.automatic), lambda proof: proof.automatic, numeric=True
+    )
     return [
         Column("proof", lambda proof: link(proof.row.id[:10], "proof", run=run.name, problem=log.problem_id,
                                            proof=proof.row.id), lambda proof: proof.row.id),

@@ -32,7 +32,7 @@ def here(**changes: str | None) -> str:
     return f"./?{urlencode(given)}" if given else "./"
 
 
-def link(words: str, page: str, **query: object) -> str:
+def link(words: str, page: str, /, **query: object) -> str:
     """Link as HTML."""
     return f'<a href="{escape(href(page, **query))}">{escape(words)}</a>'
 

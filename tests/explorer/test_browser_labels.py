@@ -204,6 +204,7 @@ def test_an_action_that_is_lost_on_the_way_is_sent_again_and_counts_once(ada: La
     assert ada.page.evaluate("window.lost") > 1
     ada.page.wait_for_timeout(5000)  # longer than until it would be sent again
     assert ada.ready() == following
+    assert "saved 1" in ada.status()
     assert labels(runs) == [(item, 1.0)]
 
 

@@ -11,6 +11,7 @@ from explorer.evaluation_results import EvaluationReader
 from explorer.runs import RunIndex
 from explorer.text_search import search, statement_of
 from explorer.ui.tables import Column, ordered
+from explorer.ui.widgets import link
 from tests.explorer.evaluation_runs import evaluation_run
 from tests.records import PROBLEM, PROOF, analysis, review, run_of
 
@@ -50,6 +51,10 @@ def test_a_search_ends_at_its_limit_and_says_where(index: RunIndex) -> None:
     assert (len(hits), searched) == (1, 1)
     assert search(logs, "binom", KINDS, limit=9, seconds=-1) == ([], 0)
     assert statement_of(index.logs["q"]) == "Prove that binom is odd."
+
+
+def test_a_link_takes_the_words_of_a_search() -> None:
+    assert 'href="./?page=search&amp;words=a%3Cb&amp;from=3"' in link("More", "search", words="a<b", **{"from": 3})
 
 
 def test_items_without_a_value_come_last_in_both_orders() -> None:
