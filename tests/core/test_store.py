@@ -111,7 +111,7 @@ def test_a_run_that_holds_nothing_takes_new_settings(tmp_path: Path) -> None:
         ("refine", [PROOF], True),
         ("verify", [GIVEN, analysis("a", 1.0)], True),
     ],
-    ids=str,
+    ids=["nothing", "copies", "imported", "sampled proof", "sampled analysis"],
 )
 def test_a_run_without_a_sample_takes_new_settings(
     tmp_path: Path, command: str, more: list[Record], kept: bool

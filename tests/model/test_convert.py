@@ -224,7 +224,7 @@ def test_what_cannot_be_converted_is_named(changes: dict[str, Any], message: str
     ],
 )
 def test_variants_that_cannot_be_converted(kind: str, changes: dict[str, Any], message: str, tmp_path: Path) -> None:
-    save_source(tmp_path, kind=kind, **({"sliding_window": None} if kind == "mistral" else {}))
+    save_source(tmp_path, 0, kind, **({"sliding_window": None} if kind == "mistral" else {}))
     path = tmp_path / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(ModelError, match=message):
@@ -235,7 +235,7 @@ def test_variants_that_cannot_be_converted(kind: str, changes: dict[str, Any], m
     ("kind", "key"), [("mistral", "sliding_window"), ("qwen2", "num_key_value_heads"), ("qwen3", "head_dim")]
 )
 def test_keys_whose_defaults_differ_between_families_are_required(kind: str, key: str, tmp_path: Path) -> None:
-    save_source(tmp_path, kind=kind, **({"sliding_window": None} if kind == "mistral" else {}))
+    save_source(tmp_path, 0, kind, **({"sliding_window": None} if kind == "mistral" else {}))
     path = tmp_path / "config.json"
     path.write_text(json.dumps({name: entry for name, entry in json.loads(path.read_text()).items() if name != key}))
     with pytest.raises(ModelError, match=f"missing keys: {key}"):
