@@ -308,12 +308,12 @@ TEXT = 'problem;proof;points\nProve Ä, or B.;"x; y";6\n'
         ("t.csv", TEXT.encode()),
         ("t.csv", TEXT.encode("utf-16")),
         ("t.csv", TEXT.encode("utf-16-be").join([b"\xfe\xff", b""])),
-        ("t.csv.gz", gzip.compress(TEXT.encode())),
-        ("t.csv.gz", gzip.compress(TEXT.encode("utf-16"))),
+        ("t.csv.gz", gzip.compress(TEXT.encode(), mtime=0)),
+        ("t.csv.gz", gzip.compress(TEXT.encode("utf-16"), mtime=0)),
         ("t.tsv", TEXT.replace(";", "\t").replace("x\t", "x;").encode()),
         ("t.csv", TEXT.replace(";", "\t").replace("x\t", "x;").encode()),
-        ("t.jsonl.gz", gzip.compress(b'{"problem": "Prove \xc3\x84, or B.", "proof": "x; y", "points": 6}\n')),
-        ("t.json.gz", gzip.compress(b'[{"problem": "Prove \xc3\x84, or B.", "proof": "x; y", "points": 6}]')),
+        ("t.jsonl.gz", gzip.compress(b'{"problem": "Prove \xc3\x84, or B.", "proof": "x; y", "points": 6}\n', mtime=0)),
+        ("t.json.gz", gzip.compress(b'[{"problem": "Prove \xc3\x84, or B.", "proof": "x; y", "points": 6}]', mtime=0)),
     ],
 )
 def test_files_as_people_have_them(tmp_path: Path, name: str, content: bytes) -> None:
@@ -330,7 +330,7 @@ def test_pointers_are_named(tmp_path: Path, name: str) -> None:
         read(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"problem,proof\n" * 99)[:30], b"no gzip"])
+@pytest.mark.parametrize("content", [gzip.compress(b"problem,proof\n" * 99, mtime=0)[:30], b"no gzip"])
 def test_a_broken_gzip_is_one_message(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv.gz").write_bytes(content)
     with pytest.raises(LemmataError, match=r"t\.csv\.gz: broken gzip"):
@@ -339,6 +339,6 @@ def test_a_broken_gzip_is_one_message(tmp_path: Path, content: bytes) -> None:
 
 def test_a_line_without_an_end_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.text_files.MAX_LINE", 1000)
-    (tmp_path / "t.jsonl.gz").write_bytes(gzip.compress(b"x" * 10**6))
+    (tmp_path / "t.jsonl.gz").write_bytes(gzip.compress(b"x" * 10**6, mtime=0))
     with pytest.raises(LemmataError, match=r"t\.jsonl\.gz:1: a line of more than"):
         list(open_table(str(tmp_path / "t.jsonl.gz"), None, None))
