@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 
 from docs.scripts.references import packages
 from lemmata.cli import COMMANDS, POSITIONAL, VARIANTS
+from lemmata.compose import whole_mappings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "api")]
@@ -82,7 +83,7 @@ def composes(command: str, overrides: tuple[str, ...]) -> str:
     """Empty if the settings of a command take these overrides, else the reason why not."""
     try:
         with initialize_config_module("lemmata.conf", version_base="1.3"):
-            compose(command, list(overrides))
+            compose(command, whole_mappings(overrides))
     except HydraException as error:
         return str(error).split("\n")[0]
     return ""
