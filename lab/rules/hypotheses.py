@@ -91,12 +91,24 @@ def instance_written(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
     if chain.relations != ("=",) or chain.modulus != claim.modulus or chain.lead:
         return None
     written = sorted(ledger.key(term) for term in chain.terms)
-    for name in sorted({name for term in chain.terms for name in variables(term)}):
-        for shift in SHIFTS:
-            pair = sorted(ledger.key(side) for side in claim.at(shifted(name, shift)))
-            if written == pair or _close_to(ledger, written, pair) or _is_same_congruence(ledger, chain, name, shift):
-                return name, shift
-    return None
+    places = [
+        (name, shift) for name in sorted({one for term in chain.terms for one in variables(term)}) for shift in SHIFTS
+    ]
+    pairs = {place: sorted(ledger.key(side) for side in claim.at(shifted(*place))) for place in places}
+    sizes = {place: _distance(ledger, chain, written, pairs[place], place) for place in places}
+    fitting = [place for place in places if sizes[place] is not None]
+    # The nearest index: modulo 4 the claim about 9^(k + 1) is a small step from that about 9^k, but none from itself.
+    return min(fitting, key=lambda place: sizes[place] or 0, default=None)
+
+
+def _distance(
+    ledger: Ledger, chain: Chain, written: list[Terms], pair: list[Terms], place: tuple[str, int]
+) -> int | None:
+    """0 for the claim at an index as it is written, else 1 and the work from it; None where it is no permitted step."""
+    if written == pair or _is_same_congruence(ledger, chain, *place):
+        return 0
+    size = _work_between(ledger, written, pair)
+    return None if size is None else 1 + size
 
 
 def _is_same_congruence(ledger: Ledger, chain: Chain, name: str, shift: int) -> bool:
@@ -106,11 +118,11 @@ def _is_same_congruence(ledger: Ledger, chain: Chain, name: str, shift: int) -> 
     return bool(chain.modulus) and len(chain.terms) == 2 and any(algebra.same_value(moved[0], one) for one in moved[1:])
 
 
-def _close_to(ledger: Ledger, written: list[Terms], pair: list[Terms]) -> bool:
-    """Returns whether one side is that of the claim, and the other a permitted step from it: k for k - 1 + 1."""
+def _work_between(ledger: Ledger, written: list[Terms], pair: list[Terms]) -> int | None:
+    """The size of a permitted step where one side is that of the claim, and the other close to it: k for k - 1 + 1."""
     same = [side for side in written if side in pair]
     if len(same) != 1:
-        return False
+        return None
     (one,), (other,) = ([side for side in sides if side != same[0]] for sides in (written, pair))
     size = work(ledger.algebra, one, other, ledger.claim.modulus)
-    return size is not None and size <= STEP
+    return size if size is not None and size <= STEP else None

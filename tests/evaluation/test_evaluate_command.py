@@ -189,7 +189,7 @@ def test_two_runs_are_compared_in_pairs(lemmata: CommandLine, served: Served) ->
     ]
     difference = sum(means[1][key] - means[0][key] for key in means[0]) / 5
     text = (lemmata.folder / "report" / "report.md").read_text()
-    assert f"| r0/policy | r1/policy | verifier | 5 | {difference:.3f} " in text.replace("\\", "")
+    assert f"| r0/policy | model-x | r1/policy | model-x | verifier | 5 | {difference:.3f} " in text.replace("\\", "")
 
 
 @pytest.mark.parametrize(

@@ -85,5 +85,5 @@ def test_two_servers_of_which_one_fails(lemmata: CommandLine, served: Served) ->
 def test_a_misspelt_second_word(lemmata: CommandLine) -> None:
     message = lemmata.fails("evaluate", "reprot", "run=r")
     assert all(part in message for part in ("evaluate", "'reprot'", "human-grades"))
-    assert "out: ???" in lemmata.ok("evaluate", "report", "--help").out
-    assert "entrants:" in lemmata.ok("evaluate", "--help").out
+    assert "out=???" in lemmata.ok("evaluate", "report", "--help").out
+    assert "entrants=" in lemmata.ok("evaluate", "--help").out

@@ -110,6 +110,9 @@ def test_tool_calls_are_cells_of_text(browser: BrowserSession) -> None:
     assert (browser.dialogs, browser.errors) == ([], [])
 
 
+IN_VIEW = (
+    "((top) => 0 < top && top < innerHeight)(document.querySelector('[data-lemmata-here]').getBoundingClientRect().top)"
+)
 MARKED = "name => [...(CSS.highlights.get(name) ?? [])].map((range) => range.toString())"
 
 
@@ -135,9 +138,7 @@ def test_changes_are_shown_by_paragraph_with_formulas_set_and_their_complaint(br
     browser.page.get_by_text("change 2 of 3").wait_for(timeout=HANG * 1000)
     here = browser.page.locator("[data-lemmata-here]")
     assert "Step 70" in here.inner_text()
-    box = here.bounding_box()
-    assert box is not None
-    assert 0 < box["y"] < 800
+    browser.page.wait_for_function(IN_VIEW, timeout=HANG * 1000)  # it is scrolled to
     browser.page.keyboard.press("p")
     browser.page.get_by_text("change 1 of 3").wait_for(timeout=HANG * 1000)
     assert browser.errors == []

@@ -93,7 +93,7 @@ def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in POSITIONAL])
 def test_cfg_job_prints_the_configuration(lemmata: CommandLine, command: str) -> None:
     config = yaml.safe_load(lemmata.ok(command, "--cfg", "job").out)
-    assert "run" in config or command in {"serve", "lab", "merge", "explore"}
+    assert "run" in config or command in {"serve", "lab", "merge", "explore", "adapt"}
     assert list(lemmata.folder.iterdir()) == []
 
 

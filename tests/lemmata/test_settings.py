@@ -52,7 +52,7 @@ AT_LEAST_1 = "input should be greater than or equal to 1"
         (
             [*REFINE, "refine.rounds=0", "refine.strategy=luck", "refine.select=best"],
             f"refine.strategy='luck': input should be 'search' or 'sequential'; refine.rounds=0: {AT_LEAST_1}; "
-            "refine.select='best': input should be 'mean', 'lower_bound', 'self_score' or 'last'\n",
+            "refine.select='best': input should be 'mean', 'lower_bound', 'self_score', 'last' or 'pairwise'\n",
         ),
         (
             [*REFINE, "judge.analyses=-1", "judge.acceptance.use_reviews=some", "judge.acceptance.rule=luck"],

@@ -185,7 +185,7 @@ def test_invalid_texts(text: str, message: str, tmp_path: Path) -> None:
 def test_the_commands(llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parent = llama.parent
     fresh, warm, text = str(parent / "fresh"), str(parent / "warm"), ["--text", str(parent / "text")]
-    main(["llama", str(llama), fresh, "--index-n-heads", "4", "--index-head-dim", "8", "--index-topk", "16"])
+    main(["gqa", str(llama), fresh, "--index-n-heads", "4", "--index-head-dim", "8", "--index-topk", "16"])
     warming = ["warm-up", fresh, warm, *text, "--state", str(parent / "state"), "--batch", "2", "--tokens", "40"]
     for steps in ("15", "30"):
         main([*warming, "--steps", steps, "--lr", "1e-2"])
@@ -207,7 +207,7 @@ def test_the_commands(llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_commands_report_input_errors(llama: Path) -> None:
     with pytest.raises(SystemExit, match=r"error: .*model_type is 'llama'"):
         main(["measure", str(llama), "--text", str(llama.parent / "text")])
-    main(["llama", str(llama), str(llama.parent / "dsa")])
+    main(["gqa", str(llama), str(llama.parent / "dsa")])
     options = ["--text", str(llama.parent / "text"), "--tokens", "40", "--top-k"]
     for k in ("4", "20"):
         with pytest.raises(SystemExit, match=f"--top-k {k} is not between 4 and half a window"):

@@ -83,7 +83,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecipeContext:
     )
 
 
-def scripted_judges(config: TrainConfig) -> Judges | None:
+def scripted_judges(config: TrainConfig, _: Path | None = None) -> Judges | None:
     """The scripted models of the steps that a training names as its judges."""
     data = DataConfig(**{**config.data, "judges": judges_config(analyses=2, reviews=2)})
     named = [config.data["judges"][role] for role in ROLES]

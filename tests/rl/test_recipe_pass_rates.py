@@ -116,10 +116,10 @@ def test_a_listed_task_has_the_problems_of_its_table(tmp_path: Path) -> None:
     write_json_lines(table, [{"problem": 4, "rate": 0.5}, {"problem": 9, "rate": 0.25}])
     data = data_config(families=("inequalities",), levels=(1,))
     listed, whole = (
-        make_task("prover", replace(data, problems=name), templates(), "train", 0) for name in (str(table), None)
+        make_task("prover", replace(data, problem_numbers=name), templates(), "train", 0) for name in (str(table), None)
     )
     assert [listed.prompt(number) for number in range(2)] == [whole.prompt(4), whole.prompt(9)]
-    other = make_task("prover", replace(data, problems=str(table)), templates(), "validation", 0)
+    other = make_task("prover", replace(data, problem_numbers=str(table)), templates(), "validation", 0)
     assert other.prompt(0) == make_task("prover", data, templates(), "validation", 0).prompt(0)
 
 

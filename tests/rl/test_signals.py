@@ -45,7 +45,10 @@ def test_arms_start_from_one_checkpoint_learn_from_one_table_and_have_equal_toke
     assert found["signal-both-self"].budget == budget.tokens // 2
     assert both.spent == ("signal-both-self-examples", "signal-both-self")
     assert (
-        score.tables == meta.tables == both.tables == {"proofs": "signal-proofs", "problems": "signal-score-problems"}
+        score.tables
+        == meta.tables
+        == both.tables
+        == {"proofs": "signal-proofs", "problem_numbers": "signal-score-problems"}
     )
     assert (score.judges, meta.judges) == ({}, both.judges)
     imitations = [step for step in found.values() if isinstance(step, Imitate)]

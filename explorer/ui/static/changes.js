@@ -1,7 +1,7 @@
 // Changes between two proofs: tints the words and formulas that differ, and jumps between changes with n and p.
 
 const MAX_CELLS = 4e6;  // of the table of one comparison
-const changes = (window.lemmataChanges ??= { root: null, observer: null, timer: 0 });
+const changes = (window.lemmataChanges ??= { root: null, observer: null, timer: 0, follower: null });
 
 export default function ({ parentElement }) {
   changes.root = parentElement;
@@ -17,11 +17,13 @@ export default function ({ parentElement }) {
   if (!window.lemmataChangesKeys) {
     window.lemmataChangesKeys = true;
     window.addEventListener('keydown', onKey);
+    for (const type of ['wheel', 'touchmove', 'pointerdown']) window.addEventListener(type, () => changes.follower?.disconnect());
   }
   return () => {
     if (changes.root !== parentElement) return;
     changes.root = null;
     changes.observer?.disconnect();
+    changes.follower?.disconnect();
     for (const name of ['lemmata-minus', 'lemmata-plus']) CSS.highlights?.delete(name);
   };
 }
@@ -111,7 +113,14 @@ function jump(step) {
   count.textContent = `change ${at} of ${all.length}`;
   for (const place of all) delete place.dataset.lemmataHere;
   all[at - 1].dataset.lemmataHere = 'true';
-  all[at - 1].scrollIntoView({ block: 'center' });
+  follow(all[at - 1]);
+}
+
+// Formulas that are set after a jump move its place: it is scrolled to again until the reader scrolls.
+function follow(place) {
+  changes.follower?.disconnect();
+  changes.follower = new ResizeObserver(() => place.scrollIntoView({ block: 'center' }));
+  changes.follower.observe(document.querySelector('[data-testid="stMainBlockContainer"]'));
 }
 
 function onKey(event) {

@@ -56,7 +56,8 @@ def test_any_bytes_with_byte_fallback(tokens: list[int]) -> None:
 @given(st.text(max_size=20))
 def test_characters_in_bytes_arrive_whole(text: str) -> None:
     stream = CharacterStream(FALLBACK.backend_tokenizer)
-    assert "".join(stream.add(BYTE + byte) for byte in text.encode()) == text
+    # The decoder of such a tokenizer takes a space off the start of a text.
+    assert "".join(stream.add(BYTE + byte) for byte in text.encode()) == text.removeprefix(" ")
 
 
 def test_bytes_after_invalid_ones() -> None:
