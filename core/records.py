@@ -4,7 +4,7 @@ A record stands on its ``parents`` (a proof on the proof and the analyses it ref
 on its analysis), so that the whole chain from the first proof to the chosen one can be walked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, get_args
 
@@ -358,6 +358,12 @@ Record = (
     | Selection
 )
 KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in get_args(Record)}
+
+
+def total_usage(records: Iterable[Record]) -> Usage:
+    """The usage of all calls among ``records``."""
+    usages = (record.usage for record in records if isinstance(record, Generated | Refusal) and record.usage)
+    return sum(usages, start=Usage())
 
 
 def to_json(record: Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.ids import digest
 from core.log import ProblemLog
-from core.records import Generated, Problem, Refusal, Usage
+from core.records import Problem, Usage, total_usage
 from core.store import Run, flatten, matches
 from core.templates import Templates
 from lab.prompts import named_templates
@@ -226,5 +226,4 @@ def with_contents(settings: SessionConfig, config: Mapping[str, Any]) -> tuple[T
 
 def spent(run: Run) -> Usage:
     """The usage of all calls that a run holds."""
-    usages = (record.usage for record in run.records() if isinstance(record, Generated | Refusal) and record.usage)
-    return sum(usages, start=Usage())
+    return total_usage(run.records())

@@ -125,6 +125,12 @@ class Completion:
         """The text as parsers take it: a ``<think>`` in it is prose where the reasoning arrived apart."""
         return answer_text(self.text, self.reasoning)
 
+    @property
+    def paid(self) -> Usage | None:
+        """The usage with the tokens of failed attempts before; None where the server reported none."""
+        parts = [usage for usage in (self.usage, self.lost) if usage is not None]
+        return sum(parts, start=Usage()) if parts else None
+
 
 class Policy(Protocol):
     """Source of completions. ``name`` is its name in the run, ``samples_per_request`` the largest useful ``n``."""

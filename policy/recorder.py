@@ -317,8 +317,7 @@ class Recorder:
     def _usage(self, sample: _Sample, answer: Completion) -> Usage | None:
         """The usage of an answer with that of the failed attempts before it, also those of an earlier command."""
         earlier = self._repeated.pop(sample.id, Usage())
-        parts = [usage for usage in (answer.usage, answer.lost, earlier) if usage]
-        return sum(parts, start=Usage()) if answer.usage or answer.lost or earlier != Usage() else None
+        return (answer.paid or Usage()) + earlier if answer.paid or earlier != Usage() else None
 
     def _refusal(self, call: Call[R], sample: _Sample, error: Exception, usage: Usage | None = None) -> Refusal:
         earlier = self._repeated.pop(sample.id, Usage())

@@ -21,7 +21,6 @@ from policy.meters import Meters
 from policy.replay import Replay
 from policy.throttle import Throttle
 
-LOST = ("timeout", "died")  # statuses after which the variables of a tool are gone
 USED_UP = "[The budget for tool calls is used up: no further call is run. Write the answer now.]"
 SUMMARIZE = (
     "The context is nearly full. Write a summary with which the work can go on without the messages above: what was "
@@ -121,7 +120,6 @@ class ToolLoop:
                     return result
                 if isinstance(result, ToolTurn):
                     history = replace(history, turns=(*history.turns, await self._ran(result)))
-                    self.number += 1
                 else:
                     history = await self._changed(history, int(self._change_id(0) in self.log))
         finally:
@@ -181,7 +179,6 @@ class ToolLoop:
         self.number += 1
         if not self._may_call:
             texts[-1] = f"{texts[-1]}\n{USED_UP}"
-        self.number -= 1
         message = Message("assistant", turn.text, reasoning=turn.reasoning, tool_calls=calls)
         answers = [Message("tool", text, tool_call_id=call.id) for call, text in zip(calls, texts, strict=True)]
         return HistoryTurn(turn.id, message, tuple(answers))

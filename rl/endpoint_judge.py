@@ -18,7 +18,7 @@ from core.errors import LemmataError
 from core.finish import cut_off
 from core.ids import derive_seed, digest
 from core.log import ProblemLog, read_log
-from core.records import Generated, JudgeAnswer, Refusal, Usage
+from core.records import JudgeAnswer, Refusal, Usage, total_usage
 from core.store import now
 from policy.endpoint import Endpoint
 from policy.endpoint_config import EndpointConfig
@@ -134,7 +134,7 @@ class EndpointJudge(Judge):
             text=completion.text,
             reasoning=completion.reasoning,
             finish_reason=completion.finish_reason,
-            usage=_total(completion),
+            usage=completion.paid,
             request=names[first],
             seconds=completion.seconds,
             created=now(),
@@ -204,15 +204,8 @@ def _with(sampling: Sampling, n: int, seed: int) -> Sampling:
     return Sampling(n=n, temperature=sampling.temperature, max_tokens=sampling.max_tokens, seed=seed)
 
 
-def _total(completion: Completion) -> Usage | None:
-    parts = [usage for usage in (completion.usage, completion.lost) if usage is not None]
-    return sum(parts, start=Usage()) if parts else None
-
-
 def _spent(logs: Iterable[Path], budget: BudgetConfig) -> Usage:
     """The usage of all recorded answers, where a budget needs it."""
     if budget.tokens is None and budget.cost is None:
         return Usage()
-    records = (record for path in logs for record in read_log(path))
-    usages = (record.usage for record in records if isinstance(record, Generated | Refusal) and record.usage)
-    return sum(usages, start=Usage())
+    return total_usage(record for path in logs for record in read_log(path))

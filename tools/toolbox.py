@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from core.ids import clean_text
 from core.records import ToolOutput
 from policy.interface import ToolCall, ToolSpec
-from policy.tool_loop import LOST, Toolbox, ToolUseConfig
+from policy.tool_loop import Toolbox, ToolUseConfig
 from tools.config import InterpreterConfig
 from tools.context import context_policy
+from tools.interpreter import LOST
 from tools.pool import InterpreterPool
 
 PYTHON = "python"

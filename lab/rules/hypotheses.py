@@ -91,24 +91,18 @@ def instance_written(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
     if chain.relations != ("=",) or chain.modulus != claim.modulus or chain.lead:
         return None
     written = sorted(ledger.key(term) for term in chain.terms)
-    places = [
-        (name, shift) for name in sorted({one for term in chain.terms for one in variables(term)}) for shift in SHIFTS
-    ]
-    pairs = {place: sorted(ledger.key(side) for side in claim.at(shifted(*place))) for place in places}
-    sizes = {place: _distance(ledger, chain, written, pairs[place], place) for place in places}
-    fitting = [place for place in places if sizes[place] is not None]
-    # The nearest index: modulo 4 the claim about 9^(k + 1) is a small step from that about 9^k, but none from itself.
-    return min(fitting, key=lambda place: sizes[place] or 0, default=None)
-
-
-def _distance(
-    ledger: Ledger, chain: Chain, written: list[Terms], pair: list[Terms], place: tuple[str, int]
-) -> int | None:
-    """0 for the claim at an index as it is written, else 1 and the work from it; None where it is no permitted step."""
-    if written == pair or _is_same_congruence(ledger, chain, *place):
-        return 0
-    size = _work_between(ledger, written, pair)
-    return None if size is None else 1 + size
+    names = sorted({name for term in chain.terms for name in variables(term)})
+    pairs = {
+        (name, shift): sorted(ledger.key(side) for side in claim.at(shifted(name, shift)))
+        for name in names
+        for shift in SHIFTS
+    }
+    for place, pair in pairs.items():
+        if written == pair or _is_same_congruence(ledger, chain, *place):
+            return place
+    # The nearest index: modulo 4 the claim about 9^(k + 1) is a small step from that about 9^k.
+    sizes = {place: size for place, pair in pairs.items() if (size := _work_between(ledger, written, pair)) is not None}
+    return min(sizes, key=lambda place: sizes[place], default=None)
 
 
 def _is_same_congruence(ledger: Ledger, chain: Chain, name: str, shift: int) -> bool:
