@@ -18,7 +18,7 @@ from benchmarks.side_by_side import report  # isort: skip  sets variables that t
 import torch
 
 from model import ModelConfig
-from model.attention import Attention
+from model.attention import Attention, CachedIndex
 from model.cache import ContiguousLayerCache
 from model.rope import rope_tables
 
@@ -97,7 +97,8 @@ def token(layer: Attention, cache: ContiguousLayerCache, position: int) -> tuple
     projected = time.perf_counter()
     indices_BSK = None
     if cache.tokens > layer.config.index_topk:
-        indices_BSK = layer.select(layer.index(x_BSM, inputs.latent_BSQ, cache.keys(), rope), positions_BS)
+        index = layer.index(x_BSM, inputs.latent_BSQ, keys_BSI, rope)
+        indices_BSK = layer.select(CachedIndex(index.q_BSJI, cache.index_keys(), index.w_BSJ), positions_BS)
     selected = time.perf_counter()
     out_BSHC = layer.attend(inputs, positions_BS, indices_BSK, cache)
     attended = time.perf_counter()

@@ -18,7 +18,7 @@ from torch import Tensor
 from kernels import reference, reference_cache, reference_fp8, reference_kl
 from kernels.reference import causal_indices
 from kernels.reference_cache import IndexKeys, as_keys
-from kernels.reference_fp8 import quantize, quantize_queries, quantize_rows
+from kernels.reference_fp8 import dequantize_rows, quantize, quantize_queries, quantize_rows, row_bytes
 from kernels.reference_kl import IndexInputs
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "IndexInputs",
     "IndexKeys",
     "causal_indices",
+    "dequantize_rows",
     "has_kernels",
     "index_scores",
     "index_topk",
@@ -34,6 +35,7 @@ __all__ = [
     "quantize",
     "quantize_queries",
     "quantize_rows",
+    "row_bytes",
     "select_topk",
     "sparse_mla",
     "sparse_mla_decode",
@@ -130,12 +132,12 @@ def index_topk(
     positions_BS: Tensor,
     k: int,
     *,
-    fused: bool = False,
+    fused: bool | None = None,
     impl: Impl = "auto",
 ) -> Tensor:
     """Returns the k best tokens of each query by the indexer (``reference_cache.index_topk``).
 
-    ``fused``: the kernels keep the scores out of device memory.
+    ``fused``: the kernels keep the scores out of device memory (None: where these would not fit in scratch memory).
     """
     module = _implementation(impl, _numbers(q_BSJI, w_BSJ), specification=reference_cache)
     return module.index_topk(q_BSJI, keys, w_BSJ, positions_BS, k, fused=fused)

@@ -55,7 +55,7 @@ def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positi
 
 
 def index_topk(
-    q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, k: int, *, fused: bool = False
+    q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, k: int, *, fused: bool | None = None
 ) -> Tensor:
     """``reference.select_topk`` of ``index_scores`` without ever holding all scores: indices_BSK. No gradient.
 
@@ -80,8 +80,9 @@ def _in_order(keys: IndexKeys) -> tuple[Tensor, Tensor | None, Tensor]:
     held_BP = (keys.table_BP >= 0) & (keys.table_BP < keys.rows.shape[0])
     pages_BP = torch.where(held_BP, keys.table_BP, 0)
     scales_BT = None if keys.scales is None else keys.scales[pages_BP].flatten(1)
-    rows_BTI = keys.rows.view(torch.uint8) if keys.rows.dtype == torch.float8_e4m3fn else keys.rows
-    rows_BTI = rows_BTI[pages_BP].flatten(1, 2)
+    rows_GZI = keys.rows.view(torch.uint8) if keys.rows.dtype == torch.float8_e4m3fn else keys.rows
+    # index_select copies page by page, indexing number by number.
+    rows_BTI = rows_GZI.index_select(0, pages_BP.flatten()).unflatten(0, pages_BP.shape).flatten(1, 2)
     return rows_BTI.view(keys.rows.dtype), scales_BT, held_BP.repeat_interleave(keys.rows.shape[1], 1)
 
 

@@ -11,14 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from kernels import dispatch
-from kernels.dispatch import IndexInputs
-from model.cache import DecodeRows, LayerCache
+from kernels.dispatch import IndexInputs, IndexKeys
+from model.cache import LayerCache
 from model.config import ModelConfig
 from model.indexer import Indexer
 from model.layers import Linear, RMSNorm
 from model.rope import RopeTables, rotate_interleaved, softmax_scale
-
-FEW_QUERIES = 4  # new tokens of a sequence up to which each gathers its own rows; above, all rows are gathered once
 
 
 class Projected(NamedTuple):
@@ -39,6 +37,14 @@ class AttentionInputs(NamedTuple):
     latent_BSQ: Tensor
 
 
+class CachedIndex(NamedTuple):
+    """Indexer queries and weights of new tokens, and the cached keys to score."""
+
+    q_BSJI: Tensor
+    keys: IndexKeys
+    w_BSJ: Tensor
+
+
 class TokenSelection(nn.Module):
     """Top-k selection of the tokens that each query attends to. A module, so that a forward hook can capture it."""
 
@@ -46,9 +52,12 @@ class TokenSelection(nn.Module):
         super().__init__()
         self.topk = topk
 
-    def forward(self, index: IndexInputs, positions_BS: Tensor) -> Tensor:
+    def forward(self, index: IndexInputs | CachedIndex, positions_BS: Tensor) -> Tensor:
         """Returns indices_BSK, the ``topk`` tokens with the highest index scores of each query; no gradient passes."""
-        return dispatch.index_topk(index.q_BSJI, index.k_BTI, index.w_BSJ, positions_BS, self.topk)
+        q_BSJI, keys, w_BSJ = index
+        if isinstance(keys, IndexKeys) and keys.scales is not None:
+            q_BSJI, w_BSJ = dispatch.quantize_queries(q_BSJI, w_BSJ)
+        return dispatch.index_topk(q_BSJI, keys, w_BSJ, positions_BS, self.topk)
 
 
 class Attention(nn.Module):
@@ -85,7 +94,9 @@ class Attention(nn.Module):
         if keys_BTI is None or (cache is not None and cache.tokens <= topk):
             # Every earlier token is selected, so no score is needed.
             return self.output(self.attend(inputs, positions_BS, None, cache))
-        index = self.index(x_BSM, inputs.latent_BSQ, keys_BTI if cache is None else cache.keys(), rope)
+        index: IndexInputs | CachedIndex = self.index(x_BSM, inputs.latent_BSQ, keys_BTI, rope)
+        if cache is not None:
+            index = CachedIndex(index.q_BSJI, cache.index_keys(), index.w_BSJ)
         return self.output(self.attend(inputs, positions_BS, self.select(index, positions_BS), cache))
 
     def project(self, x_BSM: Tensor, rope: RopeTables) -> AttentionInputs:
@@ -150,32 +161,18 @@ class Attention(nn.Module):
 
         ``indices_BSK`` None: each query attends to all tokens up to its own.
         """
-        latent, (batch, queries) = self.config.kv_lora_rank, positions_BS.shape
-        if cache is not None and indices_BSK is None and (decode_rows := cache.decode_rows()) is not None:
-            return _attend_decode_rows(inputs.q_BSHD.squeeze(1), decode_rows, self.scale).unsqueeze(1)
-        if cache is None or queries > FEW_QUERIES:
-            rows_BTD = inputs.rows_BSD if cache is None else cache.rows()
-            if indices_BSK is None:
-                indices_BSK = dispatch.causal_indices(positions_BS, rows_BTD.shape[1])
-            return dispatch.sparse_mla(inputs.q_BSHD, rows_BTD, indices_BSK, self.scale, latent)
-        rows_ND, numbers_BSK = cache.flat_rows(indices_BSK)
-        q_QHD, numbers_QK = inputs.q_BSHD.flatten(0, 1), numbers_BSK.flatten(0, 1)
-        out_QHC = dispatch.sparse_mla_decode(q_QHD, rows_ND, numbers_QK, self.scale, latent)
-        return out_QHC.view(batch, queries, *out_QHC.shape[1:])
+        latent = self.config.kv_lora_rank
+        if cache is not None:
+            return cache.attend(inputs.q_BSHD, indices_BSK, self.scale, latent)
+        if indices_BSK is None:
+            indices_BSK = dispatch.causal_indices(positions_BS, inputs.rows_BSD.shape[1])
+        return dispatch.sparse_mla(inputs.q_BSHD, inputs.rows_BSD, indices_BSK, self.scale, latent)
 
     @property
     def _up_projection(self) -> Tensor:
         """``kv_b_proj`` per head, [H, G + V, C]: the rows of W_UK, then those of W_UV."""
         weight = self.kv_b_proj.weight
         return weight.view(self.config.num_attention_heads, -1, weight.shape[1])
-
-
-def _attend_decode_rows(q_BHD: Tensor, rows: DecodeRows, scale: float) -> Tensor:
-    """Returns out_BHC, one query of each sequence over all its rows; the softmax is in fp32 or fp64."""
-    logits_BHT = torch.bmm(q_BHD.to(rows.keys_BDT.dtype) * scale, rows.keys_BDT)
-    if rows.bias_B1T is not None:
-        logits_BHT += rows.bias_B1T
-    return torch.bmm(logits_BHT.softmax(-1), rows.values_BTC).to(q_BHD.dtype)
 
 
 def _per_head(x_BSHC: Tensor, matrices_HCV: Tensor) -> Tensor:

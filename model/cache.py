@@ -1,30 +1,20 @@
 """Latent KV cache: one latent row (with the shared rope key) and one indexer key per layer and token.
 
-Shape suffixes: B batch, S new tokens, T cached tokens, I indexer width, D = latent + rope width, K selected tokens,
-N flat rows.
+Shape suffixes: B batch, S new tokens, T cached tokens, H heads, I indexer width, C latent width, D = latent + rope
+width, K selected tokens.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from kernels.dispatch import causal_indices
+from kernels import dispatch
+from kernels.dispatch import IndexKeys, causal_indices
 from model.config import ModelConfig
 from model.errors import ModelError
-
-
-class DecodeRows(NamedTuple):
-    """Cached rows of sequences with one new token each: keys as columns, values (latents), and a bias of the logits.
-
-    ``bias_B1T`` None: all sequences have the same length, and no row is masked.
-    """
-
-    keys_BDT: Tensor
-    values_BTC: Tensor
-    bias_B1T: Tensor | None
 
 
 class LayerCache(Protocol):
@@ -47,23 +37,15 @@ class LayerCache(Protocol):
         """Stores new tokens at their positions; position -1 is padding. ``keys_BSI`` None: no keys will be read."""
         ...
 
-    def keys(self) -> Tensor:
-        """Returns the indexer keys of all sequences, keys_BTI."""
+    def index_keys(self) -> IndexKeys:
+        """Returns the indexer keys of all sequences where they are stored."""
         ...
 
-    def rows(self) -> Tensor:
-        """Returns the latent rows of all sequences, rows_BTD."""
-        ...
+    def attend(self, q_BSHD: Tensor, indices_BSK: Tensor | None, scale: float, latent: int) -> Tensor:
+        """Returns the attended latents out_BSHC of the tokens stored last, over the positions ``indices_BSK``.
 
-    def flat_rows(self, indices_BSK: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Returns all rows of the cache, rows_ND, and the row numbers of positions ``indices_BSK``; -1 stays -1.
-
-        ``indices_BSK`` None: all tokens up to each of the tokens stored last.
+        ``indices_BSK`` None: all tokens up to each of them.
         """
-        ...
-
-    def decode_rows(self) -> DecodeRows | None:
-        """Returns contiguous rows up to the tokens stored last (one per sequence), or None if there is no such copy."""
         ...
 
 
@@ -102,24 +84,14 @@ class ContiguousLayerCache(LayerCache):
         self._tokens, self._positions_BS = length, positions_BS
 
     @override
-    def keys(self) -> Tensor:
-        return self._keys_BTI[:, : self.tokens]
+    def index_keys(self) -> IndexKeys:
+        return IndexKeys(self._keys_BTI[:, : self.tokens])
 
     @override
-    def rows(self) -> Tensor:
-        return self._rows_BTD[:, : self.tokens]
-
-    @override
-    def flat_rows(self, indices_BSK: Tensor | None) -> tuple[Tensor, Tensor]:
-        batch, capacity, _ = self._rows_BTD.shape
+    def attend(self, q_BSHD: Tensor, indices_BSK: Tensor | None, scale: float, latent: int) -> Tensor:
         if indices_BSK is None:
             indices_BSK = causal_indices(self._positions_BS, self.tokens)
-        first_B11 = torch.arange(batch, device=indices_BSK.device)[:, None, None] * capacity
-        return self._rows_BTD.flatten(0, 1), torch.where(indices_BSK < 0, -1, indices_BSK + first_B11)
-
-    @override
-    def decode_rows(self) -> None:
-        return None
+        return dispatch.sparse_mla(q_BSHD, self._rows_BTD[:, : self.tokens], indices_BSK, scale, latent)
 
 
 class Cache:

@@ -1,7 +1,11 @@
 """Settings of the generation engine. Importing it loads no torch, so that configurations can be checked without."""
 
+from typing import Literal
+
 from core.config import STRICT, Positive, settings
 from model.errors import ModelError
+
+RowsFormat = Literal["model", "fp8"]
 
 
 @settings(frozen=True, config=STRICT)
@@ -10,6 +14,7 @@ class EngineConfig:
 
     ``cache_tokens`` is the capacity of the KV cache for all sequences together, in pages of ``page_size`` tokens.
     ``max_num_seqs`` sequences decode side by side; a step takes up to ``max_prefill_tokens`` of waiting prompts.
+    ``rows_format``: latent rows and indexer keys of the cache in the model's dtype, or in FP8 (e4m3 with scales).
     ``speculate`` drafts a token with the model's MTP layer in every step. ``capture_routing`` records the experts of
     every token, ``capture_selection`` the tokens that it attended to.
     Raises a ValueError (pydantic's ValidationError) where a number is below 1, or the cache holds less than one page.
@@ -19,6 +24,7 @@ class EngineConfig:
     page_size: Positive = 64
     max_num_seqs: Positive = 64
     max_prefill_tokens: Positive = 2048
+    rows_format: RowsFormat = "model"
     speculate: bool = False
     capture_routing: bool = False
     capture_selection: bool = False

@@ -23,16 +23,17 @@ OPENING = """\
 # Published models
 
 Written by `python -m docs.scripts.public_models` from fields of the models' published `config.json` files
-(`docs/scripts/public_models.json`; of types that are refused, some fields only). `loads`: `load_pretrained` and
-`lemmata serve` take the checkpoint as it is. `converts`: `python -m model.convert gqa` does
+(`docs/scripts/public_models.json`; of types that are refused, some fields only). They are from memory, and `compared
+with` names what they were compared with on 2026-11-30; where it is empty, nothing was found. `loads`:
+`load_pretrained` and `lemmata serve` take the checkpoint as it is. `converts`: `python -m model.convert gqa` does
 ([guide](../guides/conversion.md)), here with indexers of 8 heads of width 128. Other models are refused with the
 messages below.
 
 Entries per token are those of the cache in one layer, latent with rope key, without the indexer's key. The GPU
 kernels take latents of up to {largest} entries; a model with a wider one runs on the torch reference.
 
-| model | type | result | latent | entries per token | GPU kernels |
-|---|---|---|---|---|---|
+| model | type | result | latent | entries per token | GPU kernels | compared with |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -52,10 +53,11 @@ def outcome(config: dict[str, Any]) -> tuple[str, ModelConfig | None, str]:
 def page() -> str:
     """Returns the text of the page."""
     rows, messages = [], []
-    for name, config in json.loads(CONFIGS.read_text(encoding="utf-8")).items():
+    for name, entry in json.loads(CONFIGS.read_text(encoding="utf-8")).items():
+        config = entry["config"]
         result, own, message = outcome(config)
         sizes = "| |" if own is None else f"{own.kv_lora_rank:,} | {own.cache_width:,} | {_kernels(own)}"
-        rows.append(f"| {name} | `{config['model_type']}` | {result} | {sizes} |")
+        rows.append(f"| {name} | `{config['model_type']}` | {result} | {sizes} | {entry['checked'] or ''} |")
         if message:
             messages += textwrap.wrap(f"- {name}: {message}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     table = OPENING.replace("{largest}", str(LARGEST_LATENT)) + "\n".join(rows)

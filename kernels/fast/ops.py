@@ -195,10 +195,12 @@ def _(
 
 
 def index_topk(
-    q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, k: int, *, fused: bool = False
+    q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, k: int, *, fused: bool | None = None
 ) -> Tensor:
     """Selection by the indexer (``reference_cache.index_topk``): fused, or by parts of the queries."""
     q, keys = _same_key_number(q_BSJI.detach(), keys)
+    if fused is None:
+        fused = 4 * w_BSJ.shape[0] * w_BSJ.shape[1] * keys.tokens > configs.SCRATCH_BYTES
     rows, w_BSJ = keys.rows.detach(), w_BSJ.detach()
     return _index_topk(q, rows, w_BSJ, positions_BS, k, fused, keys.scales, keys.table_BP)
 

@@ -4,7 +4,7 @@ A sequence's rows lie in pages, and gathering them costs more than the attention
 decode, each step appends one row per sequence and gathers nothing; when some finish, the rows of the others are kept.
 Sequences are aligned at their ends, so that all new rows go to one column; shorter ones begin later and are masked.
 
-Shape suffixes: L layers, B sequences, T columns, D = latent + rope width, C latent width.
+Shape suffixes: L layers, B sequences, H heads, T columns, D = latent + rope width, C latent width.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from kernels.reference import NEVER
-from model.cache import DecodeRows
 
 
 class DecodeStep(NamedTuple):
@@ -84,8 +83,11 @@ class DecodeBuffer:
         self._keys_LBDT[layer, ..., self._end] = rows_BD
         self._values_LBTC[layer, :, self._end] = rows_BD[:, : self._values_LBTC.shape[-1]]
 
-    def rows(self, layer: int) -> DecodeRows:
-        """Returns the rows of one layer, the new tokens included."""
+    def attend(self, layer: int, q_BHD: Tensor, scale: float) -> Tensor:
+        """Returns the attended latents [B, H, C] of one query a sequence over all its rows, the new ones included."""
         tokens = self._end + 1
-        bias_B1T = None if self._bias_B1T is None else self._bias_B1T[..., :tokens]
-        return DecodeRows(self._keys_LBDT[layer, ..., :tokens], self._values_LBTC[layer, :, :tokens], bias_B1T)
+        keys_BDT, values_BTC = self._keys_LBDT[layer, ..., :tokens], self._values_LBTC[layer, :, :tokens]
+        logits_BHT = torch.bmm(q_BHD.to(keys_BDT.dtype) * scale, keys_BDT)
+        if self._bias_B1T is not None:
+            logits_BHT += self._bias_B1T[..., :tokens]
+        return torch.bmm(logits_BHT.softmax(-1), values_BTC).to(q_BHD.dtype)

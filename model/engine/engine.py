@@ -63,8 +63,17 @@ class LLMEngine:
         layers = module.config.num_hidden_layers + self.config.speculate
         like = module.model.embed_tokens.weight.detach()
         limit = min(module.config.max_position_embeddings, pages.count * size)
-        kept = {"routing": self.config.capture_routing, "selection": self.config.capture_selection}
-        self._kv_cache = PagedKVCache(module.config, layers, pages.count, size, limit, like, **kept)
+        self._kv_cache = PagedKVCache(
+            module.config,
+            layers,
+            pages.count,
+            size,
+            limit,
+            like,
+            rows_format=self.config.rows_format,
+            routing=self.config.capture_routing,
+            selection=self.config.capture_selection,
+        )
         self._runner = Runner(module, self._kv_cache)
         self._drafter = Drafter(self._runner) if self.config.speculate else None
         self._scheduler = Scheduler(pages, self.config.max_num_seqs, self.config.max_prefill_tokens)

@@ -1,7 +1,7 @@
 """Paged KV cache: latent rows (with rope keys), indexer keys and, on request, the routing and selection of each token.
 
-Shape suffixes: L layers, N rows of the cache, B batch, S new tokens, T cached tokens, P pages of a sequence,
-I indexer width, D = latent + rope width, K selected tokens, E MoE layers, A experts of a token.
+Shape suffixes: L layers, N rows of the cache, B batch, S new tokens, T cached tokens, P pages of a sequence, H heads,
+C latent width, D = latent + rope width, I indexer width, K selected tokens, E MoE layers, A experts of a token.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,17 +12,22 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
-from kernels.dispatch import causal_indices, has_kernels
-from model.cache import Cache, DecodeRows, LayerCache
+from kernels import dispatch
+from kernels.dispatch import IndexKeys, causal_indices
+from model.cache import Cache, LayerCache
 from model.config import ModelConfig
 from model.engine.decode_buffer import DecodeBuffer, DecodeStep
+from model.engine.row_pools import Fp8KeyPool, Fp8RowPool, KeyPool, RowPool
+from model.engine_config import RowsFormat
+
+FEW_QUERIES = 4  # new tokens of a sequence up to which each reads its own rows; above, pages are copied once for all
 
 
 class PagedKVCache:
     """``pages`` pages of ``size`` tokens in ``layers`` layers, with the dtype and device of ``like``.
 
     No sequence may have more than ``limit`` tokens. If ``index_topk`` is at least that, no indexer keys are stored,
-    because every token is selected.
+    because every token is selected. ``rows_format`` "fp8": rows and keys are stored in FP8.
     """
 
     def __init__(
@@ -34,16 +39,17 @@ class PagedKVCache:
         limit: int,
         like: Tensor,
         *,
+        rows_format: RowsFormat,
         routing: bool,
         selection: bool,
     ) -> None:
-        self.size, self.limit = size, limit
-        self._latent, self._topk = config.kv_lora_rank, config.index_topk
+        self.size, self.limit, self.layers, self.device = size, limit, layers, like.device
+        self._topk = config.index_topk
         self._decoded: DecodeStep | None = None
         self._decode_buffer: DecodeBuffer | None = None
-        self.rows_LND = like.new_zeros(layers, pages * size, config.cache_width)
-        key_rows = pages * size if limit > config.index_topk else 0
-        self.keys_LNI = like.new_zeros(layers, key_rows, config.index_head_dim)
+        row_pool, key_pool = (Fp8RowPool, Fp8KeyPool) if rows_format == "fp8" else (RowPool, KeyPool)
+        self.rows = row_pool(config, layers, pages, size, like)
+        self.keys = key_pool(config, layers, pages if limit > config.index_topk else 0, size, like)
         moe_layers = config.num_hidden_layers - config.first_k_dense_replace if routing else 0
         experts = (pages * size, max(moe_layers, 0), config.num_experts_per_tok)
         self.experts_NEA = torch.zeros(experts, dtype=torch.int16, device=like.device)
@@ -60,18 +66,22 @@ class PagedKVCache:
 
         It is used on a CPU while every token attends to all earlier ones. It is built in the second step that the same
         sequences take (rebuilding it in every step would cost more than it saves), and is no larger than the cache.
+        Rows in FP8 have none: it would hold the new ones unrounded.
         """
         before, self._decoded = self._decoded, decoded
         buffer, self._decode_buffer = self._decode_buffer, None
-        on_cpu = self.rows_LND.device.type == "cpu" and not has_kernels(self.rows_LND)
-        if not on_cpu or max(decoded.positions) >= self._topk or numbers_BT.numel() > self.rows_LND.shape[1]:
+        stored = self.rows.stored
+        on_cpu = stored.device.type == "cpu" and not dispatch.has_kernels(stored)
+        if isinstance(self.rows, Fp8RowPool) or not on_cpu or max(decoded.positions) >= self._topk:
+            return None
+        if numbers_BT.numel() > stored.shape[1]:
             return None
         places = None if before is None else decoded.places_in(before)
         if places is not None:
             if buffer is not None:
                 buffer.keep(places)
             if buffer is None or not buffer.advance():
-                buffer = DecodeBuffer(self.rows_LND, self._latent, numbers_BT, decoded.positions)
+                buffer = DecodeBuffer(stored, self.rows.latent, numbers_BT, decoded.positions)
             self._decode_buffer = buffer
         return self._decode_buffer
 
@@ -83,9 +93,10 @@ class PagedKVCache:
     def copy(self, source: int, target: int) -> None:
         """Copies page ``source`` to page ``target``."""
         self.invalidate([target])
-        for stored in (self.rows_LND, self.keys_LNI) if self.keys_LNI.numel() else (self.rows_LND,):
-            by_page = stored.unflatten(1, (-1, self.size))
-            by_page[:, target] = by_page[:, source]
+        for stored in (*self.rows.tensors, *self.keys.tensors):
+            if stored.numel():
+                by_page = stored.unflatten(1, (-1, self.size))
+                by_page[:, target] = by_page[:, source]
         for chosen in (self.experts_NEA, self.selection_NLK):
             by_page = chosen.unflatten(0, (-1, self.size))
             by_page[target] = by_page[source]
@@ -135,7 +146,7 @@ class PagedBatch:
         *,
         decodes: bool,
     ) -> None:
-        device = kv_cache.rows_LND.device
+        device = kv_cache.device
         self.kv_cache = kv_cache
         self.tokens = 1 + max(max(row) for row in positions)
         width = -(-self.tokens // kv_cache.size)
@@ -182,8 +193,6 @@ class PagedLayerCache(LayerCache):
 
     def __init__(self, batch: PagedBatch, layer: int) -> None:
         self._batch, self._layer = batch, layer
-        self._rows_ND = batch.kv_cache.rows_LND[layer]
-        self._keys_NI = batch.kv_cache.keys_LNI[layer]
 
     @property
     @override
@@ -197,32 +206,27 @@ class PagedLayerCache(LayerCache):
 
     @override
     def store(self, rows_BSD: Tensor, keys_BSI: Tensor | None, positions_BS: Tensor) -> None:
-        slots_X = self._batch.slots_X
-        self._rows_ND.index_copy_(0, slots_X, self._batch.unpadded(rows_BSD))
-        if self._batch.decode_buffer is not None:
-            self._batch.decode_buffer.store(self._layer, rows_BSD)
-        if keys_BSI is not None:
-            self._keys_NI.index_copy_(0, slots_X, self._batch.unpadded(keys_BSI))
-
-    @override
-    def keys(self) -> Tensor:
-        return self._gathered(self._keys_NI)
-
-    @override
-    def rows(self) -> Tensor:
-        return self._gathered(self._rows_ND)
-
-    @override
-    def flat_rows(self, indices_BSK: Tensor | None) -> tuple[Tensor, Tensor]:
         batch = self._batch
-        return self._rows_ND, batch.causal_BST if indices_BSK is None else batch.rows_of(indices_BSK)
+        batch.kv_cache.rows.store(self._layer, batch.slots_X, batch.unpadded(rows_BSD))
+        if batch.decode_buffer is not None:
+            batch.decode_buffer.store(self._layer, rows_BSD)
+        if keys_BSI is not None:
+            batch.kv_cache.keys.store(self._layer, batch.slots_X, batch.unpadded(keys_BSI))
 
     @override
-    def decode_rows(self) -> DecodeRows | None:
-        return None if self._batch.decode_buffer is None else self._batch.decode_buffer.rows(self._layer)
+    def index_keys(self) -> IndexKeys:
+        return self._batch.kv_cache.keys.of(self._layer, self._batch.table_BP)
 
-    def _gathered(self, stored: Tensor) -> Tensor:
-        """Returns [B, T, width]; whole pages are copied, which costs a fraction of copying row by row."""
-        pages, table_BP = stored.unflatten(0, (-1, self._batch.kv_cache.size)), self._batch.table_BP
-        by_page = pages.index_select(0, table_BP.flatten()).unflatten(0, table_BP.shape)
-        return by_page.flatten(1, 2)[:, : self._batch.tokens]
+    @override
+    def attend(self, q_BSHD: Tensor, indices_BSK: Tensor | None, scale: float, latent: int) -> Tensor:
+        batch, pool, few = self._batch, self._batch.kv_cache.rows, q_BSHD.shape[1] <= FEW_QUERIES
+        if indices_BSK is None and batch.decode_buffer is not None:
+            return batch.decode_buffer.attend(self._layer, q_BSHD.squeeze(1), scale).unsqueeze(1)
+        if few or pool.reads_in_place(q_BSHD):
+            numbers_BSK = batch.causal_BST if indices_BSK is None else batch.rows_of(indices_BSK)
+            out_QHC = pool.attend(self._layer, q_BSHD.flatten(0, 1), numbers_BSK.flatten(0, 1), scale, few=few)
+            return out_QHC.unflatten(0, q_BSHD.shape[:2])
+        rows_BTD = pool.pages(self._layer, batch.table_BP)[:, : batch.tokens]
+        if indices_BSK is None:
+            indices_BSK = causal_indices(batch.positions_BS, batch.tokens)
+        return dispatch.sparse_mla(q_BSHD, rows_BTD, indices_BSK, scale, latent)

@@ -27,7 +27,7 @@ class Runner:
     def hidden(self, sequences: Rows[Sequence], chunks: Rows[Rows[int]]) -> Tensor:
         """Returns the hidden states [B, S, M] of ``chunks``, the next uncached tokens of each sequence."""
         # With an MTP layer in the cache, the decode buffer is off: that layer's rows are written in other batches.
-        decodes = max(map(len, chunks)) == 1 and len(self.kv_cache.rows_LND) == self.model.config.num_hidden_layers
+        decodes = max(map(len, chunks)) == 1 and self.kv_cache.layers == self.model.config.num_hidden_layers
         batch, ids_BS = self._batch(
             sequences, [sequence.num_cached_tokens for sequence in sequences], chunks, decodes=decodes
         )

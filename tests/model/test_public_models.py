@@ -17,7 +17,7 @@ def test_the_page_is_what_the_command_writes() -> None:
 def test_each_family_converts_with_its_own_parts() -> None:
     configs = json.loads(CONFIGS.read_text(encoding="utf-8"))
     assert len(configs) >= 15
-    found = {name.split("/")[1]: outcome(config)[1] for name, config in configs.items()}
+    found = {name.split("/")[1]: outcome(entry["config"])[1] for name, entry in configs.items()}
     llama, qwen2, qwen3 = found["Llama-3.1-8B-Instruct"], found["Qwen2.5-Math-7B"], found["Qwen3-8B"]
     assert llama is not None
     assert qwen2 is not None
