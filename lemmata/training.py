@@ -32,7 +32,7 @@ NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
 MAY_CHANGE = frozenset(
     [
         *("run", "loggers", "save_rollouts_every", "checkpoint", "checkpoint.*", "stages.*.steps"),
-        *("stages.*.micro_batch_tokens", "stages.*.max_num_seqs", "stages.*.cache_tokens"),
+        *("gradient_checkpointing", "stages.*.micro_batch_tokens", "stages.*.max_num_seqs", "stages.*.cache_tokens"),
         *("data.judges.budget", *(f"data.judges.endpoint{name}.{key}" for name in ("", "s.*") for key in SERVING_KEYS)),
     ]
 )

@@ -6,6 +6,7 @@ Attribute names are those of the checkpoints. Shape suffixes: B batch, S tokens,
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from model.attention import Attention
 from model.cache import Cache, LayerCache
@@ -27,6 +28,7 @@ class DecoderLayer(nn.Module):
         self.self_attn = Attention(config)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.mlp = FeedForward(config.hidden_size, config.intermediate_size) if dense else MixtureOfExperts(config)
+        self.gradient_checkpointing = False
 
     def forward(self, x_BSM: Tensor, positions_BS: Tensor, rope: RopeTables, cache: LayerCache | None = None) -> Tensor:
         """Maps [B, S, M] to [B, S, M]."""
@@ -35,11 +37,27 @@ class DecoderLayer(nn.Module):
     def packed(
         self, x_NM: Tensor, packed: Packed, rope: RopeTables, stage: IndexerStage, replay: RolloutReplay
     ) -> tuple[Tensor, Tensor]:
-        """Runs packed sequences, [N, M] to [N, M]; returns also the indexer's KL in nats, summed over the tokens."""
+        """Runs packed sequences, [N, M] to [N, M]; returns also the indexer's KL in nats, summed over the tokens.
+
+        With ``gradient_checkpointing`` the layer keeps its inputs alone, and the backward pass computes it once more.
+        """
+        recorded = replay.selection(), replay.experts() if isinstance(self.mlp, MixtureOfExperts) else None
+        if not (self.gradient_checkpointing and torch.is_grad_enabled()):
+            return self._packed(x_NM, packed, rope, stage, *recorded)
+        return checkpoint(self._packed, x_NM, packed, rope, stage, *recorded, use_reentrant=False)
+
+    def _packed(
+        self,
+        x_NM: Tensor,
+        packed: Packed,
+        rope: RopeTables,
+        stage: IndexerStage,
+        selection_NK: Tensor | None,
+        experts_NA: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
         normed_NM = self.input_layernorm(x_NM)
-        attended_NM, kl = attend_packed(self.self_attn, normed_NM, packed, rope, stage, replay.selection())
+        attended_NM, kl = attend_packed(self.self_attn, normed_NM, packed, rope, stage, selection_NK)
         with torch.set_grad_enabled(torch.is_grad_enabled() and stage != "dense"):  # warm-up: only indexers
-            experts_NA = replay.experts() if isinstance(self.mlp, MixtureOfExperts) else None
             return self.finish(x_NM.unsqueeze(0), attended_NM.unsqueeze(0), experts_NA)[0], kl
 
     def finish(self, x_BSM: Tensor, attended_BSM: Tensor, experts_NA: Tensor | None = None) -> Tensor:
@@ -144,6 +162,12 @@ class DsaModel(nn.Module):
             losses.append(kl)
         replay.finish()
         return self.model.norm(x_NM), torch.stack(losses)
+
+    def gradient_checkpointing_enable(self) -> None:
+        """Trades time for memory: ``packed`` keeps each layer's inputs alone for the backward pass."""
+        for layer in self.model.layers:
+            assert isinstance(layer, DecoderLayer)
+            layer.gradient_checkpointing = True
 
     def logits(self, hidden_BSM: Tensor) -> Tensor:
         """Returns the logits [..., V] of normed hidden states [..., M], in fp32 or fp64."""

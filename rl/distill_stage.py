@@ -3,7 +3,7 @@
 Agarwal et al. 2024 (GKD, arXiv 2306.13649) with answers of the student alone; Thinking Machines Lab 2025, On-Policy
 Distillation. They estimate the reverse KL at the sampled tokens; here it is computed over the whole vocabulary.
 
-Shape suffixes: P predicted tokens, V vocabulary.
+Shape suffixes: P predicted tokens, n of them, M model width.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,16 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from model.transformer import DsaModel
 from rl.config import DistillConfig
-from rl.divergence import divergence
+from rl.divergence import Divergence, divergence
+from rl.head import by_rows
 from rl.learner import Learner
 from rl.reward_shaping import NO_SHAPING
 from rl.rollout import Trajectory
 from rl.rollout_log import rollout_metrics
 from rl.rollout_stage import RolloutStage, WriteRollout, no_log
-from rl.samples import Keep, Sample, answer_logits, by_prompt
+from rl.samples import Keep, Sample, answer_states, by_prompt
 from rl.teachers import check_teachers, kind_of, kinds_of, load_teachers
 
 NOTHING = Keep()  # without ratios of policies, student and teacher choose experts and tokens themselves
@@ -80,9 +82,8 @@ class DistillStage(RolloutStage):
     def _loss(self, batch: Sequence[Sample], counts: Mapping[str, float]) -> tuple[Tensor, dict[str, float]]:
         weight = self.config.indexer_weight
         ordered = [batch[number] for group in by_prompt(batch) for number in group]
-        student_PV, indexer_kl = answer_logits(self.learner.module, ordered, NOTHING, self._indexer)
-        teacher_PV = self._teacher_logits(ordered)
-        found = divergence(student_PV, teacher_PV, self.config.divergence)
+        student_PM, indexer_kl = answer_states(self.learner.module, ordered, NOTHING, self._indexer)
+        found = self._divergence(ordered, student_PM)
         loss = found.divergence.sum() / counts["tokens"]
         logged = {
             "kl": loss.item(),
@@ -96,17 +97,32 @@ class DistillStage(RolloutStage):
             loss, logged["indexer_kl"] = loss + weight * indexer_kl, indexer_kl.item()
         return loss, {**logged, "loss": loss.item()}
 
-    @torch.no_grad()
-    def _teacher_logits(self, ordered: Sequence[Sample]) -> Tensor:
-        """Logits [P, V], in the order of `answer_logits`; those of an answer are by the teacher of its kind."""
-        rows: dict[int, Tensor] = {}
+    def _divergence(self, ordered: Sequence[Sample], student_PM: Tensor) -> Divergence:
+        """The divergence from the teacher of each answer's kind, of the tokens in the order of ``student_PM``."""
+        lengths = [len(sample.token_ids) for sample in ordered]
+        states = student_PM.split(lengths)
+        rows: dict[int, tuple[Tensor, ...]] = {}
         for teacher in dict.fromkeys(self.teachers.values()):
             numbers = [place for place, sample in enumerate(ordered) if self.teachers[sample.kind] is teacher]
             if numbers:
                 own = [ordered[place] for place in numbers]
-                logits_PV, _ = answer_logits(teacher, own, NOTHING)
-                rows |= zip(numbers, logits_PV.split([len(sample.token_ids) for sample in own]), strict=True)
-        return torch.cat([rows[place] for place in range(len(ordered))])
+                found = self._from_teacher(teacher, own, torch.cat([states[place] for place in numbers]))
+                parts = (values.split([lengths[place] for place in numbers]) for values in found)
+                rows |= zip(numbers, zip(*parts, strict=True), strict=True)
+        whole = zip(*(rows[place] for place in range(len(ordered))), strict=True)
+        return Divergence(*(torch.cat(values) for values in whole))
+
+    def _from_teacher(self, teacher: DsaModel, own: Sequence[Sample], student_PM: Tensor) -> tuple[Tensor, ...]:
+        student = self.learner.module
+        with torch.no_grad():
+            teacher_PM, _ = answer_states(teacher, own, NOTHING)
+
+        def of_rows(student_nM: Tensor, teacher_nM: Tensor) -> tuple[Tensor, ...]:
+            with torch.no_grad():
+                teacher_nV = teacher.logits(teacher_nM)
+            return divergence(student.logits(student_nM), teacher_nV, self.config.divergence)
+
+        return by_rows(of_rows, student.config.vocab_size, student_PM, teacher_PM)
 
     def _by_kind(self, ordered: Sequence[Sample], values_P: Tensor, counts: Mapping[str, float]) -> dict[str, float]:
         """Each kind's part of its mean KL; kinds without tokens in the minibatch are left out."""

@@ -1,7 +1,7 @@
 """Samples of a rollout, and their log-probabilities by the trainer: packed by shared prompt, with recorded choices.
 
-Shape suffixes: S samples, T tokens of the longest answer, N packed tokens, P predicted tokens, V vocabulary,
-K kept tokens.
+Shape suffixes: S samples, T tokens of the longest answer, N packed tokens, P predicted tokens, n of them, M model
+width, K kept tokens.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from torch import Tensor
 from model.packed import Packed, RolloutReplay, pack_groups
 from model.packed_attention import IndexerStage
 from model.transformer import DsaModel
+from rl.head import by_rows
 from rl.logprobs import pad_kept, token_logprobs
 
 
@@ -81,11 +82,12 @@ def computed_tokens(samples: Sequence[Sample]) -> int:
 def micro_batches(samples: Sequence[Sample], tokens: int) -> Iterator[list[int]]:
     """Batches the samples' numbers, at most ``tokens`` computed tokens each; a prompt's samples stay together.
 
-    Long answers are first, so that neighbors have similar lengths. One prompt with its samples may exceed the limit.
+    Long answers are first, so that neighbors have similar lengths. The samples of a prompt that exceed the limit
+    together are split, and the prompt is computed for each part; one sample alone may exceed it.
     """
     batch: list[int] = []
     total = 0
-    groups = by_prompt(samples)
+    groups = [part for numbers in by_prompt(samples) for part in _within(samples, numbers, tokens)]
     groups.sort(key=lambda numbers: -max(len(samples[number].token_ids) for number in numbers))
     for numbers in groups:
         size = len(samples[numbers[0]].prompt_ids) + sum(len(samples[number].token_ids) for number in numbers)
@@ -96,6 +98,21 @@ def micro_batches(samples: Sequence[Sample], tokens: int) -> Iterator[list[int]]
         total += size
     if batch:
         yield batch
+
+
+def _within(samples: Sequence[Sample], numbers: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Splits the samples of one prompt, at most ``tokens`` tokens with the prompt each."""
+    prompt = len(samples[numbers[0]].prompt_ids)
+    part: list[int] = []
+    total = prompt
+    for number in numbers:
+        size = len(samples[number].token_ids)
+        if part and total + size > tokens:
+            yield part
+            part, total = [], prompt
+        part.append(number)
+        total += size
+    yield part
 
 
 def mask_of(samples: Sequence[Sample], device: torch.device | str = "cpu") -> Tensor:
@@ -118,12 +135,17 @@ def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: Indexe
     device = module.model.embed_tokens.weight.device
     numbers = [number for group in by_prompt(samples) for number in group]
     ordered = [samples[number] for number in numbers]
-    logits_PV, indexer_kl = answer_logits(module, ordered, keep, stage)
+    hidden_PM, indexer_kl = answer_states(module, ordered, keep, stage)
     tokens_P = torch.tensor([token for sample in ordered for token in sample.token_ids], device=device)
     kept_PK = None
     if keep.sampling_mask:
         kept_PK = pad_kept([mask for sample in ordered for mask in _masks(sample)]).to(device)
-    scored = token_logprobs(logits_PV, tokens_P, ordered[0].temperature, kept_PK)
+    temperature = ordered[0].temperature
+
+    def of_rows(hidden_nM: Tensor, tokens_n: Tensor, kept_nK: Tensor | None) -> tuple[Tensor, ...]:
+        return token_logprobs(module.logits(hidden_nM), tokens_n, temperature, kept_nK)
+
+    scored = by_rows(of_rows, module.config.vocab_size, hidden_PM, tokens_P, kept_PK)
     lengths = [len(sample.token_ids) for sample in ordered]
     place_of = {number: place for place, number in enumerate(numbers)}
     rows = [value.split(lengths) for value in scored]
@@ -131,17 +153,17 @@ def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: Indexe
     return Scored(*(padded(row, device) for row in sorted_back), indexer_kl=indexer_kl)
 
 
-def answer_logits(
+def answer_states(
     module: DsaModel, ordered: Sequence[Sample], keep: Keep, stage: IndexerStage = "off"
 ) -> tuple[Tensor, Tensor]:
-    """Computes the logits [P, V] that predict the answers' tokens, answer by answer, and the indexers' mean KL.
+    """Computes the hidden states [P, M] that predict the answers' tokens, answer by answer, and the indexers' mean KL.
 
     Samples of the same prompt must be neighbors in ``ordered`` (`by_prompt`). Raises as `score`.
     """
     device = module.model.embed_tokens.weight.device
     packed, groups = _packed(ordered, device)
     hidden_NM, kl_L = module.packed(packed, stage, _replay(groups, keep, device))
-    return module.logits(hidden_NM.index_select(0, _predicting(packed, ordered))), kl_L.mean() / len(packed.ids_N)
+    return hidden_NM.index_select(0, _predicting(packed, ordered)), kl_L.mean() / len(packed.ids_N)
 
 
 def _packed(ordered: Sequence[Sample], device: torch.device) -> tuple[Packed, list[list[Sample]]]:

@@ -41,6 +41,8 @@ def make_trainer(
         raise LemmataError(str(error)) from error
     started = Checkpoints(folder, config.checkpoint.keep).latest_model()
     module, tokenizer = _resumed(started, config) if started else _model(config)
+    if config.gradient_checkpointing:
+        module.gradient_checkpointing_enable()
     judges = make_judges(config, folder, parallel.rank)
     learner = Learner(
         module=module,

@@ -1,6 +1,6 @@
 """Stages on SFT examples: supervised fine-tuning, the indexers' warm-up, and the sparse stage.
 
-Shape suffixes: N packed tokens, P predicted tokens, M model width, V vocabulary, L layers.
+Shape suffixes: N packed tokens, P predicted tokens, n of them, M model width, V vocabulary, L layers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,7 @@ from model.packed_attention import IndexerStage
 from model.tokenizer import END_THINK
 from model.training import train_indexers_only
 from rl.config import NextTokenConfig, SupervisedConfig
+from rl.head import by_rows
 from rl.learner import Learner
 from rl.task import Example
 
@@ -158,9 +159,15 @@ class Supervised:
         ]
         places_P = torch.tensor(places, device=self.learner.device)
         targets_P = torch.tensor([one.ids[place] for one in batch for place in one.targets], device=places_P.device)
-        logits_PV = module.logits(hidden_NM.index_select(0, places_P))
-        cross_entropy = functional.cross_entropy(logits_PV, targets_P, reduction="sum") / tokens
-        correct = (logits_PV.detach().argmax(-1) == targets_P).sum().item() / tokens
+
+        def of_rows(hidden_nM: Tensor, targets_n: Tensor) -> tuple[Tensor, Tensor]:
+            logits_nV = module.logits(hidden_nM)
+            losses_n = functional.cross_entropy(logits_nV, targets_n, reduction="none")
+            return losses_n, logits_nV.detach().argmax(-1) == targets_n
+
+        states_PM = hidden_NM.index_select(0, places_P)
+        losses_P, correct_P = by_rows(of_rows, module.config.vocab_size, states_PM, targets_P)
+        cross_entropy, correct = losses_P.sum() / tokens, correct_P.sum().item() / tokens
         loss = cross_entropy + kl if self.indexer == "sparse" else cross_entropy
         return loss, {**parts, "loss": loss.item(), "cross_entropy": cross_entropy.item(), "token_accuracy": correct}
 

@@ -1,5 +1,6 @@
 """Packed sequences: the same results as each sequence alone, with shared prompts and gradients; strict replay."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from model import ModelError
 from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.packed import Packed, RolloutReplay, pack, pack_groups
+from model.packed_attention import IndexerStage
 from model.router_capture import capture_routing, capture_selections
 from model.transformer import DsaModel
 from tests.model.tiny import byte_model, byte_tokenizer, random_ids, tiny_model
@@ -115,6 +117,31 @@ def test_a_replay_that_does_not_fit_the_model_is_an_error() -> None:
     model.packed(packed, replay=used)
     with pytest.raises(ModelError, match="fewer layers"):
         model.packed(packed, replay=used)
+
+
+@pytest.mark.parametrize("stage", ["off", "dense", "sparse"])
+def test_gradient_checkpointing_keeps_little_and_changes_no_gradient(stage: IndexerStage) -> None:
+    model = tiny_model(dtype=torch.float64)
+    packed = pack([random_ids(1, 20)[0].tolist(), random_ids(1, 20, 1)[0].tolist()])
+    chooser = tiny_model(seed=1, dtype=torch.float64)  # its choices, replayed, are not the model's own
+
+    def step() -> tuple[int, torch.Tensor, Sequence[torch.Tensor | None]]:
+        kept: list[int] = []
+        replay = recorded(chooser, packed) if stage == "off" else None
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
+            hidden, kl = model.packed(packed, stage, replay)
+        loss = kl.sum() if stage == "dense" else hidden.square().sum() + kl.sum()
+        return sum(kept), hidden.detach(), torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+
+    all_kept, hidden, gradients = step()
+    model.gradient_checkpointing_enable()
+    few_kept, again, others = step()
+    assert few_kept < 0.2 * all_kept
+    assert torch.equal(hidden, again)
+    for one, other in zip(gradients, others, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9)
 
 
 def test_the_engine_records_the_models_own_choices() -> None:

@@ -12,9 +12,10 @@ import torch
 from model import ModelError
 from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.transformer import DsaModel
+from rl import head
 from rl.loss import LossInputs, policy_loss
 from rl.rollout import Trajectory, sample_groups
-from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
+from rl.samples import Keep, Sample, computed_tokens, mask_of, micro_batches, padded, score
 from tests.rl.settings import loss_config
 from tests.rl.small import Letters, learner, small_module
 
@@ -116,6 +117,42 @@ def test_gradients_of_the_whole_are_those_of_each_sample_alone() -> None:
                 torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("sampling_mask", [True, False])
+def test_logits_some_tokens_at_a_time_change_nothing(sampling_mask: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, keep = small_module(), Keep(routing=True, sampling_mask=sampling_mask)
+    batch = samples(rollout(module))
+    rows: list[int] = []
+    monkeypatch.setattr(module, "logits", lambda hidden: rows.append(len(hidden)) or DsaModel.logits(module, hidden))
+
+    def scored() -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor | None]]:
+        found = score(module, batch, keep)
+        weighted = (found.logprobs_ST * torch.arange(found.logprobs_ST.shape[1])).sum()
+        gradients = torch.autograd.grad(weighted, list(module.parameters()), allow_unused=True)
+        return found.logprobs_ST.detach(), found.entropy_ST, list(gradients)
+
+    whole = scored()
+    assert len(rows) == 1
+    tokens = rows.pop()
+    monkeypatch.setattr(head, "LOGITS", 10 * module.config.vocab_size)
+    parts = scored()
+    assert max(rows) == 10
+    assert sum(rows) == 2 * tokens  # once in the forward and once in the backward pass
+    for one, other in zip([*whole[:2], *whole[2]], [*parts[:2], *parts[2]], strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9)
+
+
+def test_the_samples_of_a_prompt_beyond_the_limit_are_split() -> None:
+    batch = samples(rollout(small_module()))
+    limit = max(sample.tokens for sample in batch) + 1
+    parts = list(micro_batches(batch, limit))
+    assert sorted(number for part in parts for number in part) == list(range(len(batch)))
+    assert all(computed_tokens([batch[number] for number in part]) <= limit for part in parts)
+    alone = list(micro_batches(batch, 1))
+    assert [len(part) for part in alone] == [1] * len(batch)
+
+
 @pytest.mark.parametrize("missing", ["masks", "routing", "selection"])
 def test_what_is_to_be_kept_must_have_been_recorded(missing: str) -> None:
     module = small_module()
@@ -133,7 +170,7 @@ def test_a_record_that_the_model_has_no_use_for_is_an_error() -> None:
 
 def test_micro_batches_hold_every_sample_once_and_prompts_together() -> None:
     batch = samples(rollout(small_module()))
-    parts = list(micro_batches(batch, 70))
+    parts = list(micro_batches(batch, 100))
     assert len(parts) > 1
     assert sorted(number for part in parts for number in part) == list(range(len(batch)))
     homes: dict[Any, set[int]] = {}
