@@ -28,7 +28,7 @@ from policy.throttle import Throttle
 from prover.role import Prover
 from refine.assess import Assessor, AssessorConfig
 from refine.schedule import T, Work, run_problems
-from tools.toolbox import PythonToolbox
+from tools.toolbox import RunToolbox
 from verifier.comparison import Comparer
 from verifier.role import Verifier
 
@@ -74,7 +74,7 @@ class Session:
     templates: Templates
     guard: Guard
     meters: Meters
-    toolbox: PythonToolbox | None = None
+    toolbox: RunToolbox | None = None
 
     @property
     def prover(self) -> Prover:
@@ -199,9 +199,9 @@ def open_session(
         yield Session(run, settings, replace(policies, borrowed=frozenset(given)), templates, guard, meters, toolbox)
 
 
-def build_toolbox(settings: SessionConfig) -> PythonToolbox | None:
+def build_toolbox(settings: SessionConfig) -> RunToolbox | None:
     """The tools of a run; None without any. Raises LemmataError where no sandbox works."""
-    return PythonToolbox(settings.tool_use, settings.interpreter) if settings.tools else None
+    return RunToolbox(settings.tools, settings.tool_use, settings.interpreter) if settings.tools else None
 
 
 def _throttled(policy: Policy, settings: SessionConfig, guard: Guard, meters: Meters) -> Throttle:

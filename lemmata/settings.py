@@ -15,7 +15,7 @@ from policy.usability import UnusableConfig
 from policy.verdict import VerdictConfig
 from refine.assess import AssessorConfig
 from refine.config import RefineConfig, require_enough_analyses
-from tools.config import InterpreterConfig
+from tools.config import InterpreterConfig, ToolName
 from verifier.autolabel import LabelConfig
 
 C = TypeVar("C")
@@ -71,7 +71,7 @@ class SessionConfig:
     verifier: RoleConfig
     meta_verifier: RoleConfig
     judge: AssessorConfig
-    tools: tuple[Literal["python"], ...]
+    tools: tuple[ToolName, ...]
     tool_use: ToolUseConfig
     interpreter: InterpreterConfig
     policy: Mapping[str, Any]

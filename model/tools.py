@@ -1,6 +1,7 @@
 """Tool calls: parsing of the function calls in an answer, in the chat template's format."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from model.tokenizer import CALL, CALL_SEPARATOR, CALLS, END_CALL, END_CALLS
@@ -26,6 +27,12 @@ def split_calls(text: str) -> tuple[str, list[FunctionCall]]:
     if not found or not ended or not calls or _CALL.sub("", inside).strip():
         return text, []
     return before, calls
+
+
+def write_calls(calls: Iterable[FunctionCall]) -> str:
+    """Returns the text of calls at the end of an answer, as the chat template writes them; nothing without calls."""
+    texts = [f"{CALL}{call.name}{CALL_SEPARATOR}{call.arguments}{END_CALL}" for call in calls]
+    return f"{CALLS}{''.join(texts)}{END_CALLS}" if texts else ""
 
 
 def before_calls(text: str) -> str:

@@ -1,12 +1,12 @@
 """Request bodies of an endpoint, and how they adapt to a server: samples per request, streaming, token limits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policy.constraint import constraint
 from policy.endpoint_config import EndpointConfig
 from policy.faults import ContextTooLong, PromptRefused, may_be_samples
-from policy.interface import Message, Prompt, Sampling
+from policy.interface import Message, Prompt, Sampling, ToolSpec
 
 MIN_ROOM = 16  # tokens below which an answer is not worth asking for
 MAX_HALVINGS = 4
@@ -84,14 +84,18 @@ def tool_fields(sampling: Sampling) -> dict[str, Any]:
     """The fields of a request that offers tools; none without tools."""
     if not sampling.tools:
         return {}
-    tools = [
+    return {"tools": tool_bodies(sampling.tools), "tool_choice": "auto" if sampling.may_call else "none"}
+
+
+def tool_bodies(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """Tools in the form of the API."""
+    return [
         {
             "type": "function",
             "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
         }
-        for tool in sampling.tools
+        for tool in tools
     ]
-    return {"tools": tools, "tool_choice": "auto" if sampling.may_call else "none"}
 
 
 def smaller_room(error: ContextTooLong, room: int | None, halvings: int) -> int | None:

@@ -111,6 +111,18 @@ class RolloutConfig:
 
 
 @settings(frozen=True, config=STRICT)
+class ToolTurnsConfig:
+    """Tool turns of a problem's answers: at most ``turns`` with calls.
+
+    ``context``: the policy (`tools.context`) where a prompt is above ``context_share`` of the context.
+    """
+
+    turns: Positive
+    context: Literal["none", "discard_all", "discard_75", "summary"]
+    context_share: Share
+
+
+@settings(frozen=True, config=STRICT)
 class PolicyConfig(RolloutConfig):
     """A stage of reinforcement learning.
 

@@ -18,11 +18,11 @@ from rl.divergence import Divergence, divergence
 from rl.head import by_rows
 from rl.learner import Learner
 from rl.reward_shaping import NO_SHAPING
-from rl.rollout import Trajectory
 from rl.rollout_log import rollout_metrics
 from rl.rollout_stage import RolloutStage, WriteRollout, no_log
 from rl.samples import Keep, Sample, answer_states, by_prompt
 from rl.teachers import check_teachers, kind_of, kinds_of, load_teachers
+from rl.trajectory import Trajectory
 
 NOTHING = Keep()  # without ratios of policies, student and teacher choose experts and tokens themselves
 

@@ -13,7 +13,10 @@ from model.balance import count_load
 from model.chat import Chat
 from model.packed import pack
 from model.packed_attention import IndexerStage
+from model.tools import FunctionCall, write_calls
 from model.transformer import DsaModel
+from policy.interface import Message, ToolCall, ToolSpec
+from policy.request import message_body, tool_bodies
 from rl.parallel import Parallel, add
 from rl.task import Task
 
@@ -58,9 +61,19 @@ class Learner:
         """Renders a user's message as a prompt, without reasoning unless ``thinking``."""
         return list(self._chat.render([{"role": "user", "content": text}], thinking=self.thinking))
 
+    def render_chat(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> list[int]:
+        """Renders a chat whose last message is the user's or a tool's, as a prompt."""
+        bodies = [message_body(message) for message in messages]
+        return list(self._chat.render(bodies, tools=tool_bodies(tools), thinking=self.thinking))
+
     def opens_thinking(self, prompt_ids: Sequence[int]) -> bool:
         """True where a prompt ends inside the reasoning, which the answer has to end."""
         return self._chat.opens_thinking(prompt_ids)
+
+    def encode_calls(self, text: str, calls: Sequence[ToolCall]) -> list[int]:
+        """Encodes an answer that ends with calls, the end-of-text token included."""
+        written = write_calls(FunctionCall(call.name, call.arguments) for call in calls)
+        return [*self.encode(text), *self._chat.encode(written), self.end]
 
     def encode(self, text: str) -> list[int]:
         """Encodes a text without special tokens."""

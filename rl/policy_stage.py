@@ -17,10 +17,10 @@ from rl.config import PolicyConfig
 from rl.learner import Learner
 from rl.loss import Denominator, LossInputs, policy_loss
 from rl.reward_shaping import RewardShapingConfig
-from rl.rollout import Trajectory
 from rl.rollout_log import rollout_metrics
 from rl.rollout_stage import NothingToLearn, RolloutStage, WriteRollout, no_log
 from rl.samples import Keep, Sample, mask_of, micro_batches, padded, score
+from rl.trajectory import Trajectory
 
 
 class PolicyStage(RolloutStage):

@@ -3,66 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from typing import Protocol
 
-from core.ids import clean_text, derive_seed
-from core.reward import Reward
 from model.engine import CompletionOutput, LLMEngine, SamplingParams
-from model.tokenizer import THINK
+from policy.interface import Message
 from rl.reward_shaping import NO_SHAPING, RewardShapingConfig, shape_reward
 from rl.task import Answer, Task
+from rl.tool_turns import calls_of, sample_tool_turns, sample_turns
+from rl.trajectory import Prompts, Trajectory, Turn, with_seed
 
 EARLY_THREADS = 32  # groups that wait for judges while others are sampled
-NO_REWARD = Reward(None, {})  # of a trajectory before its task has judged it
-
-
-@dataclass(slots=True)
-class Turn:
-    """A prompt and the policy's completion, as tokens and as text. ``opened``: the prompt ends inside the reasoning."""
-
-    prompt_ids: list[int]
-    completion: CompletionOutput
-    opened: bool = False
-
-    @property
-    def answer(self) -> Answer:
-        """The completion as the tasks read it."""
-        truncated = self.completion.finish_reason == "length"
-        text = f"{THINK}{self.completion.text}" if self.opened else self.completion.text
-        return Answer(clean_text(text), truncated, len(self.completion.token_ids))
-
-
-@dataclass(slots=True)
-class Trajectory:
-    """Sample ``index`` of the group of problem ``number``, in one or more turns.
-
-    ``too_long``: the number of tokens of a prompt that left no room for an answer. The turns before it count; without
-    any there is no reward.
-    """
-
-    number: int
-    index: int
-    turns: list[Turn]
-    reward: Reward = NO_REWARD
-    too_long: int | None = None
-
-    @property
-    def answers(self) -> list[Answer]:
-        """The answers of all turns."""
-        return [turn.answer for turn in self.turns]
-
-
-class Prompts(Protocol):
-    """Renders prompts (`rl.learner.Learner`)."""
-
-    def render(self, text: str) -> list[int]:
-        """Renders a user's message as prompt tokens."""
-        ...
-
-    def opens_thinking(self, prompt_ids: Sequence[int]) -> bool:
-        """True where a prompt ends inside the reasoning."""
-        ...
 
 
 def sample_groups(
@@ -76,12 +25,14 @@ def sample_groups(
     *,
     judge_early: bool = False,
 ) -> list[Trajectory]:
-    """Samples ``samples`` trajectories of each problem, and rewards them; ``shaping`` is applied to the last turn.
+    """Samples ``samples`` trajectories of each problem, and rewards them; ``shaping`` is applied to the last answer,
+    whose length is that of all turns that led to it.
 
     Each turn has a seed of its own (by ``sampling.seed``, problem, sample and turn), so that results do not depend on
     what else is in the batch. Raises LemmataError where the task cannot judge.
     """
-    prompts = {number: chat.render(task.prompt(number)) for number in numbers}
+    texts = {number: task.prompt(number) for number in numbers}
+    prompts = {number: first_prompt(chat, task, number, text) for number, text in texts.items()}
     fitting = {number: prompt for number, prompt in prompts.items() if len(prompt) < engine.max_model_len}
     # One request per group (n=samples): the engine computes their common prompt once.
     seeded = [with_seed(sampling, number, 0, 0, n=samples) for number in fitting]
@@ -92,17 +43,23 @@ def sample_groups(
         for (number, prompt), group in zip(fitting.items(), groups, strict=True)
         for index, completion in enumerate(group)
     ]
+    sample_tool_turns(engine, chat, task, [(one, texts[one.number]) for one in answered], sampling)
     _sample_follow_ups(engine, chat, task, answered, sampling)
     rewards = task.rewards([(trajectory.number, trajectory.answers) for trajectory in answered])
     for trajectory, reward in zip(answered, rewards, strict=True):
-        last = trajectory.turns[-1]
-        trajectory.reward = shape_reward(reward, last.answer.text, len(last.completion.token_ids), shaping)
+        trajectory.reward = shape_reward(reward, trajectory.answers[-1].text, trajectory.last_tokens, shaping)
     left_out = [
         Trajectory(number, index, [], too_long=len(prompts[number]))
         for number in prompts.keys() - fitting.keys()
         for index in range(samples)
     ]
     return sorted(answered + left_out, key=lambda trajectory: (trajectory.number, trajectory.index))
+
+
+def first_prompt(chat: Prompts, task: Task, number: int, text: str) -> list[int]:
+    """Renders the user's message of a problem, with the tools of its answers."""
+    tools = task.tools(number)
+    return chat.render(text) if tools is None else chat.render_chat([Message("user", text)], tools.specs)
 
 
 def no_judging(place: int, completions: Sequence[CompletionOutput]) -> None:
@@ -128,7 +85,9 @@ class EarlyJudging:
     def _start(self, place: int, completions: list[CompletionOutput]) -> None:
         number, prompt = self._prompts[place]
         opened = self._chat.opens_thinking(prompt)
-        self._pool.submit(self._judge, [(number, [Turn(prompt, one, opened).answer]) for one in completions])
+        turns = [Turn(prompt, one, opened) for one in completions]
+        if self._task.tools(number) is None or not any(map(calls_of, turns)):
+            self._pool.submit(self._judge, [(number, [turn.answer]) for turn in turns])
 
     def _judge(self, trajectories: list[tuple[int, list[Answer]]]) -> None:
         if not any(self._task.follow_ups(trajectories)):
@@ -139,22 +98,17 @@ def _sample_follow_ups(
     engine: LLMEngine, chat: Prompts, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
 ) -> None:
     """Appends turns until the task has no follow-up for any trajectory, or its prompt is too long."""
-    unfinished = list(trajectories)
-    turn = 0
+    unfinished = [trajectory for trajectory in trajectories if trajectory.too_long is None]
     while unfinished:
-        turn += 1
         texts = task.follow_ups([(trajectory.number, trajectory.answers) for trajectory in unfinished])
-        asked = zip(unfinished, texts, strict=True)
-        rendered = [(trajectory, chat.render(text)) for trajectory, text in asked if text is not None]
-        for trajectory, prompt in rendered:
+        asked = [(one, text) for one, text in zip(unfinished, texts, strict=True) if text is not None]
+        rendered = [(one, text, first_prompt(chat, task, one.number, text)) for one, text in asked]
+        for trajectory, _, prompt in rendered:
             trajectory.too_long = len(prompt) if len(prompt) >= engine.max_model_len else None
-        unfinished = [trajectory for trajectory, _ in rendered if trajectory.too_long is None]
-        prompts = [prompt for trajectory, prompt in rendered if trajectory.too_long is None]
-        seeded = [with_seed(sampling, one.number, one.index, turn, n=1) for one in unfinished]
-        for trajectory, prompt, (completion,) in zip(
-            unfinished, prompts, engine.generate(prompts, seeded), strict=True
-        ):
-            trajectory.turns.append(Turn(prompt, completion, chat.opens_thinking(prompt)))
+        fitting = [(one, text, prompt) for one, text, prompt in rendered if one.too_long is None]
+        sample_turns(engine, chat, [(one, prompt) for one, _, prompt in fitting], sampling)
+        sample_tool_turns(engine, chat, task, [(one, text) for one, text, _ in fitting], sampling)
+        unfinished = [one for one, _, _ in fitting if one.too_long is None]
 
 
 def sampled_tokens(trajectories: Sequence[Trajectory]) -> int:
@@ -163,8 +117,3 @@ def sampled_tokens(trajectories: Sequence[Trajectory]) -> int:
     first = {number: len(turn.prompt_ids) for number, turn in turns if number is not None}
     later = sum(len(turn.prompt_ids) for number, turn in turns if number is None)
     return sum(first.values()) + later + sum(len(turn.completion.token_ids) for _, turn in turns)
-
-
-def with_seed(sampling: SamplingParams, *path: int, n: int) -> SamplingParams:
-    """Returns ``sampling`` with ``n`` completions and the seed of a problem, a sample and a turn."""
-    return replace(sampling, n=n, seed=derive_seed(sampling.seed, *path))

@@ -6,11 +6,12 @@ from statistics import fmean
 
 from core.json_lines import write_json_lines
 from rl.parallel import Parallel
-from rl.rollout import Trajectory
+from rl.trajectory import Trajectory
 
 
 def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> dict[str, float]:
-    """Computes mean reward, its parts by name, lengths in tokens and the fraction of truncated answers.
+    """Computes mean reward, its parts by name, lengths in tokens, the fraction of truncated answers, and the
+    tool calls of a trajectory.
 
     All are over all processes. ``reward_missing``: fraction of trajectories whose judge failed; the means of rewards
     are over the others. ``prompts_too_long``: number of trajectories that a prompt without room for an answer ended, or
@@ -24,6 +25,7 @@ def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> d
         "prompts_too_long": sum(trajectory.too_long is not None for trajectory in trajectories),
         "rewarded": len(totals),
         "turns": len(lengths),
+        "calls": sum(len(turn.outputs) for trajectory in trajectories for turn in trajectory.turns),
         "length": sum(lengths),
         "length_max": max(lengths, default=0),
         "truncated": truncated,
@@ -45,6 +47,7 @@ def rollout_metrics(trajectories: Sequence[Trajectory], parallel: Parallel) -> d
         "length": sums["length"] / max(1, sums["turns"]),
         "length_max": sums["length_max"],
         "truncated": sums["truncated"] / max(1, sums["turns"]),
+        "tool_calls": sums["calls"] / max(1, sums["trajectories"]),
         "prompts_too_long": sums["prompts_too_long"],
     }
 
@@ -63,7 +66,12 @@ def write_rollout(path: Path, trajectories: Sequence[Trajectory], prompt: Callab
             "sample": trajectory.index,
             "reward": trajectory.reward.total,
             "parts": dict(trajectory.reward.parts),
-            "answers": [turn.answer.text for turn in trajectory.turns],
+            "answers": [answer.text for answer in trajectory.answers],
+            "tool_turns": [
+                {"text": turn.answer.text, "outputs": list(turn.outputs)}
+                for turn in trajectory.turns
+                if turn.kind != "answer"
+            ],
             "logprob": _mean([sum(turn.completion.logprobs) for turn in trajectory.turns]),
             "prompt_too_long": trajectory.too_long,
         }

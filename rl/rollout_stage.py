@@ -15,10 +15,11 @@ from model.transformer import DsaModel
 from rl.config import RolloutConfig
 from rl.learner import Learner
 from rl.reward_shaping import RewardShapingConfig
-from rl.rollout import Trajectory, sample_groups, sampled_tokens
+from rl.rollout import sample_groups, sampled_tokens
 from rl.rollout_log import rollout_metrics
 from rl.samples import Keep, Sample, by_prompt, computed_tokens, micro_batches
 from rl.task import Task
+from rl.trajectory import Trajectory
 
 WriteRollout = Callable[[int, Sequence[Trajectory]], None]  # gets the number of a rollout, and its trajectories
 

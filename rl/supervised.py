@@ -16,6 +16,7 @@ from model.packed import pack
 from model.packed_attention import IndexerStage
 from model.tokenizer import END_THINK
 from model.training import train_indexers_only
+from policy.interface import Message
 from rl.config import NextTokenConfig, SupervisedConfig
 from rl.head import by_rows
 from rl.learner import Learner
@@ -173,15 +174,40 @@ class Supervised:
 
 
 def encode(learner: Learner, example: Example, train_on_prompt: bool = False) -> Encoded:
-    """Encodes an example without its ``rest``; an answer without ``rest`` ends with the end-of-text token."""
-    prompt = learner.render(example.prompt)
+    """Encodes an example without its ``rest``; an answer without ``rest`` ends with the end-of-text token.
+
+    Of turns with calls, the model's text and calls are targets; the tools' outputs and descriptions never are.
+    """
+    prompt, called = _encode_turns(learner, example)
     # An answer without reasoning ends that which the prompt has opened.
     ends = learner.opens_thinking(prompt) and END_THINK not in example.whole
     given = learner.encode(f"{END_THINK}\n{example.given}" if ends else example.given)
     answer = [*learner.encode(example.answer), *([] if example.rest else [learner.end])]
     ids = [*prompt, *given, *answer]
-    targets = [*(range(1, len(prompt)) if train_on_prompt else ()), *range(len(ids) - len(answer), len(ids))]
+    first = called[0] if called else len(prompt)
+    targets = [*(range(1, first) if train_on_prompt else ()), *called, *range(len(ids) - len(answer), len(ids))]
     return Encoded(ids, targets)
+
+
+def _encode_turns(learner: Learner, example: Example) -> tuple[list[int], list[int]]:
+    """The prompt of an example's answer, with the turns before it, and the positions of their targets."""
+    messages, called = [Message("user", example.prompt)], list[int]()
+    prompt = learner.render_chat(messages, example.tools) if example.tools else learner.render(example.prompt)
+    for turn in example.turns:
+        messages.append(Message("assistant", turn.text, tool_calls=turn.calls))
+        messages += [Message("tool", output, tool_call_id=call.id)
+                     for call, output in zip(turn.calls, turn.outputs, strict=True)]  # fmt: skip
+        own = learner.encode_calls(turn.text, turn.calls)
+        start, longer = len(prompt), learner.render_chat(messages, example.tools)
+        # In a chat an answer stands as it was generated: it closes the reasoning, if any.
+        if learner.opens_thinking(prompt) or longer[: start + len(own)] != [*prompt, *own]:
+            raise LemmataError(
+                "SFT examples with tool turns need a chat template that continues a prompt by the answer to it, and "
+                "prompts without reasoning (thinking=false)"
+            )
+        called += range(start, start + len(own))
+        prompt = longer
+    return prompt, called
 
 
 def micro_batches(batch: Sequence[Encoded], tokens: int) -> Iterator[list[Encoded]]:

@@ -6,12 +6,14 @@ from the lab's checker or from a judge; `prover.reward`, `verifier.reward` or `m
 and applies the paper's formula; `rl.reward_shaping` adds the configured terms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from core.reward import Reward
 from core.rubric import Verdict, parse_verdict
+from policy.interface import ToolCall, ToolSpec
+from policy.tool_loop import ContextPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +30,44 @@ class Answer:
         return verdict.score if isinstance(verdict, Verdict) else None
 
 
+@dataclass(frozen=True)
+class TaskTools:
+    """Tools of the answers to a problem. ``run``: the output of a call, which follows from the call alone.
+
+    ``turns``: answers with calls that run, at most. ``context``: the policy above ``context_share`` of the context.
+    """
+
+    specs: tuple[ToolSpec, ...]
+    run: Callable[[ToolCall], str]
+    turns: int
+    context: ContextPolicy
+    context_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleTurn:
+    """A turn of an SFT example that ends with calls: its ``text`` and ``calls`` are targets, their outputs are not."""
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    outputs: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """An SFT example: the user's ``prompt`` and the ``answer`` to learn.
 
     ``given``: a start of the answer that is no target, such as a faulty proof before its honest evaluation. ``rest``:
-    an end of it that is left out, such as the evaluation of a proof that is always right.
+    an end of it that is left out, such as the evaluation of a proof that is always right. ``turns``: those with calls
+    before the answer, of the tools ``tools``, which the prompt describes.
     """
 
     prompt: str
     answer: str
     given: str = ""
     rest: str = ""
+    turns: tuple[ExampleTurn, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
 
     @property
     def whole(self) -> str:
@@ -61,6 +89,10 @@ class Task(Protocol):
     def prompt(self, number: int) -> str:
         """Returns the user's message of problem ``number``."""
         ...
+
+    def tools(self, number: int) -> TaskTools | None:
+        """Returns the tools of the answers to problem ``number``; None without any."""
+        return None
 
     def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
         """Returns the user's message of each trajectory's next turn, such as a refinement; None after the last turn.

@@ -24,11 +24,11 @@ from rl.learner import Learner
 from rl.metrics import Metrics, Tracker
 from rl.optimizer import clip_gradients, lr_multiplier, make_optimizer, set_learning_rate
 from rl.policy_stage import PolicyStage
-from rl.rollout import Trajectory
 from rl.rollout_log import write_rollout
 from rl.rollout_stage import NothingToLearn, RolloutStage
 from rl.supervised import Supervised
 from rl.teachers import check_teachers
+from rl.trajectory import Trajectory
 
 Report = Callable[[int, int, str, Mapping[str, float]], None]
 Stage = Supervised | RolloutStage

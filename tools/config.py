@@ -4,6 +4,7 @@ from typing import Literal
 
 from core.config import STRICT, Name, Positive, PositiveFloat, settings
 
+ToolName = Literal["python", "calculator"]
 SandboxKind = Literal["auto", "bubblewrap", "namespaces", "none"]
 
 

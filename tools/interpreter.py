@@ -1,4 +1,8 @@
-"""Interpreter: one sandbox with one kernel, which keeps its variables from call to call."""
+"""Interpreter: one sandbox with one kernel at a time, which keeps its variables from call to call.
+
+``begin`` gives a fresh kernel, forked from a worker that holds the libraries, and ``end`` kills it and empties the
+temporary folder: so one sandbox serves one conversation after the other, and nothing of an earlier one is in it.
+"""
 
 import asyncio
 import json
@@ -36,7 +40,10 @@ class InterpreterFault(Exception):
 
 
 class Interpreter:
-    """A running sandbox. ``close`` kills it with everything in it; so does the end of this process."""
+    """A running sandbox, without a kernel at first.
+
+    ``close`` kills it with everything in it; so does the end of this process.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, folder: tempfile.TemporaryDirectory[str]) -> None:
         self._process = process
@@ -50,7 +57,7 @@ class Interpreter:
 
     @classmethod
     async def start(cls, launch: SandboxLaunch, config: InterpreterConfig) -> "Interpreter":
-        """Start a sandbox and wait until its kernel is ready.
+        """Start a sandbox and wait until its worker is ready.
 
         Raises:
             InterpreterFault: it does not start.
@@ -63,23 +70,50 @@ class Interpreter:
         )  # fmt: skip
         interpreter = cls(process, folder)
         try:
-            async with asyncio.timeout(START):
-                ready = await interpreter._line()
-            if ready.get("status") != "ready":
-                raise InterpreterFault(await interpreter._reason())
-        except BaseException as error:
+            await interpreter._expect("ready")
+        except BaseException:
             await interpreter.close()
-            if isinstance(error, TimeoutError):
-                raise InterpreterFault(f"the sandbox was not ready within {START:g} s") from error
             raise
         return interpreter
 
-    async def run(self, code: str, seconds: float) -> Output:
-        """Run ``code``. After a status of ``LOST`` the interpreter is closed."""
-        assert self._process.stdin is not None
+    async def begin(self) -> None:
+        """Start a fresh kernel. Raises InterpreterFault, with the sandbox closed."""
+        await self._do("begin", "ready")
+
+    async def end(self) -> None:
+        """Kill the kernel and empty its folder. Raises InterpreterFault, with the sandbox closed."""
+        await self._do("end", "ended")
+
+    async def _do(self, action: str, status: str) -> None:
         try:
-            self._process.stdin.write(json.dumps({"code": code, "seconds": seconds}).encode() + b"\n")
-            await self._process.stdin.drain()
+            await self._send({"do": action})
+            await self._expect(status)
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, OSError):
+                raise InterpreterFault(f"the sandbox has ended: {error}") from error
+            raise
+
+    async def _send(self, request: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        await self._process.stdin.drain()
+
+    async def _expect(self, status: str) -> None:
+        try:
+            async with asyncio.timeout(START):
+                answer = await self._line()
+                if answer.get("status") != status:
+                    raise InterpreterFault(await self._reason())
+        except TimeoutError as error:
+            raise InterpreterFault(f"the sandbox was not {status} within {START:g} s") from error
+        except ValueError as error:
+            raise InterpreterFault(f"the sandbox sent no readable answer: {error}") from error
+
+    async def run(self, code: str, seconds: float) -> Output:
+        """Run ``code`` in the kernel. After a status of ``LOST`` the sandbox is closed."""
+        try:
+            await self._send({"do": "run", "code": code, "seconds": seconds})
             async with asyncio.timeout(seconds + GRACE):
                 value = await self._line()
             output = Output(str(value["status"]), str(value["text"]), float(value["seconds"]))
@@ -105,7 +139,7 @@ class Interpreter:
     async def _reason(self) -> str:
         assert self._process.stderr is not None
         text = (await self._process.stderr.read(4000)).decode(errors="replace")
-        return f"the sandbox does not start: {' '.join(text.split())[-600:] or 'no message'}"
+        return f"the sandbox has ended: {' '.join(text.split())[-600:] or 'no message'}"
 
     async def close(self) -> None:
         """Kill the sandbox with every process in it."""

@@ -1,7 +1,7 @@
 """Tasks by role: builds a role's task from the settings of its data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -9,12 +9,13 @@ from core.config import STRICT, Count, Name, Positive, settings
 from core.graded_proofs import LabelConversion
 from core.templates import Templates
 from lab.items import Stream
-from rl.config import RoleName
+from rl.config import RoleName, ToolTurnsConfig
 from rl.judge import Judges, JudgesConfig
 from rl.task import Task
 from rl.tasks.examples import ExamplesTask, read_examples
 from rl.tasks.judged import judged
 from rl.tasks.lab import (
+    LabCalculatorVerifier,
     LabDrill,
     LabInformedVerifier,
     LabMatch,
@@ -51,6 +52,7 @@ class DataConfig:
     ``examples``: table of SFT examples in place of a role's own. ``problem_numbers``: table of the numbers of the
     problems that rollouts are of; None: all in turn. ``judges``: models whose scores are the reward. ``refine_by``: a
     proof is refined by its own self-evaluation, or by an analysis of the trained verifier ("verifier in the loop").
+    ``tool_turns``: of the kinds with tools.
     """
 
     lab: Literal["all", "validation", "none"]
@@ -69,6 +71,7 @@ class DataConfig:
     problem_numbers: Name | None
     judges: JudgesConfig
     refine_by: Literal["self_evaluation", "verifier"]
+    tool_turns: ToolTurnsConfig
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ KINDS: Mapping[str, TaskKind] = {
     "refiner": TaskKind(LabRefiner, "verify", TableRefiner, "critiques"),
     "verifier": TaskKind(LabVerifier, "verify", TableVerifier, "proofs"),
     "informed_verifier": TaskKind(LabInformedVerifier, "verify"),
+    "calculator_verifier": TaskKind(LabCalculatorVerifier, "verify"),
     "meta_verifier": TaskKind(LabMetaVerifier, "review", TableMetaVerifier, "analyses"),
     "sum": TaskKind(LabSum, "prove"),
     "drill": TaskKind(LabDrill, "prove"),
@@ -145,6 +149,8 @@ class _Builder:
             # Labeled proofs and analyses alternate with the planted ones, so that every kind of defect stays in them.
             cases = RepeatedTable(rows) if kind.table == "critiques" else RoundRobin([cases, RepeatedTable(rows)])
         task = kind.task(cases, self.templates, self.data.rounds, stream)
+        if isinstance(task, LabCalculatorVerifier):
+            task = replace(task, tool_turns=self.data.tool_turns)
         return self._judged(task) if self.split == "train" else task
 
     def _rows(self, kind: TaskKind) -> list[Case]:

@@ -15,13 +15,17 @@ from core.templates import Templates
 from lab import check
 from lab.analyses import right_complaints
 from lab.answers import BEFORE, BETWEEN, write_parts
+from lab.calculated import calculated_analysis
 from lab.complaints import write_complaint
 from lab.drills import compared, drill, match, sheet, sum_drill
 from lab.items import Item, Stream
 from lab.theorem import Theorem
-from rl.task import Answer, Example
+from rl.config import ToolTurnsConfig
+from rl.task import Answer, Example, ExampleTurn, TaskTools
 from rl.tasks.roles import MetaVerifierTask, ProverTask, RefinerTask, RoleTask, VerifierTask
 from rl.tasks.tables import Case, Cases
+from tools import calculator
+from tools.context import context_policy
 
 ReferenceName = Literal["derivation", "defects"]
 REFERENCES: tuple[ReferenceName, ...] = ("derivation", "defects")
@@ -117,6 +121,28 @@ class LabInformedVerifier(LabVerifier):
 
     def _prompt(self, case: Case, number: int) -> str:
         return informed_prompt(self.templates, case, REFERENCES[number % len(REFERENCES)])
+
+
+@dataclass(frozen=True)
+class LabCalculatorVerifier(LabVerifier):
+    """Verifier with the calculator: SFT examples send the proof to it, and use its results."""
+
+    tool_turns: ToolTurnsConfig | None = None
+
+    @override
+    def tools(self, number: int) -> TaskTools | None:
+        if (config := self.tool_turns) is None:
+            return None
+        context = context_policy(config.context)
+        return TaskTools((calculator.SPEC,), calculator.run, config.turns, context, config.context_share)
+
+    @override
+    def example_of(self, item: Item) -> Example:
+        proof = item.proof.text
+        call = calculator.call_of(proof)
+        answer = calculated_analysis(item.theorem, proof, item.proof.verdict, item.draw)
+        turns = (ExampleTurn("", (call,), (calculator.run(call),)),)
+        return Example(self.message(case_of(item)), answer, turns=turns, tools=(calculator.SPEC,))
 
 
 class LabMetaVerifier(LabTask, MetaVerifierTask):

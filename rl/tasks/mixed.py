@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from core.reward import Reward
-from rl.task import Answer, Example, Task
+from rl.task import Answer, Example, Task, TaskTools
 
 Trajectories = Sequence[tuple[int, Sequence[Answer]]]
 
@@ -41,6 +41,11 @@ class MixedTask(Task):
     def prompt(self, number: int) -> str:
         _, task, own = self.locate(number)
         return task.prompt(own)
+
+    @override
+    def tools(self, number: int) -> TaskTools | None:
+        _, task, own = self.locate(number)
+        return task.tools(own)
 
     @override
     def follow_ups(self, trajectories: Trajectories) -> list[str | None]:

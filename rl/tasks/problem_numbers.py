@@ -8,7 +8,7 @@ from typing_extensions import override
 from core.errors import LemmataError
 from core.reward import Reward
 from core.tables import open_table
-from rl.task import Answer
+from rl.task import Answer, TaskTools
 from rl.tasks.wrapped import WrappedTask
 
 
@@ -21,6 +21,10 @@ class ListedTask(WrappedTask):
     @override
     def prompt(self, number: int) -> str:
         return self.task.prompt(self._own(number))
+
+    @override
+    def tools(self, number: int) -> TaskTools | None:
+        return self.task.tools(self._own(number))
 
     @override
     def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:

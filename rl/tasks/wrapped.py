@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from core.reward import Reward
-from rl.task import Answer, Example, Task
+from rl.task import Answer, Example, Task, TaskTools
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,10 @@ class WrappedTask(Task):
     @override
     def prompt(self, number: int) -> str:
         return self.task.prompt(number)
+
+    @override
+    def tools(self, number: int) -> TaskTools | None:
+        return self.task.tools(number)
 
     @override
     def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:

@@ -23,7 +23,7 @@ from rl.config import (
 )
 from rl.learner import Learner
 from rl.parallel import Parallel
-from rl.task import Answer, Example
+from rl.task import Answer, Example, TaskTools
 from rl.trainer import Trainer
 from tests.model.tiny import tiny_model
 from tests.rl.settings import defaults, optimizer_config
@@ -42,6 +42,9 @@ class Letters:
 
     def prompt(self, number: int) -> str:
         return f"Say {'x' * (number % 5)}{number % 7}:"
+
+    def tools(self, number: int) -> TaskTools | None:
+        return None
 
     def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
         return [

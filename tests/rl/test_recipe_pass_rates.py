@@ -36,6 +36,9 @@ class Numbered:
     def prompt(self, number: int) -> str:
         return str(number)
 
+    def tools(self, number: int) -> None:
+        return None
+
     def follow_ups(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[str | None]:
         return [f"{number} again" if len(answers) < self.rounds else None for number, answers in trajectories]
 

@@ -12,9 +12,10 @@ from core.reward import Reward
 from model.engine import EngineConfig, LLMEngine, SamplingParams
 from rl.parallel import Parallel
 from rl.reward_shaping import NO_SHAPING, LengthConfig, RewardShapingConfig
-from rl.rollout import Trajectory, sample_groups
+from rl.rollout import sample_groups
 from rl.rollout_log import rollout_metrics, write_rollout
 from rl.task import Answer
+from rl.trajectory import Trajectory
 from tests.rl.small import Letters, learner, small_module
 
 SAMPLING = SamplingParams(max_tokens=6, seed=5)

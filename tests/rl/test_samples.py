@@ -14,8 +14,9 @@ from model.engine import EngineConfig, LLMEngine, SamplingParams
 from model.transformer import DsaModel
 from rl import head
 from rl.loss import LossInputs, policy_loss
-from rl.rollout import Trajectory, sample_groups
+from rl.rollout import sample_groups
 from rl.samples import Keep, Sample, computed_tokens, mask_of, micro_batches, padded, score
+from rl.trajectory import Trajectory
 from tests.rl.settings import loss_config
 from tests.rl.small import Letters, learner, small_module
 

@@ -37,11 +37,18 @@ def require(kind: str = "auto") -> None:
         pytest.skip(reason)
 
 
+async def begun(config: InterpreterConfig) -> Interpreter:
+    """An interpreter with a kernel."""
+    running = await Interpreter.start(launch_of(config), config)
+    await running.begin()
+    return running
+
+
 @asynccontextmanager
 async def interpreter(**changes: Any) -> AsyncIterator[Interpreter]:
     """A running interpreter."""
     config = small(**changes)
-    running = await Interpreter.start(launch_of(config), config)
+    running = await begun(config)
     try:
         yield running
     finally:

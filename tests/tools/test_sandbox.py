@@ -39,7 +39,7 @@ class Shared:
     async def _run(self, code: str) -> Output:
         if self.running is None or self.running.closed:
             config = sandboxes.small(sandbox=self.kind)
-            self.running = await Interpreter.start(launch_of(config), config)
+            self.running = await sandboxes.begun(config)
         return await self.running.run(code, 30)
 
     def close(self) -> None:

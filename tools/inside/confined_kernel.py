@@ -1,35 +1,44 @@
 """IPython kernel under limits: the process that runs a model's code."""
 
-import json
 import os
 import resource
-import sys
+import signal
 from collections.abc import Mapping
+from typing import NoReturn
 
-from tools.inside import seccomp
+from ipykernel import iostream, kernelapp
+
+from tools.inside import libc, seccomp
 
 MEBIBYTE = 2**20
 DESCRIPTORS = 128
 LIMITS = "LEMMATA_LIMITS"  # environment variable with the limits as a JSON object
+OPTIONS = ("HistoryManager.enabled=False", "InteractiveShell.colors=NoColor", "IPKernelApp.capture_fd_output=False",
+           "InteractiveShell.xmode=Plain")  # fmt: skip
 
 
-def main() -> None:
-    """Binds this process to its limits and to the filter of system calls, and becomes a kernel."""
-    limits = json.loads(os.environ.pop(LIMITS))
-    set_limits(limits)
-    seccomp.install()
-    from ipykernel import iostream, kernelapp  # noqa: PLC0415  only the sandbox's environment holds it
+class ConfinedOutput(iostream.IOPubThread):
+    """Output without the TCP socket that other processes of a kernel would print to."""
 
-    class Output(iostream.IOPubThread):
-        """Output without the TCP socket that other processes of a kernel would print to."""
+    def _setup_pipe_in(self) -> None:
+        """Opens none."""
+        self._pipe_flag = False
 
-        def _setup_pipe_in(self) -> None:
-            """Opens none."""
-            self._pipe_flag = False
 
-    setattr(kernelapp, iostream.IOPubThread.__name__, Output)  # the name by which the application makes its own
-    options = ["HistoryManager.enabled=False", "InteractiveShell.colors=NoColor", "IPKernelApp.capture_fd_output=False"]
-    kernelapp.IPKernelApp.launch_instance([*sys.argv[1:], *(f"--{option}" for option in options)])
+def become_kernel(limits: Mapping[str, int], connection_file: str) -> NoReturn:
+    """Turns this process, a fresh child, into a kernel under its limits and the filter of system calls."""
+    try:
+        libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
+        quiet = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(quiet, number)
+        os.closerange(3, DESCRIPTORS)
+        set_limits(limits)
+        seccomp.install()
+        setattr(kernelapp, iostream.IOPubThread.__name__, ConfinedOutput)  # the name by which the application makes it
+        kernelapp.IPKernelApp.launch_instance(["-f", connection_file, *(f"--{option}" for option in OPTIONS)])
+    finally:
+        os._exit(1)
 
 
 def set_limits(limits: Mapping[str, int]) -> None:
@@ -45,7 +54,3 @@ def set_limits(limits: Mapping[str, int]) -> None:
         (resource.RLIMIT_MEMLOCK, 0, 0),
     ):
         resource.setrlimit(kind, (soft, hard))
-
-
-if __name__ == "__main__":
-    main()
