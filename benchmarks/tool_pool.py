@@ -73,8 +73,12 @@ class ThreeCalls(Policy):
     """A model that makes the calls of `CODES` for the number in its seed, and answers with the last output."""
 
     name: str = "scripted"
-    samples_per_request: int = 1
     asked: dict[int, int] = field(default_factory=dict)  # seed of a first turn: its number
+
+    @property
+    def samples_per_request(self) -> int:
+        """One."""
+        return 1
 
     async def sample(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[list[Completion]]:
         """One completion for each prompt."""
@@ -125,7 +129,7 @@ async def measure(count: int, at_a_time: int, kernels: int, log: ProblemLog) -> 
     """Run all conversations; the toolbox, and the seconds that they took."""
     settings = compose("refine", {})
     interpreter = replace(read_config(InterpreterConfig, settings["interpreter"], "interpreter"), kernels=kernels)
-    toolbox = TimedToolbox(["python"], read_config(ToolUseConfig, settings["tool_use"], "tool_use"), interpreter)
+    toolbox = TimedToolbox(read_config(ToolUseConfig, settings["tool_use"], "tool_use"), interpreter)
     toolbox.measured, toolbox.total = Measured(), count * len(CODES)
     model, slots = ThreeCalls(), asyncio.Semaphore(at_a_time)
     recorder = Recorder(single_problem("Compute."), log, 0, Meters(), toolbox=toolbox)

@@ -24,6 +24,7 @@ from evaluation.gather import ReportData, gather, write_grades
 from evaluation.pairwise import pairwise_section
 from evaluation.plots import draw_all
 from evaluation.scores import Score, scores
+from evaluation.verdict_changes import change_section
 
 LIBRARIES = ("lemmata", "numpy", "pyarrow", "openai", "matplotlib", "math-verify", "torch")
 
@@ -102,6 +103,7 @@ def _blocks(
         *agreement_section(agreed, half_at),
         *quality_sections.graders_section(data, half_at, intervals),
         *quality_sections.people_section(data, half_at, intervals),
+        *change_section(data, intervals),
         *sections.location_section(locations(data.parts, data.candidates, intervals)),
         *pairwise_section(data),
         *quality_sections.answers_section(data),

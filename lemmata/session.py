@@ -13,6 +13,7 @@ from core.log import ProblemLog
 from core.records import Problem, Usage, total_usage
 from core.store import Run, flatten, matches
 from core.templates import Templates
+from lab.calculator_tool import CALCULATOR
 from lab.prompts import named_templates
 from lemmata.domain import PROVER, VERIFIER, Coverage
 from lemmata.policies import Policies, build_policies, weights_of
@@ -28,7 +29,7 @@ from policy.throttle import Throttle
 from prover.role import Prover
 from refine.assess import Assessor, AssessorConfig
 from refine.schedule import T, Work, run_problems
-from tools.toolbox import RunToolbox
+from tools.toolbox import PYTHON, RunToolbox
 from verifier.comparison import Comparer
 from verifier.role import Verifier
 
@@ -201,7 +202,10 @@ def open_session(
 
 def build_toolbox(settings: SessionConfig) -> RunToolbox | None:
     """The tools of a run; None without any. Raises LemmataError where no sandbox works."""
-    return RunToolbox(settings.tools, settings.tool_use, settings.interpreter) if settings.tools else None
+    if not settings.tools:
+        return None
+    functions = [CALCULATOR] if CALCULATOR.spec.name in settings.tools else []
+    return RunToolbox(settings.tool_use, settings.interpreter if PYTHON in settings.tools else None, functions)
 
 
 def _throttled(policy: Policy, settings: SessionConfig, guard: Guard, meters: Meters) -> Throttle:

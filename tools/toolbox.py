@@ -7,16 +7,15 @@ from core.ids import clean_text
 from core.records import ToolOutput
 from policy.interface import ToolCall, ToolSpec
 from policy.tool_loop import Toolbox, ToolUseConfig
-from tools import calculator
 from tools.arguments import argument_of, refusal_of
-from tools.config import InterpreterConfig, ToolName
+from tools.config import InterpreterConfig
 from tools.context import context_policy
+from tools.function_tool import FunctionTool
 from tools.interpreter import LOST
 from tools.pool import InterpreterPool
 
 PYTHON = "python"
 CODE = "code"
-FIELDS = {PYTHON: CODE, **calculator.FIELDS}  # the text field of each tool
 RAN = ("ok", "error")  # statuses after which the variables of a call are there
 DESCRIPTION = (
     "Runs Python in an interpreter that keeps its variables from call to call, and returns what the code prints and "
@@ -32,27 +31,36 @@ SCHEMA = {
 
 
 class RunToolbox(Toolbox):
-    """The tools of ``names``. Raises LemmataError where the interpreter is one of them and no sandbox works."""
+    """The interpreter, if ``interpreter`` is given, and ``functions``.
 
-    def __init__(self, names: Sequence[ToolName], config: ToolUseConfig, interpreter: InterpreterConfig) -> None:
+    Raises LemmataError where the interpreter is wanted and no sandbox works.
+    """
+
+    def __init__(
+        self, config: ToolUseConfig, interpreter: InterpreterConfig | None, functions: Sequence[FunctionTool] = ()
+    ) -> None:
         self.config = config
         self.context = context_policy(config.context)
         self.overflow = context_policy("discard_all")
-        self.pool = InterpreterPool(interpreter) if PYTHON in names else None
-        limits = {"seconds": interpreter.seconds, "memory": interpreter.memory}
-        known = {PYTHON: ToolSpec(PYTHON, DESCRIPTION.format(**limits), SCHEMA), calculator.NAME: calculator.SPEC}
-        self.specs = tuple(known[name] for name in dict.fromkeys(names))
-        self._fields = {spec.name: FIELDS[spec.name] for spec in self.specs}
+        self.pool = InterpreterPool(interpreter) if interpreter is not None else None
+        self._functions = {tool.spec.name: tool for tool in functions}
+        self._fields = {name: tool.field for name, tool in self._functions.items()}
+        specs = [tool.spec for tool in functions]
+        if interpreter is not None:
+            limits = {"seconds": interpreter.seconds, "memory": interpreter.memory}
+            specs.insert(0, ToolSpec(PYTHON, DESCRIPTION.format(**limits), SCHEMA))
+            self._fields[PYTHON] = CODE
+        self.specs = tuple(specs)
 
     async def run(self, conversation: str, earlier: Sequence[ToolOutput], call: ToolCall) -> tuple[str, str, float]:
         """Status, text and seconds of a call; a call that cannot be run is refused with the reason."""
         text = argument_of(call, self._fields)
         if text is None:
             return "refused", refusal_of(call, self._fields), 0.0
-        if call.name == calculator.NAME:
+        if call.name in self._functions:
             started = time.monotonic()
-            result = calculator.run(call)
-            return "ok", result, round(time.monotonic() - started, 3)
+            result = self._functions[call.name].run(call)
+            return "ok", clean_text(result), round(time.monotonic() - started, 3)
         assert self.pool is not None
         output = await self.pool.run(conversation, living_codes(earlier), text)
         return output.status, clean_text(output.text), output.seconds

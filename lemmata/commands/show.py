@@ -9,6 +9,7 @@ from core.errors import LemmataError
 from core.labels import read_with_labels
 from core.records import Problem, Record
 from core.store import Run
+from lemmata.beside import beside_lines
 from lemmata.record_format import problem_tree, raw_json, record_lines
 from lemmata.run_totals import print_totals
 from lemmata.terminal import plain
@@ -22,8 +23,15 @@ def show_command(arguments: Sequence[str]) -> int:
     parser.add_argument("run", help="folder of the run")
     parser.add_argument("id", nargs="?", help="a record's id or its beginning, or a problem's name")
     parser.add_argument("--raw", action="store_true", help="the record as JSON")
+    parser.add_argument(
+        "--beside", metavar="OTHER", help="another run that judged the same proofs: which verdicts differ"
+    )
     options = parser.parse_args(arguments)
     run = Run.read(options.run)
+    if options.beside is not None:
+        for line in beside_lines(run, Run.read(options.beside)):
+            Console(highlight=False).print(plain(line), soft_wrap=True)
+        return 0
     if options.id is None:
         print_totals(run)
         return 0

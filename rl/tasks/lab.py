@@ -16,6 +16,7 @@ from lab import check
 from lab.analyses import right_complaints
 from lab.answers import BEFORE, BETWEEN, write_parts
 from lab.calculated import calculated_analysis
+from lab.calculator_tool import CALCULATOR
 from lab.complaints import write_complaint
 from lab.drills import compared, drill, match, sheet, sum_drill
 from lab.items import Item, Stream
@@ -24,7 +25,6 @@ from rl.config import ToolTurnsConfig
 from rl.task import Answer, Example, ExampleTurn, TaskTools
 from rl.tasks.roles import MetaVerifierTask, ProverTask, RefinerTask, RoleTask, VerifierTask
 from rl.tasks.tables import Case, Cases
-from tools import calculator
 from tools.context import context_policy
 
 ReferenceName = Literal["derivation", "defects"]
@@ -134,15 +134,15 @@ class LabCalculatorVerifier(LabVerifier):
         if (config := self.tool_turns) is None:
             return None
         context = context_policy(config.context)
-        return TaskTools((calculator.SPEC,), calculator.run, config.turns, context, config.context_share)
+        return TaskTools((CALCULATOR.spec,), CALCULATOR.run, config.turns, context, config.context_share)
 
     @override
     def example_of(self, item: Item) -> Example:
         proof = item.proof.text
-        call = calculator.call_of(proof)
+        call = CALCULATOR.call_of(proof)
         answer = calculated_analysis(item.theorem, proof, item.proof.verdict, item.draw)
-        turns = (ExampleTurn("", (call,), (calculator.run(call),)),)
-        return Example(self.message(case_of(item)), answer, turns=turns, tools=(calculator.SPEC,))
+        turns = (ExampleTurn("", (call,), (CALCULATOR.run(call),)),)
+        return Example(self.message(case_of(item)), answer, turns=turns, tools=(CALCULATOR.spec,))
 
 
 class LabMetaVerifier(LabTask, MetaVerifierTask):

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from core.reward import Reward
+from lab.calculator_tool import CALCULATOR
 from lab.prompts import templates
 from model.engine import CompletionOutput, SamplingParams
 from model.tools import FunctionCall, split_calls, write_calls
@@ -26,7 +27,6 @@ from rl.tasks.build import make_task
 from rl.trajectory import Trajectory
 from tests.rl.settings import data_config
 from tests.rl.small import TOKENIZER, Letters, learner, small_module
-from tools import calculator
 from tools.context import context_policy
 
 ANSWER = "The answer."
@@ -48,8 +48,8 @@ def test_the_models_calls_are_targets_and_the_tools_outputs_are_not() -> None:
         assert learned == f"{written}{TOKENIZER.eos_token}{example.answer}{TOKENIZER.eos_token}"
         shown = TOKENIZER.decode(ids)
         assert f"<｜tool▁output▁begin｜>{turn.outputs[0]}<｜tool▁output▁end｜>" in shown
-        assert calculator.SPEC.description in shown
-        assert turn.outputs[0] == calculator.run(turn.calls[0])
+        assert CALCULATOR.spec.description in shown
+        assert turn.outputs[0] == CALCULATOR.run(turn.calls[0])
 
 
 def test_what_the_calculator_examples_answer_has_full_reward() -> None:
@@ -80,7 +80,7 @@ class Calling:
         return [self._group(list(ids), one) for ids, one in zip(prompts, sampling, strict=True)]
 
     def _group(self, ids: list[int], sampling: SamplingParams) -> list[CompletionOutput]:
-        prompt = TOKENIZER.decode(ids)
+        prompt = decode(ids)
         self.asked.append((prompt, sampling.seed or 0))
         return [completion(self._text(prompt)) for _ in range(sampling.n)]
 
@@ -90,6 +90,11 @@ class Calling:
         if len(self.asked) > self.calls:
             return ANSWER
         return write_calls([FunctionCall("calculator", json.dumps({"text": f"{len(self.asked)} = 1"}))])
+
+
+def decode(ids: Sequence[int]) -> str:
+    """The text of tokens."""
+    return str(TOKENIZER.decode(list(ids)))
 
 
 def completion(text: str) -> CompletionOutput:
@@ -109,11 +114,11 @@ class Asking(Letters):
     ran: list[str] = field(default_factory=list)
 
     def tools(self, number: int) -> TaskTools:
-        return TaskTools((calculator.SPEC,), self._run, self.turns, context_policy(self.context), 0.5)
+        return TaskTools((CALCULATOR.spec,), self._run, self.turns, context_policy(self.context), 0.5)
 
     def _run(self, call: ToolCall) -> str:
         self.ran.append(call.arguments)
-        return calculator.run(call) + "." * self.size
+        return CALCULATOR.run(call) + "." * self.size
 
     def rewards(self, trajectories: Sequence[tuple[int, Sequence[Answer]]]) -> list[Reward]:
         return [Reward(float(answers[-1].text == ANSWER), {}) for _, answers in trajectories]
@@ -143,7 +148,7 @@ def test_a_trajectory_stops_at_a_call_and_goes_on_with_its_output() -> None:
 
 def test_no_token_of_a_tool_is_a_sampled_one() -> None:
     one = rollout(Asking(size=50), Calling(2))
-    sampled = "".join(TOKENIZER.decode(turn.completion.token_ids) for turn in one.turns)
+    sampled = "".join(decode(turn.completion.token_ids) for turn in one.turns)
     assert "." * 50 not in sampled
     assert "." * 50 in TOKENIZER.decode(one.turns[-1].prompt_ids)
 
