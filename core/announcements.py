@@ -65,22 +65,40 @@ _OTHER_MEANING = re.compile(
     re.IGNORECASE,
 )
 _CONDITION = re.compile(
-    r"(?<![a-z])(?:if|unless|were|had|suppose|assuming|whether)(?![a-z])|如果|假如|若", re.IGNORECASE
+    r"(?<![a-z])(?<!even )(?:if|unless|were|had|suppose|assuming|provided|whether)(?![a-z])|如果|假如|若", re.IGNORECASE
 )
-_BARE = re.compile(
-    r"(?:\\(?:text|textbf|mathbf|mathrm)\s*\{\s*[0-9.]{1,9}+\s*\}"
-    r"|[0-9]{1,3}+(?:\.[0-9]{1,9}+)?|\.[0-9]{1,9}+|½|\\[tdc]?frac\s*(?:1|\{\s*1\s*\})\s*(?:2|\{\s*2\s*\}))(?![0-9])"
-    r"(?:[ \t]*(?:/|out[ \t]+of)[ \t]*[0-9]{1,3}+(?:\.0)?)?(?:[ \t]*(?:points?|pts?|marks?|分))?",
+# In the clause before a score: it is denied, or it is somebody else's.
+_DENIED = re.compile(
+    r"(?<![a-z])(?:not|never|no one|nobody|cannot|hardly|scarcely|refuse[sd]?|instead|rather than|far from|nowhere near"
+    r"|tempting|claim(?:s|ed|ing)?|wants?|wanted|hopes?|hoped|hope for|asks?|asked|asking|told|demand(?:s|ed)?"
+    r"|instruct(?:s|ed|ions?)?|request(?:s|ed)?|pretend(?:s|ed)?|maximum|maximal|at (?:most|least))(?![a-z])"
+    r"|(?<![a-z])no[ \t]+(?:grader|judge|reader|expert)(?![a-z])|n[’']t(?![a-z])|would have been|不|非|声称|要求",
     re.IGNORECASE,
 )
+_CLAUSE = re.compile(
+    r"[,;:，；：—]|(?<![a-z])(?:so|thus|hence|therefore|and|but|since|because)(?![a-z])", re.IGNORECASE
+)
+_COMPARED = re.compile(r"(?:[<≤≥≠~±]|(?<![-=>\s])>|(?<=[^\S\n])>|(?<!-)[-\u2212\u2013](?=$))[\s*_`$]*$")
+_TAG = re.compile(r"<[\w -]{0,30}$")
+_BARE = re.compile(
+    r"(?:\\(?:text|textbf|mathbf|mathrm)\s*\{\s*[0-9.]{1,9}+\s*\}"
+    r"|[0-9]{1,3}+(?:[.,][0-9]{1,9}+)?|\.[0-9]{1,9}+|½|\\[tdc]?frac\s*(?:1|\{\s*1\s*\})\s*(?:2|\{\s*2\s*\}))(?![0-9])"
+    r"(?:[ \t]*\(?(?:/|out[ \t]+of)[ \t]*[0-9]{1,3}+(?:\.0)?)?(?:[ \t]*(?:points?|pts?|marks?|分))?",
+    re.IGNORECASE,
+)
+_OUT_OF = re.compile(r"[ \t$*]*+(?:/|out[ \t]+of)[ \t]*[0-9]{1,3}+", re.IGNORECASE)
 _CLOSERS = re.compile(r"""(?:[*_`"'$)\]}\u201d\u2019]|\\[)\]])*+""")
-_SENTENCE_ENDS = re.compile(r"\s*(?:$|\n|[.!;。！；](?![0-9]))")
+_SENTENCE_ENDS = re.compile(r"\s*(?:$|\n|[.!;。！；](?![0-9])|</)")
 _GOES_ON = re.compile(
-    r"[ \t]*(?:[,，(（–—]|-[ \t]|(?:because|since|as|due|given|reflecting|indicating)(?![a-z]))", re.IGNORECASE
+    r"[ \t]*(?:[,，(（–—]|-[ \t]|(?:because|since|as|due|given|reflecting|indicating|(?:to|for)[ \t]+(?:the|this)[ \t]+"
+    r"(?:solution|proof|answer|submission|attempt|work|response|argument))"
+    r"(?![a-z]))",
+    re.IGNORECASE,
 )
 _ANOTHER = re.compile(r"(?<![0-9.])(?:0\.5|[01](?:\.0)?|½|1/2)(?![0-9]|\.[0-9])")
 _NUMBER = re.compile(r"[0-9]")
 _SENTENCE = re.compile(r"[.!?;。！？；\n]")
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？；]")
 _LOOK_BACK = 160
 
 
@@ -95,6 +113,8 @@ def announcements(text: str, scale: Scale, start: int = 0) -> Iterator[Announcem
         value = _value(text, at, scale)
         if value is None or _has_other_meaning(text, match.start(), words) or _is_inside(match.start(), held):
             continue
+        if is_compared(text, match.start(), match.end(), at) or is_denied(text, match.end()):
+            continue
         rank = _RANKS[match.lastgroup or "noun"]
         yield Announcement(rank, match.start(), at, value[0], value[1], scale.read(value[1]))
 
@@ -102,7 +122,7 @@ def announcements(text: str, scale: Scale, start: int = 0) -> Iterator[Announcem
 def _has_other_meaning(text: str, start: int, words: str) -> bool:
     """True where the words around the name say that the score is none of this text."""
     condition = _CONDITION.search(words) or is_conditional(text, start)
-    return bool(condition or _OTHER_MEANING.search(_REMARK.sub(" ", words)))
+    return bool(condition or _OTHER_MEANING.search(_REMARK.sub(" ", words)) or _DENIED.search(words))
 
 
 def _is_inside(position: int, held: Sequence[Box]) -> bool:
@@ -117,11 +137,38 @@ def is_conditional(text: str, start: int) -> bool:
     return _CONDITION.search(_SENTENCE.split(before)[-1]) is not None
 
 
+def is_denied(text: str, start: int) -> bool:
+    """True where the clause before ``start`` denies the score, or says that somebody else wants or claims it."""
+    sentence = _SENTENCE.split(text[max(0, start - _LOOK_BACK) : start])[-1]
+    return _DENIED.search(_CLAUSE.split(sentence)[-1]) is not None
+
+
+def is_compared(text: str, start: int, end: int, value: int) -> bool:
+    """True where a minus sign or a comparison stands between a name, from ``start`` to ``end``, and its ``value``.
+
+    An arrow, the mark of a quotation at the start of a line and the end of a tag are none.
+    """
+    between = text[end:value]
+    if between.startswith(">") and _TAG.search(text[max(0, start - 31) : start]):
+        between = between[1:]
+    return _COMPARED.search(between) is not None
+
+
+def is_qualified(text: str, end: int) -> bool:
+    """True where the rest of the line after a score, which ends at ``end``, makes it depend on something."""
+    line = text[end : end + _LOOK_BACK].partition("\n")[0]
+    return _CONDITION.search(_SENTENCE_END.split(line)[0]) is not None
+
+
 def _value(text: str, start: int, scale: Scale) -> tuple[int, str] | None:
     """End and text of the score at ``start``: a box, or a number that ends its sentence; None where there is none."""
-    if text.startswith("\\boxed", start):
+    if text.startswith("\\", start):
         box = next(boxes(text[start : start + 400]), None)
-        return (start + box.end, box.content) if box and box.start == 0 and box.content is not None else None
+        if box is not None and box.start == 0:
+            end = start + box.end
+            most = _OUT_OF.match(text, end)
+            is_whole = box.content is not None and not is_qualified(text, end)
+            return (end, (box.content or "") + (most[0] if most else "")) if is_whole else None
     bare = _BARE.match(text, start)
     if bare is None:
         return None
@@ -134,6 +181,8 @@ def _stands_alone(text: str, end: int, scale: Scale) -> bool:
     """True for a number that ends its sentence, or whose sentence goes on without another score."""
     if _SENTENCE_ENDS.match(text, end):
         return True
+    if is_qualified(text, end):
+        return False
     rest = text[end : text.find("\n", end) if "\n" in text[end : end + 400] else end + 400]
     another = _ANOTHER if scale.halves else _NUMBER
     return _GOES_ON.match(rest) is not None and another.search(rest) is None

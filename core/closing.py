@@ -5,18 +5,33 @@ decided by their order, nothing falls back to an earlier score after a phrase, a
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from core.announcements import Announcement, announcements, is_conditional, own_scores
+from core.announcements import (
+    Announcement,
+    announcements,
+    is_compared,
+    is_conditional,
+    is_denied,
+    is_qualified,
+    own_scores,
+)
 from core.quotation import folded, may_be_quotation
-from core.score_text import Box, Scale, boxes, is_cut_off, plain_width
+from core.score_text import Box, Scale, boxes, is_cut_off, nested_boxes, plain_width
 
 TRUNCATED = "truncated at the token limit"
 QUOTATION = "the verdict stands word for word in the judged text and may be a mere quotation of it"
 
 
+UNSURE = "the sentence around the box denies the score, makes it depend on something, or is about something else"
+# "Final score: 1. Wait, step 3 is wrong."
+_RETRACTED = re.compile(
+    r"(?:^|[.!?\n])[\s*_#>(]*+(?:(?:no|oh|hmm|but)[,.]?[ \t]+)?(?:wait|scratch that|correction|on second thought"
+    r"|let me (?:re-?check|reconsider|re-?evaluate|correct)|i (?:take that back|made a mistake|was wrong))(?![a-z])",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\s*[-+]?[0-9]{1,9}+(?:[./][0-9]{0,9}+)?\s*")
 
 
@@ -31,6 +46,7 @@ class _Stated(NamedTuple):
 
     score: float
     sentences: tuple[str, ...]
+    end: int  # of the last text of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class Closing:
         stated = self._stated(answer, quoted)
         if isinstance(stated, Failure):
             return stated
+        if _RETRACTED.search(answer, stated.end):
+            return Failure("after its verdict the answer takes it back")
         guarded = stated.score == 1.0 if self.scale.halves else stated.score > 0
         if guarded and self._is_quoted(stated, answer, quoted):
             return Failure(QUOTATION)
@@ -76,18 +94,22 @@ class Closing:
         scores = {score for match in matches if (score := self.scale.read(match[2])) is not None}
         if self.scale.read(text) is None:
             return self._off_scale(text)
-        return _only(scores, ())
+        return _only(scores, (), matches[-1][1])
 
     def _after_phrase(self, answer: str, start: int, end: int) -> _Stated | Failure:
         """The score after the last phrase of the prompt, which ends at ``end``."""
         found = self._boxed(answer, end)
         if isinstance(found, Failure):
             return found
-        named = [item.text for item in announcements(answer, self.scale, start) if _counts(item)]
-        texts = self._texts(found) + named
+        named = [item for item in announcements(answer, self.scale, start) if _counts(item)]
+        texts = self._texts(found) + [item.text for item in named]
         if not texts:
             return Failure("no \\boxed{} and no score after the last key phrase")
-        return self._agreed(texts, (answer[start:end], answer[start : found[0].start] if found else answer[start:end]))
+        if found and not named and self._is_unsure(answer, start, end, found[0]):
+            return Failure(UNSURE)
+        last = max([end, *(box.end for box in found), *(item.value_end for item in named)])
+        before = answer[start : found[0].start] if found else answer[start:end]
+        return self._agreed(texts, (answer[start:end], before), last)
 
     def _after_announcement(self, answer: str, named: Sequence[Announcement], quoted: str) -> _Stated | Failure:
         """The score of the last sentence that names one, of the highest rank there is; all others of it must agree."""
@@ -101,7 +123,8 @@ class Closing:
         texts += [item.text for item in named if item.start >= last.start and _counts(item)]
         text = folded(quoted) if len(same) > 1 else ""
         texts += [item.text for item in same[:-1] if folded(answer[item.start : item.value_end]) not in text]
-        return self._agreed(texts, (answer[last.start : last.end],))
+        end = max([last.value_end, *(box.end for box in found)])
+        return self._agreed(texts, (answer[last.start : last.end],), end)
 
     def _last_box(self, answer: str) -> _Stated | Failure:
         """The score of the last box of an answer that names none, unless it is one of a list."""
@@ -111,6 +134,8 @@ class Closing:
         if not found:
             return Failure("no sentence names a score, and there is no \\boxed{}")
         last = found[-1]
+        if _is_other(answer, last):
+            return Failure(UNSURE)
         score = self.scale.read(last.content or "")
         if score is None:
             return self._off_scale(last.content or "")
@@ -119,7 +144,13 @@ class Closing:
         everywhere = {self.scale.read(box.content or "") for box in found}
         if len(listed - {None}) > 1 or (self.scale.halves and len(everywhere - {None}) > 2):
             return Failure("the boxes list several scores, and no sentence names one of them")
-        return _Stated(score, ())
+        return _Stated(score, (), last.end)
+
+    def _is_unsure(self, answer: str, start: int, end: int, box: Box) -> bool:
+        """True where the words around ``box``, in the sentence of a phrase that ends at ``end``, deny or compare it."""
+        same_sentence = "\n" not in answer[end : box.start].strip()
+        qualified = is_qualified(answer, box.end) or is_compared(answer, start, end, box.start)
+        return qualified or (same_sentence and is_denied(answer, box.start))
 
     def _boxed(self, answer: str, start: int) -> list[Box] | Failure:
         """The boxes from ``start`` on; any sign of a truncated one is a failure."""
@@ -136,12 +167,12 @@ class Closing:
         numbers = [text for text in contents[:-1] if self.scale.read(text) is not None or _NUMBER.fullmatch(text)]
         return numbers + contents[-1:]
 
-    def _agreed(self, texts: Sequence[str], sentences: tuple[str, ...]) -> _Stated | Failure:
+    def _agreed(self, texts: Sequence[str], sentences: tuple[str, ...], end: int) -> _Stated | Failure:
         """The score that all of ``texts`` write."""
         scores = [self.scale.read(text) for text in texts]
         if None in scores:
             return self._off_scale(texts[scores.index(None)])
-        return _only({score for score in scores if score is not None}, sentences)
+        return _only({score for score in scores if score is not None}, sentences, end)
 
     def _off_scale(self, text: str) -> Failure:
         return Failure(f"the verdict is {text.strip()[:40]!r}, which is not one of {self.scale}")
@@ -151,22 +182,48 @@ class Closing:
             scores = (f"{stated.score:g}", f" score {stated.score:g}", f" points {stated.score:g}")
             sentences = tuple(sentence + score for sentence in dict.fromkeys(stated.sentences) for score in scores)
             return may_be_quotation(sentences, answer, quoted)
-        held, written = (sum(1 for score in self._unnamed(text) if score == stated.score) for text in (quoted, answer))
+        held = sum(1 for score in self._unnamed(quoted, nested_boxes) if score == stated.score)
+        written = sum(1 for score in self._unnamed(answer, boxes) if score == stated.score)
         return held > 0 and held >= written
 
-    def _unnamed(self, text: str) -> Iterator[float | None]:
+    def _unnamed(self, text: str, found: Callable[[str], Iterator[Box]]) -> Iterator[float | None]:
         """The scores in ``text`` that no sentence has to name: those of the user's patterns, else in boxes."""
         if self.own and (own := own_scores(text, self.own)):
             yield from (self.scale.read(match[2]) for match in own)
         else:
-            yield from (self.scale.read(box.content or "") for box in boxes(text))
+            yield from (self.scale.read(box.content or "") for box in found(text))
 
 
-def _only(scores: set[float], sentences: tuple[str, ...]) -> _Stated | Failure:
+_ABOUT = re.compile(
+    r"(?<![a-z])(?:correct answer|right answer|expected answer|value|computes?|computed|obtains?|obtained|finds?|found"
+    r"|equals?|evaluates to)(?![a-z])",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(r"(?<![a-z])(?:answer|result)(?![a-z])", re.IGNORECASE)
+_MORE_WORDS = re.compile(r"[\s*_`$)\]}]*+(?:,\s*|\()?[a-z]", re.IGNORECASE)
+
+
+def _is_other(answer: str, box: Box) -> bool:
+    """True for a box that no sentence names, and that its own sentence denies or says to be something else."""
+    start = box.start
+    denied = is_denied(answer, start) or is_conditional(answer, start) or is_compared(answer, start, start - 1, start)
+    return denied or is_qualified(answer, box.end) or _is_about_the_answer(answer, box)
+
+
+def _is_about_the_answer(answer: str, box: Box) -> bool:
+    """True where the line of a box is about what the judged text computes: "the answer \\boxed{1} is right"."""
+    line = answer[max(answer.rfind("\n", 0, box.start) + 1, box.start - 160) : box.start]
+    if _ABOUT.search(line):
+        return True
+    rest = answer[box.end : box.end + 80].partition("\n")[0]
+    return _ANSWER.search(line) is not None and _MORE_WORDS.match(rest) is not None
+
+
+def _only(scores: set[float], sentences: tuple[str, ...], end: int) -> _Stated | Failure:
     if len(scores) > 1:
         listed = ", ".join(f"{score:g}" for score in sorted(scores))
         return Failure(f"different verdicts after the closing phrase: {listed}")
-    return _Stated(scores.pop(), sentences)
+    return _Stated(scores.pop(), sentences, end)
 
 
 def _counts(item: Announcement) -> bool:

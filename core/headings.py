@@ -19,6 +19,10 @@ _BOLD, _ALONE = 7, 8
 _NUMBER = (
     r"(?:(?:(?:part|section)[ \t]+)?(?:[0-9]{1,2}|[ivx]{1,4}|[a-e]|[一二三])[.):、．][ \t]*+|[\u2460-\u2464][ \t]*+)?"
 )
+_STEP = rf"(?:(?:step|phase|stage)[ \t]+[0-9]{{1,2}}[.):][ \t]*+|{_NUMBER})"
+_LISTED = r"(?:(?:[>*+-]|[0-9]{1,2}[.)])[ \t]+)?"
+_OPEN, _CLOSE = r"(?:[\[{<=]{1,3}[ \t]*+)?", r"(?:[ \t]*+[\]}>=]{1,3})?"
+_SCORE = r"(?=[ \t:：*_]{1,6}(?:\\boxed\{)?[0-9]{1,2}(?:[./][0-9]{1,2})?\}?[ \t\r.。*_]*+$)"
 _SYMBOL = r"(?:[^\w\s*#\\]{1,3}+[ \t]*+)?"
 _UNDERLINE = r"(?:\r?\n {0,3}(?:={3,}+|-{3,}+)[ \t\r]*+$)?"
 _LATEX = r"\\(?:(?:sub){0,2}section\*?|paragraph\*?|textbf|underline)\{"
@@ -35,11 +39,17 @@ class Headings:
     alone: re.Pattern[str] | None
 
     @classmethod
-    def of(cls, marked: str, alone: str | None = None) -> "Headings":
-        """Headings with a title ``marked`` after a mark, or ``alone`` without any; both are regular expressions."""
+    def of(cls, marked: str, alone: str | None = None, *, loose: bool = False) -> "Headings":
+        """Headings with a title ``marked`` after a mark, or ``alone`` without any; both are regular expressions.
+
+        ``loose``: also in a list, a quotation or brackets, as a step, and with a score behind it on the line.
+        """
+        listed, number = (_LISTED, _STEP) if loose else ("", _NUMBER)
+        opened, closed, score = (_OPEN, _CLOSE, f"|{_SCORE}") if loose else ("", "", "")
         mark = rf"(?P<mark>#{{1,6}}|\*\*|__|{_LATEX})"
-        line = rf"^ {{0,3}}{mark}[ \t*_]*+{_SYMBOL}{_NUMBER}(?P<title>{marked})[ \t\r:：.。*_#}}]*+${_UNDERLINE}"
-        plain = rf"^ {{0,3}}{_NUMBER}(?P<title>{alone})[ \t\r:：.。]*+${_UNDERLINE}" if alone else None
+        end = rf"(?:[ \t\r:：.。*_#}}]*+${_UNDERLINE}{score})"
+        line = rf"^ {{0,3}}{listed}{mark}[ \t*_]*+{_SYMBOL}{number}(?P<title>{marked}){end}"
+        plain = rf"^ {{0,3}}{listed}{opened}{number}(?P<title>{alone}){closed}{end}" if alone else None
         flags = re.IGNORECASE | re.MULTILINE
         return cls(re.compile(line, flags), re.compile(plain, flags) if plain else None)
 
@@ -59,12 +69,26 @@ def _heading(match: re.Match[str]) -> SectionHeading:
 
 _WORK = r"(?:solution|proof|answer|attempt|work)"
 _JUDGED = (
-    r"(?:evaluation|assessment|review|critique|verification|check|grading|reflection|analysis|judge?ment|rating|score)"
+    r"(?:evaluation|assessment|review|critique|verification|check|grading|reflection|analysis|judge?ment|rating|score"
+    r"|appraisal)"
 )
 _OWN = rf"(?:[ \t]+(?:of|for|on)[ \t]+(?:the|my|this)(?:[ \t]+own)?[ \t]+{_WORK})?"
-_SELF = rf"(?:final[ \t]+|my[ \t]+)?self[ \t\u00a0_\-\u2010-\u2013]?{_JUDGED}{_OWN}"
+_KIND = (
+    r"(?:(?:final|my|own|critical|honest|brief|short|detailed|overall|careful|confidence)[ \t]+"
+    r"(?:(?:and|&)[ \t]+)?){0,3}"
+)
+_AND = rf"(?:[ \t]*(?:and|&|/|\+)[ \t]*(?:my[ \t]+|final[ \t]+)?(?:{_JUDGED}|confidence|verdict))?"
+_AFTER = r"(?:[ \t]*\([^()\n]{0,60}\))?(?:[ \t]*[^\w\s(*_:.#}\]>=]{1,3})?"
+_SELF = rf"{_KIND}self[ \t\u00a0_\-\u2010-\u2013]?{_JUDGED}{_OWN}{_AND}{_AFTER}"
+_ELSEWHERE = (
+    r"selbst(?:bewertung|einschätzung|beurteilung|evaluation)|auto-?[ée]valuation|autoevaluaci[oó]n|autoavaliação"
+    r"|autovalutazione|самооценка|自己評価"
+)
 _OWN_WORK = rf"{_JUDGED}[ \t]+of[ \t]+my[ \t]+(?:own[ \t]+)?{_WORK}"
-_CHINESE_SELF = r"(?:对(?:解答|证明|本解答|本证明)的)?(?:自我(?:评价|评估|评分|检查|评判|审查|反思)|自评|自评估)"
+_CHINESE_SELF = (
+    r"(?:对(?:解答|证明|本解答|本证明)的)?(?:自我(?:评价|评估|评分|检查|评判|审查|反思)|自评估|自评)"
+    r"(?:[与和及](?:打分|评分))?"
+)
 _EVALUATION = rf"(?:my[ \t]+)?evaluation(?:[ \t]+of[ \t]+(?:the|this)[ \t]+{_WORK})?|评价|评估"
 _SOLUTION = (
     r"(?:(?:my|full|complete|detailed|final|formal|proposed)[ \t]+)?solution"
@@ -73,5 +97,7 @@ _SOLUTION = (
 _CHINESE_SOLUTION = r"解答|解答过程|解题过程|解法|解|证明|证明过程|完整解答"
 
 SOLUTION = Headings.of(rf"{_SOLUTION}|{_CHINESE_SOLUTION}", rf"solution|{_CHINESE_SOLUTION}")
-SELF_EVALUATION = Headings.of(rf"{_SELF}|{_OWN_WORK}|{_CHINESE_SELF}", rf"{_SELF}|{_CHINESE_SELF}")
-UNNAMED_EVALUATION = Headings.of(_EVALUATION)
+SELF_EVALUATION = Headings.of(
+    rf"{_SELF}|{_OWN_WORK}|{_CHINESE_SELF}|{_ELSEWHERE}", rf"{_SELF}|{_CHINESE_SELF}|{_ELSEWHERE}", loose=True
+)
+UNNAMED_EVALUATION = Headings.of(rf"{_EVALUATION}|reflection|critique|confidence")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from core.errors import LemmataError
+from core.finish import STOP
 from core.ids import digest
 from core.labels import read_with_labels
 from core.records import IMPORTED, Label, Problem, Proof, Record
@@ -69,16 +70,22 @@ def _labels(proof: Proof, released: ReleasedProof) -> Iterator[Label]:
     )
 
 
-def imported_proof(problem: Problem, text: str, *, model: str, copy: str = "", may_be_empty: bool = False) -> Proof:
+def imported_proof(problem: Problem, text: str, *, model: str) -> Proof:
     """The record of a proof from outside this run; its whole text is the proof.
-
-    ``copy`` tells it apart from an equal proof of the problem. An empty answer may be one only where it was graded.
 
     Raises:
         LemmataError: the text is empty.
     """
-    if not text.strip() and not may_be_empty:
+    if not text.strip():
         raise LemmataError(f"the proof of problem {problem.name or problem.id} is empty; delete that row.")
+    return imported_attempt(problem, text, model=model)
+
+
+def imported_attempt(problem: Problem, text: str, *, model: str, copy: str = "", finish_reason: str = STOP) -> Proof:
+    """The same of an answer that may be empty or cut off (``finish_reason``): then it is an attempt without a proof.
+
+    ``copy`` tells it apart from an equal answer to the problem.
+    """
     return Proof(
         id=digest(IMPORTED, problem.id, text, *([copy] if copy else [])),
         problem_id=problem.id,
@@ -91,7 +98,8 @@ def imported_proof(problem: Problem, text: str, *, model: str, copy: str = "", m
         prompt="",
         seed=0,
         text=text,
-        finish_reason="stop",
+        faults=() if text.strip() else ("empty proof",),
+        finish_reason=finish_reason,
         usage=None,
         request="",
         seconds=0.0,

@@ -14,14 +14,17 @@ from pydantic import Field
 from core.columns import ProofColumns, Row, any_value, optional_text, required_text, visible_text
 from core.config import STRICT, settings
 from core.errors import LemmataError
+from core.finish import LENGTH
+from core.found_proofs import FoundGrade, FoundProof
 from core.grades import HUMAN, UNIT_SCALE, Points, read_points, scale_warning
 from core.ids import clean_text, digest
-from core.imported import Group, imported_proof
+from core.imported import Group, imported_attempt
 from core.inspect_log import inspect_proofs, is_inspect_log
+from core.nested_rows import flat_rows
 from core.problems import problem_id, problem_rows
-from core.proof_formats import Format, FoundGrade, FoundProof, format_of
+from core.proof_formats import Format, format_of
 from core.records import Label, Problem, Proof
-from core.sections import split_proof
+from core.sections import answer_part, split_proof
 from core.store import now
 
 
@@ -38,11 +41,14 @@ class TableGrades:
 
 @dataclass
 class ImportNotes:
-    """Counts of an import: ``formats`` found, proofs with and without a grade, and a ``warning`` about their scale."""
+    """Counts of an import: ``formats`` found, proofs with and without a grade, answers ``without_proof``; the grades of
+    plain tables, for a warning about their scale.
+    """
 
     formats: dict[str, int] = field(default_factory=dict)
     graded: int = 0
     ungraded: int = 0
+    without_proof: int = 0
     plain_grades: list[Points] = field(default_factory=list)
 
     def lines(self, source: str) -> list[str]:
@@ -50,6 +56,9 @@ class ImportNotes:
         lines = [f"{source}: {number} rows of the format {name}" for name, number in self.formats.items()]
         if self.graded and self.ungraded:
             lines.append(f"{self.ungraded} of {self.graded + self.ungraded} proofs have no grade")
+        if self.without_proof:
+            total = self.graded + self.ungraded
+            lines.append(f"{self.without_proof} of {total} answers are empty or cut off: attempts without a proof")
         warning = scale_warning(self.plain_grades, source)
         return [*lines, f"Warning: {warning}"] if warning else lines
 
@@ -66,25 +75,35 @@ def records_of_table(
     copies: dict[tuple[str, str], list[tuple[str, int | None]]] = {}
     for where, name, found in reader.found(source, notes):
         problem = _problem(where, name, found)
-        text = _without_self_evaluation(clean_text(found.proof))
+        text, end = _answer(clean_text(found.proof), found.finish_reason)
         owners = copies.setdefault((problem.id, digest(text)), [])
         owner = (found.model, found.attempt)
         if owner not in owners:
             owners.append(owner)
         number = owners.index(owner)
-        if not text.strip() and not found.grades:
-            raise LemmataError(f"{where}: the proof of problem {problem.name or problem.id} is empty; delete that row.")
         copy = f"{found.model} {found.attempt}" if number else ""
-        proof = imported_proof(problem, text, model=found.model, copy=copy, may_be_empty=True)
+        proof = imported_attempt(problem, text, model=found.model, copy=copy, finish_reason=end)
         notes.graded += bool(found.grades)
         notes.ungraded += not found.grades
+        notes.without_proof += proof.body is None
         yield problem, [proof, *(_label(proof, grade) for grade in found.grades)]
+    if notes.without_proof == notes.graded + notes.ungraded > 0:
+        raise LemmataError(
+            f"{source}: none of its {notes.without_proof} rows holds a whole answer (all are empty or cut off): "
+            "name the column of the proofs, proof_columns.proof=<column>, or take the file with the models' answers"
+        )
 
 
-def _without_self_evaluation(text: str) -> str:
-    """A proof without its author's own evaluation of it, which no judge may see."""
+def _answer(text: str, finish_reason: str) -> tuple[str, str]:
+    """An answer without thoughts and without its author's own evaluation, which no judge may see; its finish reason.
+
+    One whose thoughts never close was cut off in them.
+    """
+    if "</think>" in text or text.lstrip().startswith("<think>"):
+        answer = answer_part(text)
+        text, finish_reason = ("", LENGTH) if answer is None else (answer.strip(), finish_reason)
     sections = split_proof(text)
-    return sections.body if sections.body and sections.self_evaluation else text
+    return sections.body if sections.body and sections.self_evaluation else text, finish_reason
 
 
 def _problem(where: str, source: str, found: FoundProof) -> Problem:
@@ -136,8 +155,12 @@ class _RowReader:
                 yield where, path.name, found
             return
         rows = problem_rows(source, self.columns)
-        first = next(rows)
-        known = None if self.columns.named() else format_of(first.cells)
+        if self.columns.named():
+            first, known = next(rows), None
+        else:
+            rows = chain.from_iterable(map(flat_rows, rows))
+            first = next(rows)
+            known = format_of(first.cells)
         for row in chain([first], rows):
             if known is not None:
                 notes.formats[known.name] = notes.formats.get(known.name, 0) + 1

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LemmataError
+from core.finish import published_reason
+from core.found_proofs import AUTOMATIC, FoundGrade, FoundProof, content_text
 from core.grades import Points
-from core.proof_formats import AUTOMATIC, FoundGrade, FoundProof, content_text
 from core.rubric import answer_part
 from core.text_files import MAX_WHOLE, check_content, whole
 
@@ -96,7 +97,8 @@ def _proof(sample: Mapping[str, Any], model: str) -> FoundProof:
         asked if isinstance(asked, str) else content_text(_mapping(messages[-1]).get("content")) if messages else ""
     )
     choices = output.get("choices")
-    message = _mapping(_mapping(choices[0]).get("message")) if isinstance(choices, list) and choices else {}
+    choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
+    message, end = _mapping(choice.get("message")), choice.get("stop_reason")
     text = content_text(message.get("content")) or str(output.get("completion") or "")
     target, epoch = sample.get("target"), sample.get("epoch")
     scores = _mapping(sample.get("scores"))
@@ -107,6 +109,7 @@ def _proof(sample: Mapping[str, Any], model: str) -> FoundProof:
         name=str(sample.get("id") or ""),
         answer=target if isinstance(target, str) and target.strip() else None,
         attempt=epoch if isinstance(epoch, int) else None,
+        finish_reason=published_reason(end),
         grades=tuple(grade for name, score in scores.items() for grade in _grades(name, _mapping(score))),
     )
 

@@ -92,7 +92,7 @@ class Proof(Generated):
     def body(self) -> str | None:
         """The proof itself, as the verifier is shown it; None where the answer holds no proof of its own."""
         if self.template == IMPORTED:
-            return self.text
+            return None if self.faults or cut_off(self.finish_reason) else self.text
         if cut_off(self.finish_reason) or any(fault.startswith(COPY) for fault in self.faults):
             return None
         return split_proof(self.answer).body

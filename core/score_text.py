@@ -33,8 +33,8 @@ _OUT_OF = re.compile(
 LONGEST = 120  # characters of a box that may still be a score; bounds the work on nested wrappers
 
 # Plain ASCII digits on purpose: `\d` and float() would take other scripts' digits, exponents and signs.
-_HALF = re.compile(r"0?\.50*|1\s*/\s*2|½|\\[tdc]?frac\s*(?:1|\{\s*1\s*\})\s*(?:2|\{\s*2\s*\})")
-_WHOLE = re.compile(r"([1-9][0-9]{0,2}|0)(?:\.0*)?|\.0+")
+_HALF = re.compile(r"0?\.50*|0,50*|1\s*/\s*2|½|\\[tdc]?frac\s*(?:1|\{\s*1\s*\})\s*(?:2|\{\s*2\s*\})")
+_WHOLE = re.compile(r"([1-9][0-9]{0,2}|0)(?:\.0*|,0+)?|\.0+")
 
 
 class Box(NamedTuple):
@@ -115,6 +115,14 @@ def boxes(text: str, start: int = 0) -> Iterator[Box]:
             return
         yield Box(match.start(), end + 1, text[match.end() : end])
         position = end + 1
+
+
+def nested_boxes(text: str) -> Iterator[Box]:
+    """All boxes that may hold a score, also those inside another or after one that never closes. Linear."""
+    for match in _BOX.finditer(text):
+        box = next(boxes(text[match.start() : match.end() + LONGEST]), None)
+        if box is not None and box.content is not None:
+            yield box
 
 
 _UNBRACED = re.compile(r"[0-9.]{1,9}+(?:\s*/\s*[0-9]{1,3})?|½|\\[tdc]?frac\s*(?:1|\{\s*1\s*\})\s*(?:2|\{\s*2\s*\})")

@@ -13,10 +13,15 @@ _ANALYSIS_OPENING = phrase_pattern("here is my evaluation of the solution")
 _REVIEW_OPENING = phrase_pattern("here is my analysis of the solution evaluation")
 _CLOSING = phrase_pattern("based on my evaluation the final overall? score should be")
 _REVIEW_CLOSING = phrase_pattern("based on my analysis i will rate the solution evaluation as")
+_OWN_OPENING = phrase_pattern(
+    *(f"{begin} (?:evaluate|assess|grade|review) {work} (?:solution|proof)"
+      for begin in ("i", "now i", "let me", "i will", "i now", "now let me", "let me now")
+      for work in ("my", "my own"))
+)  # fmt: skip
 # The first line of a self-evaluation that has no heading, or all of it.
-_SELF_OPENING, _SELF_CLOSING = (
+_SELF_OPENING, _SELF_CLOSING, _SELF_ANNOUNCED = (
     re.compile(rf"^[ \t>*_#]*+{pattern.pattern}", re.IGNORECASE | re.MULTILINE)
-    for pattern in (_ANALYSIS_OPENING, _CLOSING)
+    for pattern in (_ANALYSIS_OPENING, _CLOSING, _OWN_OPENING)
 )
 
 
@@ -70,7 +75,8 @@ def _unnamed_evaluation(answer: str, start: int) -> SectionHeading | None:
     heading = next(UNNAMED_EVALUATION.find(answer, start), None)
     if heading is not None and isinstance(parse_verdict(answer[heading.end :]), Verdict):
         return heading
-    opening = _SELF_OPENING.search(answer, start) or _SELF_CLOSING.search(answer, start)
+    forms = (_SELF_OPENING, _SELF_ANNOUNCED, _SELF_CLOSING)
+    opening = next((match for form in forms if (match := form.search(answer, start))), None)
     return SectionHeading(opening.start(), opening.start(), 9, "") if opening else None
 
 

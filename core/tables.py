@@ -20,6 +20,7 @@ from core.columns import (
     type_name,
 )
 from core.errors import LemmataError
+from core.nested_rows import is_nested
 from core.text_files import check_content, raw_lines, suffix_of, whole
 
 MAX_CELL = 1 << 24  # characters of one CSV cell; the default of 2**17 is less than a long proof
@@ -135,6 +136,8 @@ def jsonl_rows(path: Path) -> Iterator[Row]:
 def _json_rows(path: Path) -> Iterator[Row]:
     text = _decode(whole(path), path, 1)
     value = _parse_json(text, str(path)) if text.strip() else []
+    if isinstance(value, dict) and is_nested(value):
+        value = [value]
     if isinstance(value, dict):
         lists = {key: item for key, item in value.items() if isinstance(item, list)}
         if len(lists) != 1:

@@ -166,7 +166,7 @@ def _keep(data: ReportData, entry: GradedProof) -> None:
         total = data.rounds[entry.entrant, entry.problem, entry.round]
         total[0] += verdict.score
         total[1] += 1
-    if entry.selected or entry.attempt is None or entry.grades.keys() - {VERIFIER}:
+    if entry.selected or entry.no_answer or entry.attempt is None or entry.grades.keys() - {VERIFIER}:
         data.entries.append(entry)
 
 

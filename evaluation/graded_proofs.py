@@ -73,6 +73,7 @@ class GradedProof:
     """One proof with its ``grades`` by grader (the verifier's own, labels, judges).
 
     ``accepted``: by the rule of its run. ``text_length``: characters, None where the answer contains no proof.
+    ``no_answer``: an imported answer that contains none, which counts as 0 points where a grader left it out.
     ``unparseable``: analyses without a verdict. ``judged``: the analyses in the order in which they were asked for,
     from which other rules of acceptance follow. ``error_start``, ``error_end``: characters of the first wrong step,
     where a person annotated one. ``cluster``: that of the problem in intervals (`core.problems.cluster_of`).
@@ -89,6 +90,7 @@ class GradedProof:
     round: int
     self_score: float | None
     text_length: int | None
+    no_answer: bool
     verdicts: int
     unparseable: int
     judged: tuple[Judged, ...]
@@ -231,6 +233,7 @@ class _Collected:
             round=proof.round,
             self_score=proof.self_score,
             text_length=length,
+            no_answer=length is None and proof.policy == IMPORTED,
             verdicts=result.verdicts,
             unparseable=result.unparseable,
             judged=tuple(analyses),

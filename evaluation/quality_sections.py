@@ -11,7 +11,7 @@ from evaluation.gather import ReportData
 from evaluation.graded_proofs import GradedProof
 from evaluation.leaderboard import main_grader
 from evaluation.measures import rubric_class
-from evaluation.scores import final_entries
+from evaluation.scores import final_entries, is_without_proof
 from evaluation.sections import MAX_LISTED, interval, percent
 
 Pairs = list[tuple[Hashable, float, float]]
@@ -42,7 +42,7 @@ def _ungraded(data: ReportData, grader: str) -> list[str]:
         if not any(grader in entry.grades for entry in entries):
             continue
         final = final_entries([outcome for outcome in data.attempts if outcome.entrant == entrant], entries)
-        chosen = [entry for _, entry in final if entry is not None]
+        chosen = [entry for _, entry in final if entry is not None and not is_without_proof(entry, grader)]
         without = [entry for entry in chosen if (grade := entry.grades.get(grader)) is None or grade.score is None]
         if without:
             lines.append(f"{entrant}: no grade by {grader} of {len(without)} of {counted(len(chosen), 'final proof')}.")

@@ -77,7 +77,7 @@ def problem_means(data: ReportData, entrant: str, grader: str) -> Mapping[str, f
     entries = [entry for entry in data.candidates if entry.entrant == entrant]
     values: dict[str, list[float]] = defaultdict(list)
     for outcome, entry in final_entries(outcomes, entries):
-        score = 0.0 if entry is None else _score_of(entry.grades.get(grader))
+        score = 0.0 if is_without_proof(entry, grader) else _score_of(entry.grades.get(grader) if entry else None)
         if score is not None:
             values[outcome.problem_id].append(score)
     return {problem: sum(found) / len(found) for problem, found in values.items()}
@@ -95,6 +95,11 @@ def compared(
     return difference(second, first, config=config)
 
 
+def is_without_proof(entry: GradedProof | None, grader: str) -> bool:
+    """True for an attempt without a proof, which has 0 points; an empty answer that was graded has its grade."""
+    return entry is None or (entry.no_answer and grader not in entry.grades)
+
+
 def _score_of(grade: Grade | None) -> float | None:
     return None if grade is None else grade.score
 
@@ -107,10 +112,10 @@ def _score(
     config: IntervalConfig,
 ) -> Score:
     grades = [(outcome, None if entry is None else entry.grades.get(grader)) for outcome, entry in chosen]
-    without = sum(entry is None for _, entry in chosen)
+    without = [outcome for outcome, entry in chosen if is_without_proof(entry, grader)]
     maximum = next((grade.max_points for _, grade in grades if grade and grade.max_points), 1.0)
     scored = [Observation(outcome.cluster, *_points(grade)) for outcome, grade in grades if _is_scored(grade)]
-    scored += [Observation(outcome.cluster, 0.0, maximum) for outcome, entry in chosen if entry is None]
+    scored += [Observation(outcome.cluster, 0.0, maximum) for outcome in without]
     return Score(
         entrant=entrant,
         grader=grader,
@@ -120,7 +125,7 @@ def _score(
         possible=sum(one.weight for one in scored),
         scored=len(scored),
         unscored=len(chosen) - len(scored),
-        without_proof=without,
+        without_proof=len(without),
         share=share(scored, config=config),
     )
 

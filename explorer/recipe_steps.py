@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import LemmataError
 from core.store import Run
 from explorer.index import stamp_of
-from explorer.run_progress import State
+from explorer.run_progress import State, ended_early
 from explorer.training_log import last_line
 from rl.recipe.plan import plan
 from rl.report.metrics import MAIN, observations_of
@@ -101,7 +101,7 @@ def _step(folder: Path, number: int, name: str, kind: str, *, current: bool, run
     seconds = _seconds(place / "done")
     state: State = "done" if (place / "done").is_file() else ""
     if not state and current:
-        state = "running" if running else "stopped"
+        state = "running" if running else ended_early(folder)
     metrics = place / "metrics.jsonl"
     has_metrics = metrics.is_file()
     words = measurement(folder, name) if state == "done" and name.startswith("measure") else ""

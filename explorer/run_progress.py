@@ -7,11 +7,12 @@ from json import loads
 from pathlib import Path
 from typing import Any, Literal
 
+from core.run_end import read_end
 from explorer.index import stamp_of
 from explorer.runs import RunInfo, is_evaluation, is_running
 from explorer.training_log import last_line
 
-State = Literal["running", "done", "stopped", "unfinished", ""]
+State = Literal["running", "done", "stopped", "died", "unfinished", ""]
 TAIL = 1 << 16  # bytes at the end of a log in which its selection is looked for first
 _SELECTION = (b'{"kind":"selection"', b'{"kind": "selection"')
 
@@ -80,7 +81,28 @@ def training_state(run: RunInfo, *, running: bool) -> State:
         return "done"
     if running or (run.command == "step" and is_running(run.folder.parent.parent)):
         return "running"
-    return "done" if (run.folder / "model").is_dir() else "stopped"
+    return "done" if (run.folder / "model").is_dir() else ended_early(process_folder(run))
+
+
+def process_folder(run: RunInfo) -> Path:
+    """The folder of the run whose process trains: of a step of a recipe, the recipe's."""
+    return run.folder.parent.parent if run.command == "step" else run.folder
+
+
+def ended_early(folder: Path) -> Literal["stopped", "died"]:
+    """State of an unfinished training that no process holds: stopped where the end is on record, otherwise it died."""
+    return "died" if read_end(folder) is None else "stopped"
+
+
+def end_words(folder: Path) -> str:
+    """The end of an unfinished training that no process holds, as a sentence."""
+    end = read_end(folder)
+    if end is None:
+        return (
+            "It died: no process trains here, and none has recorded a stop (killed, out of memory, or the machine "
+            "went down)."
+        )
+    return f"It ended at {end.time[:19].replace('T', ' ')} UTC: {end.reason}."
 
 
 def training_words(run: RunInfo, state: State) -> str:

@@ -74,7 +74,7 @@ class Reader:
         return Completion(
             text=clean_text(parts.text),
             reasoning=clean_text(parts.reasoning) or None,
-            finish_reason=STOP if reason in self.whole else reason,
+            finish_reason=STOP if reason in self.whole or reason == STOP.upper() else reason,
             model=model,
             seconds=round(seconds, 3),
             usage=usage,

@@ -8,7 +8,22 @@ from typing import Any
 from policy.faults import MalformedAnswer, Passing
 from policy.reasoning import AnswerParts, read_parts
 
+BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 MAX_CHARACTERS = 64 * 2**20  # of one streamed response: a server that never ends is cut off
+
+
+def is_stream(data: bytes) -> bool:
+    """True for a whole body of server-sent events, whatever its content type says."""
+    return data.removeprefix(BOM).lstrip().startswith(_FIELDS)
+
+
+def whole_stream(data: bytes) -> Mapping[str, Any]:
+    """The response in a whole body of server-sent events. Raises Passing where an event is no JSON."""
+    events, assembly = Events(), Assembly()
+    for chunk in (*events.feed(data), *events.close()):
+        assembly.add(chunk)
+    return assembly.response(done=events.done, broken=False)
 
 
 class Events:
@@ -16,6 +31,7 @@ class Events:
 
     def __init__(self) -> None:
         self.done = False
+        self._begun = False
         self._rest = b""
         self._data: list[bytes] = []
 
@@ -27,7 +43,8 @@ class Events:
         """
         *lines, self._rest = (self._rest + data.replace(b"\r", b"\n")).split(b"\n")
         for line in lines:
-            yield from self._line(line)
+            yield from self._line(line if self._begun else line.removeprefix(BOM))
+            self._begun = True
 
     def close(self) -> Iterator[Any]:
         """The value of a last event without the empty line that ends it."""

@@ -8,7 +8,7 @@ from typing import Any
 import openai
 
 from policy.faults import NotConnected, Passing, fault_of, message_of, report_of_status
-from policy.stream import Assembly, Events
+from policy.stream import Assembly, Events, is_stream, whole_stream
 
 # By name, because versions of the client use different HTTP libraries.
 NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "UnsupportedProtocol", "InvalidURL", "LocalProtocolError")
@@ -109,8 +109,10 @@ async def _guarded(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _plain(pieces: AsyncIterator[bytes]) -> Any:
-    """The JSON value of a whole response, whatever its content type says."""
+    """The value of a whole response, which is JSON or a stream under the content type of another."""
     data = b"".join([piece async for piece in _guarded(pieces)])
+    if is_stream(data):
+        return whole_stream(data)
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

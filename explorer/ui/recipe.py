@@ -5,6 +5,7 @@ from html import escape
 import streamlit as st
 
 from explorer.recipe_steps import Recipe, RecipeStep, read_recipe
+from explorer.run_progress import end_words
 from explorer.runs import RunInfo, is_running
 from explorer.ui.report import show_report
 from explorer.ui.runs import LIVE_SECONDS, settings_text, state_sign
@@ -29,7 +30,7 @@ def _live(run: RunInfo) -> None:
     done = sum(step.state == "done" for step in recipe.steps)
     total = sum(step.seconds or 0.0 for step in recipe.steps)
     facts({"steps done": f"{done} of {len(recipe.steps)}" if recipe.planned else str(done), "time": duration(total)})
-    _current(recipe, running=running)
+    _current(run, recipe, running=running)
     columns: list[Column[RecipeStep]] = [
         Column("step", lambda step: str(step.number), lambda step: step.number, numeric=True),
         Column("name", lambda step: _name(run, step), lambda step: step.name),
@@ -42,13 +43,13 @@ def _live(run: RunInfo) -> None:
     sorted_table(columns, recipe.steps, per_page=200)
 
 
-def _current(recipe: Recipe, *, running: bool) -> None:
+def _current(run: RunInfo, recipe: Recipe, *, running: bool) -> None:
     if running:
         st.html(f'<span class="lm-live">● running</span> {escape(recipe.words)}')
     elif recipe.current:
         note(
-            f"Stopped at {recipe.words}. No process works here: it was interrupted or it died. The same command "
-            "repeats the step, or resumes its training."
+            f"Unfinished at {recipe.words}. {end_words(run.folder)} The same command repeats the step, or resumes its "
+            "training."
         )
 
 

@@ -10,6 +10,7 @@ from explorer.recipe_steps import Recipe, read_recipe
 from explorer.run_progress import (
     ProblemCounts,
     State,
+    ended_early,
     problem_counts,
     search_state,
     search_words,
@@ -28,7 +29,14 @@ from explorer.ui.widgets import here, link, note, number
 LIVE_SECONDS, IDLE_SECONDS = 3.0, 15.0  # between two drawings of the tree, while something runs and otherwise
 NO_SIGN = '<span class="lm-fold"></span>'
 SEPARATOR = "\n"  # of the names in the address that are open
-STATES = {"running": "● running", "done": "done", "stopped": "stopped", "unfinished": "not finished", "": ""}
+STATES = {
+    "running": "● running",
+    "done": "done",
+    "stopped": "stopped",
+    "died": "died",
+    "unfinished": "not finished",
+    "": "",
+}
 
 
 def show() -> None:
@@ -138,7 +146,7 @@ def _soft(words: str) -> str:
 
 def state_sign(state: State) -> str:
     """State in words, as HTML."""
-    kind = {"running": "lm-live", "stopped": "lm-stopped", "unfinished": "lm-stopped"}.get(state, "lm-soft lm-small")
+    kind = {"running": "lm-live", "": "lm-soft lm-small", "done": "lm-soft lm-small"}.get(state, "lm-stopped")
     return f'<span class="{kind}">{STATES[state]}</span>' if state else ""
 
 
@@ -183,7 +191,7 @@ def run_state(node: RunNode) -> tuple[State, str]:
     run = _run(node)
     if run.command == "cotrain":
         recipe: Recipe = read_recipe(run.folder, running=node.running)
-        ended: State = "done" if recipe.done else "stopped" if recipe.current else ""
+        ended: State = "done" if recipe.done else ended_early(run.folder) if recipe.current else ""
         return "running" if node.running else ended, recipe.words
     if run.is_training:
         state = training_state(run, running=node.running)

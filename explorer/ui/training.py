@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.document import counted
 from core.errors import LemmataError
-from explorer.run_progress import training_state, training_words
+from explorer.run_progress import end_words, process_folder, training_state, training_words
 from explorer.runs import RunInfo, is_running
 from explorer.training_log import (
     PLOTS,
@@ -96,10 +96,10 @@ def _state(run: RunInfo) -> None:
     words = escape(training_words(run, state))
     if state == "running":
         st.html(f'<span class="lm-live">● running</span> {words}')
-    elif state == "stopped":
+    elif state in ("stopped", "died"):
         note(
-            f"Stopped before its end: {training_words(run, state)}. No process trains here: it was interrupted or it "
-            "died. The same command resumes from its latest checkpoint."
+            f"Unfinished, {training_words(run, state)}. {end_words(process_folder(run))} The same command resumes "
+            "from its latest checkpoint."
         )
     else:
         st.html(f'<span class="lm-soft">done</span> {words}')

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.config import read_config
 from core.errors import LemmataError
+from core.run_end import recorded_end
 from core.store import Run
 from lemmata.training import MAY_CHANGE as OF_TRAINING
 from lemmata.training import (
@@ -35,7 +36,8 @@ def cotrain_command(config: dict[str, Any]) -> int:
     content = {key: model_digest(str(name)) for key, name in models.items() if name is not None}
     identity = {**config, "content": content} if content else config
     folder = Path(settings.run or f"runs/cotrain-{settings_digest(identity, MAY_CHANGE)}")
-    with Run.start(folder, "cotrain", identity, MAY_CHANGE), stop_signals() as received:
+    start = Run.start(folder, "cotrain", identity, MAY_CHANGE)
+    with start, stop_signals() as received, recorded_end(folder, received):
         print_line(f"run folder: {folder}")
         done = recipe.cotrain(settings, folder, parallel, print_line, TrainingReport(), lambda: bool(received))
         print_line(f"{'done' if done else 'stopped; the same command resumes'}: {folder}")

@@ -1,10 +1,12 @@
 """``lemmata train``: trains a role through one stage or several."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from core.config import read_config
+from core.run_end import recorded_end
 from core.store import Run
 from lemmata.training import (
     MAY_CHANGE,
@@ -36,7 +38,7 @@ def _train(setup: Any, parallel: Any, settings: TrainConfig, config: Mapping[str
     if parallel.is_main:
         print_line(f"run folder: {folder}")
     report = TrainingReport() if parallel.is_main else no_report
-    with stop_signals() as received:
+    with stop_signals() as received, recorded_end(folder, received) if parallel.is_main else nullcontext():
         trainer = setup.make_trainer(settings, folder, parallel, report, lambda: bool(parallel.max(len(received))))
         done = trainer.run()
     if run is not None:

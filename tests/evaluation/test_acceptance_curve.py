@@ -22,8 +22,9 @@ def entry(number: int, scores: list[float | None], gold: float | None, grader: s
     judged = tuple(Judged(f"{number}-{n}", score) for n, score in enumerate(scores))
     return GradedProof(
         entrant="e", attempt=0, problem_id=f"p{number}", cluster=f"p{number}", problem=f"p{number}", source="s",
-        proof_id=str(number), model="m", round=0, self_score=None, text_length=1, verdicts=len(scores), unparseable=0,
-        judged=judged, verdict_std=None, accepted=False, selected=True, error_start=None, error_end=None,
+        proof_id=str(number), model="m", round=0, self_score=None, text_length=1, no_answer=False,
+        verdicts=len(scores), unparseable=0, judged=judged, verdict_std=None,
+        accepted=False, selected=True, error_start=None, error_end=None,
         grades={grader: Grade(gold, "Ada")},
     )  # fmt: skip
 

@@ -215,3 +215,15 @@ def test_a_panel_names_each_judge_once_and_something_must_grade(lemmata: Command
     assert not of("i", Grading)
     assert not of("i", Label)
     assert len(of("i", Proof)) == 1
+
+
+def test_an_imported_attempt_without_a_proof_has_0_points_and_asks_no_judge(lemmata: CommandLine) -> None:
+    rows = [{"problem": f"Prove A{number}.", "generation": text, "model": "m", "finish_reason": end}
+            for number, (text, end) in enumerate([("So A.", "stop"), ("", "stop"), ("So, as", "length")])]  # fmt: skip
+    (lemmata.folder / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with serving(by_model({"a": 7})) as served:
+        command = ["evaluate", "grade", "source=r.jsonl", "run=graded", "grader.policy=a"]
+        lemmata.ok(*command, *judges(served.url, "a"))
+        assert len(served.server.requests) == 1
+    output = lemmata.ok("evaluate", "report", "run=graded", "out=o", "plots=false").out
+    assert "7/21 by judge (a)" in output

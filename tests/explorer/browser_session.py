@@ -122,7 +122,7 @@ class BrowserSession:
         before = self.text()
         act()
         changed = "before => document.querySelector('[data-testid=stMain]')?.innerText !== before"
-        self.page.wait_for_function(changed, arg=before, timeout=HANG * 1000)
+        self.page.wait_for_function(changed, arg=before, polling=100, timeout=HANG * 1000)
         self.settle()
 
     def settle(self) -> None:

@@ -62,7 +62,7 @@ def waits_for(browser: BrowserSession, words: str) -> None:
     """Waits until the page has these words, without any action."""
     browser.page.wait_for_function(
         "words => document.querySelector('[data-testid=stMain]').innerText.includes(words)",
-        arg=words, timeout=HANG * 1000,
+        arg=words, polling=100, timeout=HANG * 1000,
     )  # fmt: skip
 
 
@@ -83,6 +83,7 @@ def test_the_tree_opens_by_its_address_and_a_run_moves_by_itself(browser: Browse
         log.append([replace(PROOF, id="z", round=1)])
         browser.page.wait_for_function(
             "[...document.querySelectorAll('.lm-fact')].some((one) => one.innerText.trim() === '2\\nPROOFS')",
+            polling=100,
             timeout=HANG * 1000,
         )
         facts = browser.page.locator(".lm-facts").inner_text()

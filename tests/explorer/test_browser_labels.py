@@ -60,6 +60,7 @@ class Labeler(BrowserSession):
         self.page.wait_for_function(
             "item => document.querySelector('[data-lemmata-item]')?.dataset.lemmataItem !== item",
             arg=here,
+            polling=100,
             timeout=HANG * 1000,
         )
         return self.ready()
@@ -146,7 +147,10 @@ def test_two_people_label_at_once_by_keyboard_and_each_label_is_for_what_its_lab
             for person, name, item, key in zip(people, given, seen, keys, strict=True):
                 given[name].append((item, scores[key]))
                 person.page.wait_for_function(
-                    "item => document.querySelector('[data-lemmata-item]')?.dataset.lemmataItem !== item", arg=item
+                    "item => document.querySelector('[data-lemmata-item]')?.dataset.lemmataItem !== item",
+                    arg=item,
+                    polling=100,
+                    timeout=HANG * 1000,
                 )
     for person, name in zip(people, given, strict=True):
         person.ready()
@@ -205,6 +209,31 @@ def test_an_action_that_is_lost_on_the_way_is_sent_again_and_counts_once(ada: La
     ada.page.wait_for_timeout(5000)  # longer than until it would be sent again
     assert ada.ready() == following
     assert "saved 1" in ada.status()
+    assert labels(runs) == [(item, 1.0)]
+
+
+LOSE_ALL = """() => {
+  const send = WebSocket.prototype.send;
+  window.lost = 0;
+  window.restore = () => { WebSocket.prototype.send = send; };
+  WebSocket.prototype.send = () => { window.lost += 1; };
+  document.querySelector('[data-testid=stApp]').dataset.testScriptState = 'running';
+}"""
+
+
+def test_no_action_is_sent_again_while_the_page_is_at_work(ada: Labeler, runs: Path) -> None:
+    ada.open("Ada")
+    item = ada.ready()
+    ada.page.evaluate(LOSE_ALL)
+    ada.page.keyboard.press("1")
+    ada.page.wait_for_timeout(9000)  # longer than until it would be sent a second and a third time
+    assert ada.page.evaluate("window.lost") == 1
+    ada.page.evaluate("restore(); document.querySelector('[data-testid=stApp]').dataset.testScriptState = 'notRunning'")
+    ada.page.wait_for_function(
+        "item => document.querySelector('[data-lemmata-item]')?.dataset.lemmataItem !== item",
+        arg=item, polling=100, timeout=HANG * 1000,
+    )  # fmt: skip
+    ada.ready()
     assert labels(runs) == [(item, 1.0)]
 
 

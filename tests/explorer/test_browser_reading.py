@@ -83,7 +83,7 @@ def test_quoted_passages_are_tinted_and_linked_both_ways(browser: BrowserSession
     )
     browser.page.mouse.click(*place)  # the quotation in the analysis leads to the proof
     browser.page.wait_for_function(
-        "document.querySelector('[data-testid=stMain]').scrollTop > 500", timeout=HANG * 1000
+        "document.querySelector('[data-testid=stMain]').scrollTop > 500", polling=100, timeout=HANG * 1000
     )
     note.click()  # and the note to the analysis
     browser.page.wait_for_url("**analysis=**", timeout=HANG * 1000)
@@ -125,6 +125,7 @@ def test_changes_are_shown_by_paragraph_with_formulas_set_and_their_complaint(br
     assert "No critique names this passage" in changes.nth(1).inner_text()
     browser.page.wait_for_function(
         "CSS.highlights.get('lemmata-plus')?.size === 5 && CSS.highlights.get('lemmata-minus').size > 5",
+        polling=100,
         timeout=HANG * 1000,
     )
     assert browser.page.evaluate(MARKED, "lemmata-plus") == ["odd,", "A", "new", "last", "remark."]
@@ -138,7 +139,7 @@ def test_changes_are_shown_by_paragraph_with_formulas_set_and_their_complaint(br
     browser.page.get_by_text("change 2 of 3").wait_for(timeout=HANG * 1000)
     here = browser.page.locator("[data-lemmata-here]")
     assert "Step 70" in here.inner_text()
-    browser.page.wait_for_function(IN_VIEW, timeout=HANG * 1000)  # it is scrolled to
+    browser.page.wait_for_function(IN_VIEW, polling=100, timeout=HANG * 1000)  # it is scrolled to
     browser.page.keyboard.press("p")
     browser.page.get_by_text("change 1 of 3").wait_for(timeout=HANG * 1000)
     assert browser.errors == []
@@ -162,7 +163,7 @@ def test_a_long_text_is_drawn_as_it_is_read(browser: BrowserSession) -> None:
     assert 1_000 < first < 40_000
     main = browser.page.locator("[data-testid=stMain]")
     main.evaluate("element => element.scrollTo(0, element.scrollHeight)")
-    browser.page.wait_for_function(f"{count} > {first} + 1000", timeout=HANG * 1000)
+    browser.page.wait_for_function(f"{count} > {first} + 1000", polling=100, timeout=HANG * 1000)
     assert browser.page.get_by_role("button", name="Show all").count() == 1
 
 

@@ -1,18 +1,21 @@
 """Tree and progress of runs: evaluations with their attempts, recipes with their steps, running ones first."""
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.config import read_config
+from core.errors import LemmataError
 from core.log import ProblemLog
+from core.run_end import recorded_end
 from core.store import Run
 from explorer.index import LogIndex
 from explorer.metrics import problem_metrics
 from explorer.recipe_steps import read_recipe
-from explorer.run_progress import problem_counts, training_state, training_steps, training_words
+from explorer.run_progress import end_words, problem_counts, training_state, training_steps, training_words
 from explorer.run_tree import run_tree
 from explorer.runs import RunIndex, find_runs, is_evaluation, locked_inodes
 from lemmata.compose import compose
@@ -63,9 +66,15 @@ def test_a_recipe_has_all_its_planned_steps_with_state_and_measurement(tmp_path:
     assert recipe.words.startswith(f"step 4 of {len(names)}: {names[3]}")
     assert [step.state for step in recipe.steps[:5]] == ["done", "done", "done", "running", ""]
     assert recipe.steps[0].seconds == 61.5
+    died = read_recipe(folder, running=False).current
+    assert died is not None
+    assert died.state == "died"
+    with pytest.raises(LemmataError), recorded_end(folder, []):
+        raise LemmataError("the loss is NaN")
     stopped = read_recipe(folder, running=False).current
     assert stopped is not None
     assert stopped.state == "stopped"
+    assert "the loss is NaN" in end_words(folder)
     measured = next(name for name in names if name.startswith("measure"))
     place = folder / "steps" / measured
     place.mkdir(parents=True, exist_ok=True)
@@ -85,15 +94,23 @@ def test_a_recipe_of_another_version_shows_the_steps_that_have_begun(tmp_path: P
     assert not recipe.done
 
 
-@pytest.mark.parametrize(("ended", "running", "state"), [(True, False, "done"), (False, True, "running"),
-                                                         (False, False, "stopped")])  # fmt: skip
-def test_a_training_that_died_is_stopped_at_its_step(tmp_path: Path, ended: bool, running: bool, state: str) -> None:
+@pytest.mark.parametrize(
+    ("ended", "running", "state"),
+    [("model", False, "done"), ("", True, "running"), ("", False, "died"), ("signal", False, "stopped")],
+)
+def test_a_training_that_was_stopped_is_told_from_one_that_died(
+    tmp_path: Path, ended: str, running: bool, state: str
+) -> None:
     stages = {"sft": {"steps": 20}, "rl": {"steps": 10}}
     Run.start(tmp_path / "training", "train", {"stages": stages, "stage": ["sft", "rl"]}).__exit__()
     with (tmp_path / "training" / "metrics.jsonl").open("a") as file:
         file.write(json.dumps({"step": 12, "stage": "sft", "loss": 0.5}) + "\n")
-    if ended:
+    if ended == "model":
         (tmp_path / "training" / "model").mkdir()
+    if ended == "signal":
+        with recorded_end(tmp_path / "training", [signal.SIGTERM]):
+            pass
+        assert "stopped by SIGTERM" in end_words(tmp_path / "training")
     [run] = find_runs(tmp_path)
     assert training_steps(run.manifest) == 30
     assert training_state(run, running=running) == state

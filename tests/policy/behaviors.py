@@ -26,6 +26,7 @@ from tests.policy.behavior_row import (
     whole,
 )
 from tests.policy.behaviors_of_answers import ROWS as ANSWERS
+from tests.policy.behaviors_of_transport import ROWS as TRANSPORT
 
 
 def _finish() -> list[Row]:
@@ -185,5 +186,5 @@ def _prompts() -> list[Row]:
 
 
 ROWS: tuple[Row, ...] = (
-    *_finish(), *_inside(), *_busy(), *_passing(), *_malformed(), *_prompts(), *ANSWERS,
+    *_finish(), *_inside(), *_busy(), *_passing(), *_malformed(), *_prompts(), *ANSWERS, *TRANSPORT,
 )  # fmt: skip

@@ -25,7 +25,7 @@ def _server(row: Row) -> Any:
     replies = iter(row.replies)
 
     async def behave(body: Mapping[str, Any], server: FakeServer) -> Reply:
-        if body["messages"][0]["content"] == WARM.messages[0].content:
+        if body and body["messages"][0]["content"] == WARM.messages[0].content:
             return await well_behaved(body, server)
         reply = next(replies, row.last)
         return await reply(body, server) if callable(reply) else reply

@@ -2,7 +2,7 @@
 // An action names the item that it is for; none is sent before that item has been on the page for GUARD milliseconds.
 
 const GUARD = 500;
-const RESEND = 4000;  // milliseconds without an answer after which an action is sent again
+const RESEND = 4000;  // milliseconds without an answer after which an action is sent again; each further wait doubles
 const state = (window.lemmataLabelBar ??= {
   root: null, data: null, send: null, sent: null, armedAt: Infinity, pending: 0, help: false, draft: { reason: '', passage: null },
 });
@@ -52,11 +52,11 @@ function arm(item) {
 
 function isShown(item) {
   const marks = [...document.querySelectorAll('[data-lemmata-item]')];
-  const app = document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState ?? 'notRunning';
-  return app === 'notRunning' && marks.length === 1 && marks[0].dataset.lemmataItem === item
+  return scriptState() === 'notRunning' && marks.length === 1 && marks[0].dataset.lemmataItem === item
     && !marks[0].closest('[data-stale="true"]');
 }
 
+const scriptState = () => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState ?? 'notRunning';
 const isArmed = () => !state.pending && (!state.data.item || performance.now() >= state.armedAt);
 const draftKey = () => `lemmata:${state.data.run}:${state.data.labeler}:${state.data.item}`;
 
@@ -72,10 +72,16 @@ function act(kind, more = {}) {
 }
 
 // Sends an action until the page answers: one that was lost on the way is not lost, and the explorer acts on it once.
-function deliver(action) {
+// Not while the page's script runs: it would begin anew each time, and on a busy machine never reach its end.
+function deliver(action, wait = RESEND) {
   if (!state.pending || state.sent !== action || !state.root) return;
+  if (action.isSent && scriptState() === 'running') {
+    setTimeout(deliver, RESEND, action, wait);
+    return;
+  }
+  action.isSent = true;
   state.send(action);
-  setTimeout(deliver, RESEND, action);
+  setTimeout(deliver, wait, action, 2 * wait);
 }
 
 function label(score) {
