@@ -37,7 +37,7 @@ class Algebra:
         self.left = operations
         self.slots: dict[Atom, int] = {}
         self.calls: dict[Atom, Expr] = {}
-        self._known: dict[tuple[Expr, int], tuple[Terms, Values]] = {}  # holds the values, so that no id returns
+        self._known: dict[tuple[Expr, int], tuple[Terms, Terms, Values]] = {}  # holds the values: no id returns
         self._products: dict[tuple[Expr, int], tuple[Terms, Values]] = {}
         self._expanded: dict[Term, tuple[Pairs, int]] = {}
         self._collected: dict[Terms, tuple[dict[int, Number], int]] = {}
@@ -50,15 +50,22 @@ class Algebra:
 
     def terms(self, expr: Expr, values: Values = NO_VALUES) -> Terms:
         """The terms of an expression in their order, with ``values`` put in for variables; zeros are left out."""
+        return self._both_orders(expr, values)[0]
+
+    def ordered(self, expr: Expr, values: Values = NO_VALUES) -> Terms:
+        """The terms of an expression in one order for all of its writings."""
+        return self._both_orders(expr, values)[1]
+
+    def _both_orders(self, expr: Expr, values: Values) -> tuple[Terms, Terms, Values]:
         key = (expr, id(values) if values else 0)
         known = self._known.get(key)
-        if known is not None:
-            return known[0]
-        found: list[Term] = []
-        self._terms(expr, 1, values, found)
-        self.spend(len(found))
-        known = self._known[key] = (tuple(found), values)
-        return known[0]
+        if known is None:
+            found: list[Term] = []
+            self._terms(expr, 1, values, found)
+            self.spend(len(found))
+            written = tuple(found)
+            known = self._known[key] = written, written if len(found) < 2 else tuple(sorted(found)), values
+        return known
 
     def _terms(self, expr: Expr, sign: int, values: Values, found: list[Term]) -> None:
         if expr.op == "add":
@@ -117,16 +124,16 @@ class Algebra:
     def _call(self, expr: Expr, exponent: int, values: Values, factors: dict[Atom, int]) -> int:
         """The value of a sequence as an atom; its argument is kept for the definition."""
         name, argument = expr.args
-        atom = ("c", name, tuple(sorted(self.terms(argument, values))))
+        atom = ("c", name, self.ordered(argument, values))
         self.calls[atom] = substitute(argument, dict(values))
         _put(factors, atom, exponent)
         return 1
 
     def _sum(self, expr: Expr, exponent: int, values: Values, factors: dict[Atom, int]) -> int:
         """A sum as an atom; one that is a single term is no sum."""
-        inner = self.terms(expr, values)
+        inner = self.ordered(expr, values)
         if len(inner) > 1:
-            _put(factors, ("s", tuple(sorted(inner))), exponent)
+            _put(factors, ("s", inner), exponent)
             return 1
         if not inner:
             _put(factors, ("n", 0), 1)
@@ -257,7 +264,7 @@ class Algebra:
         self.spend(len(pairs))
         values: dict[int, Number] = {}
         for mono, value in pairs:
-            values[mono] = values.get(mono, 0) + value
+            values[mono] = values[mono] + value if mono in values else value
         return values
 
     def written(self, terms: Terms) -> Expr:

@@ -36,10 +36,10 @@ from lab.kernel import verify
 from lab.kernel_terms import Rejected
 from lab.language import read
 from lab.ledger import Ledger
-from lab.limits import Refused
+from lab.limits import DefectLimit, Refused
 from lab.rules.equations import solve
 from lab.rules.goals import WHOLE, Outcome, outcome
-from lab.rules.reader import walk
+from lab.rules.reader import proposition_of, walk
 from lab.rules.record import Record
 from lab.sentences import Sentence
 from lab.statements import Unsupported, read_statement
@@ -85,14 +85,16 @@ def defects_and_certificate(theorem: Proposition, proof_text: str) -> tuple[list
     sentences = read(proof_text, (theorem.claim.left, theorem.claim.right))
     end = Place(len(sentences), len(proof_text), len(proof_text))
     claim, truth = theorem.claim, theorem.truth
-    if isinstance(claim, Solutions):
-        solver = solve(claim, sentences)
-        ledger, record = solver.ledger, solver.record
-        found = _defects(ledger, record, sentences, truth, lambda: solver.outcome(truth), end)
-    else:
-        ledger = Ledger(claim)
-        record = walk(ledger, sentences)
-        found = _defects(ledger, record, sentences, truth, lambda: outcome(ledger, record, truth), end)
+    ledger = Ledger(proposition_of(claim))
+    try:
+        if isinstance(claim, Solutions):
+            solver = solve(claim, ledger, sentences)
+            found = _defects(ledger, solver.record, sentences, truth, lambda: solver.outcome(truth), end)
+        else:
+            record = walk(ledger, sentences)
+            found = _defects(ledger, record, sentences, truth, lambda: outcome(ledger, record, truth), end)
+    except DefectLimit:
+        return ledger.defects, None
     defects, shown = found
     if shown.conclusion is None:
         return defects, None

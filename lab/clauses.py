@@ -7,7 +7,7 @@ claim A is shown by B, which is judged first. "The left side is 4" says that the
 from collections.abc import Iterator
 
 from lab.claims import Claim, Solutions
-from lab.moves import Move, interpret
+from lab.moves import Move, Reading, interpret
 from lab.multiples import DIVISIBLE, with_multiples
 from lab.relations_in_words import STATES as _STATES
 from lab.relations_in_words import with_relations
@@ -31,34 +31,36 @@ _FIRST = {Move.RELATE, Move.ALTERNATIVES}
 _LAST = {Move.AGREE, Move.DIFFER, Move.CLAIM_TRUE, Move.CLAIM_FALSE, Move.DONE, Move.NO_SOLUTION}
 _IS_EVEN = (("is", "even"), ("is", "always", "even"), ("is", "also", "even"))
 _VERDICTS = frozenset({"false", "fails", "refuted", "wrong"})
+_GIVES = frozenset({"give", "gives", "yields"})
 _NAMED = frozenset({"side", "sides", "lhs", "rhs", "formula", "coefficient", "or"})
 _TRIGGERS = _STATES | _LINKS | _MARKERS | _TURNS | DIVISIBLE | _NAMED
 
 
-def clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
-    """The clauses of a sentence in the order in which they are judged."""
+def clauses(sentence: Sentence, claim: Claim | Solutions) -> Iterator[tuple[Sentence, Reading | None]]:
+    """The clauses of a sentence in the order in which they are judged, each with its move (None: not understood)."""
     if len(sentence.parts) > MAX_PARTS:
-        return (sentence,)
-    found = sentences_of(with_values_in_words(sentence, claim))
-    return tuple(clause for one in found for clause in _of_one(one, claim))
+        yield sentence, interpret(sentence)
+        return
+    for one in sentences_of(with_values_in_words(sentence, claim)):
+        yield from _of_one(one, claim)
 
 
-def _of_one(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
+def _of_one(sentence: Sentence, claim: Claim | Solutions) -> Iterator[tuple[Sentence, Reading | None]]:
     """The clauses of a sentence in words of the grammar."""
-    triggered = not _TRIGGERS.isdisjoint(part for part in sentence.parts if isinstance(part, str))
-    if not triggered:
-        return taken_apart(sentence)
-    several = _with_alternatives(sentence) if isinstance(claim, Solutions) else _one_value_each(sentence)
-    found = (clause for one in several for clause in _clauses(one, claim))
-    return tuple(part for clause in found for part in taken_apart(clause))
+    if sentence.words.isdisjoint(_TRIGGERS):
+        yield from taken_apart(sentence)
+        return
+    for one in _with_alternatives(sentence) if isinstance(claim, Solutions) else _one_value_each(sentence):
+        for clause in _clauses(one, claim):
+            yield from taken_apart(clause)
 
 
 def _with_values(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     """For n = 2: A = X, for "n = 2 gives X" of a congruence A = 0."""
     parts = sentence.parts
-    for at in range(1, len(parts) - 1):
+    for at in range(1, len(parts) - 1) if not sentence.words.isdisjoint(_GIVES) else ():
         value, chain = parts[at - 1], parts[at + 1]
-        gives = parts[at] in {"give", "gives", "yields"} and _is_value(value) and isinstance(chain, Chain)
+        gives = parts[at] in _GIVES and _is_value(value) and isinstance(chain, Chain)
         if gives and isinstance(claim, Claim) and claim.modulus and isinstance(chain, Chain) and not chain.lead:
             relations, spans = ("=", *chain.relations), (chain.spans[0], *chain.spans)
             stated = Chain((claim.left, *chain.terms), relations, "", chain.modulus, spans)
@@ -69,9 +71,7 @@ def _with_values(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
 def _clauses(sentence: Sentence, claim: Claim | Solutions) -> tuple[Sentence, ...]:
     """The clauses of a sentence that speaks of one value."""
     sentence = with_sides(with_relations(with_multiples(_with_values(sentence, claim)), claim), claim)
-    if not _LINKS.intersection(
-        part for part in sentence.parts[1:] if isinstance(part, str)
-    ) and not _MARKERS.intersection(part for part in sentence.parts if isinstance(part, str)):
+    if _LINKS.isdisjoint(Sentence(sentence.parts[1:]).words) and sentence.words.isdisjoint(_MARKERS):
         return (sentence,)
     pieces = list(_equivalents(sentence.parts, isinstance(claim, Solutions)))
     if len(pieces) > 1 and isinstance(claim, Claim):

@@ -35,7 +35,7 @@ class Graph:
 
     def key(self, expr: Expr, scope: Scope = EVERYWHERE) -> Terms:
         """An expression at the values of a scope, up to the order of its terms."""
-        return tuple(sorted(self.algebra.terms(expr, self.values(scope))))
+        return self.algebra.ordered(expr, self.values(scope))
 
     def add(self, node: Node | Entered, needs: Needs) -> int:
         """Enters a node; gives its place."""

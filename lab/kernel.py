@@ -71,7 +71,7 @@ class Kernel:
         self.terms, self.value = self.writing.terms, self.writing.value
         self.facts: list[Fact] = []
         self.relation, self.modulus = getattr(claim, "relation", "="), getattr(claim, "modulus", 0)
-        self.itself = {self.terms(claim.left), self.terms(claim.right)}
+        self.itself = self.terms(claim.left), self.terms(claim.right)
 
     def number(self, terms: Terms) -> Number | None:
         """The number that is written: 0, 7, -7 or 7/2; None for anything still to be worked out."""
@@ -135,7 +135,7 @@ class Kernel:
         start = left if node.start is None else self.terms(node.start)
         end = right if node.end is None else self.terms(node.end)
         plain = self.modulus or not node.uses
-        needs = frozenset({ITSELF}) if plain and {left, right} == self.itself else frozenset()
+        needs = frozenset({ITSELF}) if plain and self.itself in ((left, right), (right, left)) else frozenset()
         for written, changed, side in ((left, start, False), (right, end, True)):
             if written == changed:
                 continue

@@ -65,7 +65,7 @@ class Writing:
         """Enters the atoms of a product; gives its sign, 0 for a product that is 0."""
         op, args = expr
         if op == "var":
-            value = next((value for name, value in at if name == args[0]), None)
+            value = next((value for name, value in at if name == args[0]), None) if at else None
             return _put(powers, ("v", args[0]), times) if value is None else self._factors(value, times, (), powers)
         if op == "num":
             if not args[0] and times < 0:
@@ -184,6 +184,8 @@ class Writing:
                     side.setdefault(mono, []).append(value)
         for mono in sides[0].keys() | sides[1].keys():
             one, other = sides[0].get(mono, ()), sides[1].get(mono, ())
+            if one == other:
+                continue
             off = sum(one) - sum(other)
             if off and (not modulus or off % modulus):
                 return None
@@ -200,7 +202,7 @@ def _put(powers: dict, atom: tuple, times: int) -> int:
 def _sum(pairs: list) -> Poly:
     values: Poly = {}
     for mono, value in pairs:
-        values[mono] = values.get(mono, 0) + value
+        values[mono] = values[mono] + value if mono in values else value
     return values
 
 

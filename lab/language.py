@@ -339,6 +339,9 @@ class _Parser:
 
     def atom(self) -> Expr:
         kind, text = self.kinds[self.at], self.tokens.texts[self.at]
+        if kind == "var":
+            self.at += 1
+            return Expr(kind, (text,))
         if kind == "(":
             return self.bracket()
         if kind == "frac":
@@ -346,14 +349,12 @@ class _Parser:
         if kind == "side" and self.sides is not None:
             self.at += 1
             return self.sides[text == "rhs"]
-        if kind not in {"num", "var", "name"}:
+        if kind not in {"num", "name"}:
             self.refuse(f"an expression cannot have {text!r} here" if text else "cut off")
         self.at += 1
         if kind == "name":
             return Expr("call", (text, self.bracket()))
-        if kind == "num":
-            return Expr("num", (int(text),)) if text.isdigit() else num(Fraction(text))
-        return Expr(kind, (text,))
+        return Expr("num", (int(text),)) if text.isdigit() else num(Fraction(text))
 
     def fraction(self) -> Expr:
         """A fraction as LaTeX writes it, over a positive number."""

@@ -16,6 +16,7 @@ from lab.defects import Defect, Kind, Place
 from lab.expressions import Expr, Number, num, power, shifted, sub, substitute
 from lab.facts import NOTHING, Entered, Last, consecutive_shifts, fits_case, has_divisor, is_hypothetical
 from lab.graph import EVERYWHERE, Graph
+from lab.limits import MAX_DEFECTS, DefectLimit
 from lab.openings import forms_between
 from lab.ordering import balanced_squares, holds_everywhere, plainly_at_least, quadratic
 from lab.sentences import Chain, Span
@@ -24,7 +25,7 @@ from lab.steps import LEAP, STEP, Change, Rule, minus, multiple, without_multipl
 
 MAX_FACTS = 12
 MAX_ORDERS = 12
-MAX_OPENED = 16  # larger steps of a text that are taken apart
+MAX_OPENED = 8  # larger steps of a text that are taken apart
 
 
 @dataclass(slots=True)
@@ -53,8 +54,10 @@ class Ledger(Graph):
         self.claim_key = self.key(self.claim.left), self.key(self.claim.right)
 
     def defect(self, kind: Kind, span: Span, message: str, *, minor: bool = False) -> None:
-        """Notes a defect of the sentence being read."""
+        """Notes a defect of the sentence being read. Raises DefectLimit at the last one that is noted."""
         self.defects.append(Defect(kind, Place(self.sentence, *span), message, minor))
+        if len(self.defects) >= MAX_DEFECTS:
+            raise DefectLimit
 
     def read_chain(self, chain: Chain, scope: Scope = EVERYWHERE) -> None:
         """Judges each relation of a chain and enters what holds."""
@@ -166,9 +169,9 @@ class Ledger(Graph):
 
     def _is_restated(self, left: Expr, right: Expr, found: Change, modulus: int) -> bool:
         """Returns whether an equation is the claim, by nothing that was shown before; a congruence, by anything."""
-        same = {self.key(left), self.key(right)} == set(self.claim_key)
         by_algebra = bool(modulus) or not (found.on_left or found.on_right)
-        return by_algebra and same and (self.claim.relation, self.claim.modulus) == ("=", modulus)
+        fits = by_algebra and (self.claim.relation, self.claim.modulus) == ("=", modulus)
+        return fits and {self.key(left), self.key(right)} == set(self.claim_key)
 
     def _from_known(self, left: Expr, right: Expr, modulus: int) -> tuple[int, ...]:
         """The claim as a small step from its left side to what was shown to equal its right side."""
@@ -275,7 +278,7 @@ class Ledger(Graph):
                 return Change(size, one, other)
         facts = [rule for under, rule in self.facts if under in {0, modulus}]
         known = definitions(self.algebra, self.claim.sequence, one + other, self.lowest)
-        found = work_with(self.algebra, one, other, facts, known, modulus)
+        found = work_with(self.algebra, one, other, direct, facts, known, modulus)
         applied = (*found.on_left, *found.on_right)
         split = any(self.moduli.get(source) and has_divisor(factor) for source, factor in applied)
         return Change(direct, one, other) if split else found
@@ -322,8 +325,7 @@ class Ledger(Graph):
         else:
             node = self._moved(large, small, one, other, strict, scope) or self._named(large, small, strict, scope)
             node = node or self._seen_in_another_form(one, small, other, strict, scope)
-            if node is not None and isinstance(node, Order) and node.large != large:
-                one = self.key(node.large)
+            one = self.key(node.large) if isinstance(node, Order) and node.large != large else one
         if node is None and not scope.values and self.falls(large, small, strict):
             return
         if node is None:
@@ -391,7 +393,7 @@ class Ledger(Graph):
 
     def opens_upward(self, terms: Terms, strict: bool) -> bool:
         """Returns whether a quadratic polynomial is never negative by a discriminant that the text worked out."""
-        found = quadratic(self.algebra, terms)
+        found = quadratic(self.algebra, terms) if self.discriminants else None
         if found is None or found[0] < 0:
             return False
         discriminant = found[1] ** 2 - 4 * found[0] * found[2]

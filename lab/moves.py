@@ -17,6 +17,7 @@ from lab.expressions import is_numeral
 from lab.phrases import (
     AGREES,
     ALL,
+    ANY_PHRASE,
     CITATION,
     CLAIM,
     COMMENT,
@@ -209,6 +210,7 @@ _SHAPES: tuple[tuple[Move, re.Pattern[str]], ...] = tuple(
         ),
     )
 )
+_MARKS = re.compile(r"[,:](?: [,:])+")
 _ALL = re.compile(ALL)
 _BOUNDS = re.compile(r"\b(?:integers?|whole|positive|natural)\b")
 _PREFIX = re.compile(r"^(?:~ (?:, )?)*ALLOF ?[,:]? ?(?=[~#@]|the claim|claim)")
@@ -242,7 +244,7 @@ def interpret(sentence: Sentence) -> Reading | None:
 def shape_of(sentence: Sentence) -> str:
     """The words of a sentence, and the symbols of its chains."""
     words = (symbol(part) if isinstance(part, Chain) else part for part in sentence.parts)
-    return re.sub(r"^[,: ]+|[,: ]+$", "", re.sub(r"[,:](?: [,:])+", ":", " ".join(words)))
+    return _MARKS.sub(":", " ".join(words)).strip(",: ")
 
 
 def symbol(chain: Chain) -> str:
@@ -274,7 +276,9 @@ def _compressed(shape: str) -> tuple[str, list[int], list[Phrase]]:
     at = chain = 0
     while at < len(shape):
         solutions = _SOLUTIONS.match(shape, at)
-        end = max((match.end() for phrase in PHRASES if (match := phrase.match(shape, at))), default=at)
+        end = at
+        if ANY_PHRASE.match(shape, at):
+            end = max(match.end() for phrase in PHRASES if (match := phrase.match(shape, at)))
         if solutions:
             found.append("=")
             end = solutions.end()
@@ -285,7 +289,8 @@ def _compressed(shape: str) -> tuple[str, list[int], list[Phrase]]:
             phrases.append((shape[at:end], tuple(range(chain, chain + inside)), chain, behind))
             chain += inside
         else:
-            end = shape.find(" ", at) if " " in shape[at:] else len(shape)
+            space = shape.find(" ", at)
+            end = space if space >= 0 else len(shape)
             word = shape[at:end]
             found.append(word)
             if word in {*"#@$%"}:

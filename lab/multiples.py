@@ -19,9 +19,9 @@ _IT_IS = (
 
 def with_multiples(sentence: Sentence) -> Sentence:
     """The sentence with congruences for "3 divides A" and "A, which is (not) divisible by 3"."""
+    if sentence.words.isdisjoint(DIVISIBLE):
+        return sentence
     parts = list(_even(_going_on(sentence.parts)))
-    if not DIVISIBLE.intersection(part for part in parts if isinstance(part, str)):
-        return Sentence(tuple(parts), sentence.span)
     _put_divides(parts)
     _put_congruent(parts)
     _put_both(parts)

@@ -168,6 +168,7 @@ PHRASES = tuple(
         r"(?:this|which) is (?:what we want|what we need)(?= [,:]|$)",
     )
 )
+ANY_PHRASE = re.compile("|".join(f"(?:{phrase.pattern})" for phrase in PHRASES))
 CLAIM = (
     r"(?:the |this |our )?(?:given |stated )?(?:claim|statement|assertion|proposition|identity|inequality|"
     r"equation|formula|"

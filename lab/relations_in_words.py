@@ -66,7 +66,7 @@ _WORDS_ALONE = tuple((tuple(words.split()), relation) for words, relation in _AL
 
 def with_relations(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     """The sentence with chains of signs for relations in words."""
-    if STATES.isdisjoint(part for part in sentence.parts if isinstance(part, str)):
+    if sentence.words.isdisjoint(STATES):
         return sentence
     sentence = _with_coefficient(_with_claim(_going_on(_negated(_of_side(sentence, claim))), claim), claim)
     found: list[Part] = []
@@ -85,13 +85,17 @@ def with_relations(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
 
 def _going_on(sentence: Sentence) -> Sentence:
     """The sentence with ">= 4" for "this is at least 4", and "= x" for "we are left with x": they go on."""
-    found = list(sentence.parts)
+    found, present = list(sentence.parts), sentence.words
     for words, relation in _ALONE_ON:
+        if not present.issuperset(words):
+            continue
         for at in range(len(found) - len(words) + 1):
             if tuple(found[at : at + len(words)]) == words:
                 found[at : at + len(words)] = [THIS, Chain((num(0),), (), relation, 0, (sentence.span,))]
                 break
     for words, relation in _GOING_ON:
+        if not present.issuperset(words):
+            continue
         for at in range(len(found) - len(words)):
             chain = found[at + len(words)]
             goes_on = isinstance(chain, Chain) and not chain.lead and (words[0] == "it" or not chain.relations)

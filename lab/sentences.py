@@ -23,6 +23,10 @@ class Chain:
     modulus: int = 0
     spans: tuple[Span, ...] = field(default=(), compare=False)
 
+    def __hash__(self) -> int:
+        """Of what is short alone: parts of sentences are looked for among words all the time."""
+        return hash((self.relations, self.lead, self.modulus))
+
     @property
     def text(self) -> str:
         """The chain as it is written."""
@@ -58,6 +62,11 @@ class Sentence:
     def chains(self) -> tuple[Chain, ...]:
         """The chains, in order."""
         return tuple(part for part in self.parts if isinstance(part, Chain))
+
+    @property
+    def words(self) -> set[str]:
+        """The words and marks that occur."""
+        return {part for part in self.parts if isinstance(part, str)}
 
     @property
     def _starts_with_word(self) -> bool:

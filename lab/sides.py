@@ -15,9 +15,13 @@ _SIDE = re.compile(
     r"(?: (?:also|equal to|then))?$"
 )
 
+_NAMES = frozenset({"side", "sides", "lhs", "rhs", "formula"})
+
 
 def with_sides(sentence: Sentence, claim: Claim | Solutions) -> Sentence:
     """The sentence with the claim's side in front of what "the left side is" says of it."""
+    if sentence.words.isdisjoint(_NAMES):
+        return sentence
     sentence = _with_sides_at(sentence, claim)
     found: list[Part] = []
     words = ""

@@ -32,12 +32,16 @@ _LEADING = frozenset(
 Parts = tuple[Part, ...]
 
 
-def taken_apart(sentence: Sentence) -> tuple[Sentence, ...]:
-    """The sentence, or where it fits no shape and its parts do, these."""
-    if interpret(sentence) is not None:
-        return (sentence,)
-    found = _split(sentence.parts, MAX_PLACES)
-    return tuple(Sentence(parts, sentence.span) for parts in _with_values(found)) if found else (sentence,)
+def taken_apart(sentence: Sentence) -> Iterator[tuple[Sentence, Reading | None]]:
+    """The sentence with its move, or where it fits no shape and its parts do, these."""
+    reading = interpret(sentence)
+    found = _split(sentence.parts, MAX_PLACES) if reading is None else None
+    if not found:
+        yield sentence, reading
+        return
+    for parts in _with_values(found):
+        clause = Sentence(parts, sentence.span)
+        yield clause, interpret(clause)
 
 
 def _split(parts: Parts, places: int) -> list[Parts] | None:

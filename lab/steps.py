@@ -101,14 +101,16 @@ def work_with(
     algebra: Algebra,
     left: Terms,
     right: Terms,
+    direct: int | None,
     facts: Sequence[Rule],
     known: Sequence[Sequence[Rule]],
     modulus: int = 0,
 ) -> Change:
-    """The least work when facts may be put in: ``facts`` were proved in the text, ``known`` come by definition."""
-    least = Change(work(algebra, left, right, modulus), left, right)
-    if least.size is not None and least.size <= STEP:
-        return least
+    """The least work when facts may be put in, where ``direct`` is that without any.
+
+    ``facts`` were proved in the text, ``known`` come by definition.
+    """
+    least = Change(direct, left, right)
     for one, other in _pairs(algebra, (left, ()), (right, ()), facts, known):
         found = work(algebra, one[0], other[0], modulus) if algebra.same_value(one[0], other[0], modulus) else None
         if found is not None and (least.size is None or found < least.size):
@@ -219,7 +221,9 @@ def _expanded_work(algebra: Algebra, left: Terms, right: Terms, modulus: int) ->
 
 def _collection(left: list[Number], right: list[Number], modulus: int) -> int | None:
     """Additions that make the coefficients of one monomial agree; None where their sums differ."""
-    difference = sum(left) - sum(right)
+    if left == right:
+        return 0
+    difference = left[0] - right[0] if len(left) == len(right) == 1 else sum(left) - sum(right)
     if difference and (not modulus or difference % modulus):
         return None
     if len(left) > 1 or len(right) > 1:

@@ -1,9 +1,10 @@
-"""Attacks on the checker by command: bogus proofs, mutation fuzz, the composing policy, and valid variants.
+"""Attacks on the checker by command: bogus proofs, mutation fuzz, the composing policy, hostile and valid texts.
 
     python -m lab.adversary bogus --per-level 60        # every bogus proof of 60 theorems of each family and level
     python -m lab.adversary fuzz --mutants 100000
     python -m lab.adversary policy --minutes 60 --state policy.npz    # goes on where it stopped
     python -m lab.adversary variants                    # acceptance of valid proofs in unusual words
+    python -m lab.adversary costs                       # the hostile texts that cost most, and how much
 
 Exit status 1 where the checker scored a text 1 that deserves less.
 """
@@ -15,13 +16,14 @@ from pathlib import Path
 
 from lab.adversary.composer import attack_with_policy
 from lab.adversary.fuzz import Findings, attack_with_bogus_proofs, fuzz
+from lab.adversary.hostile import costs, unit
 from lab.adversary.variants import acceptance
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one attack and prints its findings."""
     parser = argparse.ArgumentParser(prog="python -m lab.adversary", description="Attacks on the checker.")
-    parser.add_argument("attack", choices=("bogus", "fuzz", "policy", "variants"))
+    parser.add_argument("attack", choices=("bogus", "fuzz", "policy", "variants", "costs"))
     parser.add_argument("--per-level", type=int, default=60, help="theorems of each family and level (bogus)")
     parser.add_argument("--mutants", type=int, default=100_000)
     parser.add_argument("--samples", type=int, default=10_000_000, help="texts that the policy writes")
@@ -31,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.attack == "variants":
         return print_acceptance()
+    if options.attack == "costs":
+        return print_costs(options.seed)
     if options.attack == "bogus":
         found = attack_with_bogus_proofs(options.per_level, options.seed)
         print(f"{found.fooled} of {found.theorems} theorems have a bogus proof that the checker scores 1")
@@ -69,6 +73,15 @@ def print_acceptance() -> int:
     print(f"{'all':14s} {accepted} of {total} ({accepted / total:.0%})\n")
     for variant, message in refused:
         print(f"{variant['family']}, {variant['form']}: {message}")
+    return 0
+
+
+def print_costs(seed: int) -> int:
+    """The dearest hostile texts, in units of processor time and in milliseconds of this processor."""
+    milliseconds = 1000 * min(unit() for _ in range(5))
+    dearest = sorted(costs(3, seed), reverse=True)[:12]
+    for spent, family, name in dearest:
+        print(f"{spent:5.2f} units ({spent * milliseconds:5.1f} ms): {name}, {family}")
     return 0
 
 

@@ -17,7 +17,7 @@ from lab.clauses import clauses
 from lab.defects import Kind
 from lab.expressions import Expr, Number, holds_variable, num, polynomial, sub, var
 from lab.ledger import Ledger
-from lab.moves import Move, Reading, interpret, why_not_understood
+from lab.moves import Move, Reading, why_not_understood
 from lab.ordering import quadratic, rational_root
 from lab.rules.factors import (
     Factor,
@@ -32,7 +32,7 @@ from lab.rules.factors import (
 )
 from lab.rules.fitting import fits_claim
 from lab.rules.goals import Outcome, positive_fact, put_in, to_number
-from lab.rules.reader import ENDS, enter, note_discriminant, proposition_of
+from lab.rules.reader import ENDS, enter, note_discriminant
 from lab.rules.record import Record
 from lab.rules.roots import has_real_root
 from lab.sentences import Chain, Sentence
@@ -67,8 +67,7 @@ class Solver:
         """Reads a proof."""
         for index, sentence in enumerate(sentences):
             self.ledger.sentence = index
-            for clause in clauses(sentence, self.claim):
-                reading = interpret(clause)
+            for clause, reading in clauses(sentence, self.claim):
                 if reading is None:
                     self.ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(clause))
                 elif fits_claim(self.ledger, reading, clause, solving=True):
@@ -112,8 +111,9 @@ class Solver:
         ]
         together = reading.move is Move.ALTERNATIVES or all(is_value(*last) for _, last in stages)
         for group in [stages] if together and stages else [[stage] for stage in stages]:
-            self._advance([first for first, _ in group], sentence)
-            self._advance([last for _, last in group], sentence)
+            held = self._advance([first for first, _ in group], sentence)
+            if not held or any(first != last for first, last in group):
+                self._advance([last for _, last in group], sentence)
         if ENDS.search(reading.words):
             self.record.ended.append(sentence)
         if _IN_FULL(reading.words) and self.solved == self.claim.claimed:
@@ -168,7 +168,7 @@ class Solver:
 
     def _split(self, equations: list[Equation], *, given: bool = False) -> list[Factor]:
         """The factors one of which is 0; ``given`` in the claim, they are ready only where a division is left."""
-        known = {unsigned(factor.terms): factor.ready for factor in self.factors}
+        known = {factor.unsigned: factor.ready for factor in self.factors}
         algebra = self.ledger.algebra
         found: dict[Terms, Factor] = {}
         for left, right in equations:
@@ -179,17 +179,18 @@ class Solver:
             factors = factors_of(terms)
             for factor, power in factors:
                 easy = len(factor) <= (2 if given else 3) or (gathered and len(factors) == 1)
-                ready = known.get(unsigned(factor), easy)
+                key = unsigned(factor)
+                ready = known.get(key, easy)
                 square = gathered and len(factor) == 2 and len(factors) == 1
-                found.setdefault(unsigned(factor), Factor(factor, ready, says, square, power))
+                found.setdefault(key, Factor(factor, key, ready, says, square, power))
         return list(found.values())
 
-    def _advance(self, equations: list[Equation], sentence: Sentence) -> None:
-        """Goes on to new alternatives, if they have the same solutions."""
+    def _advance(self, equations: list[Equation], sentence: Sentence) -> bool:
+        """Goes on to new alternatives, if they have the same solutions; returns whether they have."""
         self.ledger.steps += 1
         new = self._split(equations)
         if not self._same_solutions([factor.terms for factor in new], sentence):
-            return
+            return False
         size = self._follow(new)
         solved = frozenset(found for left, right in equations if (found := solution(left, right)) is not None)
         if size is None or size > STEP:
@@ -200,6 +201,7 @@ class Solver:
         self.factors = new
         if len(solved) == len(equations):
             self.solved, self.solved_after = solved, len(self.states)
+        return True
 
     def _same_solutions(self, new: list[Terms], sentence: Sentence) -> bool:
         """Judges the truth of a step: no solution lost, none gained."""
@@ -242,7 +244,7 @@ class Solver:
         """The work from the factors before to new ones, which are entered as states, one change after the other."""
         positive: list[int] = []
         now = [factor.terms for factor in self.factors]
-        kept = {unsigned(factor) for factor in now} & {unsigned(factor.terms) for factor in new}
+        kept = {factor.unsigned for factor in self.factors} & {factor.unsigned for factor in new}
         before = [factor for factor in self.factors if self._counts(factor, kept, positive)]
         after = [factor for factor in new if self._counts(factor, kept, positive)]
         total = 0
@@ -259,7 +261,7 @@ class Solver:
         if before or after:
             square = len(before) == 1 and before[0].square
             if self.formula and (solved := self._by_formula(before, after)):
-                others = [factor.terms for factor in new if unsigned(factor.terms) in kept]
+                others = [factor.terms for factor in new if factor.unsigned in kept]
                 for count in range(len(after) + 1):
                     now = [*(factor.terms for factor in after[:count]), *solved[count:], *others]
                     self._note(now, positive)
@@ -319,7 +321,7 @@ class Solver:
 
     def _counts(self, factor: Factor, kept: set[Terms], positive: list[int]) -> bool:
         """Returns whether a factor is to be accounted for: it is not in both, and not shown to be never 0."""
-        if unsigned(factor.terms) in kept or self.ledger.algebra.value(factor.terms).keys() == {0}:
+        if factor.unsigned in kept or self.ledger.algebra.value(factor.terms).keys() == {0}:
             return False
         fact = positive_fact(self.ledger, factor.terms, squares=self.squares)
         if fact is not None:
@@ -349,8 +351,8 @@ class Solver:
         return Refutation(Instance(point.values, facts[0], facts[1]))
 
 
-def solve(claim: Solutions, sentences: tuple[Sentence, ...]) -> Solver:
-    """Reads a proof about the solutions of an equation."""
-    solver = Solver(claim, Ledger(proposition_of(claim)))
+def solve(claim: Solutions, ledger: Ledger, sentences: tuple[Sentence, ...]) -> Solver:
+    """Reads a proof about the solutions of an equation into the ledger."""
+    solver = Solver(claim, ledger)
     solver.walk(sentences)
     return solver

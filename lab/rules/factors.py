@@ -9,9 +9,13 @@ from lab.steps import times
 
 
 class Factor(NamedTuple):
-    """A factor that may be 0: whether x may be read off it, and whether it says itself what x is."""
+    """A factor that may be 0: whether x may be read off it, and whether it says itself what x is.
+
+    ``unsigned``: the same for its opposite.
+    """
 
     terms: Terms
+    unsigned: Terms
     ready: bool
     says: bool
     square: bool = False
@@ -43,6 +47,8 @@ def is_value(left: Expr, right: Expr) -> bool:
 
 def unsigned(terms: Terms) -> Terms:
     """The same for a sum and its opposite."""
+    if len(terms) == 1:
+        return ((-1, terms[0][1]),)
     return min(tuple(sorted(terms)), tuple(sorted((-sign, parts) for sign, parts in terms)))
 
 

@@ -143,11 +143,10 @@ def positive_fact(ledger: Ledger, factor: Terms, *, squares: bool) -> int | None
         found = _strict_path(ledger, tuple(sorted(terms)), ())
         if found is not None:
             return ledger.fact(found)
-        written = ledger.algebra.written(terms)
         if ledger.opens_upward(terms, strict=True):
-            return ledger.add(Definite(written, num(0), True, EVERYWHERE), NOTHING)
+            return ledger.add(Definite(ledger.algebra.written(terms), num(0), True, EVERYWHERE), NOTHING)
         if squares and plainly_at_least(ledger.algebra, terms, (), strict=True):
-            return ledger.add(Order(written, num(0), True, EVERYWHERE), NOTHING)
+            return ledger.add(Order(ledger.algebra.written(terms), num(0), True, EVERYWHERE), NOTHING)
     return None
 
 

@@ -1,5 +1,7 @@
 """Hypotheses of an induction: the claim at k, as it is named, written, or with its terms moved."""
 
+from itertools import product
+
 from lab.algebra import Terms
 from lab.claims import Claim
 from lab.defects import Defect, Kind, Place
@@ -92,13 +94,10 @@ def instance_written(ledger: Ledger, chain: Chain) -> tuple[str, int] | None:
         return None
     written = sorted(ledger.key(term) for term in chain.terms)
     names = sorted({name for term in chain.terms for name in variables(term)})
-    pairs = {
-        (name, shift): sorted(ledger.key(side) for side in claim.at(shifted(name, shift)))
-        for name in names
-        for shift in SHIFTS
-    }
-    for place, pair in pairs.items():
-        if written == pair or _is_same_congruence(ledger, chain, *place):
+    pairs: dict[tuple[str, int], list[Terms]] = {}
+    for place in product(names, SHIFTS):
+        pairs[place] = sorted(ledger.key(side) for side in claim.at(shifted(*place)))
+        if written == pairs[place] or _is_same_congruence(ledger, chain, *place):
             return place
     # The nearest index: modulo 4 the claim about 9^(k + 1) is a small step from that about 9^k.
     sizes = {place: size for place, pair in pairs.items() if (size := _work_between(ledger, written, pair)) is not None}

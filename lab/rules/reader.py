@@ -14,7 +14,7 @@ from lab.expressions import add, num, scaled, sub, var, variables
 from lab.facts import Last
 from lab.graph import EVERYWHERE
 from lab.ledger import Ledger
-from lab.moves import Move, Reading, interpret, why_not_understood
+from lab.moves import Move, Reading, why_not_understood
 from lab.ordering import quadratic
 from lab.phrases import DONE
 from lab.rules.continuing import continued
@@ -49,8 +49,7 @@ def walk(ledger: Ledger, sentences: tuple[Sentence, ...]) -> Record:
     record = Record()
     for index, sentence in enumerate(sentences):
         ledger.sentence = index
-        for clause in clauses(sentence, ledger.claim):
-            reading = interpret(clause)
+        for clause, reading in clauses(sentence, ledger.claim):
             if reading is None:
                 ledger.defect(Kind.NOT_UNDERSTOOD, sentence.span, why_not_understood(clause))
             elif fits_claim(ledger, reading, clause):
