@@ -91,7 +91,14 @@ class ContiguousLayerCache(LayerCache):
     def attend(self, q_BSHD: Tensor, indices_BSK: Tensor | None, scale: float, latent: int) -> Tensor:
         if indices_BSK is None:
             indices_BSK = causal_indices(self._positions_BS, self.tokens)
-        return dispatch.sparse_mla(q_BSHD, self._rows_BTD[:, : self.tokens], indices_BSK, scale, latent)
+        batch, queries, *_ = q_BSHD.shape
+        if queries > 1:
+            return dispatch.sparse_mla(q_BSHD, self._rows_BTD[:, : self.tokens], indices_BSK, scale, latent)
+        # One query reads its own rows alone.
+        first_B1 = self.limit * torch.arange(batch, device=indices_BSK.device).unsqueeze(1)
+        numbers_BK = torch.where(indices_BSK[:, 0] < 0, -1, indices_BSK[:, 0] + first_B1)
+        rows_ND = self._rows_BTD.flatten(0, 1)
+        return dispatch.sparse_mla_decode(q_BSHD[:, 0], rows_ND, numbers_BK, scale, latent).unsqueeze(1)
 
 
 class Cache:

@@ -3,6 +3,7 @@
 Shape suffixes: B batch, S tokens, M model width, F inner width.
 """
 
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -50,23 +51,33 @@ class RMSNorm(nn.Module):
         """Normalizes [..., width]; shape and dtype stay."""
         # torch's rms_norm takes several times as long on a CPU, forward and backward.
         wide = x if x.dtype in WIDE else x.float()
+        eps = _scalar(self.eps, wide.dtype, wide.device)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
-            normed: Tensor = cast(Any, _Normed.apply(wide, self.weight.to(wide.dtype), self.eps))
+            normed: Tensor = cast(Any, _Normed.apply(wide, self.weight.to(wide.dtype), eps))
         else:
-            normed = wide * _inverse_rms(wide, self.eps) * self.weight
+            normed = wide * _inverse_rms(wide, eps) * self.weight
         return normed if x.dtype in WIDE else normed.to(x.dtype)
 
 
-def _inverse_rms(x: Tensor, eps: float) -> Tensor:
+def _inverse_rms(x: Tensor, eps: Tensor) -> Tensor:
     """Returns 1 / rms(x) over the last axis, which is kept with length 1."""
-    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+    # One call, where adding and dividing by numbers of Python would copy each into a tensor.
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return torch.addcmul(eps, norm, norm, value=1 / x.shape[-1]).rsqrt_()
+
+
+@cache
+def _scalar(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Returns the number as a tensor, the same one for every call."""
+    with torch.inference_mode(False):
+        return torch.tensor(value, dtype=dtype, device=device)
 
 
 class _Normed(torch.autograd.Function):
     """x / rms(x) times the weight; autograd's own backward would save and traverse twice as many tensors."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: Tensor) -> Tensor:
         scale = _inverse_rms(x, eps)
         ctx.save_for_backward(x, weight, scale)
         return x * scale * weight

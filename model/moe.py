@@ -69,29 +69,38 @@ class Experts(nn.Module):
 
     def forward(self, x_NM: Tensor, weights_NA: Tensor, experts_NA: Tensor) -> Tensor:
         """Returns the sum over each token's experts of weight times output, [N, M]."""
-        small = (len(x_NM) + READING) * self.down_proj.numel() <= SMALL
-        return (self._all if small else self._chosen)(x_NM, weights_NA.to(x_NM.dtype), experts_NA)
+        run = self._all if self._is_small(len(x_NM)) else self._chosen
+        return run(x_NM, weights_NA.to(x_NM.dtype), experts_NA)
+
+    def _is_small(self, tokens: int) -> bool:
+        return (tokens + READING) * self.down_proj.numel() <= SMALL
+
+    def reads_counts(self, tokens: int) -> bool:
+        """Returns True if a pass of so many tokens copies their numbers by expert to the host of a GPU."""
+        on_gpu = self.down_proj.device.type == "cuda"
+        return on_gpu and not self._is_small(tokens) and not _has_grouped_product(self.down_proj)
 
     def _chosen(self, x_NM: Tensor, weights_NA: Tensor, experts_NA: Tensor) -> Tensor:
         """Runs each expert on its own tokens, sorted by expert; a token's outputs are added in the experts' order."""
         experts_NA, places_NA = experts_NA.sort(dim=-1)
-        order = experts_NA.flatten().argsort(stable=True)
-        counts_E = torch.bincount(experts_NA.flatten(), minlength=len(self.down_proj))
+        sorted_X, order = experts_NA.flatten().sort(stable=True)
+        experts_E = torch.arange(len(self.down_proj), device=order.device)
+        ends_E = torch.searchsorted(sorted_X, experts_E, right=True)  # bincount would wait for a GPU
         rows = x_NM[order // experts_NA.shape[1]]
-        outputs = (self._grouped if _has_grouped_product(x_NM) else self._one_by_one)(rows, counts_E)
+        outputs = (self._grouped if _has_grouped_product(x_NM) else self._one_by_one)(rows, ends_E)
         weighted = outputs * weights_NA.gather(1, places_NA).flatten()[order].unsqueeze(-1)
         # Back in the tokens' order and added one after the other: index_add on a GPU adds in any order.
         by_token_NAM = torch.empty_like(weighted).index_copy(0, order, weighted).unflatten(0, experts_NA.shape)
         return reduce(torch.add, by_token_NAM.unbind(1))
 
-    def _grouped(self, rows: Tensor, counts_E: Tensor) -> Tensor:
+    def _grouped(self, rows: Tensor, ends_E: Tensor) -> Tensor:
         """Returns the outputs of ``rows``, sorted by expert, in two products and without a copy to the host."""
-        ends_E = counts_E.cumsum(0).to(torch.int32)
+        ends_E = ends_E.to(torch.int32)
         gate, up = functional.grouped_mm(rows, self.gate_up_proj.transpose(1, 2), offs=ends_E).chunk(2, dim=-1)
         return functional.grouped_mm(functional.silu(gate) * up, self.down_proj.transpose(1, 2), offs=ends_E)
 
-    def _one_by_one(self, rows: Tensor, counts_E: Tensor) -> Tensor:
-        parts = rows.split(counts_E.tolist())
+    def _one_by_one(self, rows: Tensor, ends_E: Tensor) -> Tensor:
+        parts = rows.tensor_split(ends_E[:-1].tolist())
         # unbind, not indexing: its backward fills one gradient tensor instead of adding E tensors.
         matrices = zip(parts, self.gate_up_proj.unbind(0), self.down_proj.unbind(0), strict=True)
         return torch.cat(

@@ -8,7 +8,7 @@ Shape suffixes: B batch, S tokens, R rope width, P = R / 2 pairs, X any other ax
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,8 +29,8 @@ class RopeTables(NamedTuple):
 
 def rope_tables(config: ModelConfig, positions_BS: Tensor) -> RopeTables:
     """Returns the rope tables of tokens at ``positions_BS``."""
-    frequencies_P = _frequencies(config.rope_width, config.rope_theta, config.yarn, config.llama3).to(
-        positions_BS.device
+    frequencies_P = _frequencies_on(
+        positions_BS.device, config.rope_width, config.rope_theta, config.yarn, config.llama3
     )
     angles_BSP = positions_BS.unsqueeze(-1).float() * frequencies_P
     factor = attention_factor(config.yarn)
@@ -84,6 +84,12 @@ def attention_factor(yarn: Yarn | None) -> float:
 
 
 @lru_cache(maxsize=16)
+def _frequencies_on(device: torch.device, *arguments: Any) -> Tensor:
+    """Returns ``_frequencies`` on a device, where they stay: a recorded CUDA graph may not copy them there."""
+    with torch.inference_mode(False):
+        return _frequencies(*arguments).to(device)
+
+
 def _frequencies(width: int, theta: float, yarn: Yarn | None, llama3: Llama3Rope | None) -> Tensor:
     """Returns the angle per position of each pair, [P]. YaRN (section 3.2) interpolates only the slow pairs."""
     frequencies_P = 1.0 / theta ** (torch.arange(0, width, 2, dtype=torch.float32) / width)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from model.engine.decode_graphs import DecodeGraphs
 from model.engine.drafter import Drafter, draft_accepted, draft_tokens
 from model.engine.page_allocator import PageAllocator
 from model.engine.paged_kv_cache import PagedKVCache
@@ -74,7 +75,7 @@ class LLMEngine:
             routing=self.config.capture_routing,
             selection=self.config.capture_selection,
         )
-        self._runner = Runner(module, self._kv_cache)
+        self._runner = Runner(module, self._kv_cache, decode_graphs(module, self._kv_cache, self.config))
         self._drafter = Drafter(self._runner) if self.config.speculate else None
         self._scheduler = Scheduler(pages, self.config.max_num_seqs, self.config.max_prefill_tokens)
         self._requests: dict[int, Request] = {}
@@ -305,6 +306,21 @@ class LLMEngine:
         self._scheduler.finish(sequence)
         if sequence.request.finished:
             self._requests.pop(sequence.request.id, None)
+
+
+def decode_graphs(module: DsaModel, kv_cache: PagedKVCache, config: EngineConfig) -> DecodeGraphs | None:
+    """Returns the graphs of an engine's decode steps, or None if it has none.
+
+    Raises ModelError if they are asked for together with what they cannot do.
+    """
+    possible = not (kv_cache.captures or config.speculate)
+    if config.decode_graphs == "on" and not possible:
+        raise ModelError(
+            "decode_graphs=on records no routing or selection and drafts nothing; switch capture_routing, "
+            "capture_selection and speculate off, or set decode_graphs=auto"
+        )
+    wanted = config.decode_graphs == "on" or (config.decode_graphs == "auto" and kv_cache.device.type == "cuda")
+    return DecodeGraphs(module, kv_cache) if wanted and possible else None
 
 
 @torch.no_grad()

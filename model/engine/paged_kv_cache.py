@@ -47,6 +47,8 @@ class PagedKVCache:
         self._topk = config.index_topk
         self._decoded: DecodeStep | None = None
         self._decode_buffer: DecodeBuffer | None = None
+        self.null_page = pages  # one more, for the rows of padding sequences
+        pages += 1
         row_pool, key_pool = (Fp8RowPool, Fp8KeyPool) if rows_format == "fp8" else (RowPool, KeyPool)
         self.rows = row_pool(config, layers, pages, size, like)
         self.keys = key_pool(config, layers, pages if limit > config.index_topk else 0, size, like)
@@ -133,39 +135,52 @@ class PagedKVCache:
 class PagedBatch:
     """Addresses in the cache of the sequences of one forward pass. ``positions`` -1 are padding.
 
-    ``tokens`` is T, the length of the longest sequence with its new tokens; ``slots_X`` are the rows of the new tokens
-    without padding, in the order of ``unpadded``. ``decodes``: each sequence has one new token, and only the decoder
-    layers run.
+    ``tokens`` is T, at least the length of the longest sequence with its new tokens; ``slots_X`` are the rows of the
+    new tokens without padding, in the order of ``unpadded``.
     """
 
     def __init__(
         self,
         kv_cache: PagedKVCache,
+        tokens: int,
+        table_BP: Tensor,
+        positions_BS: Tensor,
+        unpadded: Tensor | None = None,
+    ) -> None:
+        self.kv_cache, self.tokens, self.table_BP, self.positions_BS = kv_cache, tokens, table_BP, positions_BS
+        offsets = torch.arange(kv_cache.size, device=kv_cache.device)
+        self.numbers_BT = (table_BP.unsqueeze(-1) * kv_cache.size + offsets).flatten(1)
+        self._unpadded = unpadded
+        self.slots_X = self.unpadded(self.numbers_BT.gather(1, positions_BS.clamp(min=0)))
+        self.decode_buffer: DecodeBuffer | None = None
+
+    @classmethod
+    def of(
+        cls,
+        kv_cache: PagedKVCache,
         pages: Sequence[Sequence[int]],
         positions: Sequence[Sequence[int]],
         *,
         decodes: bool,
-    ) -> None:
-        device = kv_cache.device
-        self.kv_cache = kv_cache
-        self.tokens = 1 + max(max(row) for row in positions)
-        width = -(-self.tokens // kv_cache.size)
+    ) -> "PagedBatch":
+        """Returns the batch of sequences with these pages and positions of new tokens.
+
+        ``decodes``: each sequence has one new token, and only the decoder layers run.
+        """
+        device, tokens = kv_cache.device, 1 + max(max(row) for row in positions)
+        width = -(-tokens // kv_cache.size)
         table = [list(row[:width]) + [0] * (width - len(row)) for row in pages]
-        self.table_BP = torch.tensor(table, device=device)
-        offsets = torch.arange(kv_cache.size, device=device)
-        self.numbers_BT = (self.table_BP.unsqueeze(-1) * kv_cache.size + offsets).flatten(1)
-        self.positions_BS = torch.tensor(positions, device=device)
-        slots_BS = self.numbers_BT.gather(1, self.positions_BS.clamp(min=0))
+        positions_BS = torch.tensor(positions, device=device)
         padded = any(-1 in row for row in positions)
-        self._unpadded = (self.positions_BS >= 0).flatten().nonzero().squeeze(1) if padded else None
-        self.slots_X = self.unpadded(slots_BS)
-        self.decode_buffer = None
+        unpadded = (positions_BS >= 0).flatten().nonzero().squeeze(1) if padded else None
+        batch = cls(kv_cache, tokens, torch.tensor(table, device=device), positions_BS, unpadded)
         if decodes:
             decoded = DecodeStep([list(row) for row in pages], [row[0] for row in positions])
-            self.decode_buffer = kv_cache.decode_buffer(self.numbers_BT, decoded)
+            batch.decode_buffer = kv_cache.decode_buffer(batch.numbers_BT, decoded)
         else:
             rows = zip(pages, positions, strict=True)
             kv_cache.invalidate({row[place // kv_cache.size] for row, new in rows for place in new if place >= 0})
+        return batch
 
     def unpadded(self, values: Tensor) -> Tensor:
         """Returns the entries [X, ...] of ``values`` [B, S, ...] that are not padding."""

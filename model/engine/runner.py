@@ -8,6 +8,7 @@ from collections.abc import Sequence as Rows
 import torch
 from torch import Tensor
 
+from model.engine.decode_graphs import DecodeGraphs
 from model.engine.paged_kv_cache import PagedBatch, PagedKVCache
 from model.engine.sequence import Sequence
 from model.rope import rope_tables
@@ -18,16 +19,21 @@ PADDING = -1
 
 
 class Runner:
-    """Runs ``model`` on chunks of sequences; the cache records routing and selections if it has room for them."""
+    """Runs ``model`` on chunks of sequences; the cache records routing and selections if it has room for them.
 
-    def __init__(self, model: DsaModel, kv_cache: PagedKVCache) -> None:
-        self.model, self.kv_cache = model, kv_cache
+    ``graphs``: of decode steps, for a cache that records nothing and has the decoder layers alone.
+    """
+
+    def __init__(self, model: DsaModel, kv_cache: PagedKVCache, graphs: DecodeGraphs | None = None) -> None:
+        self.model, self.kv_cache, self._graphs = model, kv_cache, graphs
         self._selections = list(selections(model.model))
 
     def hidden(self, sequences: Rows[Sequence], chunks: Rows[Rows[int]]) -> Tensor:
         """Returns the hidden states [B, S, M] of ``chunks``, the next uncached tokens of each sequence."""
         # With an MTP layer in the cache, the decode buffer is off: that layer's rows are written in other batches.
         decodes = max(map(len, chunks)) == 1 and self.kv_cache.layers == self.model.config.num_hidden_layers
+        if decodes and self._graphs and (hidden_B1M := self._graphs.hidden(sequences)) is not None:
+            return hidden_B1M
         batch, ids_BS = self._batch(
             sequences, [sequence.num_cached_tokens for sequence in sequences], chunks, decodes=decodes
         )
@@ -65,5 +71,5 @@ class Runner:
             for start, chunk, pad in zip(first, chunks, padding, strict=True)
         ]
         ids = [[*chunk, *[0] * pad] for chunk, pad in zip(chunks, padding, strict=True)]
-        batch = PagedBatch(self.kv_cache, [sequence.pages for sequence in sequences], positions, decodes=decodes)
+        batch = PagedBatch.of(self.kv_cache, [sequence.pages for sequence in sequences], positions, decodes=decodes)
         return batch, torch.tensor(ids, device=batch.positions_BS.device)
