@@ -6,7 +6,8 @@ MODEL is the folder of an ordinary Hugging Face causal model or of a DSA model; 
 train`. Prompts, answers to learn (the label alone) and the split by problem are those of `lemmata train role=verifier
 stage=sft`, with the loss on the score alone. Proofs whose prompt has more than ``--max-tokens`` tokens are left out and
 counted. The score of a held-out proof is the likeliest of 0, 0.5 and 1 after the sentence that announces it. Beside it
-stands the constant that is most frequent in training. Prints one JSON line.
+stands the constant that is most frequent in training. ``--seconds`` are of the processor, for training alone. Prints
+one JSON line.
 """
 
 import argparse
@@ -21,18 +22,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import AutoModelForCausalLM
 
 from core.config import read_config
 from core.statistics import Observation, share
 from lab.prompts import templates
 from lemmata.training import compose_train
 from model.chat import Chat
-from model.config_json import read_config as read_model_config
-from model.errors import ModelError
-from model.loading import load_model
 from model.packed import pack
-from model.tokenizer import load_tokenizer
+from rl.models.kinds import load_policy
 from rl.tasks.build import DataConfig, make_task
 from rl.tasks.roles import RoleTask
 from rl.tasks.table_roles import VERDICT
@@ -65,13 +62,8 @@ class Encoder:
 
 def load(folder: Path) -> tuple[Any, Any, Logits]:
     """Module, tokenizer and forward pass of a DSA model, or of any causal model that transformers knows."""
-    try:
-        read_model_config(folder)
-    except ModelError:
-        module = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-        return module, load_tokenizer(folder), lambda ids: module(torch.tensor([ids])).logits[0]
-    dsa, tokenizer = load_model(folder, "float32", "cpu")
-    return dsa, tokenizer, lambda ids: dsa.logits(dsa.packed(pack([ids], torch.device("cpu")), "off")[0])
+    module, tokenizer = load_policy(folder, "float32", "cpu")
+    return module, tokenizer, lambda ids: module.logits(module.packed(pack([ids]))[0])
 
 
 def cases_of(sources: Sequence[str], split: str) -> list[Case]:
@@ -94,10 +86,10 @@ def losses(logits_of: Logits, encoder: Encoder, cases: Sequence[Case], end: int)
 
 
 def train(module: Any, steps: Iterator[Tensor], seconds: float, batch: int, lr: float) -> list[float]:
-    """Trains for some seconds; returns the mean loss of each step."""
+    """Trains for some seconds of the processor; returns the mean loss of each step."""
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
-    found, started = [], time.monotonic()
-    while time.monotonic() - started < seconds:
+    found, started = [], time.process_time()
+    while time.process_time() - started < seconds:
         total = 0.0
         for _ in range(batch):
             loss = next(steps) / batch

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.loading import load_model
 from model.packed import pack
 from policy.local_config import model_folder
 from rl.head import by_rows
+from rl.models.kinds import load_policy
 
 MIB = 1 << 20
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -56,7 +56,7 @@ def backward(module: Any, tokens: int) -> None:
 def measure(folder: Path, tokens: int, checkpointing: bool) -> dict[str, Any]:
     """Measures one step in this process."""
     torch.set_num_threads(1)
-    module, _ = load_model(folder, "float32", "cpu")
+    module, _ = load_policy(folder, "float32", "cpu")
     module.requires_grad_(True)
     if checkpointing:
         module.gradient_checkpointing_enable()

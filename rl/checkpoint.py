@@ -21,11 +21,9 @@ from torch.optim import Optimizer
 from transformers import PreTrainedTokenizerFast
 
 from core.errors import LemmataError
-from model.checkpoint import fill, save_pretrained
 from model.errors import ModelError
-from model.initialize import empty_model
-from model.names import checkpoint_tensors, copies
-from model.transformer import DsaModel
+from rl.models.interface import PolicyModel
+from rl.models.kinds import kind_of
 from rl.parallel import Parallel, whole
 
 
@@ -50,7 +48,7 @@ class Checkpoints:
     def _latest(self) -> Path | None:
         return max((path.parent for path in self.folder.glob("step-*/state.pt")), default=None)
 
-    def latest(self, parallel: Parallel, module: DsaModel) -> dict[str, Any] | None:
+    def latest(self, parallel: Parallel, module: PolicyModel) -> dict[str, Any] | None:
         """Loads the weights of the latest checkpoint into the unsharded ``module``; returns its state.
 
         The state has ``stage`` of this process. None: there is no checkpoint. Raises LemmataError where it is damaged.
@@ -65,8 +63,7 @@ class Checkpoints:
                 f"{folder} was written by {saved} processes, and {parallel.world_size} cannot go on from it"
             )
         try:
-            with torch.no_grad():
-                fill(folder / "model", checkpoint_tensors(module), copies(module))
+            kind_of(module).fill(module, folder / "model")
         except (ModelError, OSError) as error:
             raise damaged(folder, error) from error
         return {**_read(folder / "state.pt"), "stage": _read(stage)}
@@ -91,7 +88,7 @@ class Checkpoints:
     def save(
         self,
         parallel: Parallel,
-        module: DsaModel,
+        module: PolicyModel,
         tokenizer: PreTrainedTokenizerFast,
         shared: Mapping[str, Any],
         stage: Mapping[str, Any],
@@ -106,7 +103,7 @@ class Checkpoints:
         def write_shared() -> None:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            save_pretrained(module, partial / "model", tokenizer)
+            kind_of(module).save(module, partial / "model", tokenizer)
             torch.save(dict(shared), partial / "state.pt")
 
         def write_own() -> None:
@@ -162,11 +159,11 @@ def _shard_like(value: Any, like: Tensor) -> Any:
     return value
 
 
-def _unsharded(parallel: Parallel, module: DsaModel) -> DsaModel:
+def _unsharded(parallel: Parallel, module: PolicyModel) -> PolicyModel:
     if parallel.world_size == 1:
         return module
     weights = parallel.whole_weights(module)
-    copy = empty_model(module.config, module.model.norm.weight.dtype)
+    copy = kind_of(module).empty_like(module, "cpu")
     copy.load_state_dict(weights)
     return copy
 

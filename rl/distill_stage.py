@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from model.transformer import DsaModel
 from rl.config import DistillConfig
 from rl.divergence import Divergence, divergence
 from rl.head import by_rows
 from rl.learner import Learner
+from rl.models.interface import PolicyModel
 from rl.reward_shaping import NO_SHAPING
 from rl.rollout_log import rollout_metrics
 from rl.rollout_stage import RolloutStage, WriteRollout, no_log
@@ -112,7 +112,7 @@ class DistillStage(RolloutStage):
         whole = zip(*(rows[place] for place in range(len(ordered))), strict=True)
         return Divergence(*(torch.cat(values) for values in whole))
 
-    def _from_teacher(self, teacher: DsaModel, own: Sequence[Sample], student_PM: Tensor) -> tuple[Tensor, ...]:
+    def _from_teacher(self, teacher: PolicyModel, own: Sequence[Sample], student_PM: Tensor) -> tuple[Tensor, ...]:
         student = self.learner.module
         with torch.no_grad():
             teacher_PM, _ = answer_states(teacher, own, NOTHING)

@@ -14,9 +14,9 @@ from model.chat import Chat
 from model.packed import pack
 from model.packed_attention import IndexerStage
 from model.tools import FunctionCall, write_calls
-from model.transformer import DsaModel
 from policy.interface import Message, ToolCall, ToolSpec
 from policy.request import message_body, tool_bodies
+from rl.models.interface import PolicyModel
 from rl.parallel import Parallel, add
 from rl.task import Task
 
@@ -38,7 +38,7 @@ class Learner:
     ``notice`` gets a line of text where data or rewards are not as they should be, and training goes on.
     """
 
-    module: DsaModel
+    module: PolicyModel
     tokenizer: PreTrainedTokenizerFast
     training: Task
     validation: Task
@@ -55,7 +55,7 @@ class Learner:
     @property
     def device(self) -> torch.device:
         """The device of the model."""
-        return self.module.model.norm.weight.device
+        return next(self.module.parameters()).device
 
     def render(self, text: str) -> list[int]:
         """Renders a user's message as a prompt, without reasoning unless ``thinking``."""
@@ -102,7 +102,7 @@ class Learner:
         self.loads = {}
         for place in range(self.parallel.max(len(batches))):
             counts = place < len(batches)
-            with count_load(self.module.model) as loads:
+            with count_load(self.module) as loads:
                 loss, parts = loss_of(batches[place]) if counts else (self._zero(indexer), {})
             # FSDP averages gradients over processes; here they are summed.
             (loss * self.parallel.world_size).backward()

@@ -17,7 +17,8 @@ from torch.distributed.tensor import DTensor
 from core.errors import LemmataError
 from model.errors import ModelError
 from model.loading import check_device
-from model.transformer import DecoderLayer, DsaModel
+from rl.models.interface import PolicyModel
+from rl.models.kinds import kind_of
 
 V = TypeVar("V")
 
@@ -34,18 +35,16 @@ class Parallel:
         """True for the process that writes files."""
         return self.rank == 0
 
-    def shard(self, module: DsaModel) -> None:
+    def shard(self, module: PolicyModel) -> None:
         """Shards the weights of ``module`` over the processes, layer by layer, in place."""
         if self.world_size == 1:
             return
         for weight in module.parameters():
             weight.data = weight.data.contiguous()  # FSDP takes no transposed storage
-        for layer in module.model.layers:
-            assert isinstance(layer, DecoderLayer)
-            fully_shard(layer)
-            register_fsdp_forward_method(layer, "packed")
-        fully_shard(module)
-        register_fsdp_forward_method(module, "packed")
+        for part in (*kind_of(module).layers(module), module):
+            fully_shard(part)
+            if hasattr(part, "packed"):
+                register_fsdp_forward_method(part, "packed")
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
         """Sums each value over the processes that have it; of names that end in ``_max`` it takes the maximum."""
@@ -79,7 +78,7 @@ class Parallel:
         if self.world_size > 1:
             dist.barrier()
 
-    def whole_weights(self, module: DsaModel) -> dict[str, Tensor]:
+    def whole_weights(self, module: PolicyModel) -> dict[str, Tensor]:
         """Returns the state dict of ``module`` with unsharded weights, on every process."""
         return {name: whole(weight) for name, weight in module.state_dict().items()}
 

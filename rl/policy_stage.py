@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from model.transformer import DsaModel
 from rl.advantage import GroupAdvantages, group_advantages
 from rl.algorithm import AlgorithmConfig
 from rl.config import PolicyConfig
 from rl.learner import Learner
 from rl.loss import Denominator, LossInputs, policy_loss
+from rl.models.interface import PolicyModel
 from rl.reward_shaping import RewardShapingConfig
 from rl.rollout_log import rollout_metrics
 from rl.rollout_stage import NothingToLearn, RolloutStage, WriteRollout, no_log
@@ -158,9 +158,9 @@ class PolicyStage(RolloutStage):
     @torch.no_grad()
     def _score_old_and_reference(self) -> None:
         """Records the log-probabilities of the policy at the start of the update, and of the reference."""
-        models: list[tuple[str, DsaModel]] = []
+        models: list[tuple[str, PolicyModel]] = []
         if self.config.steps_per_rollout > 1:
-            models.append(("old", self.engine.module))
+            models.append(("old", self.sampled))
         if self.reference is not None:
             models.append(("reference", self.reference))
         for numbers in micro_batches(self.buffer, self.config.micro_batch_tokens) if models else ():

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
-from model.engine import CompletionOutput, LLMEngine, SamplingParams
+from model.engine import CompletionOutput, SamplingParams
 from policy.interface import Message
+from rl.models.interface import RolloutEngine
 from rl.reward_shaping import NO_SHAPING, RewardShapingConfig, shape_reward
 from rl.task import Answer, Task
 from rl.tool_turns import calls_of, sample_tool_turns, sample_turns
@@ -15,7 +16,7 @@ EARLY_THREADS = 32  # groups that wait for judges while others are sampled
 
 
 def sample_groups(
-    engine: LLMEngine,
+    engine: RolloutEngine,
     chat: Prompts,
     task: Task,
     numbers: Iterable[int],
@@ -95,7 +96,7 @@ class EarlyJudging:
 
 
 def _sample_follow_ups(
-    engine: LLMEngine, chat: Prompts, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
+    engine: RolloutEngine, chat: Prompts, task: Task, trajectories: Sequence[Trajectory], sampling: SamplingParams
 ) -> None:
     """Appends turns until the task has no follow-up for any trajectory, or its prompt is too long."""
     unfinished = [trajectory for trajectory in trajectories if trajectory.too_long is None]

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from core.errors import LemmataError
 from core.ids import derive_seed, digest
-from model.engine import EngineConfig, LLMEngine, SamplingParams
-from model.initialize import empty_model
+from model.engine import EngineConfig, SamplingParams
 from model.packed_attention import IndexerStage
-from model.transformer import DsaModel
 from rl.config import RolloutConfig
 from rl.learner import Learner
+from rl.models.interface import PolicyModel, RolloutEngine
+from rl.models.kinds import kind_of
 from rl.reward_shaping import RewardShapingConfig
 from rl.rollout import sample_groups, sampled_tokens
 from rl.rollout_log import rollout_metrics
@@ -36,7 +36,8 @@ class RolloutStage:
     """``step`` computes the gradients of one minibatch; it samples a rollout where no minibatch is pending.
 
     ``keep``: choices of the rollout that the engine records. ``shaping``: terms of rollout rewards, not of
-    validation rewards.
+    validation rewards. ``sampled``: the module that ``engine`` generates with: the trained one, or a whole copy of it
+    where that is sharded.
     """
 
     name: str
@@ -57,6 +58,7 @@ class RolloutStage:
         self.pending: list[list[int]] = []
         self.latest: list[Sample] = []
         self.sampled_tokens = 0  # by this process, since the latest step
+        self.sampled = learner.module if learner.parallel.world_size == 1 else self._copy()
         self.engine = self._make_engine()
         self._named: set[str] = set()  # prompts that were too long
 
@@ -100,7 +102,7 @@ class RolloutStage:
 
     def weights_changed(self) -> None:
         """Gives the engine the new weights after an optimizer step."""
-        if self.engine.module is not self.learner.module:
+        if self.sampled is not self.learner.module:
             self.engine.load_weights(self.learner.parallel.whole_weights(self.learner.module))
         else:
             self.engine.weights_changed()
@@ -134,20 +136,19 @@ class RolloutStage:
         """Counts of this process's part of the minibatch; all processes have the same keys."""
         return {"sequences": len(self.latest), "tokens": sum(len(sample.token_ids) for sample in self.latest)}
 
-    def _make_engine(self) -> LLMEngine:
-        alone = self.learner.parallel.world_size == 1
+    def _make_engine(self) -> RolloutEngine:
         config = EngineConfig(
             cache_tokens=self.settings.cache_tokens,
             max_num_seqs=self.settings.max_num_seqs,
             capture_routing=self.keep.routing,
             capture_selection=self.keep.selection,
         )
-        return LLMEngine(self.learner.module if alone else self._copy(), self.learner.tokenizer, config)
+        return kind_of(self.sampled).engine(self.sampled, self.learner.tokenizer, config)
 
-    def _copy(self) -> DsaModel:
+    def _copy(self) -> PolicyModel:
         """Copies the current model, unsharded and without gradients."""
         module = self.learner.module
-        copy = empty_model(module.config, module.model.norm.weight.dtype, str(self.learner.device)).eval()
+        copy = kind_of(module).empty_like(module, str(self.learner.device))
         copy.load_state_dict(self.learner.parallel.whole_weights(module))
         return copy.requires_grad_(False)
 

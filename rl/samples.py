@@ -12,9 +12,9 @@ from torch import Tensor
 
 from model.packed import Packed, RolloutReplay, pack_groups
 from model.packed_attention import IndexerStage
-from model.transformer import DsaModel
 from rl.head import by_rows
 from rl.logprobs import pad_kept, token_logprobs
+from rl.models.interface import PolicyModel
 
 
 @dataclass(slots=True)
@@ -127,12 +127,12 @@ def padded(rows: Sequence[Sequence[float] | Tensor], device: torch.device | str 
     return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).to(device)
 
 
-def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: IndexerStage = "off") -> Scored:
+def score(module: PolicyModel, samples: Sequence[Sample], keep: Keep, stage: IndexerStage = "off") -> Scored:
     """Computes the answers' log-probabilities under ``module``, with the choices of the rollout that ``keep`` names.
 
     Raises ValueError where the rollout recorded no such choices, ModelError where the model cannot use them.
     """
-    device = module.model.embed_tokens.weight.device
+    device = next(module.parameters()).device
     numbers = [number for group in by_prompt(samples) for number in group]
     ordered = [samples[number] for number in numbers]
     hidden_PM, indexer_kl = answer_states(module, ordered, keep, stage)
@@ -154,13 +154,13 @@ def score(module: DsaModel, samples: Sequence[Sample], keep: Keep, stage: Indexe
 
 
 def answer_states(
-    module: DsaModel, ordered: Sequence[Sample], keep: Keep, stage: IndexerStage = "off"
+    module: PolicyModel, ordered: Sequence[Sample], keep: Keep, stage: IndexerStage = "off"
 ) -> tuple[Tensor, Tensor]:
     """Computes the hidden states [P, M] that predict the answers' tokens, answer by answer, and the indexers' mean KL.
 
     Samples of the same prompt must be neighbors in ``ordered`` (`by_prompt`). Raises as `score`.
     """
-    device = module.model.embed_tokens.weight.device
+    device = next(module.parameters()).device
     packed, groups = _packed(ordered, device)
     hidden_NM, kl_L = module.packed(packed, stage, _replay(groups, keep, device))
     return hidden_NM.index_select(0, _predicting(packed, ordered)), kl_L.mean() / len(packed.ids_N)

@@ -13,9 +13,8 @@ from lab.prompts import SYMBOLS, named_templates
 from model.config import ModelConfig
 from model.errors import ModelError
 from model.initialize import new_model
-from model.loading import check_device, load_model
+from model.loading import check_device
 from model.tokenizer import train_tokenizer
-from model.transformer import DsaModel
 from policy.local_config import model_folder
 from rl.checkpoint import Checkpoints, damaged
 from rl.config import RoleName, TrainConfig
@@ -23,6 +22,8 @@ from rl.endpoint_judge import EndpointJudges
 from rl.judge import ENDPOINT, Judge, Judges, judge_names, panel
 from rl.learner import Learner
 from rl.metrics import make_trackers
+from rl.models.interface import PolicyModel
+from rl.models.kinds import load_policy
 from rl.parallel import Parallel
 from rl.task import Task
 from rl.tasks.build import DataConfig, make_task
@@ -42,7 +43,7 @@ def make_trainer(
     started = Checkpoints(folder, config.checkpoint.keep).latest_model()
     module, tokenizer = _resumed(started, config) if started else _model(config)
     if config.gradient_checkpointing:
-        module.gradient_checkpointing_enable()
+        _enable_checkpointing(module)
     judges = make_judges(config, folder, parallel.rank)
     learner = Learner(
         module=module,
@@ -56,6 +57,13 @@ def make_trainer(
     )
     trackers = make_trackers(config.loggers, folder, asdict(config)) if parallel.is_main else []
     return Trainer(learner, config, folder, tuple(trackers), report, stopping)
+
+
+def _enable_checkpointing(module: PolicyModel) -> None:
+    try:
+        module.gradient_checkpointing_enable()
+    except ModelError as error:
+        raise LemmataError(str(error)) from error
 
 
 def task_of(config: TrainConfig, role: RoleName, split: str, judges: Judges | None = None) -> Task:
@@ -95,21 +103,21 @@ def make_judges(config: TrainConfig, folder: Path | None = None, rank: int = 0) 
     return Judges(wanted, verifier, meta)
 
 
-def _resumed(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
+def _resumed(folder: Path, config: TrainConfig) -> tuple[PolicyModel, PreTrainedTokenizerFast]:
     try:
-        return load_model(folder, "float32", config.device)
+        return load_policy(folder, "float32", config.device)
     except ModelError as error:
         raise damaged(folder.parent, error) from error
 
 
-def _load(folder: Path, config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
+def _load(folder: Path, config: TrainConfig) -> tuple[PolicyModel, PreTrainedTokenizerFast]:
     try:
-        return load_model(folder, "float32", config.device)
+        return load_policy(folder, "float32", config.device)
     except ModelError as error:
         raise LemmataError(f"{folder} cannot be trained: {error}") from error
 
 
-def _model(config: TrainConfig) -> tuple[DsaModel, PreTrainedTokenizerFast]:
+def _model(config: TrainConfig) -> tuple[PolicyModel, PreTrainedTokenizerFast]:
     """Loads the model that the run starts from, or makes a new one with its own tokenizer."""
     if config.model is not None:
         return _load(model_folder(config.model), config)

@@ -16,6 +16,7 @@ from model.packed import pack
 from model.packed_attention import IndexerStage
 from model.tokenizer import END_THINK
 from model.training import train_indexers_only
+from model.transformer import DsaModel
 from policy.interface import Message
 from rl.config import NextTokenConfig, SupervisedConfig
 from rl.head import by_rows
@@ -48,6 +49,7 @@ class Supervised:
         self.batch: list[Encoded] = []
         self._named: set[str] = set()  # examples that were too long
         if name == "warmup":
+            assert isinstance(learner.module, DsaModel)
             train_indexers_only(learner.module)
         else:
             learner.module.requires_grad_(True)

@@ -9,11 +9,11 @@ from transformers import PreTrainedTokenizerFast
 
 from core.errors import LemmataError
 from model.errors import ModelError
-from model.loading import load_model
 from model.tokenizer import load_tokenizer
-from model.transformer import DsaModel
 from policy.local_config import model_folder
 from rl.learner import Learner
+from rl.models.interface import PolicyModel
+from rl.models.kinds import load_policy
 from rl.task import Task
 from rl.tasks.mixed import MixedTask
 
@@ -50,12 +50,12 @@ def check_teachers(teachers: Mapping[str, str | None], learner: Learner, role: s
     return folders
 
 
-def load_teachers(folders: Mapping[str, Path], learner: Learner) -> dict[str, DsaModel]:
+def load_teachers(folders: Mapping[str, Path], learner: Learner) -> dict[str, PolicyModel]:
     """Loads the teacher of each kind, frozen, in the student's dtype and device; kinds of one folder share a module.
 
     Raises LemmataError where one cannot be loaded, or its vocabulary has another size than the student's.
     """
-    loaded: dict[Path, DsaModel] = {}
+    loaded: dict[Path, PolicyModel] = {}
     for kind, folder in folders.items():
         resolved = folder.resolve()
         if resolved not in loaded:
@@ -75,10 +75,10 @@ def _check_tokenizer(kind: str, folder: Path, tokenizer: PreTrainedTokenizerFast
         )
 
 
-def _load(kind: str, folder: Path, learner: Learner) -> DsaModel:
-    dtype = str(learner.module.model.norm.weight.dtype).removeprefix("torch.")
+def _load(kind: str, folder: Path, learner: Learner) -> PolicyModel:
+    dtype = str(next(learner.module.parameters()).dtype).removeprefix("torch.")
     try:
-        module, _ = load_model(folder, dtype, str(learner.device))
+        module, _ = load_policy(folder, dtype, str(learner.device))
     except ModelError as error:
         raise LemmataError(f"the teacher for {kind}: {error}") from error
     student, teacher = learner.module.config.vocab_size, module.config.vocab_size

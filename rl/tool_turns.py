@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from core.ids import clean_text
 from model.chat import split_thinking
-from model.engine import LLMEngine, SamplingParams
+from model.engine import SamplingParams
 from model.tools import split_calls
 from policy.history import History, HistoryTurn, without_old_thinking
 from policy.interface import Message, ToolCall
 from policy.tool_loop import SUMMARIZE, USED_UP
+from rl.models.interface import RolloutEngine
 from rl.task import Task, TaskTools
 from rl.trajectory import Prompts, Trajectory, Turn, with_seed
 from tools.context import context_policy
@@ -62,7 +63,7 @@ def calls_of(turn: Turn) -> tuple[ToolCall, ...]:
 
 
 def sample_tool_turns(
-    engine: LLMEngine,
+    engine: RolloutEngine,
     chat: Prompts,
     task: Task,
     trajectories: Sequence[tuple[Trajectory, str]],
@@ -87,7 +88,7 @@ def sample_tool_turns(
 
 
 def sample_turns(
-    engine: LLMEngine, chat: Prompts, prompts: Sequence[tuple[Trajectory, list[int]]], sampling: SamplingParams
+    engine: RolloutEngine, chat: Prompts, prompts: Sequence[tuple[Trajectory, list[int]]], sampling: SamplingParams
 ) -> None:
     """Appends one sampled turn to each trajectory."""
     seeded = [with_seed(sampling, one.number, one.index, len(one.turns), n=1) for one, _ in prompts]
@@ -96,7 +97,7 @@ def sample_turns(
         trajectory.turns.append(Turn(prompt, completion, chat.opens_thinking(prompt)))
 
 
-def _fitted(engine: LLMEngine, chat: Prompts, one: ToolConversation, sampling: SamplingParams) -> list[int]:
+def _fitted(engine: RolloutEngine, chat: Prompts, one: ToolConversation, sampling: SamplingParams) -> list[int]:
     """The next prompt, after the context policy where it fills more than its share of the context."""
     prompt, limit = one.render(chat), engine.max_model_len * one.tools.context_share
     policy = one.tools.context
@@ -109,7 +110,7 @@ def _fitted(engine: LLMEngine, chat: Prompts, one: ToolConversation, sampling: S
     return one.render(chat)
 
 
-def _summary(engine: LLMEngine, chat: Prompts, one: ToolConversation, sampling: SamplingParams) -> str | None:
+def _summary(engine: RolloutEngine, chat: Prompts, one: ToolConversation, sampling: SamplingParams) -> str | None:
     """The model's summary, a turn of the trajectory; None where the context does not hold the request for it."""
     messages = without_old_thinking((*one.history.messages, Message("user", SUMMARIZE)))
     prompt = chat.render_chat(messages, one.tools.specs)

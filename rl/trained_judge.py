@@ -8,10 +8,10 @@ from typing_extensions import override
 from core.errors import LemmataError
 from core.ids import clean_text, derive_seed, digest
 from model.chat import Chat
-from model.engine import CompletionOutput, EngineConfig, LLMEngine, SamplingParams
+from model.engine import CompletionOutput, EngineConfig, SamplingParams
 from model.errors import ModelError
-from model.loading import load_model
 from rl.judge import Judge
+from rl.models.kinds import kind_of, load_policy
 from rl.task import Answer
 
 MAX_NUM_SEQS, CACHE_TOKENS = 256, 131072  # of its engine
@@ -22,16 +22,13 @@ class TrainedJudge(Judge):
 
     def __init__(self, folder: str | Path, temperature: float, max_tokens: int, seed: int, device: str = "cpu") -> None:
         try:
-            module, tokenizer = load_model(Path(folder), "float32", device)
+            module, tokenizer = load_policy(Path(folder), "float32", device)
         except ModelError as error:
             raise LemmataError(f"{folder} cannot judge: {error}") from error
         self.temperature, self.max_tokens, self.seed = temperature, max_tokens, seed
         self._chat = Chat(tokenizer)
-        self.engine = LLMEngine(
-            module.requires_grad_(False),
-            tokenizer,
-            EngineConfig(cache_tokens=CACHE_TOKENS, max_num_seqs=MAX_NUM_SEQS),
-        )
+        config = EngineConfig(cache_tokens=CACHE_TOKENS, max_num_seqs=MAX_NUM_SEQS)
+        self.engine = kind_of(module).engine(module.requires_grad_(False), tokenizer, config)
 
     @override
     def ask(self, prompts: Sequence[str], count: int, draw: int = 0) -> list[list[Answer]]:

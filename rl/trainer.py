@@ -22,6 +22,7 @@ from rl.config import RolloutConfig, SupervisedConfig, TrainConfig
 from rl.distill_stage import DistillStage
 from rl.learner import Learner
 from rl.metrics import Metrics, Tracker
+from rl.models.kinds import kind_of
 from rl.optimizer import clip_gradients, lr_multiplier, make_optimizer, set_learning_rate
 from rl.policy_stage import PolicyStage
 from rl.rollout_log import write_rollout
@@ -55,11 +56,30 @@ class Trainer:
         self.checkpoints = Checkpoints(self.folder, self.config.checkpoint.keep, self.config.checkpoint.keep_every)
         if "distill" in self.config.schedule:
             check_teachers(self.config.stages.distill.teachers, self.learner, self.config.role)
-        routed = "rl" in self.config.schedule and self.config.algorithm.keep_routing
-        if routed and not gates(self.learner.module.model):
+        self._check_model()
+
+    def _check_model(self) -> None:
+        """Raises LemmataError where the stages need what the model does not have."""
+        schedule, stages, module = self.config.schedule, self.config.stages, self.learner.module
+        if "rl" in schedule and self.config.algorithm.keep_routing and not gates(module):
             raise LemmataError(
-                "algorithm.keep_routing=true: the model is dense, it has no routed experts; set "
+                "algorithm.keep_routing=true: the model is dense, or rollouts do not record its experts; set "
                 "algorithm.keep_routing=false"
+            )
+        if kind_of(module).records_choices:
+            return
+        trains_indexers = [f"stage {name}" for name in ("warmup", "sparse") if name in schedule]
+        trains_indexers += [
+            f"stages.{name}.indexer_weight"
+            for name in ("rl", "distill")
+            if name in schedule and getattr(stages, name).indexer_weight
+        ]
+        if "rl" in schedule and stages.rl.keep_selection:
+            trains_indexers.append("stages.rl.keep_selection")
+        if trains_indexers:
+            raise LemmataError(
+                f"{trains_indexers[0]}: an ordinary causal model has no indexers; leave it out, or convert the model "
+                "to DSA (python -m model.convert)"
             )
 
     @property
@@ -151,7 +171,7 @@ class Trainer:
         optimizer.step()
         if settings.bias_update_speed:
             self.learner.parallel.sum_tensors(self.learner.loads)
-            update_biases(self.learner.module.model, self.learner.loads, settings.bias_update_speed)
+            update_biases(self.learner.module, self.learner.loads, settings.bias_update_speed)
         stage.weights_changed()
         self.step += 1
         self.computed += int(values["computed_tokens"])

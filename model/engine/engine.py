@@ -324,7 +324,7 @@ def decode_graphs(module: DsaModel, kv_cache: PagedKVCache, config: EngineConfig
 
 
 @torch.no_grad()
-def check_weights(module: DsaModel) -> None:
+def check_weights(module: torch.nn.Module) -> None:
     """Raises ModelError if weights are NaN or infinite.
 
     Logits alone do not always show it: a token whose index score is NaN is never selected, so its rows go unread.
