@@ -87,7 +87,7 @@ def records_of_table(
         notes.ungraded += not found.grades
         notes.without_proof += proof.body is None
         yield problem, [proof, *(_label(proof, grade) for grade in found.grades)]
-    if notes.without_proof == notes.graded + notes.ungraded > 0:
+    if notes.without_proof == notes.ungraded > 0 and not notes.graded:
         raise LemmataError(
             f"{source}: none of its {notes.without_proof} rows holds a whole answer (all are empty or cut off): "
             "name the column of the proofs, proof_columns.proof=<column>, or take the file with the models' answers"

@@ -14,6 +14,7 @@ from core.rubric import answer_part
 from core.text_files import MAX_WHOLE, check_content, whole
 
 MAX_SAMPLE = 1 << 28  # bytes of one sample of an archive
+WITHOUT_SAMPLES = "a log of inspect_ai without samples: write it with log_samples=True"
 _VALUES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": None}  # inspect_ai: correct, partial, incorrect, no answer
 
 
@@ -39,18 +40,21 @@ def inspect_proofs(path: Path) -> Iterator[tuple[str, FoundProof]]:
     check_content(path)
     header, samples = _archive(path) if path.suffix == ".eval" else _plain(path)
     model = str(_mapping(header.get("eval")).get("model") or "")
+    number = 0
     for number, sample in enumerate(samples, 1):
         where = f"{path}, sample {number}"
         if not isinstance(sample, Mapping):
             raise LemmataError(f"{where}: no object, as a log of inspect_ai has")
         yield where, _proof(sample, model)
+    if not number:
+        raise LemmataError(f"{path}: {WITHOUT_SAMPLES}")
 
 
 def _plain(path: Path) -> tuple[Mapping[str, Any], Iterator[Any]]:
     value = _mapping(_parse(whole(path), str(path)))
     samples = value.get("samples")
     if not isinstance(samples, list):
-        raise LemmataError(f"{path}: a log of inspect_ai without samples: write it with log_samples=True")
+        raise LemmataError(f"{path}: {WITHOUT_SAMPLES}")
     return value, iter(samples)
 
 

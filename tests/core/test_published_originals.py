@@ -116,6 +116,16 @@ def test_an_empty_answer_is_an_attempt_without_a_proof(tmp_path: Path) -> None:
     assert any("2 of 3 answers are empty or cut off" in line for line in notes.lines("rows"))
     with pytest.raises(LemmataError, match="none of its 2 rows holds a whole answer"):
         read(written(tmp_path, chats[1:]))
+    graded = [MATHARENA | {"answer": "", "idx_answer": number, "points_judge_1": 0} for number in range(2)]
+    assert [proof.body for _, proof, _ in read(written(tmp_path, graded))] == [None, None]
+
+
+@pytest.mark.parametrize("samples", [[], None])
+def test_a_log_without_samples_is_named(tmp_path: Path, samples: Any) -> None:
+    log = {"version": 2, "status": "success", "eval": {"model": "m"}, "samples": samples}
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    with pytest.raises(LemmataError, match="without samples: write it with log_samples=True"):
+        read(str(tmp_path / "log.json"))
 
 
 def sample(resps: list[list[Any]], **cells: Any) -> dict[str, Any]:
