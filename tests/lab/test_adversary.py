@@ -56,7 +56,7 @@ def test_most_variants_of_each_family_are_accepted() -> None:
     """The share that docs/results/lab-checker.md states; a variant that is refused says where and what is read."""
     counts, refused = acceptance()
     assert all(accepted >= 0.75 * total for accepted, total in counts.values()), counts
-    assert sum(accepted for accepted, _ in counts.values()) >= 0.85 * sum(total for _, total in counts.values())
+    assert sum(accepted for accepted, _ in counts.values()) >= 0.8 * sum(total for _, total in counts.values())
     assert all(message for _, message in refused)
 
 
