@@ -73,6 +73,7 @@ figure { margin: 1.5rem 0 } img { max-width: 100%; background: #fff } figcaption
 pre { overflow-x: auto; padding: 1rem; border: 1px solid #8884; font-size: 13px }
 @media print { .scroll { overflow: visible } nav { display: none } }
 """
+_DIGITS = re.compile(r"([0-9]+)")
 _HIDDEN = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\ufffd") | {ord("\n"): "\n", ord("\t"): "\t"}
 CONTENT_SECURITY_POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
 
@@ -88,6 +89,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: ``1 proof``, ``2 analyses``, ``1,000 proofs``; ``plural`` where it is no regular one."""
     regular = noun.removesuffix("is") + "es" if noun.endswith("sis") else noun + "s"
     return f"{number:,} {noun if number == 1 else plural or regular}"
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Sorts names with the numbers in them by value, whatever the case: PB-Basic-9 before PB-Basic-10."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in _DIGITS.split(name) if part]
 
 
 def markdown(blocks: Sequence[Block]) -> str:

@@ -84,9 +84,7 @@ def locations(parts: Sequence[Part], entries: Sequence[GradedProof], config: Int
     clusters = {entry.proof_id: entry.cluster for entry in entries}
     found: dict[tuple[str, str], list[_Complaint]] = {}
     for part in parts:
-        # A run that judges the proofs of several models has an entrant for each: "RUN: MODEL".
-        own = (part.entrant, f"{part.entrant}: ")
-        steps = {proof: step for (name, proof), step in annotated.items() if name == own[0] or name.startswith(own[1])}
+        steps = {proof: step for (name, proof), step in annotated.items() if part.has(name)}
         for one in _complaints(part, steps) if steps else ():
             found.setdefault((part.entrant, one.verifier), []).append(one)
     return [_location(*name, rows, clusters, config) for name, rows in found.items()]

@@ -26,6 +26,15 @@ class Part:
         """True for the run of junk proofs."""
         return self.attempt is None
 
+    def has(self, entrant: str) -> bool:
+        """True for the run's entrant, and for that of each model whose proofs the run judges."""
+        return entrant == self.entrant or entrant.startswith(model_entrant(self.entrant, ""))
+
+
+def model_entrant(entrant: str, model: str) -> str:
+    """Name of the entrant of one model, where a run judges the proofs of several."""
+    return f"{entrant}: {model}"
+
 
 def attempt_folder(run: Path, entrant: str, attempt: int) -> Path:
     """Folder of an attempt. Raises LemmataError for an entrant's name that cannot be a folder name."""

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from core.parquet import write_parquet
-from evaluation.folders import Part
+from evaluation.folders import Part, model_entrant
 from evaluation.graded_proofs import Grade, GradedProof, ProblemOutcome, read_part
 from evaluation.graders import JUDGE, KINDS, PANEL, VERIFIER, kind_of, shown_names
 
@@ -107,7 +107,7 @@ def _split_models(data: ReportData) -> None:
     several = {name for name, found in models.items() if len(found) > 1 and name not in chosen}
 
     def own(entrant: str, model: str) -> str:
-        return f"{entrant}: {model or 'no model'}"
+        return model_entrant(entrant, model or "no model")
 
     def split(outcome: ProblemOutcome) -> list[ProblemOutcome]:
         if outcome.entrant not in several:

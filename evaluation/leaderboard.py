@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from core.document import Block, Cell, Heading, Table, Text, counted
+from core.document import Block, Cell, Heading, Table, Text, counted, natural
 from core.statistics import Estimate, IntervalConfig, Observation, mean, rank_intervals
 from evaluation.gather import ReportData
 from evaluation.graded_proofs import ProblemOutcome
 from evaluation.graders import VERIFIER, kind_of
-from evaluation.scores import ALL_SOURCES, Score, natural, problem_means
+from evaluation.scores import ALL_SOURCES, Score, problem_means
 from evaluation.sections import percent
 
 # From the most to the least trusted: the first of these that graded every entrant ranks them.

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from core.document import Image
+from core.document import Image, natural
 from core.plots import load_matplotlib, new_panels, save_plot
 from core.statistics import Estimate, IntervalConfig
 from evaluation.acceptance_curve import ErrorRates
@@ -15,7 +15,7 @@ from evaluation.calibration import bins_of
 from evaluation.gather import ReportData
 from evaluation.graders import VERIFIER
 from evaluation.leaderboard import mean_scores
-from evaluation.scores import ALL_SOURCES, natural
+from evaluation.scores import ALL_SOURCES
 
 MAX_NAMED = 24
 STYLES = ("-", "--", ":", "-.")  # of entrants; problems differ in color

@@ -1,6 +1,5 @@
 """Scores of the entrants: sums of points by source, each by one named grader."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,6 @@ from evaluation.gather import ReportData
 from evaluation.graded_proofs import Grade, GradedProof, ProblemOutcome
 
 ALL_SOURCES = "all"
-_DIGITS = re.compile(r"([0-9]+)")
-
-
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """Sorts names with the numbers in them by value: PB-Basic-9 before PB-Basic-10."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in _DIGITS.split(name) if part]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

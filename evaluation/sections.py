@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from core.document import Block, Heading, Table, Text
+from core.document import Block, Heading, Table, Text, natural
 from core.records import Usage
 from core.statistics import Estimate, IntervalConfig
 from evaluation.error_location import Location
@@ -11,7 +11,7 @@ from evaluation.gather import ReportData
 from evaluation.graded_proofs import GradedProof, ProblemOutcome
 from evaluation.graders import JUDGE, PANEL, VERIFIER, kind_of
 from evaluation.junk_control import MODEL_PREFIX
-from evaluation.scores import Score, compared, natural, problem_means
+from evaluation.scores import Score, compared, problem_means
 
 MAX_LISTED = 200
 TOOL_STATUSES = ("ok", "error", "timeout", "died", "refused")  # of `core.records.ToolOutput`

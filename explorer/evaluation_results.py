@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.document import Table
+from core.document import Table, natural
 from core.errors import LemmataError
 from core.statistics import IntervalConfig
 from evaluation.folders import Part, parts_of
 from evaluation.gather import ReportData, gather_read
 from evaluation.graded_proofs import GradedProof, ProblemOutcome, read_problem
 from evaluation.leaderboard import group_section, leaderboard_section, main_grader
-from evaluation.scores import natural, scores
+from evaluation.scores import scores
 from evaluation.sections import junk_section
 from explorer.index import stamp_of
 from refine.acceptance import recorded_rule
@@ -129,7 +129,6 @@ def _results(read: Sequence[tuple[Part, Read]]) -> EvaluationResults:
 
 
 def _matrix(data: ReportData) -> list[MatrixRow]:
-    parts = {(part.entrant, part.attempt): part for part in data.parts}
     grader = main_grader(data)
     rows: dict[str, MatrixRow] = {}
     for outcome in data.attempts:
@@ -137,12 +136,7 @@ def _matrix(data: ReportData) -> list[MatrixRow]:
             outcome.problem_id,
             MatrixRow(outcome.problem_id, outcome.problem, outcome.source, " · ".join(outcome.groups.values()), {}),
         )
-        part = (
-            parts.get((outcome.entrant, outcome.attempt))
-            or parts[
-                next(key for key in parts if outcome.entrant.startswith(f"{key[0]}: ") and key[1] == outcome.attempt)
-            ]
-        )
+        part = next(part for part in data.parts if part.attempt == outcome.attempt and part.has(outcome.entrant))
         row.cells.setdefault(outcome.entrant, []).append(_cell(data, part, outcome, grader))
     for row in rows.values():
         for cells in row.cells.values():

@@ -1,13 +1,11 @@
 """Tree of runs: an evaluation with its models and attempts, a recipe with its trainings; running ones first."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.document import natural
 from explorer.runs import RunInfo, is_running
-
-_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(slots=True)
@@ -36,9 +34,9 @@ def run_tree(runs: Sequence[RunInfo], locked: frozenset[str]) -> list[RunNode]:
         else:
             _place(above, folder, node)
     for node in nodes.values():
-        node.children.sort(key=lambda child: _natural(child.title))
+        node.children.sort(key=lambda child: natural(child.title))
         for child in node.children:
-            child.children.sort(key=lambda inner: _natural(inner.title))
+            child.children.sort(key=lambda inner: natural(inner.title))
     return sorted(roots, key=lambda node: not node.running)
 
 
@@ -55,8 +53,3 @@ def _place(above: RunNode, folder: Path, node: RunNode) -> None:
         group.children.append(node)
     else:
         above.children.append(node)
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sorts names with the numbers in them by value."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(name) if part]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.document import counted
 from core.statistics import wilson
 from refine.assess import Assessed
 
@@ -78,7 +79,7 @@ def select(pool: Sequence[Assessed], rule: Rule, standings: Mapping[str, Standin
     """
     candidates = [entry for entry in pool if entry.text_digest is not None]
     if not candidates:
-        return Choice(None, False, f"no proof in {_count(len(pool), 'answer')}: {_common_fault(pool)}")
+        return Choice(None, False, f"no proof in {counted(len(pool), 'answer')}: {_common_fault(pool)}")
     known = standings or {}
 
     def key(entry: Assessed) -> Key:
@@ -90,7 +91,7 @@ def select(pool: Sequence[Assessed], rule: Rule, standings: Mapping[str, Standin
     ties = sum(key(entry) == key(chosen) for entry in candidates) - 1
     tied = f", earliest of {ties + 1} tied" if ties else ""
     by = f"{rule}{tied}{_results(known.get(chosen.proof_id), len(known))}"
-    why = f"best of {_count(len(candidates), 'proof')} by {by}: {describe(chosen)}"
+    why = f"best of {counted(len(candidates), 'proof')} by {by}: {describe(chosen)}"
     return Choice(chosen, chosen.decision.accepted, f"{why}; {chosen.decision.reason}")
 
 
@@ -109,7 +110,7 @@ def describe(entry: Assessed) -> str:
     result = entry.tally
     parts = []
     if result.mean is not None:
-        parts.append(f"mean {result.mean:.3g} of {_count(result.verdicts, 'distinct verdict')}, std {result.std:.2g}")
+        parts.append(f"mean {result.mean:.3g} of {counted(result.verdicts, 'distinct verdict')}, std {result.std:.2g}")
     elif entry.decision.judged:
         parts.append("no verdict")
     own = "no self-score" if entry.self_score is None else f"self-score {entry.self_score:g}"
@@ -131,7 +132,3 @@ def _common_fault(pool: Sequence[Assessed]) -> str:
         return "no answer arrived"
     most = max(sorted(set(faults)), key=faults.count)
     return f"{most} ({faults.count(most)} of {len(pool)})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import settings as quickly
 from hypothesis import strategies as st
 
+from core.document import natural
 from core.statistics import IntervalConfig
 from evaluation.acceptance_curve import gold_grader, rates_by_rule, unanimous_curve
 from evaluation.graded_proofs import Grade, GradedProof
-from evaluation.scores import natural
 from verifier.aggregate import Judged
 
 QUICK = IntervalConfig(resamples=50)
@@ -93,5 +93,5 @@ def test_claims_about_one_left_side_are_one_cluster() -> None:
 
 
 def test_names_are_in_the_order_of_their_numbers() -> None:
-    names = ["PB-Basic-10", "PB-Basic-9", "PB-Advanced-1", "2", "10", "1"]
-    assert sorted(names, key=natural) == ["1", "2", "10", "PB-Advanced-1", "PB-Basic-9", "PB-Basic-10"]
+    names = ["PB-Basic-10", "pb-basic-11", "PB-Basic-9", "PB-Advanced-1", "2", "10", "1"]
+    assert sorted(names, key=natural) == ["1", "2", "10", "PB-Advanced-1", "PB-Basic-9", "PB-Basic-10", "pb-basic-11"]
