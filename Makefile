@@ -10,7 +10,8 @@ run: $(VENV)/model.installed  ## prove, check and refine a problem of the lab wi
 run-smollm2: $(VENV)/smollm2.installed  ## the same with a small pretrained model, served on this machine
 	PATH="$(abspath $(BIN)):$$PATH" examples/smollm2/run.sh
 
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One thread a process: the workers share the cores.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/dev.installed  ## what to run after each edit: all tests but those that take long
 	$(PYTEST) -m "not (slow or browser or gpu)"

@@ -6,18 +6,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from core.log import read_log
 from core.records import to_json
+from tests import preloaded
 from tests.clocks import HANG
 
 ROOT = Path(__file__).parents[1]
 TIMES = ("created", "seconds")
+NO_KEY = {"OPENAI_API_KEY": None}
 Records = dict[str, dict[str, Any]]
 
 
@@ -74,10 +77,10 @@ class Job:
     problems: Path
     settings: tuple[str, ...] = ()
 
-    def command(self, url: str, *more: str) -> list[str]:
-        """The command line."""
+    def arguments(self, url: str, *more: str) -> list[str]:
+        """What follows ``lemmata`` on the command line."""
         return [
-            *(sys.executable, "-m", "lemmata", "refine", f"problems={self.problems}", f"run={self.run}"),
+            *("refine", f"problems={self.problems}", f"run={self.run}"),
             *("policy=endpoint", f"policy.base_url={url}", "policy.model=m", "policy.retry.first_wait=0.02"),
             *self.settings,
             *more,
@@ -87,33 +90,20 @@ class Job:
     def start(self, url: str, *more: str) -> Iterator["Running"]:
         """The command while the block runs; what is left of it then is killed."""
         output = self.problems.with_suffix(".stderr")
-        with output.open("w") as file:
-            process = subprocess.Popen(
-                self.command(url, *more),
-                cwd=ROOT,
-                stdout=subprocess.DEVNULL,
-                stderr=file,
-                env=_environment(),
-            )
+        output.write_text("")
+        process = preloaded.start(
+            output, preloaded.command, ROOT, NO_KEY, *self.arguments(url, *more), stdout=Path(os.devnull)
+        )
         running = Running(process, output)
         try:
             yield running
         finally:
             running.kill()
 
-    def finish(self, url: str, *more: str, prefix: tuple[str, ...] = ()) -> Ended:
-        """Run the command to its end. ``prefix``: a command that runs it, such as ``prlimit``."""
-        done = subprocess.run(
-            [*prefix, *self.command(url, *more)],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            text=True,
-            timeout=HANG,
-            check=False,
-        )
-        return Ended(done.returncode, done.stderr)
+    def finish(self, url: str, *more: str) -> Ended:
+        """Run the command to its end."""
+        with self.start(url, *more) as running:
+            return running.end()
 
     def complete(self, url: str, *more: str) -> Records:
         """Run the command, which must succeed; the records of the run."""
@@ -130,7 +120,7 @@ class Job:
 class Running:
     """A command that was started."""
 
-    process: subprocess.Popen[bytes]
+    process: BaseProcess
     _stderr: Path
 
     @property
@@ -142,7 +132,7 @@ class Running:
         """Return as soon as ``condition`` holds, which must be while the command still runs."""
         deadline = time.monotonic() + HANG
         while not condition():
-            assert self.process.poll() is None, self.output
+            assert self.process.is_alive(), self.output
             assert time.monotonic() < deadline, self.output
             time.sleep(0.005)
 
@@ -152,20 +142,17 @@ class Running:
 
     def interrupt(self) -> None:
         """Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
+        assert self.process.pid
+        os.kill(self.process.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
-        self.process.wait()
+        self.process.join()
 
     def end(self) -> Ended:
         """Wait for its end."""
-        return Ended(self.process.wait(HANG), self.output)
-
-
-def _environment() -> Mapping[str, str]:
-    return {key: value for key, value in os.environ.items() if key != "OPENAI_API_KEY"}
+        return Ended(preloaded.exit_code(self.process, self._stderr), self.output)
 
 
 def new_job(folder: Path, problems: int, *settings: str, run: Path | None = None) -> Job:

@@ -1,8 +1,5 @@
 """Every script of examples/ runs, as a reader starts it, and prints what it promises."""
 
-import os
-import subprocess
-import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,20 +7,21 @@ from pathlib import Path
 import pytest
 
 from lab.items import Stream
+from tests import preloaded
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+SHORT = ("stages.rl.steps=1", "stages.rl.sampling.max_tokens=64", "validation.items=1")
 
 pytest.importorskip("torch")
 
 
 def run(name: str, *arguments: str, folder: Path) -> str:
     """The output of an example, started in ``folder``."""
-    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "PASSIVE"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    output, errors = folder / f"{name}.stdout", folder / f"{name}.stderr"
+    code = preloaded.run(errors, preloaded.script, EXAMPLES / f"{name}.py", folder, *arguments, stdout=output)
+    assert code == 0, errors.read_text()[-3000:]
+    return output.read_text()
 
 
 def test_check_a_proof(tmp_path: Path) -> None:
@@ -64,7 +62,7 @@ def test_own_policy(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_train_from_labels(tmp_path: Path) -> None:
-    output = run("train_from_labels", "labels", folder=tmp_path)
+    output = run("train_from_labels", "labels", *SHORT, folder=tmp_path)
     assert "labeled proofs in labels/labeled.jsonl" in output
     assert list((tmp_path / "labels" / "verifier" / "checkpoints").iterdir())
 

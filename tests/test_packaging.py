@@ -34,9 +34,9 @@ def test_the_wheel_holds_configs_and_prompts_and_no_tests(wheel: Path) -> None:
 
 def test_the_installed_command_prints_its_config(wheel: Path, tmp_path: Path) -> None:
     # The wheel goes to a new environment; its dependencies are taken from this one, which has them already.
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", str(wheel)], check=True, capture_output=True)
+    venv.create(tmp_path / "venv")
+    pip = [sys.executable, "-m", "pip", f"--python={tmp_path / 'venv' / 'bin' / 'python'}"]
+    subprocess.run([*pip, "install", "-q", "--no-deps", str(wheel)], check=True, capture_output=True)
     own = next(Path(path) for path in sys.path if path.endswith("site-packages"))
     installed = next((tmp_path / "venv").rglob("site-packages"))
     (installed / "dependencies.pth").write_text(f"{own}\n")

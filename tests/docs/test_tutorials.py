@@ -1,4 +1,4 @@
-"""The tutorials and other pages with commands, block by block as a reader runs them, and the README's output."""
+"""The runner of the tutorials' commands, and the README's output; `make docs-check` runs every page itself."""
 
 from pathlib import Path
 
@@ -10,10 +10,33 @@ from docs.scripts.tutorials import PAGES, CodeBlock, TutorialError, blocks, envi
 pytest.importorskip("torch")
 
 
+SMALL_PAGE = """\
+<!-- check: prints lemmata -->
+```sh
+lemmata --version
+```
+
+<!-- check: prints /v1 -->
+```python
+import os
+print("http://localhost:8000/v1", os.listdir("examples"))
+```
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(PAGES))
-def test_every_block_runs(name: str) -> None:
-    run_page(PAGES[name])
+def test_a_page_runs_block_by_block(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(SMALL_PAGE)
+    run_page(page)
+    page.write_text(SMALL_PAGE.replace("prints /v1", "prints localhost:8000"))  # the address is the fake server's
+    with pytest.raises(TutorialError, match=r"line 7: the output lacks 'localhost:8000'"):
+        run_page(page)
+
+
+def test_every_page_has_blocks_that_run() -> None:
+    for name, page in PAGES.items():
+        assert any(block.skipped is None for block in blocks(page.read_text())), name
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from lab.sentences import Chain
 pytestmark = pytest.mark.slow
 
 LEVELS = (1, 2, 3, 5)
-SEEDS = range(7_000_000, 7_000_006)
+SEEDS = range(7_000_000, 7_000_003)
 
 
 @cache

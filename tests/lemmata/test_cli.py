@@ -84,7 +84,7 @@ def test_a_reader_that_leaves_early_is_no_error(arguments: str, tmp_path: Path) 
 
 
 def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
-    done = python_m("verify", "source=missing.jsonl", "run=r", folder=tmp_path)
+    done = python_m("import", "source=missing.jsonl", "run=r", folder=tmp_path)
     assert done.returncode == 1
     assert "lemmata: no file or folder 'missing.jsonl'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,9 +2,8 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from tests import preloaded
 from tests.clocks import HANG
 from tests.command import CommandLine
 from tests.processes import ROOT
@@ -34,18 +34,21 @@ SMALL = [
     *("generator.distill=null", "pass_rates.problems=2"),
     *(f"~generator.merges.{name}" for name in ("ties", "ram")),
     *("~generator.merges.slerp_prover_verifier", "measure.samples=1", "measure.analyses=1"),
-    "measure.hard_problems=1",
+    *("measure.hard_problems=1", "measure.chains=1", "measure.rounds=1", "train.validation.items=1"),
 ]
 MADE = ("*.jsonl", "*.json", "*.safetensors")
 
 
-def command(run: Path) -> list[str]:
-    return [sys.executable, "-m", "lemmata", "cotrain", f"run={run}", *SMALL]
+def start(run: Path) -> BaseProcess:
+    return preloaded.start(output(run), preloaded.command, ROOT, {}, "cotrain", f"run={run}", *SMALL)
+
+
+def output(run: Path) -> Path:
+    return run.with_suffix(".output")
 
 
 def finish(run: Path) -> None:
-    done = subprocess.run(command(run), cwd=ROOT, capture_output=True, text=True, timeout=4 * HANG, check=False)
-    assert done.returncode == 0, done.stderr
+    assert preloaded.exit_code(start(run), output(run)) == 0, output(run).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -125,18 +128,18 @@ def test_killed_and_resumed_it_ends_the_same(undisturbed: Path, tmp_path: Path) 
 
 def kill_at(run: Path, steps: int, wait: float) -> None:
     """Start the command, and end it with kill -9 ``wait`` seconds after so many steps were done."""
-    process = subprocess.Popen(command(run), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start(run)
     try:
         deadline = time.monotonic() + 4 * HANG
         while len(done_steps(run)) < steps:
-            assert process.poll() is None
+            assert process.is_alive(), output(run).read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
         time.sleep(wait)
-        assert process.poll() is None
+        assert process.is_alive(), output(run).read_text()
     finally:
         process.kill()
-        process.wait()
+        process.join()
 
 
 def test_wrong_settings_of_a_late_step_are_named_before_any_work(lemmata: CommandLine) -> None:

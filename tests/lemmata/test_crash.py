@@ -35,13 +35,16 @@ def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(tmp_path: Path) ->
         kept: list[tuple[set[int], int]] = []
         for number in range(KILLS):
             with job.start(server.url) as running:
-                if number % 5:
+                if number % 4 == 3:  # so that the run gets on, however slow the machine is
+                    held = len(kept[-1][0])
+                    running.wait_until(lambda held=held: len(requests_of(stored(job.run))) > held)
+                elif number % 4:
                     answered = len(server.seeds()) + moments.randrange(3)
                     running.wait_until(lambda least=answered: len(server.seeds()) >= least)
                     time.sleep(moments.uniform(0.0, 0.06))
                 else:  # wherever it is between its start and its first calls
-                    time.sleep(moments.uniform(0.0, 0.45))
-                assert running.process.poll() is None, running.output
+                    time.sleep(moments.uniform(0.0, 0.2))
+                assert running.process.is_alive(), running.output
                 running.kill()
             kept.append((set(requests_of(stored(job.run))), len(server.seeds())))
         assert_same(job.complete(server.url), expected)
@@ -51,7 +54,7 @@ def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(tmp_path: Path) ->
     sizes = [len(known) for known, _ in kept]
     assert sizes == sorted(sizes)
     assert 0 < sizes[-1] < len(requests_of(expected))
-    assert len(set(sizes)) > 3  # they came at different moments of the run
+    assert len(set(sizes)) > 3  # the kills hit different moments of the run
 
 
 # Files.

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from tests.command import serving
 from tests.fake_server import FakeServer, Reply, completion, json_reply, role_of, well_behaved
 from tests.policy.rig import refusing_url
 from tests.processes import (
+    ROOT,
     Ended,
     Job,
     Records,
@@ -31,7 +33,7 @@ from tests.processes import (
 pytestmark = pytest.mark.slow
 
 PROBLEMS = 6
-MANY = 54
+MANY = 24
 PHRASE = "Based on my evaluation, the final overall score should be:"
 
 
@@ -60,14 +62,14 @@ def _of_kind(records: Records, kind: str) -> list[dict[str, Any]]:
 # Servers.
 
 
-def test_two_thousand_calls_with_faults_end_as_without(tmp_path: Path, calm: Records) -> None:
+def test_hundreds_of_calls_with_faults_end_as_without(tmp_path: Path, calm: Records) -> None:
     job = new_job(tmp_path, MANY)
     with server_process(tmp_path / "server.log", "--faults", "0.05") as server:
         ended = job.finish(server.url)
     assert ended.code == 0, ended.output
     calls, retries = (int(found) for found in re.findall(r"(?:calls|retries) (\d+)", ended.message))
-    assert calls == len(requests_of(calm)) > 1800
-    assert 0.03 * calls < retries < 0.08 * calls
+    assert calls == len(requests_of(calm)) > 800
+    assert 0.02 * calls < retries < 0.09 * calls
     assert_same(stored(job.run), calm)
     assert len(_of_kind(calm, "selection")) == MANY
 
@@ -275,6 +277,8 @@ def test_a_file_that_cannot_grow_stops_the_run_at_once(tmp_path: Path, size: int
     settings = ("refine.proofs=80", "refine.rounds=1", "policy.samples_per_request=1", "policy.concurrency=2")
     job = new_job(tmp_path, 1, *settings)
     with server_process(tmp_path / "server.log") as server:
-        _check_full(job, job.finish(server.url, prefix=("prlimit", f"--fsize={size}")))
+        command = ["prlimit", f"--fsize={size}", sys.executable, "-m", "lemmata", *job.arguments(server.url)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
+        _check_full(job, Ended(done.returncode, done.stderr))
         lost = len(server.seeds()) - len(requests_of(stored(job.run)))
         assert lost <= 4

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from core.log import read_log
 from core.records import JudgeAnswer, Refusal
 from rl.endpoint_judge import EndpointJudges
 from rl.judge import JudgesConfig, Panel
+from tests import preloaded
 from tests.clocks import HANG
 from tests.fake_server import Behavior, FakeServer, Reply, completion, json_reply, well_behaved
 from tests.processes import ROOT, ServerProcess, server_process
@@ -156,10 +156,10 @@ def test_wrong_settings_are_named(name: str, change: dict[str, Any], match: str,
         judges.of(name)
 
 
-def train(folder: Path, server: ServerProcess) -> list[str]:
-    """A short training of the shipped model as prover, judged over HTTP."""
-    return [
-        *(sys.executable, "-m", "lemmata", "train", "role=prover", "stage=rl", f"run={folder}", "threads=1"),
+def train(folder: Path, server: ServerProcess) -> BaseProcess:
+    """A process with a short training of the shipped model as prover, judged over HTTP."""
+    arguments = [
+        *("train", "role=prover", "stage=rl", f"run={folder}", "threads=1"),
         *("model=pkg://model/shipped", "data.families=[inequalities]", "data.levels=[1]", "stages.rl.steps=3"),
         *("stages.rl.groups=2", "stages.rl.samples=2", "stages.rl.max_resamples=0", "validation.items=1"),
         *("checkpoint.every=1", "data.judges.verifier=endpoint:a", "data.judges.meta_verifier=[endpoint:a,endpoint:b]"),
@@ -167,6 +167,17 @@ def train(folder: Path, server: ServerProcess) -> list[str]:
         *(f"data.judges.endpoints.{name}.model={name}" for name in "ab"),
         *("data.judges.analyses=3", "data.judges.reviews=2", "data.judges.endpoint.samples_per_request=1"),
     ]
+    return preloaded.start(output(folder), preloaded.command, ROOT, {}, *arguments)
+
+
+def output(folder: Path) -> Path:
+    """What the training in ``folder`` prints."""
+    return folder.with_suffix(".output")
+
+
+def finish(folder: Path, server: ServerProcess) -> None:
+    """Trains in ``folder`` to the end."""
+    assert preloaded.exit_code(train(folder, server), output(folder)) == 0, output(folder).read_text()
 
 
 def recorded(folder: Path) -> list[JudgeAnswer]:
@@ -184,22 +195,21 @@ def rollouts(folder: Path) -> list[list[dict[str, Any]]]:
 @pytest.mark.slow
 def test_a_killed_training_pays_for_no_answer_twice_and_ends_alike(tmp_path: Path) -> None:
     with server_process(tmp_path / "served", "--delay", "0.05") as server:
-        command = train(tmp_path / "run", server)
         for answers in (2, 9):
-            process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+            process = train(tmp_path / "run", server)
             deadline = time.monotonic() + HANG
-            while len(server.seeds()) < answers and process.poll() is None and time.monotonic() < deadline:
+            while len(server.seeds()) < answers and process.is_alive() and time.monotonic() < deadline:
                 time.sleep(0.01)
             process.kill()
-            process.wait()
+            process.join()
             paid = {record.seed for record in recorded(tmp_path / "run")}
             before = len(server.seeds())
             assert before >= answers
-        subprocess.run(command, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+        finish(tmp_path / "run", server)
         assert not paid & set(server.seeds()[before:])
         in_flight = Counter(server.seeds()) - Counter(record.seed for record in recorded(tmp_path / "run"))
         assert sum(in_flight.values()) <= 2 * 24  # at most what each kill dropped
-        subprocess.run(train(tmp_path / "whole", server), cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+        finish(tmp_path / "whole", server)
     assert rollouts(tmp_path / "run") == rollouts(tmp_path / "whole")
     assert len(rollouts(tmp_path / "run")) == 3
     # Each answer is judged once: 3 analyses, and 2 reviews by each of two judges.

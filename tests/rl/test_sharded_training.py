@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import preloaded
 from tests.clocks import HANG
+from tests.processes import ROOT
 
 pytest.importorskip("torch")
 
@@ -27,13 +29,29 @@ pytestmark = [pytest.mark.trains, pytest.mark.slow]
 SAME = ("loss", "grad_norm", "reward", "tokens", "validation/loss", "validation/reward")
 
 
-def launch(*command: str) -> None:
-    """Runs a module with arguments in two processes that torchrun starts."""
+def free_port() -> int:
+    """A port of this machine for the processes to meet."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", f"--master-port={port}"]
+        return free.getsockname()[1]
+
+
+def launch(*command: str) -> None:
+    """Runs a module with arguments in two processes that torchrun starts."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", f"--master-port={free_port()}"]
     subprocess.run([*launcher, "-m", *command], check=True, timeout=4 * HANG)
+
+
+def train_in_two(folder: Path, *arguments: str) -> None:
+    """Runs ``lemmata train`` in two processes with the variables that torchrun sets."""
+    same = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    logs = [folder / f"output-{rank}" for rank in range(2)]
+    started = [
+        preloaded.start(log, preloaded.command, ROOT, {**same, "RANK": str(rank), "LOCAL_RANK": str(rank)}, *arguments)
+        for rank, log in enumerate(logs)
+    ]
+    for process, log in zip(started, logs, strict=True):
+        assert preloaded.exit_code(process, log) == 0, log.read_text()
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -88,8 +106,8 @@ SHIPPED = ["model=pkg://model/shipped", "threads=1", "data.families=[inequalitie
 )
 def test_the_shipped_model_trains_where_a_process_has_nothing(settings: list[str], tmp_path: Path) -> None:
     short = [f"stages.{stage}.steps=1" for stage in ("sft", "rl")]
-    command = ["lemmata", "train", "role=prover", f"run={tmp_path / 'run'}", *SHIPPED, *settings, *short]
-    launch(*command, "stages.rl.max_resamples=0", "validation.items=1")
+    command = ["train", "role=prover", f"run={tmp_path / 'run'}", *SHIPPED, *settings, *short]
+    train_in_two(tmp_path, *command, "stages.rl.max_resamples=0", "validation.items=1")
     (line,) = read_metrics(tmp_path / "run")
     assert line["sequences" if "stage=rl" in settings else "examples"] > 0
     assert (tmp_path / "run" / "model" / "model.safetensors").is_file()

@@ -4,13 +4,13 @@ import http.client
 import json
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,12 +19,14 @@ import openai
 from model import load_pretrained, save_pretrained
 from model.tokenizer import byte_tokenizer, load_tokenizer
 from model.transformer import DsaModel
+from tests import preloaded
 from tests.clocks import HANG
 from tests.model.tiny import tiny_model
 
 ROOT = Path(__file__).parents[2]
 CONTEXT = 4096
 NAME = "tiny"
+READY = "serving at "
 
 
 def save_tiny(folder: Path) -> Path:
@@ -60,9 +62,25 @@ class Reply:
 class Server:
     """A running server."""
 
-    process: subprocess.Popen[str]
+    process: BaseProcess
     url: str
     folder: Path
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        assert self.process.pid
+        return self.process.pid
+
+    @property
+    def output(self) -> str:
+        """The output since the line with the address."""
+        return self.log.read_text().partition(READY)[2].partition("\n")[2]
+
+    def end(self) -> int:
+        """Waits for the end of the process; returns its exit code."""
+        return preloaded.exit_code(self.process, self.log)
 
     @property
     def client(self) -> openai.OpenAI:
@@ -103,7 +121,7 @@ class Server:
 
     def memory(self) -> int:
         """Returns the resident bytes of the process."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def wait_until_idle(self) -> dict[str, Any]:
@@ -139,33 +157,28 @@ def chat(content: str = "Hello", **changes: Any) -> dict[str, Any]:
     return {"model": NAME, "messages": [{"role": "user", "content": content}], **changes}
 
 
-def command(folder: Path, *settings: str) -> list[str]:
-    """Returns the command line of a server."""
-    return [sys.executable, "-m", "lemmata", "serve", f"model={folder}", "port=0", *settings]
+def start(folder: Path, log: Path, environment: Mapping[str, str], *settings: str) -> BaseProcess:
+    """Starts ``lemmata serve`` in a process of its own, whose output goes to ``log``."""
+    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "200"}
+    arguments = ("serve", f"model={folder}", "port=0", *settings)
+    return preloaded.start(log, preloaded.command, ROOT, {**quiet, **environment}, *arguments)
 
 
 @contextmanager
 def served(folder: Path, *settings: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Runs a server within the block."""
-    quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "200"}
-    with subprocess.Popen(
-        command(folder, *settings),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **quiet, **(environment or {})},
-        text=True,
-    ) as process:
+    with TemporaryDirectory() as place:
+        log = Path(place) / "output"
+        process = start(folder, log, environment or {}, *settings)
         try:
-            assert process.stdout is not None
-            output = ""
-            while "serving at " not in output:
-                line = process.stdout.readline()
-                assert line, output
-                output += line
-            yield Server(process, output.partition("serving at ")[2].split()[0], folder)
+            while READY not in (log.read_text() if log.exists() else ""):
+                assert process.is_alive(), log.read_text()
+                time.sleep(0.02)
+            url = log.read_text().partition(READY)[2].split()[0]
+            yield Server(process, url, folder, log)
         finally:
             process.kill()
+            process.join()
 
 
 def tokenizer_of(server: Server) -> Any:

@@ -1,7 +1,7 @@
 """Limits, the key, and how the server starts and stops."""
 
+import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,9 +23,10 @@ from model.tokenizer import byte_tokenizer
 from serving.config import ServeConfig
 from serving.server import load_backend
 from serving.server_address import listening_socket, read_key
+from tests import preloaded
 from tests.clocks import HANG
 from tests.model.tiny import tiny_model
-from tests.serving.rig import ROOT, Server, chat, command, served
+from tests.serving.rig import Server, chat, served, start
 
 pytestmark = pytest.mark.slow
 
@@ -133,21 +134,21 @@ def test_shutdown_answers_waiting_requests(folder: Path) -> None:
         slow = pool.submit(server.post, chat(max_tokens=3000, ignore_eos=True, n=32))  # half of max_num_seqs
         while server.health()["completions"] < 32 + (not quick.done()):
             time.sleep(0.01)
-        server.process.send_signal(signal.SIGTERM)
+        os.kill(server.pid, signal.SIGTERM)
         assert quick.result().status == 200
         reply = slow.result()
         assert (reply.status, reply.error["code"]) == (503, "stopping")
-        assert server.process.wait(HANG) == 0
-        assert server.process.stdout
-        assert server.process.stdout.read() == ""
+        assert (server.end(), server.output) == (0, "")
 
 
-def test_an_address_in_use(tight: Server, folder: Path) -> None:
-    port = tight.address[1]
-    line = command(folder, f"port={port}")
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANG)
-    output = f"lemmata: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port=\n"
-    assert (done.returncode, done.stderr) == (1, output)
+def test_an_address_in_use(tight: Server, folder: Path, tmp_path: Path) -> None:
+    port, log = tight.address[1], tmp_path / "output"
+    code = preloaded.exit_code(start(folder, log, {}, f"port={port}"), log)
+    *_, output = log.read_text().splitlines()
+    assert (code, output) == (
+        1,
+        f"lemmata: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port=",
+    )
 
 
 def settings(folder: Path, **changes: Any) -> ServeConfig:

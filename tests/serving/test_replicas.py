@@ -49,7 +49,7 @@ def family(server: Server) -> dict[int, bytes]:
             parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             lines[int(path.name)] = (path / "cmdline").read_bytes()
     found = {process for process, line in lines.items() if line.startswith(REPLICA)}
-    fresh = {server.process.pid}
+    fresh = {server.pid}
     while fresh := {child for child, parent in parents.items() if parent in fresh}:
         found |= fresh
     return {process: lines[process] for process in found if lines.get(process)}
@@ -135,12 +135,11 @@ def test_ctrl_c_lets_running_requests_finish(replicas: Server) -> None:
         while not (replicas.health()["running"] or in_work.done()):
             time.sleep(0.02)
         started = family(replicas)
-        for process in (replicas.process.pid, *started):  # like a terminal
+        for process in (replicas.pid, *started):  # like a terminal
             os.kill(process, signal.SIGINT)
         assert text_and_usage(in_work.result())[1] == 300
-    assert replicas.process.wait(HANG) == 0
-    assert replicas.process.stdout
-    assert "Traceback" not in replicas.process.stdout.read()  # Ray itself reports that a replica was killed
+    assert replicas.end() == 0
+    assert "Traceback" not in replicas.output  # Ray itself reports that a replica was killed
     deadline = time.monotonic() + HANG
     while left := [child for child in started if running(child)]:
         assert time.monotonic() < deadline, [started[child] for child in left]

@@ -44,7 +44,7 @@ def vllm_server(folder: Path, *settings: str) -> Iterator[Server]:
     with served(folder, *common, *settings, environment={"VLLM_SERVER_DEV_MODE": "1"}) as running:
         yield running
         running.process.terminate()
-        assert running.process.wait() == 0
+        assert running.end() == 0
 
 
 @pytest.fixture(scope="module")
