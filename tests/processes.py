@@ -78,7 +78,7 @@ class Job:
     settings: tuple[str, ...] = ()
 
     def arguments(self, url: str, *more: str) -> list[str]:
-        """What follows ``lemmata`` on the command line."""
+        """Arguments of ``lemmata`` on the command line."""
         return [
             *("refine", f"problems={self.problems}", f"run={self.run}"),
             *("policy=endpoint", f"policy.base_url={url}", "policy.model=m", "policy.retry.first_wait=0.02"),

@@ -171,7 +171,7 @@ def train(folder: Path, server: ServerProcess) -> BaseProcess:
 
 
 def output(folder: Path) -> Path:
-    """What the training in ``folder`` prints."""
+    """File of the output of the training in ``folder``."""
     return folder.with_suffix(".output")
 
 
