@@ -41,6 +41,10 @@ COMMANDS = {
         "lemmata.commands.evaluate",
         "problems x attempts x models, graded; also evaluate acceptance, grade, report, champ and human-grades",
     ),
+    "synthesize": (
+        "lemmata.commands.synthesize",
+        "make tasks by programs that write and verify problems",
+    ),
     "report": ("lemmata.commands.report", "tables and plots of a training run: lemmata report RUN [RUN ...]"),
     "explore": ("lemmata.commands.explore", "read runs and label proofs in a browser"),
     "show": ("lemmata.commands.show", "read a run, or one record of it: lemmata show RUN [ID]"),
