@@ -37,7 +37,7 @@ class Solver(Protocol):
 
     @property
     def name(self) -> str:
-        """How it solves them."""
+        """Name for the card."""
         ...
 
     async def rates(self, runner: Runner, candidate: Candidate, instances: Sequence[Instance]) -> list[float]:
@@ -53,7 +53,7 @@ class GuessSolver:
 
     @property
     def name(self) -> str:
-        """What it does."""
+        """Name for the card."""
         return f"guess and check of {self.guesses} integers"
 
     async def rates(self, runner: Runner, candidate: Candidate, instances: Sequence[Instance]) -> list[float]:

@@ -40,7 +40,7 @@ class ModelSolver:
 
     @property
     def name(self) -> str:
-        """What it does."""
+        """Name for the card."""
         return f"{self.policy.name}, {self.samples} samples"
 
     async def rates(self, runner: Runner, candidate: Candidate, instances: Sequence[Instance]) -> list[float]:
