@@ -83,7 +83,7 @@ class Runner:
         return value
 
     async def _run(self, code: str) -> object:
-        """What the code printed. Raises Failed for a candidate's fault, LemmataError where no sandbox runs."""
+        """The JSON that the code printed. Raises Failed for a candidate's fault, LemmataError where no sandbox runs."""
         name = f"synthesis {next(self._numbers)}"
         try:
             output = await self.pool.run(name, [], code)
