@@ -71,11 +71,16 @@ def tune_backward() -> None:
     q, kv, indices = attention_inputs(4096, 8192, 64)
     out, lse = attention.prefill(q, kv, indices, SCALE, 512)
     arguments = (torch.randn_like(out), q, kv, indices, out, lse, SCALE, 512)
-    for branch in (64, 1000):
-        configs.BRANCH_FROM = branch
-        name, install = f"query gradient H=64 branch from {branch}", attention_rows("query_gradient", 2)
+    install = attention_rows("query_gradient", 2)
+    for branch, apart in ((64, 64), (1000, 64), (64, 1000), (1000, 1000)):
+        configs.BRANCH_FROM, configs.QUERY_SUM_FROM = branch, apart
+        name = f"query gradient H=64 branch from {branch}, summed apart from {apart}"
         attempt(name, large, lambda: backward.sparse_mla_backward(*arguments), install)
-    configs.BRANCH_FROM = 64
+    configs.BRANCH_FROM, configs.QUERY_SUM_FROM = 64, 64
+    sums = [Tile(64, 64, 8, 2), Tile(64, 64, 8, 1), Tile(64, 32, 8, 2)]
+    for configs.QUERY_SUM in sums:
+        attempt(f"{configs.QUERY_SUM}", large[:3], lambda: backward.sparse_mla_backward(*arguments), install)
+    configs.QUERY_SUM = sums[0]
     install(Tile(64, 32, 8, 2))
     attempt("row gradient H=64", rows, lambda: backward.sparse_mla_backward(*arguments), plain_row("row_gradient"))
 

@@ -51,11 +51,13 @@ else
     fi
     wait
     # Alone on the GPU, because these are timed.
-    step kernels 180 "$python" -m benchmarks.kernels
+    step kernels 170 "$python" -m benchmarks.kernels
     step tiles-backward 60 "$python" -m benchmarks.kernel_tuning --only backward
-    step tiles-attend 60 "$python" -m benchmarks.kernel_tuning --only attend
-    step engine 120 "$python" -m benchmarks.engine_on_gpu
-    for name in kernel-tests engine-tests memcheck kernels tiles-backward tiles-attend engine; do collect "$name"; done
+    step tiles-attend 50 "$python" -m benchmarks.kernel_tuning --only attend
+    step tiles-index 40 "$python" -m benchmarks.kernel_tuning --only index
+    step engine 150 "$python" -m benchmarks.engine_on_gpu
+    names_of_steps="kernel-tests engine-tests memcheck kernels tiles-backward tiles-attend tiles-index engine"
+    for name in $names_of_steps; do collect "$name"; done
 fi
 
 printf '%-16s %-14s %8s  %s\n' step result seconds 'last line'

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.config import STRICT, Name, Positive, settings
-from model.engine_config import EngineConfig
+from model.engine_config import EngineConfig, RowsFormat
 from policy.local_config import Dtype
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -36,6 +36,7 @@ class VllmConfig:
     max_model_len: Positive | None
     max_num_seqs: Positive
     cache_gib: Positive
+    rows_format: RowsFormat
     arguments: tuple[Name, ...]
 
 

@@ -95,6 +95,7 @@ def arguments(config: VllmServeConfig, port: int) -> list[str]:
         "--max-num-seqs": str(engine.max_num_seqs),
         "--default-chat-template-kwargs": json.dumps(thinking),
         "--weight-transfer-config": json.dumps({"backend": "lemmata_file"}),
+        "--additional-config": json.dumps({"rows_format": engine.rows_format}),
     }
     if engine.max_model_len is not None:
         options["--max-model-len"] = str(engine.max_model_len)

@@ -89,7 +89,7 @@ def indexer_variants(arch: int) -> Iterator[Variant]:
     kinds = (("", plain | {"SCALES": None}, {}), (" paged", paged | {"SCALES": None}, {}), (" fp8", plain, fp8))
     kinds = (*kinds, (" fp8 paged", paged, fp8))
     for kind, constants, types in kinds:
-        scored = constants | {"KEY_TILES": scores.KEY_TILES}
+        scored = constants | {"KEY_TILES": scores.KEY_TILES, "FILL": False}
         yield Variant(f"index scores{kind}", scores.scores_kernel, scored, tile.warps, types=types | {"OUT": "*fp32"})
     room = {"CHUNK": configs.LONG_ROW_BLOCK, "ROOM": fused.room(2048)}
     for kind, constants, types in (kinds[0], kinds[-1]):
@@ -104,8 +104,12 @@ def backward_variants(arch: int) -> Iterator[Variant]:
     """Both kernels of the backward pass, atomic and deterministic, and the fixed-order sum."""
     for heads in (16, 64):
         tile = configs.ATTENTION["query_gradient"][architecture_class(arch)][configs.HEAD_TILES.index(heads)]
-        constants = ROW | configs.tile_constants(tile)
+        constants = ROW | configs.tile_constants(tile) | {"SUM": tile.rows < configs.QUERY_SUM_FROM}
         yield Variant(f"query gradient h{heads}", backward.query_gradient_kernel, constants, tile.warps)
+    if arch == 90:  # elsewhere no tile has so many heads
+        tile = configs.QUERY_SUM
+        constants = ROW | {"BH": tile.rows, "BK": tile.columns, "STAGES": tile.stages}
+        yield Variant("query sum h64", backward.query_sum_kernel, constants, tile.warps)
     tile = configs.PLAIN["row_gradient"][architecture_class(arch)]
     for heads, atomic in ((16, True), (128, True), (128, False)):
         constants = {"C": 512, "R": 64, "BR": 64, "BH": heads, "BK": tile.rows, "BD": tile.columns, "ATOMIC": atomic}

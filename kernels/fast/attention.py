@@ -120,9 +120,9 @@ def prefill(q_BSHD: Tensor, kv_BTD: Tensor, indices_BSK: Tensor, scale: float, l
     return out_BSHC, lse_BSH
 
 
-def split(selected: int, columns: int) -> tuple[int, int]:
-    """Splits of a list and the entries of each, whole tiles: a function of K alone, so no sequence sees its batch."""
-    per_split = -(-selected // (configs.SPLITS * columns)) * columns
+def split(selected: int, columns: int, heads: int) -> tuple[int, int]:
+    """Splits of a list and the entries of each, whole tiles: a function of K and the heads, whatever the batch."""
+    per_split = -(-selected // (configs.decode_splits(heads) * columns)) * columns
     return -(-selected // per_split), per_split
 
 
@@ -139,7 +139,7 @@ def decode(q_BHD: Tensor, rows_ND: Tensor, indices_BK: Tensor, scale: float, lat
     batch, heads, width = q_BHD.shape
     q_BHD, rows_ND, indices_BK = unit_stride(q_BHD), unit_stride(rows_ND), indices_BK.contiguous()
     tile, selected = configs.attention_tile("attend", heads, q_BHD), indices_BK.shape[-1]
-    splits, per_split = split(selected, tile.columns)
+    splits, per_split = split(selected, tile.columns, heads)
     part_BNHC = q_BHD.new_empty(batch, splits, heads, latent, dtype=torch.float32)
     lse_BNH = q_BHD.new_empty(batch, splits, heads, dtype=torch.float32)
     decode_kernel[(batch, splits, triton.cdiv(heads, tile.rows))](

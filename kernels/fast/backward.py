@@ -1,8 +1,9 @@
-"""Gradients of sparse MLA in two kernels: one for queries that keeps P and dS, one for rows that contracts over heads.
+"""Gradients of sparse MLA: a kernel for queries that keeps P and dS, and one for rows that contracts over heads.
 
-One fused kernel spills: it would hold three accumulators of a row's width. P and dS are kept for a part of the queries
-at a time. Rows are summed by atomics in fp32, or, when torch asks for deterministic algorithms, written one by one and
-added up in the order of the queries (``kernels.fast.scatter``). Suffixes as in ``kernels.reference``.
+One fused kernel spills: it would hold three accumulators of a row's width. At 64 heads a program even the queries' sum
+is a kernel of its own, over the dS that are kept. P and dS are kept for a part of the queries at a time. Rows are
+summed by atomics in fp32, or, when torch asks for deterministic algorithms, written one by one and added up in the
+order of the queries (``kernels.fast.scatter``). Suffixes as in ``kernels.reference``.
 """
 
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
@@ -57,9 +58,9 @@ def query_gradient_kernel(
     Q, KV, IDX, OUT, DOUT, LSE, DQ, P, DS, scale, scale_log2, first, queries, heads, all_heads, tokens, selected,
     q_batch, q_query, q_head, kv_batch, kv_row,
     C: tl.constexpr, R: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, HALVES: tl.constexpr,
-    BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr, BRANCH: tl.constexpr,
+    BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr, BRANCH: tl.constexpr, SUM: tl.constexpr,
 ):  # fmt: skip
-    """dq of query ``first`` + n and BH heads; P and dS [n, heads, K] for the rows' gradient."""
+    """P and dS [n, heads, K] of query ``first`` + n and BH heads and, where SUM, dq."""
     head_tiles = tl.cdiv(heads, BH)
     local = (tl.program_id(0) // head_tiles).to(tl.int64)
     head = (tl.program_id(0) % head_tiles) * BH + tl.arange(0, BH)
@@ -84,15 +85,56 @@ def query_gradient_kernel(
         column = start + tl.arange(0, BK)[None, :]
         tl.store(P + kept + column, p, mask=in_head[:, None] & (column < selected))
         tl.store(DS + kept + column, ds, mask=in_head[:, None] & (column < selected))
-        dq0 = tl.dot(ds, k0, acc=dq0, input_precision="ieee")
-        if HALVES == 2:
-            dq1 = tl.dot(ds, k1, acc=dq1, input_precision="ieee")
-        dqr = tl.dot(ds, kr, acc=dqr, input_precision="ieee")
-    dq_rows = DQ + place * (C + R)
-    store_columns(dq_rows, in_head, 0, C, BC, dq0)
+        if SUM:
+            dq0, dq1, dqr = add_rows_times(ds, k0, k1, kr, dq0, dq1, dqr, HALVES)
+    if SUM:
+        store_row(DQ + place * (C + R), in_head, dq0, dq1, dqr, C, R, BC, BR, HALVES)
+
+
+@triton.jit
+def add_rows_times(ds, k0, k1, kr, dq0, dq1, dqr, HALVES: tl.constexpr):
+    """The running sums of dq [BH, D] with one more tile: dS [BH, BK] times rows [BK, D]."""
+    dq0 = tl.dot(ds, k0, acc=dq0, input_precision="ieee")
     if HALVES == 2:
-        store_columns(dq_rows, in_head, BC, C, BC, dq1)
-    store_columns(dq_rows + C, in_head, 0, R, BR, dqr)
+        dq1 = tl.dot(ds, k1, acc=dq1, input_precision="ieee")
+    return dq0, dq1, tl.dot(ds, kr, acc=dqr, input_precision="ieee")
+
+
+@triton.jit
+def store_row(
+    rows, valid, x0, x1, xr, C: tl.constexpr, R: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, HALVES: tl.constexpr
+):
+    """Rows of three blocks, the inverse of ``load_row``."""
+    store_columns(rows, valid, 0, C, BC, x0)
+    if HALVES == 2:
+        store_columns(rows, valid, BC, C, BC, x1)
+    store_columns(rows + C, valid, 0, R, BR, xr)
+
+
+@triton.jit
+def query_sum_kernel(
+    KV, IDX, DS, DQ, first, queries, heads, all_heads, tokens, selected, kv_batch, kv_row,
+    C: tl.constexpr, R: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, HALVES: tl.constexpr,
+    BH: tl.constexpr, BK: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
+    """dq of query ``first`` + n and BH heads from the dS that ``query_gradient_kernel`` has kept."""
+    head_tiles = tl.cdiv(heads, BH)
+    local = (tl.program_id(0) // head_tiles).to(tl.int64)
+    head = (tl.program_id(0) % head_tiles) * BH + tl.arange(0, BH)
+    in_head, query = head < heads, first + local
+    batch, idx = query // queries, IDX + query * selected
+    dq0, dqr = tl.zeros((BH, BC), tl.float32), tl.zeros((BH, BR), tl.float32)
+    dq1 = tl.zeros((BH, BC if HALVES == 2 else 16), tl.float32)
+    kept = DS + (local * heads + head)[:, None] * selected
+    for start in tl.range(0, list_end(idx, 0, selected, 1024), BK, num_stages=STAGES):
+        index, valid = selected_keys(idx, start, selected, tokens, BK)
+        k0, k1, kr = load_row(KV + batch * kv_batch + index * kv_row, valid, C, R, BC, BR, HALVES)
+        column = start + tl.arange(0, BK)[None, :]
+        # The mask of the load follows from the shapes, so that it is wide; of padding nothing may have been written.
+        ds = tl.load(kept + column, mask=in_head[:, None] & (column < selected), other=0.0)
+        ds = tl.where(valid[None, :], ds, 0.0)
+        dq0, dq1, dqr = add_rows_times(ds, k0, k1, kr, dq0, dq1, dqr, HALVES)
+    store_row(DQ + (query * all_heads + head) * (C + R), in_head, dq0, dq1, dqr, C, R, BC, BR, HALVES)
 
 
 @triton.jit
@@ -183,11 +225,18 @@ def _block(
     p_nHK, ds_nHK = (kv_BTD.new_empty(count, heads, selected) for _ in range(2))
     tile = configs.attention_tile("query_gradient", heads, q_BSHD)
     shape = (first, queries, heads, all_heads, tokens, selected)
+    apart = tile.rows >= configs.QUERY_SUM_FROM
     query_gradient_kernel[(count * triton.cdiv(heads, tile.rows),)](
         q_BSHD, kv_BTD, indices_BSK, out_BSHC, dout_BSHC, lse_BSH, dq_BSHD, p_nHK, ds_nHK, scale, scale * LOG2_E,
         *shape, *q_BSHD.stride()[:3], *kv_BTD.stride()[:2], **sizes,
-        **configs.tile_constants(tile), num_warps=tile.warps,
+        **configs.tile_constants(tile), SUM=not apart, num_warps=tile.warps,
     )  # fmt: skip
+    if apart:
+        tile = configs.QUERY_SUM
+        query_sum_kernel[(count * triton.cdiv(heads, tile.rows),)](
+            kv_BTD, indices_BSK, ds_nHK, dq_BSHD, *shape, *kv_BTD.stride()[:2], **sizes,
+            BH=tile.rows, BK=tile.columns, STAGES=tile.stages, num_warps=tile.warps,
+        )  # fmt: skip
     atomic = not torch.are_deterministic_algorithms_enabled()
     rows = dkv_ND if atomic else kv_BTD.new_empty(count * selected, width)
     tile = configs.plain_tile("row_gradient", q_BSHD)

@@ -61,9 +61,11 @@ PLAIN: dict[str, dict[int, Tile]] = {
 FP32_ATTENTION = Tile(16, 16, 4, 1)  # exactness, not speed: fp32 rows are twice as wide
 FP32_PLAIN = Tile(32, 32, 4, 1)
 
+QUERY_SUM_FROM = 64  # heads of a tile from which the queries' gradient is summed in a kernel of its own
+QUERY_SUM = Tile(64, 64, 8, 2)
 BRANCH_FROM = 64  # heads of a tile from which logits are computed in a branch (``tiles.attend`` says why)
 SCRATCH_BYTES = 1 << 30  # of intermediate results that a backward pass holds at once
-SPLITS = 4  # of a decode step's selected tokens: never a function of the batch, so that results are not either
+LEAST_SPLITS, MOST_SPLITS = 4, 16  # of a decode step's selected tokens; few heads have few programs without
 ROWS_IN_REGISTERS = 16384  # scores of one row that a program of select_topk holds at once
 LONG_ROW_BLOCK = 2048  # scores per step of a longer row
 LONG_ROW_WARPS = 4
@@ -93,6 +95,11 @@ def attention_tile(kernel: str, heads: int, like: Tensor) -> Tile:
         return FP32_ATTENTION
     place = next((i for i, size in enumerate(HEAD_TILES) if heads <= size), len(HEAD_TILES) - 1)
     return ATTENTION[kernel][_class_of(like.device)][place]
+
+
+def decode_splits(heads: int) -> int:
+    """Splits of a decode step's list by heads: never a function of the batch, so that results are not either."""
+    return max(LEAST_SPLITS, min(MOST_SPLITS, 256 // heads))
 
 
 def tile_constants(tile: Tile) -> dict[str, int | bool]:

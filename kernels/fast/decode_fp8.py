@@ -178,7 +178,7 @@ def decode(q_BHD: Tensor, rows_NX: Tensor, indices_BK: Tensor, scale: float, lat
     rows_NX = aligned(rows_NX)
     values, scales, rope = fields(rows_NX, latent, width - latent)
     tile, selected = configs.attention_tile("attend_fp8", heads, q_BHD), indices_BK.shape[-1]
-    splits, per_split = split(selected, tile.columns)
+    splits, per_split = split(selected, tile.columns, heads)
     part_BNHC = q_BHD.new_empty(batch, splits, heads, latent, dtype=torch.float32)
     lse_BNH = q_BHD.new_empty(batch, splits, heads, dtype=torch.float32)
     decode_kernel[(batch, splits, triton.cdiv(heads, tile.rows))](

@@ -172,11 +172,13 @@ def _index_topk(
     batch, queries, _, _ = q_BSJI.shape
     step = max(1, configs.SCRATCH_BYTES // (4 * batch * keys.tokens))
     parts = [slice(first, first + step) for first in range(0, queries, step)]
-    chosen = [
-        topk.select_topk(scores.index_scores(q_BSJI[:, part], keys, w_BSJ[:, part], positions_BS[:, part]), k)
-        for part in parts
-    ]
+    chosen = [_select(q_BSJI[:, part], keys, w_BSJ[:, part], positions_BS[:, part], k) for part in parts]
     return chosen[0] if len(chosen) == 1 else torch.cat(chosen, 1)
+
+
+def _select(q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, k: int) -> Tensor:
+    """Returns the selection of queries whose scores fit in scratch memory; scores of later tokens are never touched."""
+    return topk.select_topk(scores.causal_scores(q_BSJI, keys, w_BSJ, positions_BS), k, positions_BS)
 
 
 @_index_topk.register_fake

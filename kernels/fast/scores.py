@@ -20,6 +20,7 @@ from kernels.fast.fp8 import decoded, held
 from kernels.fast.tiles import load_columns
 from kernels.reference_cache import IndexKeys, as_keys
 
+PITCH = 16  # numbers that a row of scores is padded to
 KEY_TILES = 8  # that one program goes over: its queries are loaded once for all
 LEAST_FP8_WIDTH = 32  # of a matrix instruction
 
@@ -72,12 +73,15 @@ def score_tile(
 
 @triton.jit
 def scores_kernel(
-    Q, K, SCALES, TABLE, W, POSITIONS, OUT, queries, heads, tokens, groups, pool,
+    Q, K, SCALES, TABLE, W, POSITIONS, OUT, queries, heads, tokens, groups, pool, pitch,
     q_batch, q_query, q_head, k_block, k_row, s_block, s_row,
     I: tl.constexpr, BI: tl.constexpr, BN: tl.constexpr, BQ: tl.constexpr, BJ: tl.constexpr, PAGE: tl.constexpr,
-    KEY_TILES: tl.constexpr, STAGES: tl.constexpr,
+    KEY_TILES: tl.constexpr, STAGES: tl.constexpr, FILL: tl.constexpr,
 ):  # fmt: skip
-    """scores_BST of BQ queries over KEY_TILES tiles of BN keys; tiles later than all queries are filled unread."""
+    """scores_BST of BQ queries over KEY_TILES tiles of BN keys, rows ``pitch`` apart.
+
+    Tiles later than all queries are filled with -inf unread or, without FILL, left as they are.
+    """
     query_tiles = tl.cdiv(queries, BQ)
     tile = tl.program_id(0) % query_tiles
     group = (tl.program_id(0) // query_tiles) % groups
@@ -85,7 +89,7 @@ def scores_kernel(
     q, w = load_queries(Q, W, batch, tile, queries, heads, q_batch, q_query, q_head, I, BI, BQ, BJ)
     own = tile * BQ + tl.arange(0, BQ)
     position = tl.load(POSITIONS + batch * queries + own, mask=own < queries, other=-1)
-    out = OUT + (batch * queries + own) * tokens
+    out = OUT + (batch * queries + own) * pitch
     begin = group * KEY_TILES * BN
     end = tl.minimum(begin + KEY_TILES * BN, tokens)
     seen = tl.minimum(tl.maximum(tl.max(position, 0).to(tl.int32) + 1, begin), end)
@@ -96,10 +100,11 @@ def scores_kernel(
             I, BI, BN, BQ, BJ, PAGE,
         )  # fmt: skip
         tl.store(out[None, :] + key[:, None], score, mask=(key < tokens)[:, None] & (own < queries)[None, :])
-    for start in range(begin + tl.cdiv(seen - begin, BN) * BN, end, BN):
-        key = start + tl.arange(0, BN)
-        later = tl.full((BN, BQ), float("-inf"), tl.float32)
-        tl.store(out[None, :] + key[:, None], later, mask=(key < tokens)[:, None] & (own < queries)[None, :])
+    if FILL:
+        for start in range(begin + tl.cdiv(seen - begin, BN) * BN, end, BN):
+            key = start + tl.arange(0, BN)
+            later = tl.full((BN, BQ), float("-inf"), tl.float32)
+            tl.store(out[None, :] + key[:, None], later, mask=(key < tokens)[:, None] & (own < queries)[None, :])
 
 
 class Launch(NamedTuple):
@@ -136,13 +141,30 @@ def prepare(q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor
 def index_scores(q_BSJI: Tensor, keys: Tensor | IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
     """Launches the kernel of ``reference_cache.index_scores``, without gradient."""
     keys = as_keys(keys)
+    scores_BST = q_BSJI.new_empty(*q_BSJI.shape[:2], keys.tokens, dtype=torch.float32)
+    _launch(q_BSJI, keys, w_BSJ, positions_BS, scores_BST, fill=True)
+    return scores_BST
+
+
+def causal_scores(q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor) -> Tensor:
+    """Returns the scores for a selection that knows the positions: those of later tokens may be anything.
+
+    Rows begin at multiples of ``PITCH`` numbers, so that they are loaded 16 bytes at a time.
+    """
+    pitch = triton.cdiv(keys.tokens, PITCH) * PITCH
+    scores_BST = q_BSJI.new_empty(*q_BSJI.shape[:2], pitch, dtype=torch.float32)[..., : keys.tokens]
+    _launch(q_BSJI, keys, w_BSJ, positions_BS, scores_BST, fill=False)
+    return scores_BST
+
+
+def _launch(
+    q_BSJI: Tensor, keys: IndexKeys, w_BSJ: Tensor, positions_BS: Tensor, scores_BST: Tensor, *, fill: bool
+) -> None:
     batch, queries, heads, _ = q_BSJI.shape
-    scores_BST = q_BSJI.new_empty(batch, queries, keys.tokens, dtype=torch.float32)
     launch = prepare(q_BSJI, keys, w_BSJ, positions_BS)
     groups = triton.cdiv(keys.tokens, launch.constants["BN"] * KEY_TILES)
-    sizes: Any = (queries, heads, keys.tokens, groups, launch.pool)
+    sizes: Any = (queries, heads, keys.tokens, groups, launch.pool, scores_BST.stride(1))
     scores_kernel[(batch * groups * triton.cdiv(queries, launch.queries),)](
-        *launch.inputs, scores_BST, *sizes, *launch.strides, **launch.constants, KEY_TILES=KEY_TILES,
+        *launch.inputs, scores_BST, *sizes, *launch.strides, **launch.constants, KEY_TILES=KEY_TILES, FILL=fill,
         num_warps=launch.warps,
     )  # fmt: skip
-    return scores_BST

@@ -97,11 +97,20 @@ def select_all_at_once(OUT, key, index, threshold, left, width):
 
 
 @triton.jit
-def select_kernel(SCORES, IDX, tokens, width, BLOCK: tl.constexpr):
+def seen_tokens(POSITIONS, row, tokens):
+    """The tokens of a row that may be selected: those up to its position or, without POSITIONS, all."""
+    if POSITIONS is not None:
+        tokens = tl.minimum(tl.load(POSITIONS + row).to(tl.int32) + 1, tokens)
+    return tokens
+
+
+@triton.jit
+def select_kernel(SCORES, IDX, POSITIONS, tokens, width, pitch, BLOCK: tl.constexpr):
     """Indices of one row that fits in registers."""
     row = tl.program_id(0).to(tl.int64)
     index = tl.arange(0, BLOCK)
-    score = tl.load(SCORES + row * tokens + index, mask=index < tokens, other=float("-inf"))
+    seen = seen_tokens(POSITIONS, row, tokens)
+    score = tl.load(SCORES + row * pitch + index, mask=index < seen, other=float("-inf"))
     key = ordered(score)
     threshold, left = threshold_and_left(key, width)
     select_all_at_once(IDX + row * width, key, index, threshold, left, width)
@@ -159,48 +168,55 @@ def threshold_by_digits(SCORES, tokens, k, BLOCK: tl.constexpr):
 
 @triton.jit
 def select_long_kernel(
-    SCORES, IDX, KEYS, PLACES, tokens, width, BLOCK: tl.constexpr, ROOM: tl.constexpr, SAMPLE: tl.constexpr
-):
+    SCORES, IDX, POSITIONS, KEYS, PLACES, tokens, width, pitch,
+    BLOCK: tl.constexpr, ROOM: tl.constexpr, SAMPLE: tl.constexpr,
+):  # fmt: skip
     """Indices of one row of any length; ``width`` is below ``tokens``. KEYS and PLACES: ROOM candidates of each row."""
     row = tl.program_id(0).to(tl.int64)
-    scores, out = SCORES + row * tokens, IDX + row * width
-    kept = tl.full((), 0, tl.int32)
-    if width <= ROOM // 2:
-        gate = gate_of_sample(scores, tokens, width, SAMPLE)
-        kept = keep_candidates(scores, KEYS + row * ROOM, PLACES + row * ROOM, tokens, gate, BLOCK, ROOM)
+    scores, out, seen = SCORES + row * pitch, IDX + row * width, seen_tokens(POSITIONS, row, tokens)
+    kept, gate = tl.full((), 0, tl.int32), tl.full((), 0, tl.int32)
+    if (width <= ROOM // 2) & (seen > 0):
+        gate = gate_of_sample(scores, seen, width, SAMPLE)
+        kept = keep_candidates(scores, KEYS + row * ROOM, PLACES + row * ROOM, seen, gate, BLOCK, ROOM)
         tl.debug_barrier()  # candidates are read by other threads than wrote them
-    if (kept >= width) & (kept <= ROOM):
+    # A gate just above -inf leaves out nothing that could be selected, however few have passed it.
+    if (kept <= ROOM) & ((kept >= width) | (gate == MINUS_INFINITY + 1)):
         place = tl.arange(0, ROOM)
         key = tl.load(KEYS + row * ROOM + place, mask=place < kept, other=LOWEST)
         threshold, left = threshold_and_left(key, width)
         index = tl.load(PLACES + row * ROOM + place, mask=place < kept, other=0)
         select_all_at_once(out, key, index, threshold, left, width)
     else:
-        threshold, left = threshold_by_digits(scores, tokens, width, BLOCK)
+        threshold, left = threshold_by_digits(scores, seen, width, BLOCK)
         above, level = tl.full((), 0, tl.int32), tl.full((), 0, tl.int32)
-        for start in range(0, tokens, BLOCK):
+        for start in range(0, seen, BLOCK):
             index = start + tl.arange(0, BLOCK)
-            key = ordered(tl.load(scores + index, mask=index < tokens, other=float("-inf")))
+            key = ordered(tl.load(scores + index, mask=index < seen, other=float("-inf")))
             above, level = emit(out, key, index, threshold, left, above, level)
         pad(out, above + tl.minimum(level, left), width, 1024)
 
 
-def select_topk(scores_BST: Tensor, k: int) -> Tensor:
-    """Launches the kernels of ``reference.select_topk``."""
-    scores_BST = scores_BST.detach().float().contiguous()
+def select_topk(scores_BST: Tensor, k: int, positions_BS: Tensor | None = None) -> Tensor:
+    """Launches the kernels of ``reference.select_topk``; rows of scores may lie any distance apart.
+
+    ``positions_BS``: later tokens are not selected, and their scores are not read.
+    """
     tokens = scores_BST.shape[-1]
-    width = min(k, tokens)
+    scores_NT = scores_BST.detach().float().flatten(0, -2)
+    scores_NT = scores_NT if scores_NT.stride(-1) == 1 else scores_NT.contiguous()
+    positions = None if positions_BS is None else positions_BS.contiguous()
+    width, rows = min(k, tokens), len(scores_NT)
     indices_BSK = torch.empty(*scores_BST.shape[:-1], width, dtype=torch.int32, device=scores_BST.device)
-    rows = scores_BST.shape[:-1].numel()
+    sizes = (tokens, width, scores_NT.stride(0))
     if tokens <= configs.ROWS_IN_REGISTERS:
         block = configs.power_of_two(tokens)
         warps = configs.select_warps(block)
-        select_kernel[(rows,)](scores_BST, indices_BSK, tokens, width, block, num_warps=warps)
+        select_kernel[(rows,)](scores_NT, indices_BSK, positions, *sizes, block, num_warps=warps)
     else:
         room = max(configs.CANDIDATES, min(2 * configs.power_of_two(width), configs.ROWS_IN_REGISTERS))
         kept = torch.empty(2, rows, room, dtype=torch.int32, device=scores_BST.device)
         select_long_kernel[(rows,)](
-            scores_BST, indices_BSK, kept[0], kept[1], tokens, width, configs.LONG_ROW_BLOCK, room,
+            scores_NT, indices_BSK, positions, kept[0], kept[1], *sizes, configs.LONG_ROW_BLOCK, room,
             configs.SAMPLE, num_warps=configs.LONG_ROW_WARPS,
         )  # fmt: skip
     return indices_BSK

@@ -1,19 +1,20 @@
 """Sparse attention of one step over vLLM's pages, by the project's operations (``kernels.dispatch``).
 
-Decoding sequences are one call; prefills follow one by one, over copies of their rows. Shape suffixes: N new tokens of
-the step, B decoding sequences, S new and T all tokens of a prefill, P pages, H heads, D row width, C latent width,
-J indexer heads, I indexer width, K selected tokens.
+Decoding sequences are one call. Prefills select their tokens one by one; where the kernels read rows in place, their
+attention is one call too, elsewhere one each over copies of their rows. Shape suffixes: N new tokens of the step,
+B decoding sequences, S new and T all tokens of a prefill, P pages, H heads, D row width, C latent width, J indexer
+heads, I indexer width, K selected tokens.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from kernels import dispatch
-from kernels.dispatch import IndexKeys
 from serving.vllm_plugin.batch import Batch, Prefill
-from serving.vllm_plugin.paged_rows import PagedRows
+from serving.vllm_plugin.paged_rows import KeyRows, LatentRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class DsaLayer:
     ``latent`` is the width C that attention returns.
     """
 
-    rows: PagedRows
-    keys: PagedRows | None
+    rows: LatentRows
+    keys: KeyRows | None
     topk: int
     scale: float
     latent: int
@@ -44,37 +45,68 @@ class DsaLayer:
         out_NHC = inputs.q_NHD.new_zeros(*inputs.q_NHD.shape[:2], self.latent)
         if batch.decodes:
             out_NHC[: batch.decodes] = self._decode(inputs, batch)
-        for prefill in batch.prefills:
-            out_NHC[prefill.first : prefill.end] = self._prefill(inputs, batch, prefill)
+        if batch.prefills and self.rows.reads_in_place(inputs.q_NHD):
+            new = slice(batch.decodes, batch.prefills[-1].end)
+            out_NHC[new] = self._prefill_in_place(inputs, batch, new)
+        else:
+            for prefill in batch.prefills:
+                out_NHC[prefill.first : prefill.end] = self._prefill(inputs, batch, prefill)
         return out_NHC
 
     def _decode(self, inputs: StepInputs, batch: Batch) -> Tensor:
         new = slice(batch.decodes)
-        size = self.rows.pool_GZW.shape[1]
-        table_BP = batch.table_BP[new, : -(-batch.longest // size)]
-        positions_B1 = inputs.positions_N[new].unsqueeze(1)
-        if self.keys is None or batch.longest <= self.topk:
-            indices_BK = dispatch.causal_indices(positions_B1, batch.longest).squeeze(1)
-        else:
-            keys = IndexKeys(self.keys.pool_GZW, table_BP=table_BP)
-            q_B1JI, w_B1J = inputs.index_NJI[new].unsqueeze(1), inputs.w_NJ[new].unsqueeze(1)
-            indices_BK = dispatch.index_topk(q_B1JI, keys, w_B1J, positions_B1, self.topk).squeeze(1)
-        rows_RD, step = self.rows.flat()
-        places_BK = indices_BK.clamp(min=0).long()
-        numbers_BK = table_BP.gather(1, places_BK // size).long() * step + places_BK % size
-        numbers_BK = torch.where(indices_BK < 0, -1, numbers_BK)
-        return dispatch.sparse_mla_decode(inputs.q_NHD[new], rows_RD, numbers_BK, self.scale, self.latent)
+        table_BP = batch.table_BP[new, : self._pages(batch.longest)]
+        indices_B1K = self._select(inputs, new, table_BP, batch.longest)
+        numbers_B1K = self._numbers(indices_B1K, table_BP)
+        return self.rows.attend(inputs.q_NHD[new], numbers_B1K.squeeze(1), self.scale, self.latent, few=True)
+
+    def _prefill_in_place(self, inputs: StepInputs, batch: Batch, new: slice) -> Tensor:
+        """Attends with all prefills at once, over the rows of the pool."""
+        numbers = []
+        for prefill in batch.prefills:
+            table_1P = self._table(batch, prefill)
+            part = slice(prefill.first, prefill.end)
+            numbers_1SK = self._numbers(self._select(inputs, part, table_1P, prefill.tokens, together=True), table_1P)
+            numbers.append(numbers_1SK.squeeze(0))
+        width = max(part.shape[-1] for part in numbers)
+        numbers_NK = torch.cat([functional.pad(part, (0, width - part.shape[-1]), value=-1) for part in numbers])
+        return self.rows.attend(inputs.q_NHD[new], numbers_NK, self.scale, self.latent, few=False)
 
     def _prefill(self, inputs: StepInputs, batch: Batch, prefill: Prefill) -> Tensor:
-        new = slice(prefill.first, prefill.end)
-        table_P = batch.table_BP[prefill.sequence, : -(-prefill.tokens // self.rows.pool_GZW.shape[1])]
-        positions_1S = inputs.positions_N[new].unsqueeze(0)
-        if self.keys is None or prefill.tokens <= self.topk:
-            indices_1SK = dispatch.causal_indices(positions_1S, prefill.tokens)
-        else:
-            keys_1TI = self.keys.gather(table_P)[: prefill.tokens].unsqueeze(0)
-            q_1SJI, w_1SJ = inputs.index_NJI[new].unsqueeze(0), inputs.w_NJ[new].unsqueeze(0)
-            indices_1SK = dispatch.index_topk(q_1SJI, keys_1TI, w_1SJ, positions_1S, self.topk)
-        rows_1TD = self.rows.gather(table_P)[: prefill.tokens].unsqueeze(0)
+        """Attends with one prefill, over a copy of its rows."""
+        new, table_1P = slice(prefill.first, prefill.end), self._table(batch, prefill)
+        indices_1SK = self._select(inputs, new, table_1P, prefill.tokens, together=True)
+        rows_1TD = self.rows.gather(table_1P[0])[: prefill.tokens].unsqueeze(0)
         out_1SHC = dispatch.sparse_mla(inputs.q_NHD[new].unsqueeze(0), rows_1TD, indices_1SK, self.scale, self.latent)
         return out_1SHC.squeeze(0)
+
+    def _select(
+        self, inputs: StepInputs, new: slice, table_BP: Tensor, tokens: int, *, together: bool = False
+    ) -> Tensor:
+        """Returns the positions [B, S, K] that new tokens attend to, one a sequence or all ``together`` of one."""
+        axis = 0 if together else 1
+        positions_BS = inputs.positions_N[new].unsqueeze(axis)
+        if self.keys is None or tokens <= self.topk:
+            return dispatch.causal_indices(positions_BS, tokens)
+        keys, q_BSJI, w_BSJ = (
+            self.keys.of(table_BP),
+            inputs.index_NJI[new].unsqueeze(axis),
+            inputs.w_NJ[new].unsqueeze(axis),
+        )
+        if keys.scales is not None:
+            q_BSJI, w_BSJ = dispatch.quantize_queries(q_BSJI, w_BSJ)
+        return dispatch.index_topk(q_BSJI, keys, w_BSJ, positions_BS, self.topk)
+
+    def _numbers(self, indices_BSK: Tensor, table_BP: Tensor) -> Tensor:
+        """Returns the numbers of rows in the pool of positions; -1 stays -1."""
+        size, (_, step) = self.rows.pool_GZW.shape[1], self.rows.flat()
+        places_BX = indices_BSK.clamp(min=0).long().flatten(1)
+        numbers_BX = table_BP.gather(1, places_BX // size).long() * step + places_BX % size
+        return torch.where(indices_BSK < 0, -1, numbers_BX.view(indices_BSK.shape))
+
+    def _pages(self, tokens: int) -> int:
+        return -(-tokens // self.rows.pool_GZW.shape[1])
+
+    def _table(self, batch: Batch, prefill: Prefill) -> Tensor:
+        """Returns the pages of one prefill, [1, P]."""
+        return batch.table_BP[prefill.sequence : prefill.sequence + 1, : self._pages(prefill.tokens)]

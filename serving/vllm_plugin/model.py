@@ -25,7 +25,7 @@ from model.rope import RopeTables, rope_tables
 from model.transformer import DecoderLayer
 from serving.vllm_plugin.attention import DsaLayer, StepInputs
 from serving.vllm_plugin.batch import batch_of
-from serving.vllm_plugin.paged_rows import PagedRows
+from serving.vllm_plugin.paged_rows import KeyRows, LatentRows, cache_rows
 
 
 class GateTap(nn.Module):
@@ -61,10 +61,8 @@ class LemmataDsaForCausalLM(nn.Module):
         self.config, self.dtype = config, dtype
         self.lemmata = empty_model(config, dtype, vllm_config.device_config.device_type).eval()
         names = [f"{prefix}model.layers.{layer}.self_attn" for layer in range(config.num_hidden_layers)]
-        self.rows = nn.ModuleList(PagedRows(f"{name}.rows", config.cache_width, dtype) for name in names)
-        # While no sequence can exceed top-k, no key is read, and no page is allocated for one.
-        keyed = names if vllm_config.model_config.max_model_len > config.index_topk else []
-        self.keys = nn.ModuleList(PagedRows(f"{name}.keys", config.index_head_dim, dtype) for name in keyed)
+        rows, keys = zip(*(cache_rows(vllm_config, config, name) for name in names), strict=True)
+        self.rows, self.keys = nn.ModuleList(rows), nn.ModuleList(one for one in keys if one is not None)
         gates = ((n, layer.mlp.gate) for n, layer in enumerate(self.lemmata.model.layers) if not config.is_dense(n))
         self.taps = nn.ModuleList(GateTap(layer, gate) for layer, gate in gates)
 
@@ -127,8 +125,8 @@ class LemmataDsaForCausalLM(nn.Module):
 
     def _attention(self, number: int, own: Attention, x_1NM: Tensor, positions_1N: Tensor, rope: RopeTables) -> Tensor:
         """Returns one layer's attention of the step, [1, N, M]."""
-        rows = cast(PagedRows, self.rows[number])
-        keys = cast(PagedRows, self.keys[number]) if self.keys else None
+        rows = cast(LatentRows, self.rows[number])
+        keys = cast(KeyRows, self.keys[number]) if self.keys else None
         if (batch := batch_of(rows.name)) is None:
             return torch.zeros_like(x_1NM)
         inputs = own.project(x_1NM, rope)

@@ -28,7 +28,7 @@ from model.config_json import read_config
 from model.rope import RopeTables, rope_tables, rotate_first_half_split, rotate_interleaved, softmax_scale
 from serving.vllm_plugin.attention import DsaLayer, StepInputs
 from serving.vllm_plugin.batch import Batch, batch_of
-from serving.vllm_plugin.paged_rows import PagedRows
+from serving.vllm_plugin.paged_rows import cache_rows
 
 LATENT_EPS = 1e-6  # of all norms within attention, whatever rms_norm_eps
 
@@ -66,10 +66,7 @@ class ParallelAttention(nn.Module):
         self.own, self.heads = own, own.num_attention_heads // get_tensor_model_parallel_world_size()
         self._add_projections(quant_config, prefix, reduce_results=rest.get("reduce_results", True))
         self.indexer = ParallelIndexer(config, quant_config, f"{prefix}.indexer")
-        dtype = vllm_config.model_config.dtype
-        self.rows = PagedRows(f"{prefix}.rows", own.cache_width, dtype)
-        sparse = vllm_config.model_config.max_model_len > own.index_topk
-        self.keys = PagedRows(f"{prefix}.keys", own.index_head_dim, dtype) if sparse else None
+        self.rows, self.keys = cache_rows(vllm_config, own, prefix)
         self.layer = DsaLayer(self.rows, self.keys, own.index_topk, softmax_scale(own), own.kv_lora_rank)
         # vLLM calls this of its cache layers once all weights are loaded, and again when it has reloaded them.
         self.rows.process_weights_after_loading = self._absorb

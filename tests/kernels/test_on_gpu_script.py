@@ -38,7 +38,9 @@ def test_table_and_json_of_all_steps(tmp_path: Path, dry: bool) -> None:
     assert steps["kernels"]["result"] == "passed"
     assert steps["kernels"]["report"] == {"benchmark": "kernels", "value": 3}
     failed = {name for name, step in steps.items() if step["result"] == "exit code 4"}
-    assert failed == ({"collected-tests", "tiles"} if dry else {"engine-tests", "tiles-backward", "tiles-attend"})
+    assert failed == (
+        {"collected-tests", "tiles"} if dry else {"engine-tests", "tiles-backward", "tiles-attend", "tiles-index"}
+    )
     assert (tmp_path / "logs" / "kernels.log").read_text().startswith("ran -m benchmarks.kernels")
 
 

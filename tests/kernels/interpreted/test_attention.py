@@ -79,12 +79,17 @@ def mode(request: pytest.FixtureRequest) -> Iterator[bool]:
     torch.use_deterministic_algorithms(False)
 
 
-# With 1 byte of scratch memory every query is a part of its own.
+# With 1 byte of scratch memory every query is a part of its own. From 16 heads on: queries are summed apart.
 @pytest.mark.parametrize(
-    ("shape", "scratch"), [(SHAPES[0], 1 << 30), (SHAPES[1], 1), *((s, 1 << 30) for s in SHAPES[2:])]
+    ("shape", "scratch", "apart"),
+    [(SHAPES[0], 1 << 30, 64), (SHAPES[1], 1, 64), *((s, 1 << 30, 64) for s in SHAPES[2:]), (SHAPES[0], 1 << 30, 16)],
 )
-def test_gradients(shape: tuple[int, ...], scratch: int, mode: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients(
+    shape: tuple[int, ...], scratch: int, apart: int, mode: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(configs, "SCRATCH_BYTES", scratch)
+    monkeypatch.setattr(configs, "QUERY_SUM_FROM", apart)
+    monkeypatch.setattr(configs, "QUERY_SUM", configs.FP32_ATTENTION)
     case = attention_case(shape)
     exact = AttentionCase(case.q_BSHD.double().requires_grad_(), case.clean_BTD.double().requires_grad_(), *case[2:])
     out = expected(exact)

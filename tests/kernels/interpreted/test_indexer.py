@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from kernels import dispatch, reference
-from kernels.fast import configs, ops
+from kernels.fast import configs, ops, topk
 from tests.kernels.cases import INDEXER_SHAPES, error_ratio, indexer_case, score_rows
 
 torch.set_num_threads(1)
@@ -50,6 +51,22 @@ def test_selection_is_the_reference_exactly(
     out = dispatch.select_topk(scores, k, impl="triton")
     assert out.dtype == torch.int32
     assert torch.equal(out, reference.select_topk(scores, k))
+
+
+@pytest.mark.parametrize(("in_registers", "candidates"), [(1 << 14, 0), (64, 4096), (64, 128)])
+@pytest.mark.parametrize("k", [1, 64, 900])
+def test_scores_of_later_tokens_are_not_read(
+    k: int, in_registers: int, candidates: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configs, "ROWS_IN_REGISTERS", in_registers)
+    monkeypatch.setattr(configs, "CANDIDATES", candidates)
+    monkeypatch.setattr(configs, "LONG_ROW_BLOCK", 512)
+    monkeypatch.setattr(configs, "SAMPLE", 512)
+    positions = torch.tensor([[-1, 0, 5, 63, 64, 500, 998, 999]])
+    later = torch.arange(1000) > positions.unsqueeze(-1)
+    padded = functional.pad(score_rows(1000).masked_fill(later, torch.inf), (0, 8), value=torch.inf)
+    out = topk.select_topk(padded[..., :1000], k, positions)
+    assert torch.equal(out, reference.select_topk(score_rows(1000).masked_fill(later, -torch.inf), k))
 
 
 def test_fewer_tokens_than_asked_for() -> None:

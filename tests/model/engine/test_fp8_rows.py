@@ -8,38 +8,16 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from torch import Tensor
-from typing_extensions import override
 
-from kernels import dispatch
-from kernels.dispatch import IndexKeys
-from model.cache import Cache, ContiguousLayerCache
+from model.cache import Cache
 from model.engine import CompletionOutput, EngineConfig, LLMEngine, SamplingParams
 from model.transformer import DsaModel
+from tests.model.rounded_cache import RoundedLayerCache
 from tests.model.tiny import byte_model, byte_tokenizer
 
 SMALL = EngineConfig(cache_tokens=2048, page_size=4, max_num_seqs=16, max_prefill_tokens=64, rows_format="fp8")
 PROMPTS = ["x", "Let n be even, so that n = 2k for an integer k; then", "Show that 1 + 1 = 2 in all"]
 FREE = SamplingParams(n=2, max_tokens=12, ignore_eos=True, seed=7)
-
-
-class RoundedLayerCache(ContiguousLayerCache):
-    """Rows and keys rounded to FP8 before anything reads them."""
-
-    def __init__(self, model: DsaModel, capacity: int) -> None:
-        like = model.model.embed_tokens.weight.detach()
-        super().__init__(model.config, 1, capacity, like)
-        self._widths = model.config.kv_lora_rank, model.config.qk_rope_head_dim
-
-    @override
-    def store(self, rows_BSD: Tensor, keys_BSI: Tensor | None, positions_BS: Tensor) -> None:
-        latent, rope = self._widths
-        rounded_BSD = dispatch.dequantize_rows(dispatch.quantize_rows(rows_BSD, latent), latent, rope)
-        super().store(rounded_BSD.to(rows_BSD.dtype), keys_BSI, positions_BS)
-
-    @override
-    def index_keys(self) -> IndexKeys:
-        return IndexKeys(*dispatch.quantize(super().index_keys().rows))
 
 
 @torch.no_grad()
