@@ -7,21 +7,39 @@ from core.statistics import Estimate, IntervalConfig, Observation, mean, rank_in
 from evaluation.gather import ReportData
 from evaluation.graded_proofs import ProblemOutcome
 from evaluation.graders import VERIFIER, kind_of
-from evaluation.scores import ALL_SOURCES, Score, problem_means
+from evaluation.scores import ALL_SOURCES, Score, final_entries, has_score, problem_means
 from evaluation.sections import percent
 
 # From the most to the least trusted: the first of these that graded every entrant ranks them.
+MIN_GRADED = 0.5  # of the final proofs of an entrant
 _TRUST = ("human", "exact", "answer", "panel", "judge", "answer judge", "automatic", "auto", VERIFIER)
 
 
 def main_grader(data: ReportData) -> str | None:
-    """The most trusted grader, among those that graded the most entrants; None without grades."""
+    """The most trusted grader, among those that graded the most entrants; None without grades.
+
+    One that graded less than half of an entrant's final proofs comes after all others: a few grades rank nobody.
+    """
     graded = {name: sum(bool(graded_means(data, each, name)) for each in data.entrants) for name in data.graders}
     known = {name: number for name, number in graded.items() if number}
     if not known:
         return None
     most = max(known.values())
-    return min((name for name, number in known.items() if number == most), key=lambda name: _TRUST.index(kind_of(name)))
+    candidates = [name for name, number in known.items() if number == most]
+    sparse = {name for name in candidates if _least_share(data, name) < MIN_GRADED}
+    return min(candidates, key=lambda name: (name in sparse, _TRUST.index(kind_of(name))))
+
+
+def _least_share(data: ReportData, grader: str) -> float:
+    """The smallest share of final proofs with a grade by ``grader``, over the entrants that it graded."""
+    shares = []
+    for entrant in data.entrants:
+        outcomes = [outcome for outcome in data.attempts if outcome.entrant == entrant]
+        final = final_entries(outcomes, [entry for entry in data.candidates if entry.entrant == entrant])
+        graded = sum(has_score(entry, grader) for _, entry in final)
+        if graded_means(data, entrant, grader):
+            shares.append(graded / len(final))
+    return min(shares, default=0.0)
 
 
 def graded_means(data: ReportData, entrant: str, grader: str) -> Mapping[str, float]:

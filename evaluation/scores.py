@@ -93,6 +93,11 @@ def is_without_proof(entry: GradedProof | None, grader: str) -> bool:
     return entry is None or (entry.no_answer and grader not in entry.grades)
 
 
+def has_score(entry: GradedProof | None, grader: str) -> bool:
+    """True for an attempt whose score by ``grader`` counts: one without a proof has 0 points."""
+    return is_without_proof(entry, grader) or (entry is not None and _score_of(entry.grades.get(grader)) is not None)
+
+
 def _score_of(grade: Grade | None) -> float | None:
     return None if grade is None else grade.score
 
