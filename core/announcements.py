@@ -67,11 +67,17 @@ _OTHER_MEANING = re.compile(
 _CONDITION = re.compile(
     r"(?<![a-z])(?<!even )(?:if|unless|were|had|suppose|assuming|provided|whether)(?![a-z])|如果|假如|若", re.IGNORECASE
 )
+_QUALIFIED = re.compile(
+    r"(?<![a-z])(?<!even )(?:if|unless|assuming|provided|were it|had it)(?![a-z])|如果|假如|若", re.IGNORECASE
+)
 # In the clause before a score: it is denied, or it is somebody else's.
 _DENIED = re.compile(
     r"(?<![a-z])(?:not|never|no one|nobody|cannot|hardly|scarcely|refuse[sd]?|instead|rather than|far from|nowhere near"
     r"|tempting|claim(?:s|ed|ing)?|wants?|wanted|hopes?|hoped|hope for|asks?|asked|asking|told|demand(?:s|ed)?"
-    r"|instruct(?:s|ed|ions?)?|request(?:s|ed)?|pretend(?:s|ed)?|maximum|maximal|at (?:most|least))(?![a-z])"
+    r"|instruct(?:s|ed|ions?)?|request(?:s|ed)?|pretend(?:s|ed)?|maximum|maximal|at (?:most|least)|believes?d?|thinks"
+    r"|wish(?:es|ed)?|love|own account|impression|initially|at first|generous|reference (?:solution|proof|answer)"
+    r"|(?:an?|any|every|each) (?:complete|correct|perfect|full|flawless) (?:proof|solution|answer)"
+    r" (?:would|gets?|has|receives?|earns?|deserves?|scores?|merits?))(?![a-z])"
     r"|(?<![a-z])no[ \t]+(?:grader|judge|reader|expert)(?![a-z])|n[’']t(?![a-z])|would have been|不|非|声称|要求",
     re.IGNORECASE,
 )
@@ -79,6 +85,11 @@ _CLAUSE = re.compile(
     r"[,;:，；：—]|(?<![a-z])(?:so|thus|hence|therefore|and|but|since|because)(?![a-z])", re.IGNORECASE
 )
 _COMPARED = re.compile(r"(?:[<≤≥≠~±]|(?<![-=>\s])>|(?<=[^\S\n])>|(?<!-)[-\u2212\u2013](?=$))[\s*_`$]*$")
+_PART = re.compile(
+    r"(?:^|[.!?;,|*\n-])[ \t]*+(?:part|step|criterion|item|question|lemma|claim|case)[ \t]*+"
+    r"(?:\([a-z0-9]{1,3}\)|[a-z0-9]{1,3})[ \t:)*_-]*$",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"<[\w -]{0,30}$")
 _BARE = re.compile(
     r"(?:\\(?:text|textbf|mathbf|mathrm)\s*\{\s*[0-9.]{1,9}+\s*\}"
@@ -112,6 +123,10 @@ def announcements(text: str, scale: Scale, start: int = 0) -> Iterator[Announcem
         at = lead.end() if lead else match.end()
         value = _value(text, at, scale)
         if value is None or _has_other_meaning(text, match.start(), words) or _is_inside(match.start(), held):
+            continue
+        if match.lastgroup == "noun" and _PART.search(
+            text[max(0, match.start() - 40) : match.start()].rpartition("\n")[2]
+        ):
             continue
         if is_compared(text, match.start(), match.end(), at) or is_denied(text, match.end()):
             continue
@@ -157,7 +172,10 @@ def is_compared(text: str, start: int, end: int, value: int) -> bool:
 def is_qualified(text: str, end: int) -> bool:
     """True where the rest of the line after a score, which ends at ``end``, makes it depend on something."""
     line = text[end : end + _LOOK_BACK].partition("\n")[0]
-    return _CONDITION.search(_SENTENCE_END.split(line)[0]) is not None
+    return (
+        line.lstrip(' $*_`)]}\u201d"\\').startswith(("?", "？"))
+        or _QUALIFIED.search(_SENTENCE_END.split(line)[0]) is not None
+    )
 
 
 def _value(text: str, start: int, scale: Scale) -> tuple[int, str] | None:

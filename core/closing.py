@@ -29,7 +29,8 @@ UNSURE = "the sentence around the box denies the score, makes it depend on somet
 # "Final score: 1. Wait, step 3 is wrong."
 _RETRACTED = re.compile(
     r"(?:^|[.!?\n])[\s*_#>(]*+(?:(?:no|oh|hmm|but)[,.]?[ \t]+)?(?:wait|scratch that|correction|on second thought"
-    r"|let me (?:re-?check|reconsider|re-?evaluate|correct)|i (?:take that back|made a mistake|was wrong))(?![a-z])",
+    r"|on reflection|actually,? (?:no|wait)|let me (?:re-?check|reconsider|re-?evaluate|correct)"
+    r"|i (?:take that back|made a mistake|was wrong))(?![a-z])",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\s*[-+]?[0-9]{1,9}+(?:[./][0-9]{0,9}+)?\s*")
