@@ -39,7 +39,7 @@ LARGER = replace(
     q_lora_rank=768,
     max_position_embeddings=65536,
 )
-WAYS: dict[str, dict[str, Any]] = {"graphs": {"decode_graphs": "on"}, "no graphs": {"decode_graphs": "off"}}
+WAYS: dict[str, dict[str, Any]] = {"graphs": {"decode_graphs": True}, "no graphs": {}}
 SHORT = [(1, 64, 128), (64, 64, 128)]  # sequences, tokens of a prompt, new tokens
 LONG = [(4, 16000, 64)]
 

@@ -78,7 +78,9 @@ def index_topk(q_BSJI: Tensor, k_BTI: Tensor, w_BSJ: Tensor, positions_BS: Tenso
 def causal_indices(positions_BS: Tensor, tokens: int) -> Tensor:
     """Returns each query's tokens up to its own, indices_BST in int32: any selection of at least ``tokens``."""
     tokens_T = torch.arange(tokens, dtype=torch.int32, device=positions_BS.device)
-    return torch.where(tokens_T <= positions_BS.unsqueeze(-1), tokens_T, -1)
+    # Not torch.where: it would copy the number to a GPU, which a recorded CUDA graph may not.
+    later_BST = tokens_T > positions_BS.unsqueeze(-1)
+    return tokens_T.expand_as(later_BST).masked_fill(later_BST, -1)
 
 
 def _compact(chosen_BST: Tensor, width: int) -> Tensor:

@@ -36,7 +36,7 @@ def quantize(x: Tensor) -> tuple[Tensor, Tensor]:
     Not a number or infinity anywhere in a row is kept by its scale alone: no e4m3 number is NaN.
     """
     scale = x.detach().float().abs().amax(-1) / LARGEST
-    scale = torch.where(scale == 0, 1.0, scale.clamp(min=torch.finfo(torch.float32).tiny))
+    scale = scale.clamp(min=torch.finfo(torch.float32).tiny).masked_fill(scale == 0, 1.0)
     scale = scale.masked_fill(scale.isinf(), torch.nan)
     numbers = (x.detach().float() / scale.unsqueeze(-1)).nan_to_num(0.0).clamp(-LARGEST, LARGEST)
     return numbers.to(torch.float8_e4m3fn), scale

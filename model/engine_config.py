@@ -6,7 +6,6 @@ from core.config import STRICT, Positive, settings
 from model.errors import ModelError
 
 RowsFormat = Literal["model", "fp8"]
-DecodeGraphs = Literal["auto", "on", "off"]
 
 
 @settings(frozen=True, config=STRICT)
@@ -16,7 +15,7 @@ class EngineConfig:
     ``cache_tokens`` is the capacity of the KV cache for all sequences together, in pages of ``page_size`` tokens.
     ``max_num_seqs`` sequences decode side by side; a step takes up to ``max_prefill_tokens`` of waiting prompts.
     ``rows_format``: latent rows and indexer keys of the cache in the model's dtype, or in FP8 (e4m3 with scales).
-    ``decode_graphs``: decode steps of fixed shapes, CUDA graphs on a GPU; "auto": there alone.
+    ``decode_graphs``: decode steps of fixed shapes, which are CUDA graphs on a GPU.
     ``speculate`` drafts a token with the model's MTP layer in every step. ``capture_routing`` records the experts of
     every token, ``capture_selection`` the tokens that it attended to.
     Raises a ValueError (pydantic's ValidationError) where a number is below 1, or the cache holds less than one page.
@@ -27,7 +26,7 @@ class EngineConfig:
     max_num_seqs: Positive = 64
     max_prefill_tokens: Positive = 2048
     rows_format: RowsFormat = "model"
-    decode_graphs: DecodeGraphs = "auto"
+    decode_graphs: bool = False
     speculate: bool = False
     capture_routing: bool = False
     capture_selection: bool = False

@@ -311,16 +311,15 @@ class LLMEngine:
 def decode_graphs(module: DsaModel, kv_cache: PagedKVCache, config: EngineConfig) -> DecodeGraphs | None:
     """Returns the graphs of an engine's decode steps, or None if it has none.
 
-    Raises ModelError if they are asked for together with what they cannot do.
+    Raises ModelError if they are requested together with what they cannot do.
     """
     possible = not (kv_cache.captures or config.speculate)
-    if config.decode_graphs == "on" and not possible:
+    if config.decode_graphs and not possible:
         raise ModelError(
-            "decode_graphs=on records no routing or selection and drafts nothing; switch capture_routing, "
-            "capture_selection and speculate off, or set decode_graphs=auto"
+            "decode_graphs=true records no routing or selection and drafts nothing; switch capture_routing, "
+            "capture_selection and speculate off, or set decode_graphs=false"
         )
-    wanted = config.decode_graphs == "on" or (config.decode_graphs == "auto" and kv_cache.device.type == "cuda")
-    return DecodeGraphs(module, kv_cache) if wanted and possible else None
+    return DecodeGraphs(module, kv_cache) if config.decode_graphs else None
 
 
 @torch.no_grad()

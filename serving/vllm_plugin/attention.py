@@ -102,7 +102,7 @@ class DsaLayer:
         size, (_, step) = self.rows.pool_GZW.shape[1], self.rows.flat()
         places_BX = indices_BSK.clamp(min=0).long().flatten(1)
         numbers_BX = table_BP.gather(1, places_BX // size).long() * step + places_BX % size
-        return torch.where(indices_BSK < 0, -1, numbers_BX.view(indices_BSK.shape))
+        return numbers_BX.view(indices_BSK.shape).masked_fill(indices_BSK < 0, -1)
 
     def _pages(self, tokens: int) -> int:
         return -(-tokens // self.rows.pool_GZW.shape[1])

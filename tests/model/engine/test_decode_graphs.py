@@ -37,9 +37,9 @@ def samples(**changes: Any) -> list[tuple[list[int], list[float]]]:
     ],
 )
 def test_fixed_shapes_change_no_sample(changes: dict[str, Any]) -> None:
-    expected = samples(decode_graphs="off", **changes)
+    expected = samples(decode_graphs=False, **changes)
     for (ids, logprobs), (expected_ids, expected_logprobs) in zip(
-        samples(decode_graphs="on", **changes), expected, strict=True
+        samples(decode_graphs=True, **changes), expected, strict=True
     ):
         assert ids == expected_ids
         assert logprobs == pytest.approx(expected_logprobs, abs=1e-5)  # the decode buffer is in fp32
@@ -54,5 +54,5 @@ def test_sequences_are_padded_to_few_sizes() -> None:
 @pytest.mark.parametrize("other", ["capture_routing", "capture_selection", "speculate"])
 def test_what_fixed_shapes_cannot_do(other: str) -> None:
     model = byte_model(num_nextn_predict_layers=1)
-    with pytest.raises(ModelError, match=f"decode_graphs=on .*{other}"):
-        LLMEngine(model, byte_tokenizer(), replace(SMALL, decode_graphs="on", **{other: True}))
+    with pytest.raises(ModelError, match=f"decode_graphs=true .*{other}"):
+        LLMEngine(model, byte_tokenizer(), replace(SMALL, decode_graphs=True, **{other: True}))

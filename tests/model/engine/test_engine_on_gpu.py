@@ -25,7 +25,7 @@ def on(device: str) -> DsaModel:
     return byte_model(dtype=torch.float32, initializer_range=0.08, num_nextn_predict_layers=1).to(device)
 
 
-@pytest.mark.parametrize("changes", [{"speculate": True}, {"decode_graphs": "on"}, {"decode_graphs": "off"}])
+@pytest.mark.parametrize("changes", [{"speculate": True}, {"decode_graphs": True}, {}])
 @pytest.mark.parametrize("page_size", [4, 64])
 def test_log_probabilities_are_those_of_the_cpu(changes: dict[str, Any], page_size: int) -> None:
     config = EngineConfig(cache_tokens=1024, page_size=page_size, max_prefill_tokens=32, **changes)
@@ -48,7 +48,7 @@ def test_log_probabilities_are_those_of_the_cpu(changes: dict[str, Any], page_si
 def test_graphs_change_no_sample(rows_format: RowsFormat) -> None:
     sampling = SamplingParams(n=4, max_tokens=48, ignore_eos=True, seed=3)
     runs: list[list[list[int]]] = []
-    for graphs in ("on", "off"):
+    for graphs in (True, False):
         config = EngineConfig(cache_tokens=2048, decode_graphs=graphs, rows_format=rows_format)
         groups = LLMEngine(on("cuda"), byte_tokenizer(), config).generate(PROMPTS, sampling)
         runs.append([one.token_ids for group in groups for one in group])
