@@ -135,7 +135,11 @@ def judged_lines(rng: Random, judged: Sequence[JudgedPassage], complaints: Itera
 
 
 def _of_line(rng: Random, line: int, judged: Iterable[JudgedPassage], complaints: Iterable[Complaint]) -> Iterator[str]:
-    """The items of a line, each with the complaints about it or that it is right; then the other complaints."""
+    """The items of a line, each with the complaints about it or that it is right; then the other complaints.
+
+    Of a verdict that does not follow, which is reported at the end, nothing is said here.
+    """
+    unfinished = any(complaint.line == END for complaint in complaints)
     left = [complaint for complaint in complaints if complaint.line == line]
     for item in judged:
         if item.line == END:
@@ -148,7 +152,7 @@ def _of_line(rng: Random, line: int, judged: Iterable[JudgedPassage], complaints
         about = [complaint for complaint in left if complaint.quote == item.quote]
         left = [complaint for complaint in left if complaint.quote != item.quote]
         yield from (write_complaint(rng, complaint) for complaint in about)
-        if not about:
+        if not about and not (item.verdict and unfinished):
             yield f"Line {line}: {(not item.working and item.quote) or NO_QUOTE} is right."
     yield from (write_complaint(rng, complaint) for complaint in left)
 

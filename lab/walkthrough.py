@@ -33,12 +33,14 @@ class JudgedPassage:
     """Passage of a proof that is judged at once: a line, the quote (empty for words), and its workings, if any.
 
     The one of line ``END`` compares the claim with the whole proof; ``open``: it starts from something else.
+    ``verdict``: it is what the proof states of the claim.
     """
 
     line: int
     quote: str
     working: str = ""
     open: bool = False
+    verdict: bool = False
 
 
 def items(theorem: Proposition, proof: str) -> tuple[JudgedPassage, ...]:
@@ -86,7 +88,7 @@ class _ProofReader:
             line = self.proof.count("\n", 0, sentence.span[0]) + 1
             chains = tuple(chain for chain in reading.body if chain.relations or chain.lead) if reading else ()
             if reading and reading.move in VERDICTS:
-                yield JudgedPassage(line, "", self._verdict(reading.move))
+                yield JudgedPassage(line, "", self._verdict(reading.move), verdict=True)
             elif reading and chains:
                 yield from self._relations(line, sentence, reading, chains)
             else:
@@ -155,12 +157,15 @@ class _ProofReader:
         return f"{text}: {outcome}; stated: {stated}: {'same' if stated == outcome else 'other'}"
 
     def _outcome(self) -> tuple[str, str]:
-        """The relation or pair that decides the claim, and how; both empty for families without one."""
+        """The pairs and the relation that decide the claim, and how; both empty for families without one.
+
+        All pairs up to the first that differs: a pair that is left out would be decided before it is looked at.
+        """
         claim = self.claim
         if isinstance(claim, Solutions):
             found = self._solutions()
             texts = self._matched(found)
-            return texts[-1], OPEN if found is None else "it holds" if same(texts) else "it fails"
+            return "; ".join(texts), OPEN if found is None else "it holds" if same(texts) else "it fails"
         if claim.modulus or claim.sequence is not None:
             return "", ""
         if not self.shown:
@@ -173,17 +178,23 @@ class _ProofReader:
         ends = [chain.terms[-1] for _, chain in self._paths()]
         other = ends[-2] if len(ends) > 1 and ends[-1] != claim.right else claim.right
         texts = list(pairs(_terms(other), _terms(ends[-1])))
-        return texts[-1], "it holds" if same(texts) else OPEN
+        return "; ".join(texts), "it holds" if same(texts) else OPEN
 
     def _inequality(self, chain: Chain, at_point: bool) -> tuple[str, str]:
-        """The claimed sign beside the one found, or the right sides if they differ."""
+        """The right sides, and if they are the same, the claimed sign beside the one found.
+
+        A relation that does not start where the last one ended, nor from the claim, decides nothing.
+        """
         assert isinstance(self.claim, Claim)
+        before = self.shown[-2][1].terms[-1] if len(self.shown) > 1 and not chain.lead else chain.terms[0]
+        if chain.terms[0] not in (before, self.claim.left):
+            return "; ".join(pairs(_terms(before), _terms(chain.terms[0]))), OPEN
         wanted, sign, last = self.claim.relation, _sign(chain), chain.terms[-1]
-        sides = list(pairs(_terms(self.claim.right), _terms(last)))
         of_difference = last == ZERO and self.shown[0][1].terms[0] != self.claim.left
-        if not of_difference and not same(sides):
-            return sides[-1], OPEN
-        text = f"{wanted} and {sign}{' at a point' if at_point else ''}"
+        sides = list(pairs(_terms(ZERO if of_difference else self.claim.right), _terms(last)))
+        if not same(sides):
+            return "; ".join(sides), OPEN
+        text = "; ".join([*sides, f"{wanted} and {sign}{' at a point' if at_point else ''}"])
         if sign in CONTRARY.get(wanted, ()):
             return text, "it fails"
         return text, "it holds" if not at_point and sign in STRONGER.get(wanted, ()) else OPEN

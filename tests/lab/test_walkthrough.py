@@ -50,7 +50,7 @@ def test_a_proof_is_gone_through_relation_by_relation() -> None:
         "Line 1: this is right.",
         "Line 2 gives (x + 2)^2 and (x + 2)^2: same; 1 and 1: same; 1 and 1: equal.",
         "Line 2: this is right.",
-        "Line 3 gives >= and >=: it holds; stated: it holds: same.",
+        "Line 3 gives 1 and 1: same; >= and >=: it holds; stated: it holds: same.",
         RIGHT,
     ]
 
@@ -82,9 +82,24 @@ def test_what_follows_what_is_stated_and_whether_they_agree_are_three_decisions(
     assert lines[3:6] == [
         "Line 2 gives 2 and 2: same; 3 and 3: same.",
         "Line 2: this is right.",
-        f"Line 3 gives 3 and 3: same: it holds; stated: it {stated}: {agree}.",
+        f"Line 3 gives 2 and 2: same; 3 and 3: same: it holds; stated: it {stated}: {agree}.",
     ]
     assert (lines[6] == RIGHT) == (agree == "same")
+
+
+@pytest.mark.parametrize(
+    ("proof", "outcome"),
+    [
+        # another right side: the pair that decides stands in the verdict's own line
+        ("So x^2 + 4x + 5 = (x + 2)^2 + 1.\nHence (x + 2)^2 + 1 >= 0.", "1 and 0: other"),
+        # a relation that is not of what was worked out
+        ("So x^2 + 4x + 5 = (x + 2)^2 + 1.\nHence x^2 + 1 >= 1.", "(x + 2)^2 and x^2: other"),
+    ],
+)
+def test_a_verdict_that_does_not_follow_is_faulted_at_once(proof: str, outcome: str) -> None:
+    lines = body(SQUARE, *proof.split("\n"), "So the claim is true.")
+    assert lines[-2] == f"Line 3 gives {outcome}: it is open; stated: it holds: other."
+    assert lines[-1].startswith("At the end: ")
 
 
 def test_products_are_multiplied_out_and_solutions_divided_before_they_are_judged() -> None:
@@ -189,10 +204,13 @@ def _is_true(part: str, sequence: NumberSequence | None) -> bool:
 @pytest.mark.parametrize(
     ("solutions", "said"),
     [
-        ("x = 3 or x = 2", "3 and 3: same: it holds; stated: it holds: same"),
+        ("x = 3 or x = 2", "2 and 2: same; 3 and 3: same: it holds; stated: it holds: same"),
         ("x = 2 or x = -3", "2 and -3: other: it fails; stated: it holds: other"),
-        ("x = 2", "3 and nothing: other: it fails; stated: it holds: other"),
-        ("x = 2 or x = 3 or x = 5", "nothing and 5: other: it fails; stated: it holds: other"),
+        ("x = 2", "2 and 2: same; 3 and nothing: other: it fails; stated: it holds: other"),
+        (
+            "x = 2 or x = 3 or x = 5",
+            "2 and 2: same; 3 and 3: same; nothing and 5: other: it fails; stated: it holds: other",
+        ),
     ],
 )
 def test_solutions_are_matched_in_their_order(solutions: str, said: str) -> None:
