@@ -36,8 +36,8 @@ MAY_CHANGE = frozenset(
         *("data.judges.budget", *(f"data.judges.endpoint{name}.{key}" for name in ("", "s.*") for key in SERVING_KEYS)),
     ]
 )
-TABLES = ("problems", "proofs", "analyses")  # settings of data and of data.validation that name tables
-OTHER_TABLES = ("critiques", "examples", "problem_numbers")  # settings of data alone
+TABLES = ("problems", "proofs", "analyses", "critiques")  # settings of data and of data.validation that name tables
+OTHER_TABLES = ("examples", "problem_numbers")  # settings of data alone
 METRICS = ("loss", "reward", "reward/pass", "reward/exact", "length")  # of a progress line
 SECONDS = 5.0  # between two progress lines
 
@@ -76,7 +76,7 @@ def content_digests(settings: TrainConfig) -> dict[str, str]:
 
     Raises LemmataError where one cannot be read.
     """
-    found = {key: source_summary(path) for key, path in _tables(settings.data)}
+    found = {key: source_summary(path) for key, path in training_tables(settings.data)}
     if settings.prompts is not None:
         templates = named_templates(settings.prompts)
         found["prompts"] = ", ".join(templates.identity(name) for name in sorted(templates.texts))
@@ -105,7 +105,7 @@ def model_digest(name: str) -> str:
     return f"{len(parts) // 2} files, digest {digest(*parts)}"
 
 
-def _tables(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def training_tables(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The tables that the settings name, each with its key."""
     own = {f"data.{name}": data.get(name) for name in (*TABLES, *OTHER_TABLES)}
     validation = data.get("validation") or {}

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.config import read_config
 from core.errors import LemmataError
+from core.graded_proofs import source_summary
 from core.run_end import recorded_end
 from core.store import Run
 from lemmata.training import MAY_CHANGE as OF_TRAINING
@@ -15,6 +16,7 @@ from lemmata.training import (
     print_line,
     settings_digest,
     stop_signals,
+    training_tables,
 )
 from rl.recipe.config import CotrainConfig
 
@@ -31,9 +33,11 @@ def cotrain_command(config: dict[str, Any]) -> int:
     parallel = import_library("rl.parallel", "cotrain").Parallel()
     if parallel.world_size > 1:
         raise LemmataError("`lemmata cotrain` is one process; torchrun is for `lemmata train`")
-    # A resumed run goes on with the same models, so that their content is part of its identity.
+    # A resumed run goes on with the same models and tables, so that their content is part of its identity.
     models = {"base": settings.base, "cold_start.model": settings.cold_start.get("model")}
     content = {key: model_digest(str(name)) for key, name in models.items() if name is not None}
+    if settings.on_tables:
+        content |= {f"train.{key}": source_summary(path) for key, path in training_tables(settings.train["data"])}
     identity = {**config, "content": content} if content else config
     folder = Path(settings.run or f"runs/cotrain-{settings_digest(identity, MAY_CHANGE)}")
     start = Run.start(folder, "cotrain", identity, MAY_CHANGE)
@@ -41,6 +45,9 @@ def cotrain_command(config: dict[str, Any]) -> int:
         print_line(f"run folder: {folder}")
         done = recipe.cotrain(settings, folder, parallel, print_line, TrainingReport(), lambda: bool(received))
         print_line(f"{'done' if done else 'stopped; the same command resumes'}: {folder}")
-    if done:
+    if done and settings.on_tables:
+        for line in import_library("rl.recipe.on_tables", "cotrain").summaries(folder):
+            print_line(line)
+    elif done:
         print_line(f"read it: lemmata report {folder}")
     return 0 if done else 2

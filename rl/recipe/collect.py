@@ -35,28 +35,32 @@ def theorems(stream: Stream, count: int) -> list[Theorem]:
 
 
 def prove(prover: Judge, templates: Templates, wanted: Sequence[Theorem], samples: int) -> list[Case]:
-    """``samples`` proofs of each theorem, without labels; duplicates and answers without a proof are left out.
+    """``samples`` proofs of each theorem, as `prove_problems`."""
+    return prove_problems(prover, templates, [Case(one.statement, "", theorem=one) for one in wanted], samples)
+
+
+def prove_problems(prover: Judge, templates: Templates, problems: Sequence[Case], samples: int) -> list[Case]:
+    """``samples`` proofs of each problem, without labels; duplicates and answers without a proof are left out.
 
     Each statement is proved once, although several theorems of a small level may have the same one.
     """
-    first: dict[str, Theorem] = {}
-    for theorem in wanted:
-        first.setdefault(theorem.statement, theorem)
+    first: dict[str, Case] = {}
+    for problem in problems:
+        first.setdefault(problem.statement, problem)
     wanted = list(first.values())
-    answers = prover.ask([templates.proof(theorem.statement) for theorem in wanted], samples)
+    answers = prover.ask([templates.proof(problem.statement) for problem in wanted], samples)
     return [
-        Case(theorem.statement, body, theorem=theorem)
-        for theorem, group in zip(wanted, answers, strict=True)
+        replace(problem, proof=body)
+        for problem, group in zip(wanted, answers, strict=True)
         for body in dict.fromkeys(read_attempt(answer.text, truncated=answer.truncated).body for answer in group)
         if body
     ]
 
 
 def label_exactly(cases: Iterable[Case]) -> Iterator[Case]:
-    """The cases with the checker's score of each proof as its label."""
+    """The cases with the checker's score of each proof as its label; None where the problem is not the lab's."""
     for case in cases:
-        assert case.theorem is not None
-        yield replace(case, label=check(case.theorem, case.proof).score)
+        yield replace(case, label=None if case.theorem is None else check(case.theorem, case.proof).score)
 
 
 def balanced(cases: Sequence[Case], value: Callable[[Case], float | None], seed: str) -> list[Case]:
@@ -107,8 +111,8 @@ def review(
 
 
 def with_analyses(cases: Sequence[Case], analyses: Sequence[Sequence[Examined]]) -> Iterator[Case]:
-    """One case for each distinct analysis that has a score, with its exact quality."""
+    """One case for each distinct analysis that has a score, with its exact quality where the problem is the lab's."""
     for case, group in zip(cases, analyses, strict=True):
         for text in dict.fromkeys(one.text for one in group if one.score is not None):
-            assert case.theorem is not None
-            yield replace(case, analysis=text, quality=analysis_quality(case.theorem, case.proof, text))
+            exact = None if case.theorem is None else analysis_quality(case.theorem, case.proof, text)
+            yield replace(case, analysis=text, quality=exact)

@@ -86,9 +86,12 @@ class OnPolicyProofsConfig:
 class LabelsConfig:
     """Labels without truth: n ``analyses`` of each proof, m ``reviews`` of each that reports an issue, and the rule.
 
-    DeepSeekMath-V2, section 2.3.
+    DeepSeekMath-V2, section 2.3. ``verifier`` and ``meta_verifier``: models that label in place of the run's own: a
+    folder, ``pkg://PACKAGE/FOLDER``, ``endpoint:NAME`` of ``train.data.judges.endpoints``, or several; None: its own.
     """
 
+    verifier: Name | tuple[Name, ...] | None
+    meta_verifier: Name | tuple[Name, ...] | None
     analyses: Positive
     reviews: Positive
     rule: LabelConfig
@@ -186,6 +189,32 @@ class CotrainConfig:
     generator: GeneratorConfig
     signals: SignalsConfig | None
     measure: MeasureConfig
+
+    def __post_init__(self) -> None:
+        if not self.on_tables:
+            if self.labels.verifier or self.labels.meta_verifier:
+                raise ValueError(
+                    "labels.verifier and labels.meta_verifier are for tables alone: set train.data.lab=none"
+                )
+            return
+        if self.base is None:
+            raise ValueError("train.data.lab=none needs a model to begin from: set base=FOLDER")
+        if self.signals is not None or not self._data.get("problems"):
+            raise ValueError("train.data.lab=none needs signals=null and problems: train.data.problems=TABLE")
+
+    @property
+    def _data(self) -> Mapping[str, Any]:
+        return self.train.get("data") or {}
+
+    @property
+    def on_tables(self) -> bool:
+        """True where all problems are of tables, whose truth nobody knows."""
+        return self._data.get("lab") == "none"
+
+    @property
+    def has_rated_analyses(self) -> bool:
+        """True where a table of rated analyses trains the meta-verifier."""
+        return bool(self._data.get("analyses"))
 
 
 def _check_range(name: str, limits: tuple[float, float]) -> None:

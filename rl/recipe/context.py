@@ -14,16 +14,20 @@ from lab.items import Stream
 from lab.prompts import named_templates
 from lab.theorem import Theorem
 from rl.config import WHOLE_MAPPINGS, TrainConfig
+from rl.judge import Judge
 from rl.merging.config import MergeConfig
 from rl.metrics import read_metrics
 from rl.recipe.config import CotrainConfig
-from rl.recipe.step_types import Merge, Train
-from rl.tasks.build import DataConfig
+from rl.recipe.step_types import VALIDATION_CRITIQUES, VALIDATION_LABELS, Merge, Train
+from rl.setup import make_judges
+from rl.tasks.build import DataConfig, table_rows
 from rl.tasks.lab import case_of
+from rl.tasks.problem_tables import names_of
 from rl.tasks.tables import Case
 from rl.trained_judge import TrainedJudge
 
 TABLE = "table.jsonl"
+OWN_TABLES = ("proofs", "analyses")  # tables of a step that stand beside those of the settings
 IMITATION = "imitation.json"  # summary of a step that samples analyses to imitate
 TEST_SEED = 0  # all runs are measured on the same theorems, whatever their seed
 PROOFS_SEED = 500  # theorems for on-policy proofs; the streams of training count from the run's seed
@@ -50,7 +54,10 @@ class RecipeContext:
 
     def training(self, step: Train) -> TrainConfig:
         """The settings of a training step. Raises LemmataError where they are invalid."""
-        data = {name: str(self.table(table)) for name, table in step.tables.items()} | dict(step.data)
+        data: dict[str, Any] = {name: self._sources(name, table) for name, table in step.tables.items()}
+        data |= step.data
+        if self.config.on_tables:
+            data["validation"] = self._validation()
         judges = {role: str(self.model(model)) for role, model in step.judges.items()}
         named: dict[str, Any] = {
             "run": str(self.at(step.name)),
@@ -68,6 +75,19 @@ class RecipeContext:
             merge_settings({"model": None, **self.config.train}, step.changes, replaced=WHOLE_MAPPINGS), named
         )
         return read_config(TrainConfig, values, "")
+
+    def _sources(self, setting: str, step: str) -> str | list[str]:
+        """The table of a step, and where all problems are of tables, also those that the settings name."""
+        own = str(self.table(step))
+        given = names_of(getattr(self.data, setting)) if self.config.on_tables and setting in OWN_TABLES else ()
+        return [own, *given] if given else own
+
+    def _validation(self) -> dict[str, str]:
+        """Tables of validation: proofs labeled by the run, unless there are graded ones of one's own, and critiques."""
+        found = {"critiques": str(self.table(VALIDATION_CRITIQUES))}
+        if not self.table_cases("proofs", "validation"):
+            found["proofs"] = str(self.table(VALIDATION_LABELS))
+        return found
 
     def computed_tokens(self, step: str) -> int:
         """The number of tokens that a step has computed: of training by its metrics, of imitation by its summary."""
@@ -114,6 +134,27 @@ class RecipeContext:
         measure, seed = self.config.measure, derive_seed(self.config.seed, purpose)
         chosen = measure.temperature if temperature is None else temperature
         return TrainedJudge(folder, chosen, max_tokens or measure.max_tokens, seed, self.shared.device)
+
+    def labelers(self, step: str, verifier: str, meta_verifier: str) -> tuple[Judge, Judge]:
+        """The verifier and the meta-verifier that label proofs: those that ``labels`` names, else those of two steps.
+
+        Answers of servers are kept in the folder of ``step``. Raises LemmataError where one cannot be made.
+        """
+        wanted = {"verifier": self.config.labels.verifier, "meta_verifier": self.config.labels.meta_verifier}
+        judges = {**self.shared.data["judges"], **wanted}
+        settings = replace(self.shared, stage="rl", data={**self.shared.data, "judges": judges})
+        named = make_judges(settings, self.at(step))
+        own = None if named is None else named.verifier
+        own_meta = None if named is None else named.meta_verifier
+        return own or self.judge(verifier, step), own_meta or self.judge(meta_verifier, step)
+
+    def table_cases(self, table: str, split: str) -> list[Case]:
+        """The cases of a split in the tables that the settings name: ``problems`` or ``proofs``; each problem once.
+
+        Raises LemmataError where a table cannot be read.
+        """
+        cases = table_rows(self.data, table, split)
+        return list({case.statement: case for case in cases}.values()) if table == "problems" else cases
 
     def stream(
         self, role: str, split: str, iteration: int = 0, turn: int = 1, levels: tuple[int, ...] | None = None

@@ -31,7 +31,7 @@ def measure_model(context: RecipeContext, step: Measure) -> None:
         write_json_lines(folder / "refinement.jsonl", records)
 
 
-def validate(context: RecipeContext, name: str) -> dict[str, float | None]:
+def validate(context: RecipeContext, name: str, _step: str) -> dict[str, float | None]:
     """Accuracy of the model of step ``name`` in each role on the validation stream; None where nothing was asked."""
     model, templates, count = context.judge(name, "validation"), context.templates, context.config.measure.validation
     proofs = measure.measure_prover(model, templates, context.theorems("validation", count), 1)

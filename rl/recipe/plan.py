@@ -17,6 +17,9 @@ from rl.recipe.signals import signals
 from rl.recipe.step_types import (
     TEST_ANALYZES,
     TEST_PROOFS,
+    VALIDATION_CRITIQUES,
+    VALIDATION_LABELS,
+    VALIDATION_PROOFS,
     Analyze,
     Copy,
     Dagger,
@@ -52,6 +55,12 @@ def _start(config: CotrainConfig) -> Iterator[Step]:
     start = [Copy("base", config.base)] if config.base is not None else list(_cold_start(config))
     yield from start[:-1]
     yield replace(start[-1], name="base")
+    if config.on_tables:
+        yield measure(config, "base", refine=True)
+        yield Prove(VALIDATION_PROOFS, "base", split="validation", exact=False)
+        yield LabelProofs(VALIDATION_LABELS, "base", "base", VALIDATION_PROOFS)
+        yield Analyze(VALIDATION_CRITIQUES, "base", VALIDATION_PROOFS)
+        return
     yield Prove(TEST_PROOFS, "base", split="test")
     yield Measure("measure-base", "base", TEST_PROOFS, refine=True)
 
@@ -83,14 +92,18 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
     proofs. Models of the last turn have the names of the roles, and are measured; earlier ones have training logs.
     """
     n = f"{number}-"
-    exact = number == 1
+    exact = number == 1 and not config.on_tables
     yield Prove(n + "proofs", start, exact=exact, iteration=number)
     labels, meta, verifier, prover = n + "proofs", start, start, start
     if exact:
         verifier, meta = n + "verifier-alone", n + "meta-verifier"
         yield from _first_judges(config, n, start, labels)
     else:
-        yield LabelProofs(n + "labels", start, start, labels)
+        if config.on_tables and config.has_rated_analyses:
+            meta = n + "meta-verifier"
+            yield from reinforce(config, Train(meta, config.meta_verifier, start))
+            yield measure(config, meta)
+        yield LabelProofs(n + "labels", start, meta, labels)
         labels = n + "labels"
     for turn in range(1, config.turns + 1):
         mark = "" if turn == config.turns else f"-turn-{turn}"
@@ -102,7 +115,7 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
             labels = f"{n}labels-turn-{turn}"
             yield LabelProofs(labels, verifier, meta, proofs)
         # Later labels are by the models alone: planted proofs, whose labels are exact, are left out.
-        data = NONE if exact else {"lab": "validation"}
+        data = NONE if exact or config.on_tables else {"lab": "validation"}
         before, verifier = verifier, n + "verifier" + mark
         judges = {"meta_verifier": meta}
         tables = {"proofs": labels}
@@ -112,10 +125,10 @@ def _iteration(config: CotrainConfig, number: int, start: str) -> Iterator[Step]
         before, prover = prover, n + "prover" + mark
         judges = {"verifier": verifier, "meta_verifier": meta}
         yield from reinforce(config, Train(prover, config.prover, before, {"critiques": critiques}, judges), turn)
-    yield measure(verifier)
-    yield measure(prover)
+    yield measure(config, verifier)
+    yield measure(config, prover)
     specialists = {"prover": prover, "verifier": verifier, "meta_verifier": meta}
-    yield from _generator(config, n, start, specialists, n + "critiques")
+    yield from _generator(config, n, start, specialists, {"critiques": n + "critiques", **_labeled(config, labels)})
 
 
 def _first_judges(config: CotrainConfig, n: str, start: str, labels: str) -> Iterator[Step]:
@@ -123,13 +136,18 @@ def _first_judges(config: CotrainConfig, n: str, start: str, labels: str) -> Ite
     alone, meta = n + "verifier-alone", n + "meta-verifier"
     yield from reinforce(config, Train(alone, config.verifier, start, tables={"proofs": labels}))
     yield Analyze(TEST_ANALYZES, alone, TEST_PROOFS)
-    yield measure(alone)
+    yield measure(config, alone)
     yield Analyze(n + "analyses", alone, labels, balance=True)
     yield from reinforce(config, Train(meta, config.meta_verifier, start, tables={"analyses": n + "analyses"}))
-    yield measure(meta)
+    yield measure(config, meta)
 
 
-def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, critiques: str) -> Iterator[Step]:
+def _labeled(config: CotrainConfig, labels: str) -> Models:
+    """The labeled proofs that a verifier of tables has in place of the lab's."""
+    return {"proofs": labels} if config.on_tables else NONE
+
+
+def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, tables: Models) -> Iterator[Step]:
     """Every way to one model, each measured; the best is the generator, or ``start`` where none is as good."""
     wanted, candidates = config.generator, []
     for name, settings in wanted.merges.items():
@@ -138,11 +156,14 @@ def _generator(config: CotrainConfig, n: str, start: str, specialists: Models, c
     if wanted.distill is not None:
         candidates.append(n + "distill")
         teachers = {**specialists, "refiner": specialists["prover"]}
-        yield Train(candidates[-1], wanted.distill, start, tables={"critiques": critiques}, teachers=teachers)
+        if config.on_tables:  # a kind without problems has no teacher
+            mixture = wanted.distill.get("data", {}).get("mixture", {})
+            teachers = {kind: model for kind, model in teachers.items() if mixture.get(kind)}
+        yield Train(candidates[-1], wanted.distill, start, tables=tables, teachers=teachers)
     if start == "base":  # later iterations choose by the validation stream alone
-        yield from map(measure, candidates)
+        yield from (measure(config, name) for name in candidates)
     yield Select(n + "generator", (*candidates, start))
-    yield measure(n + "generator", refine=True)
+    yield measure(config, n + "generator", refine=True)
 
 
 def _merged(name: str, settings: Changes, start: str, specialists: Models) -> tuple[tuple[str, ...], Mapping[str, Any]]:

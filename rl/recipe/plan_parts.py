@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rl.recipe.config import CotrainConfig
-from rl.recipe.step_types import TEST_ANALYZES, TEST_PROOFS, Measure, PassRates, Step, Train
+from rl.recipe.step_types import TEST_ANALYZES, TEST_PROOFS, Measure, MeasureOnTables, PassRates, Step, Train
 
 
 def reinforce(config: CotrainConfig, step: Train, turn: int = 1) -> Iterator[Step]:
@@ -20,6 +20,8 @@ def reinforce(config: CotrainConfig, step: Train, turn: int = 1) -> Iterator[Ste
     yield replace(step, tables={**step.tables, "problem_numbers": problems})
 
 
-def measure(model: str, *, refine: bool = False) -> Measure:
+def measure(config: CotrainConfig, model: str, *, refine: bool = False) -> Measure | MeasureOnTables:
     """The measurement of a model in all roles."""
+    if config.on_tables:
+        return MeasureOnTables(f"measure-{model}", model, refine=refine)
     return Measure(f"measure-{model}", model, TEST_PROOFS, TEST_ANALYZES, refine)

@@ -15,6 +15,7 @@ import torch
 
 from core.errors import LemmataError
 from rl.parallel import Parallel
+from rl.recipe import on_tables
 from rl.recipe.config import CotrainConfig
 from rl.recipe.context import RecipeContext
 from rl.recipe.plan import plan
@@ -72,6 +73,9 @@ def check_settings(context: RecipeContext, steps: Iterable[Step]) -> None:
                 task_of(replace(settings, data=bare), settings.role, "train")
             elif isinstance(step, Merge):
                 context.merging(step).resolved()
+    if context.config.on_tables:
+        on_tables.check_tables(context)
+        return
     for split in ("validation", "test"):
         context.stream("prove", split)
     context.stream("prove", "test", levels=context.config.measure.hard)

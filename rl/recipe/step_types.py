@@ -78,7 +78,7 @@ class Dagger:
 class Prove:
     """A table of ``prover``'s proofs on a ``split``, with exact labels, or without any (``exact`` False).
 
-    Each ``turn`` of each ``iteration`` has its own theorems.
+    Each ``turn`` of each ``iteration`` has its own theorems, or its own problems of a table while there are any.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Prove:
 
 @dataclass(frozen=True)
 class Analyze:
-    """A table of ``verifier``'s analyses of the proofs of a step, with their exact quality.
+    """A table of ``verifier``'s analyses of the proofs of a step, with their exact quality where that is known.
 
     ``balance``: at most half of them of one quality.
     """
@@ -104,7 +104,9 @@ class Analyze:
 
 @dataclass(frozen=True)
 class LabelProofs:
-    """A table of the proofs of a step with labels by ``verifier`` and ``meta_verifier`` alone."""
+    """A table of the proofs of a step with labels by ``verifier`` and ``meta_verifier`` alone, or by the models that
+    ``labels`` names in their place.
+    """
 
     name: str
     verifier: str
@@ -141,6 +143,20 @@ class Measure:
     model: str
     proofs: str
     analyses: str | None = None
+    refine: bool = False
+
+
+@dataclass(frozen=True)
+class MeasureOnTables:
+    """Records of a model on the validation problems of tables: its proofs are labeled as those of training, by the
+    models that ``labels`` names, else by ``judge``; its scores are compared with labeled validation proofs.
+
+    ``refine``: with self-refinement.
+    """
+
+    name: str
+    model: str
+    judge: str = "base"
     refine: bool = False
 
 
@@ -187,6 +203,10 @@ class MeasureLoop:
 
 
 TEST_PROOFS, TEST_ANALYZES = "test-proofs", "test-analyses"
+VALIDATION_PROOFS, VALIDATION_LABELS, VALIDATION_CRITIQUES = (
+    f"validation-{kind}" for kind in ("proofs", "labels", "critiques")
+)
 Start = Copy | Early | Sparsify | Dagger
 Tables = PassRates | Prove | Analyze | LabelProofs | Imitate
-Step = Train | Start | Tables | Merge | Select | Measure | SelectVerifier | MeasureVerifier | MeasureLoop
+Measures = Measure | MeasureOnTables | MeasureVerifier | MeasureLoop
+Step = Train | Start | Tables | Merge | Select | SelectVerifier | Measures

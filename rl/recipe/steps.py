@@ -8,7 +8,7 @@ from core.errors import LemmataError
 from rl.checkpoint import Checkpoints
 from rl.merging.merge import merge
 from rl.parallel import Parallel
-from rl.recipe import measure_steps, pass_rates, signal_steps, start_steps, table_steps
+from rl.recipe import measure_steps, on_tables, pass_rates, signal_steps, start_steps, table_steps
 from rl.recipe.context import RecipeContext
 from rl.recipe.step_types import (
     Analyze,
@@ -19,6 +19,7 @@ from rl.recipe.step_types import (
     LabelProofs,
     Measure,
     MeasureLoop,
+    MeasureOnTables,
     MeasureVerifier,
     Merge,
     PassRates,
@@ -75,8 +76,9 @@ def _merge(context: RecipeContext, step: Merge) -> None:
 
 
 def _select(context: RecipeContext, step: Select) -> None:
-    """By the sum of three accuracies on the validation stream: proofs, scores of proofs, ratings of analyses."""
-    scores = {name: measure_steps.validate(context, name) for name in step.candidates}
+    """By the sum of accuracies in validation: proofs, scores of proofs, and on the lab ratings of analyses."""
+    validate = on_tables.validate if context.config.on_tables else measure_steps.validate
+    scores = {name: validate(context, name, step.name) for name in step.candidates}
     best = max(scores, key=lambda name: sum(score for score in scores[name].values() if score is not None))
     start_steps.copy_model(context.model(best), context.model(step.name))
     text = json.dumps({"chosen": best, "validation": scores}, indent=2)
@@ -95,6 +97,7 @@ HANDLERS: dict[type, Callable[..., None]] = {
     Merge: _merge,
     Select: _select,
     Measure: measure_steps.measure_model,
+    MeasureOnTables: on_tables.measure_model,
     Imitate: signal_steps.imitate,
     SelectVerifier: signal_steps.select_verifier,
     MeasureVerifier: signal_steps.measure_verifier,

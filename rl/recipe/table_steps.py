@@ -8,7 +8,8 @@ from core.errors import LemmataError
 from core.ids import derive_seed
 from core.json_lines import write_json_lines
 from core.labeled_cases import write_cases
-from rl.recipe import collect, sft_examples
+from core.problems import problem_id
+from rl.recipe import collect, on_tables, sft_examples
 from rl.recipe.context import RecipeContext
 from rl.recipe.labeling import automatic_label
 from rl.recipe.measure import coordinates
@@ -39,6 +40,12 @@ def dagger(context: RecipeContext, step: Dagger) -> None:
 def prove(context: RecipeContext, step: Prove) -> None:
     """Proofs to train on, or to measure verifiers on; the latter may be none, which is a result too."""
     training, measuring = context.config.on_policy_proofs, context.config.measure
+    if context.config.on_tables:
+        model = context.judge(step.prover, step.name, training.temperature)
+        cases = collect.prove_problems(model, context.templates, on_tables.of_turn(context, step), training.samples)
+        written = write_cases(context.table(step.name), cases)
+        require_rows(written, f"no proof by {step.prover} ended within measure.max_tokens")
+        return
     if step.split == "train":
         theorems = collect.theorems(context.stream("prove", "train", step.iteration, step.turn), training.problems)
         samples, temperature = training.samples, training.temperature
@@ -70,15 +77,15 @@ def label(context: RecipeContext, step: LabelProofs) -> None:
     """Automatic labels; the analyses and reviews behind them are kept in examined.jsonl for the report."""
     config, templates = context.config.labels, context.templates
     cases = read_cases(str(context.table(step.proofs)), ()).rows
-    found = collect.analyze(context.judge(step.verifier, step.name), templates, cases, config.analyses)
-    meta = context.judge(step.meta_verifier, step.name)
+    verifier, meta = context.labelers(step.name, step.verifier, step.meta_verifier)
+    found = collect.analyze(verifier, templates, cases, config.analyses)
     examined = collect.review(meta, templates, cases, found, config.reviews)
     exact = collect.label_exactly(cases)
     write_json_lines(
         context.at(step.name) / "examined.jsonl",
         (
             {
-                **coordinates(case.theorem),
+                **(coordinates(case.theorem) or {"problem": problem_id(case.statement)}),
                 "truth": case.label,
                 "analyses": [{"score": one.score, "reviews": one.reviews} for one in group],
             }

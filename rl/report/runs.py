@@ -21,7 +21,13 @@ def recorded_recipe(run: Run) -> CotrainConfig:
         raise LemmataError(
             f"{run.folder} is a run of `lemmata {command}`; `lemmata report` reads those of `lemmata cotrain`"
         )
-    return read_config(CotrainConfig, config, "")
+    recipe = read_config(CotrainConfig, config, "")
+    if recipe.on_tables:
+        raise LemmataError(
+            f"{run.folder} is a run on tables, and `lemmata report` is about the lab's exact truth. The measures of "
+            "its models are in steps/measure-*/summary.json of the folder"
+        )
+    return recipe
 
 
 def require_one_recipe(runs: Sequence[Run]) -> None:

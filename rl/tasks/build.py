@@ -135,7 +135,7 @@ class _Builder:
 
     def part(self, name: str) -> Task:
         kind = KINDS[name]
-        rows = self._rows(kind) if kind.on_table else []
+        rows = table_rows(self.data, kind.table, self.split) if kind.on_table else []
         uses_lab = self.data.lab == "all" or (self.data.lab == "validation" and self.split != "train")
         if kind.on_table is not None and rows and (self.split != "train" or not uses_lab):
             if self.split == "train":  # sources are read one after the other, and their rows are often sorted
@@ -153,18 +153,6 @@ class _Builder:
             task = replace(task, tool_turns=self.data.tool_turns)
         return self._judged(task) if self.split == "train" else task
 
-    def _rows(self, kind: TaskKind) -> list[Case]:
-        """The cases of this split in the tables of a kind; none where the split is the lab's."""
-        data, reader = self.data, TableReader(self.data.columns, self.data.labels)
-        own: Sources = getattr(data, kind.table)
-        if self.split == "train":
-            cases = reader.read(kind.table, own)
-            return split_by_problem(cases, data.validation.share, held_out=False) if data.validation.share else cases
-        tables: Sources = getattr(data.validation, kind.table, None) if self.split == "validation" else None
-        if tables is None and self.split == "validation" and data.validation.share:
-            return split_by_problem(reader.read(kind.table, own), data.validation.share, held_out=True)
-        return reader.read(kind.table, tables)
-
     def _missing(self, name: str, kind: TaskKind) -> str:
         lab = self.data.lab
         if kind.on_table is None:
@@ -178,3 +166,19 @@ class _Builder:
 
     def _judged(self, task: RoleTask) -> Task:
         return judged(task, self.judges, by_verifier=self.data.refine_by == "verifier")
+
+
+def table_rows(data: DataConfig, table: str, split: str) -> list[Case]:
+    """The cases of a split in the tables of a setting of ``data``; none where the split is the lab's.
+
+    Raises LemmataError where a table cannot be read.
+    """
+    reader = TableReader(data.columns, data.labels)
+    own: Sources = getattr(data, table)
+    if split == "train":
+        cases = reader.read(table, own)
+        return split_by_problem(cases, data.validation.share, held_out=False) if data.validation.share else cases
+    tables: Sources = getattr(data.validation, table, None) if split == "validation" else None
+    if tables is None and split == "validation" and data.validation.share:
+        return split_by_problem(reader.read(table, own), data.validation.share, held_out=True)
+    return reader.read(table, tables)

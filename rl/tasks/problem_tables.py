@@ -28,7 +28,8 @@ class DataColumns(ProofColumns):
 
 @settings(frozen=True, config=STRICT)
 class ValidationTables:
-    """Tables of validation: ``problems``, graded ``proofs`` and rated ``analyses``; None: the lab's validation stream.
+    """Tables of validation: ``problems``, graded ``proofs``, rated ``analyses`` and ``critiques``; None: the lab's
+    validation stream.
 
     ``share``: fraction of the problems of the training tables that validation is on instead; training leaves them out.
     """
@@ -36,6 +37,7 @@ class ValidationTables:
     problems: Sources
     proofs: Sources
     analyses: Sources
+    critiques: Sources
     share: Share
 
 

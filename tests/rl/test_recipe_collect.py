@@ -127,7 +127,7 @@ def test_reviews_belong_to_the_analysis_and_case_they_are_of() -> None:
 def test_reviews_without_room_leave_the_issue_open() -> None:
     analyses = [[Examined(SAYS % ("Odd.", "0"), 0.0)]]
     assert collect.review(Silent(), templates(), CASES[:1], analyses, 3) == analyses
-    assert label_of(analyses[0], LabelsConfig(1, 3, LabelConfig(k=1, confirm_at=1.0))) is None
+    assert label_of(analyses[0], LabelsConfig(None, None, 1, 3, LabelConfig(k=1, confirm_at=1.0))) is None
 
 
 ISSUE = Examined("a", 0.0, (1.0, 1.0, 0.0))
@@ -153,7 +153,7 @@ PRAISE = Examined("d", 1.0)
     ],
 )
 def test_labels_follow_n_m_and_k(examined: list[Examined], n: int, m: int, k: int, label: float | None) -> None:
-    assert label_of(examined, LabelsConfig(n, m, LabelConfig(k=k, confirm_at=1.0))) == label
+    assert label_of(examined, LabelsConfig(None, None, n, m, LabelConfig(k=k, confirm_at=1.0))) == label
 
 
 def test_analyses_carry_their_exact_quality_once_each() -> None:

@@ -37,10 +37,13 @@ from rl.recipe.step_types import (
 FOLDER = Path(__file__).resolve().parents[2] / "lemmata" / "conf"
 SINGLE = ("start", "base", "prover", "verifier", "meta_verifier", "proofs", "analyses", "critiques", "model")
 SEVERAL, MAPPED = ("models", "candidates"), ("tables", "judges", "teachers", "specialists")
+TABLE = FOLDER.parents[1] / "examples" / "problems.jsonl"
 PRESETS = sorted(path.stem for path in (FOLDER / "recipe").glob("*.yaml"))
 
 
 def settings(recipe: str, *overrides: str) -> CotrainConfig:
+    if recipe == "problems":
+        overrides = (*overrides, f"train.data.problems={TABLE}", f"train.data.validation.problems={TABLE}")
     with initialize_config_dir(str(FOLDER), version_base=None):
         composed = compose("cotrain", overrides=[f"recipe={recipe}", *overrides])
     values: Any = OmegaConf.to_container(composed, resolve=True)

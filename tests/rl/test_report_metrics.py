@@ -141,7 +141,7 @@ def test_labels_and_their_curve() -> None:
         at(3, truth=0.0, analyses=[analysis(1.0), analysis(1.0)]),  # an issue that none saw
         at(4, truth=0.0, analyses=[analysis(None), analysis(0.0, 1.0, 0.0)]),
     )
-    found = label_metrics(examined, LabelsConfig(2, 2, LabelConfig(k=1, confirm_at=1.0)))
+    found = label_metrics(examined, LabelsConfig(None, None, 2, 2, LabelConfig(k=1, confirm_at=1.0)))
     assert (found["chosen"]["share"].value, found["chosen"]["accuracy"].value) == (3 / 4, 2 / 3)
     curve = {(one["n"], one["m"], one["k"]): (one["share"].value, one["accuracy"].value) for one in found["curve"]}
     assert curve[1, 1, 1] == (3 / 4, 1 / 3)
