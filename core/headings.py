@@ -19,9 +19,12 @@ _BOLD, _ALONE = 7, 8
 _NUMBER = (
     r"(?:(?:(?:part|section)[ \t]+)?(?:[0-9]{1,2}|[ivx]{1,4}|[a-e]|[一二三])[.):、．][ \t]*+|[\u2460-\u2464][ \t]*+)?"
 )
-_STEP = rf"(?:(?:step|phase|stage)[ \t]+[0-9]{{1,2}}[.):][ \t]*+|{_NUMBER})"
+_STEP = (
+    rf"(?:(?:step|phase|stage|part|section)[ \t]+[0-9a-z]{{1,2}}[ \t]*[.):\u2013\u2014-][ \t]*+"
+    rf"|\([a-z0-9]{{1,2}}\)[ \t]*+|[0-9]{{1,2}}(?:\.[0-9]{{1,2}})*[ \t]+|{_NUMBER})"
+)
 _LISTED = r"(?:(?:[>*+-]|[0-9]{1,2}[.)])[ \t]+)?"
-_OPEN, _CLOSE = r"(?:[\[{<=]{1,3}[ \t]*+)?", r"(?:[ \t]*+[\]}>=]{1,3})?"
+_OPEN, _CLOSE = r"(?:[\[{<=|*_]{1,3}[ \t]*+)?", r"(?:[ \t]*+[\]}>=|*_]{1,3})?"
 _SCORE = r"(?=[ \t:：*_]{1,6}(?:\\boxed\{)?[0-9]{1,2}(?:[./][0-9]{1,2})?\}?[ \t\r.。*_]*+$)"
 _SYMBOL = r"(?:[^\w\s*#\\]{1,3}+[ \t]*+)?"
 _UNDERLINE = r"(?:\r?\n {0,3}(?:={3,}+|-{3,}+)[ \t\r]*+$)?"
@@ -100,4 +103,9 @@ SOLUTION = Headings.of(rf"{_SOLUTION}|{_CHINESE_SOLUTION}", rf"solution|{_CHINES
 SELF_EVALUATION = Headings.of(
     rf"{_SELF}|{_OWN_WORK}|{_CHINESE_SELF}|{_ELSEWHERE}", rf"{_SELF}|{_CHINESE_SELF}|{_ELSEWHERE}", loose=True
 )
-UNNAMED_EVALUATION = Headings.of(rf"{_EVALUATION}|reflection|critique|confidence")
+# Any short marked line about the prover's own work, where no heading of the forms above is there.
+_BEFORE = r"(?:[^\W\d_]{1,15}[ \t]+){0,3}"
+_VERB = r"shows?|gives?|is|are|was|implies|yields|holds|equals|proves|of[ \t]+[a-z](?![a-z])"
+_BEHIND = rf"(?:[ \t]+(?!(?:{_VERB})(?![a-z]))[^\W_]{{1,15}}){{0,3}}"
+OWN_WORK = Headings.of(rf"{_BEFORE}self[ \t\u00a0_\-\u2010-\u2013]?{_JUDGED}(?:\*\*)?{_BEHIND}{_AFTER}", loose=True)
+UNNAMED_EVALUATION = Headings.of(rf"{_EVALUATION}|my[ \t]+(?:own[ \t]+)?{_JUDGED}|reflection|critique|confidence")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from core.announcements import phrase_pattern
-from core.headings import SELF_EVALUATION, SOLUTION, UNNAMED_EVALUATION, SectionHeading
+from core.headings import OWN_WORK, SELF_EVALUATION, SOLUTION, UNNAMED_EVALUATION, SectionHeading
 from core.rubric import ParseFailure, Verdict, answer_part, parse_verdict
 
 __all__ = ["ProofSections", "analysis_faults", "answer_part", "has_closing", "self_score", "split_proof"]
@@ -62,7 +62,7 @@ def _self_evaluation(answer: str, start: int) -> SectionHeading | None:
 
     A heading of a lower level, or with another name, is one inside the evaluation.
     """
-    found = list(SELF_EVALUATION.find(answer, start))
+    found = list(SELF_EVALUATION.find(answer, start)) or list(OWN_WORK.find(answer, start))
     if found:
         level = min(heading.level for heading in found)
         highest = [heading for heading in found if heading.level == level]

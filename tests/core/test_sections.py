@@ -84,6 +84,11 @@ def test_an_evaluation_that_gives_no_score_is_part_of_the_proof() -> None:
     )
 
 
+def test_a_heading_about_a_part_of_the_proof_hides_nothing_of_it() -> None:
+    text = "## Solution\na\n## Self-check of Lemma 3\nb\n## Self Evaluation\nc"
+    assert split_proof(text) == ProofSections("a\n## Self-check of Lemma 3\nb", "c", ())
+
+
 def test_everything_between_first_and_last_heading_is_shown() -> None:
     text = "## Solution\na\n## Self Evaluation\nb\n## Solution\nc\n## Self Evaluation\nd"
     sections = split_proof(text)
