@@ -1,6 +1,6 @@
 """Small verifier with and without the lab's calculator: accuracy and false accepts by exact truth, and tokens.
 
-    python -m benchmarks.calculator MODEL {verifier,calculator_verifier} [proofs]
+    python -m benchmarks.calculator MODEL {verifier,calculator_verifier} [proofs] [family ...]
 
 Greedy answers to proofs of the test split. An answer without a parseable score counts as wrong, not as accepted.
 Intervals resample whole statements.
@@ -8,7 +8,7 @@ Intervals resample whole statements.
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from rl.task import Task
 from rl.tasks.build import DataConfig, make_task
 from rl.tasks.mixed import MixedTask
 
-FAMILIES, LEVELS = ("inequalities", "equations", "identities"), (1, 2)
+LEVELS = (1, 2)
 SEED, BATCH = 0, 32
 
 
@@ -43,22 +43,22 @@ class Judged:
     calls: int
 
 
-def task_of(kind: str) -> Task:
+def task_of(kind: str, families: Sequence[str]) -> Task:
     """The task on the test split."""
     settings = compose("train", {})["data"]
-    data = {**settings, "families": FAMILIES, "levels": LEVELS, "mixture": {kind: 1}}
+    data = {**settings, "families": tuple(families), "levels": LEVELS, "mixture": {kind: 1}}
     task = make_task("generator", read_config(DataConfig, data, "data"), templates(), "test", SEED)
     assert isinstance(task, MixedTask)
     return task
 
 
-def judge(folder: Path, kind: str, count: int) -> list[Judged]:
+def judge(folder: Path, kind: str, count: int, families: Sequence[str]) -> list[Judged]:
     """The model's judgments of ``count`` proofs."""
     module, tokenizer = load_model(folder, "float32", "cpu")
-    task = task_of(kind)
+    task = task_of(kind, families)
     learner = Learner(module, tokenizer, task, task, Parallel(), seed=SEED)
     engine = LLMEngine(module, tokenizer, EngineConfig(cache_tokens=BATCH * 2048, max_num_seqs=BATCH))
-    stream, found = Stream("verify", FAMILIES, LEVELS, "test", SEED), []
+    stream, found = Stream("verify", families, LEVELS, "test", SEED), []
     for start in range(0, count, BATCH):
         numbers = range(start, min(start + BATCH, count))
         sampling = SamplingParams(temperature=0.0, max_tokens=900, seed=SEED)
@@ -82,9 +82,10 @@ def judge(folder: Path, kind: str, count: int) -> list[Judged]:
 def main() -> None:
     """Print the figures."""
     folder, kind, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 128
-    judged = judge(folder, kind, count)
+    families = sys.argv[4:] or ["inequalities"]
+    judged = judge(folder, kind, count, families)
     faulty = [one for one in judged if one.label < 1]
-    print(f"{kind}, {folder}: {len(judged)} proofs, {len(faulty)} with a defect")
+    print(f"{kind}, {folder}, {', '.join(families)}: {len(judged)} proofs, {len(faulty)} with a defect")
     print(f"accuracy: {line(rate(judged, lambda one: one.score == one.label))}")
     print(f"no parseable score: {line(rate(judged, lambda one: one.score is None))}")
     print(f"false accepts: {line(rate(faulty, lambda one: one.score == 1))}")
@@ -97,7 +98,7 @@ def main() -> None:
     print(f"calls of an answer: {sum(one.calls for one in judged) / len(judged):.2f}")
 
 
-def rate(judged: Iterable[Judged], is_so) -> Estimate:
+def rate(judged: Iterable[Judged], is_so: Callable[[Judged], bool]) -> Estimate:
     """The share of judged proofs for which ``is_so``, by statement."""
     return share([Observation(one.statement, float(is_so(one))) for one in judged])
 
