@@ -97,7 +97,7 @@ class Writing:
             return self._factors(base, times * int(shift), at, powers) if shift else 1
         ((mono, slope),) = linear.items()
         name = next(atom[1] for atom, slot in self.slots.items() if mono == 1 << slot and atom[0] == "v")
-        if base[0] != "num" or not 1 < base[1][0] <= 1000 or slope < 0 or slope.denominator != 1:
+        if base[0] != "num" or not 1 <= base[1][0] <= 1000 or slope < 0 or slope.denominator != 1:
             raise Rejected("a variable exponent needs a number as its base")
         rest, prime = base[1][0], 2
         while rest > 1:

@@ -24,7 +24,7 @@ from lab.certificate import (
     Scope,
     Solved,
 )
-from lab.checker import certificate_of
+from lab.checker import certificate_of, check, internal_errors
 from lab.claims import INTEGERS, REALS, Claim
 from lab.expressions import add, num
 from lab.kernel import verify
@@ -153,3 +153,12 @@ def test_a_product_of_consecutive_numbers(product: str, modulus: int, shown: boo
     else:
         with pytest.raises(Rejected):
             verify(claim, certificate)
+
+
+def test_a_power_of_1_with_a_variable_exponent_is_read_as_the_rules_read_it() -> None:
+    before, scores = internal_errors.total(), []
+    for theorem, _ in certified("recurrences"):
+        steps, _, verdict = theorem.derivation.rpartition("\n")
+        scores.append(check(theorem, f"{steps}\nHere 1^(k + 1) + 3 = 4.\n{verdict}").score)
+    assert 1 in scores
+    assert internal_errors.total() == before
