@@ -147,7 +147,7 @@ def tooltip(browser: BrowserSession, plot: Any) -> str:
 
 def test_curves_have_values_under_the_pointer_and_runs_lie_over_each_other(browser: BrowserSession) -> None:
     browser.go("training", run="first", window="1")
-    assert "Stopped before its end: rl step 30 of 60" in browser.text()
+    assert "Unfinished, rl step 30 of 60, reward 0.3. It died: no process trains here" in browser.text()
     plots = browser.page.locator("[data-testid=stVegaLiteChart]")
     plots.first.locator("canvas, svg").first.wait_for(timeout=HANG * 1000)
     assert plots.count() == 3  # reward, loss, and the length of the validation by itself
