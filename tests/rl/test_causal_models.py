@@ -126,7 +126,7 @@ def test_rollouts_are_the_same_in_any_batch_and_end_as_the_model_does(tmp_path: 
     for one in (one for group in whole for one in group):
         assert (one.finish_reason == "stop") == (one.token_ids[-1] == TOKENIZER.eos_token_id)
         assert (one.finish_reason == "length") == (len(one.token_ids) == 40 and one.finish_reason != "stop")
-        whole_text = TOKENIZER.decode(one.token_ids, skip_special_tokens=True)
+        whole_text = str(TOKENIZER.decode(one.token_ids, skip_special_tokens=True))
         assert whole_text.startswith(one.text)
         assert len(whole_text) - len(one.text) < 4  # of an unfinished character
     assert {one.finish_reason for group in whole for one in group} == {"stop", "length"}
