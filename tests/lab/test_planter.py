@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from itertools import islice
 
 import pytest
@@ -21,9 +22,15 @@ IMPOSSIBLE = {
 }
 
 
+@cache
+def theorem_of(family: str, level: int, seed: int) -> Theorem:
+    """A theorem for all tests."""
+    return generate(family, level, seed, "validation")
+
+
 def drawn(family: str, level: int, count: int = 12) -> list[Theorem]:
     """Some theorems of a family."""
-    return [generate(family, level, seed, "validation") for seed in range(count)]
+    return [theorem_of(family, level, seed) for seed in range(count)]
 
 
 @pytest.mark.parametrize("family", families())
@@ -49,7 +56,7 @@ def test_labels_are_balanced(family: str) -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("family", families())
 def test_every_kind_is_produced_where_it_says(family: str, kind: Kind) -> None:
-    theorems = (generate(family, level, seed, "validation") for seed in range(12) for level in (2, 4))
+    theorems = (theorem_of(family, level, seed) for seed in range(12) for level in (2, 4))
     planted = (proof for theorem in theorems if (proof := plant(theorem, 1, kind)))
     found = list(islice(planted, 6))
     for proof in found:
