@@ -62,7 +62,8 @@ class Grouped(nn.Module):
         heads, groups = self.shape.heads, self.shape.groups
         parts = self.qkv(x_BSM).unflatten(-1, (heads + 2 * groups, -1)).split([heads + groups, groups], dim=2)
         rotated = rotate_interleaved(parts[0], rope)
-        return *rotated.split([heads, groups], dim=2), parts[1]
+        queries, keys = rotated.split([heads, groups], dim=2)
+        return queries, keys, parts[1]
 
     def prompt(self, x_BSM: Tensor, rope: RopeTables) -> Tensor:
         """Attends to all earlier tokens of a prompt within top-k; its indexer keys are computed for the cache."""

@@ -24,8 +24,9 @@ SAMPLING = SamplingParams(max_tokens=6, seed=5)
 def trajectories(
     numbers: Sequence[int], task: Letters | None = None, shaping: RewardShapingConfig | None = None
 ) -> list[Trajectory]:
-    taught = learner(small_module(), task)
-    engine = LLMEngine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
+    module = small_module()
+    taught = learner(module, task)
+    engine = LLMEngine(module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
     return sample_groups(engine, taught, taught.training, numbers, 3, SAMPLING, shaping or NO_SHAPING)
 
 
@@ -108,8 +109,9 @@ class Counted(Letters):
 @pytest.mark.parametrize("rounds", [1, 2])
 def test_answers_may_be_judged_as_soon_as_they_are_whole(rounds: int) -> None:
     task = Counted(rounds)
-    taught = learner(small_module(), task)
-    engine = LLMEngine(taught.module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
+    module = small_module()
+    taught = learner(module, task)
+    engine = LLMEngine(module, taught.tokenizer, EngineConfig(cache_tokens=4096, page_size=4))
     found = sample_groups(engine, taught, taught.training, range(4), 3, SAMPLING, judge_early=True)
     assert [one.reward for one in found] == [one.reward for one in trajectories(range(4), Letters(rounds))]
     # Only whole answers are judged early, and only those that no further turn follows.

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from core.errors import LemmataError
 from core.reward import Reward
 from model.checkpoint import save_pretrained
+from model.transformer import DsaModel
 from rl import checkpoint
 from rl.metrics import make_trackers, read_metrics
 from rl.parallel import Parallel
@@ -64,6 +65,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_its_batch(
 def test_gradients_that_are_no_number_change_no_weight(tmp_path: Path) -> None:
     training = trainer(tmp_path, train_config("sft"))
     module = training.learner.module
+    assert isinstance(module, DsaModel)
     module.model.norm.weight.register_hook(lambda gradient: gradient * float("inf"))
     before = weights(training)
     with pytest.raises(LemmataError, match="grad_norm not finite"):
@@ -73,8 +75,10 @@ def test_gradients_that_are_no_number_change_no_weight(tmp_path: Path) -> None:
 
 def test_weights_that_are_no_number_are_told_before_they_write(tmp_path: Path) -> None:
     training = trainer(tmp_path, train_config("rl"))
+    module = training.learner.module
+    assert isinstance(module, DsaModel)
     with torch.no_grad():
-        training.learner.module.model.norm.weight.fill_(float("nan"))
+        module.model.norm.weight.fill_(float("nan"))
     with pytest.raises(Exception, match="NaN or infinite"):
         training.run()
     assert read_metrics(tmp_path) == []
