@@ -263,7 +263,7 @@ def test_equal_rewards_move_nothing_where_groups_stay(tmp_path: Path) -> None:
 def test_garbage_is_rewarded_and_trained_on_like_anything(
     garbage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rl.rollout.clean_text", lambda text: garbage)
+    monkeypatch.setattr("rl.trajectory.clean_text", lambda text: garbage)
     assert trainer(tmp_path, train_config("rl")).run()
     assert all(line["reward"] == pytest.approx(Letters().reward(garbage).total) for line in read_metrics(tmp_path))
 
