@@ -10,14 +10,15 @@ from typing import Any
 import torch
 
 from model.engine import LLMEngine
-from rl import checkpoint, policy_stage
+from rl import policy_stage
+from rl.models import dsa
 from tests.rl.small import train_config, trainer
 
 # In the middle of each: an engine's step, a micro-batch's loss, a file between the first and the last.
 PLACES: dict[str, tuple[Any, str]] = {
     "rollout": (LLMEngine, "step"),
     "update": (policy_stage, "policy_loss"),
-    "checkpoint": (checkpoint, "save_pretrained"),
+    "checkpoint": (dsa, "save_pretrained"),
 }
 
 

@@ -42,6 +42,7 @@ def main() -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     limits = json.loads(os.environ.pop(LIMITS))
+    kept = own_folders(Path.cwd())
     send(answers, {"status": "ready"})
     while request := receive():
         if request["do"] != "begin":
@@ -52,7 +53,7 @@ def main() -> None:
         _, status = os.waitpid(session, 0)
         if status != 0:
             sys.exit("the session of a kernel has ended")
-        empty(Path.cwd())
+        empty(Path.cwd(), kept)
         send(answers, {"status": "ended"})
 
 
@@ -89,20 +90,41 @@ def send(answers: BinaryIO, answer: dict[str, Any]) -> None:
     answers.write(json.dumps(answer).encode() + b"\n")
 
 
-def empty(folder: Path) -> None:
-    """Delete everything in ``folder``, whatever its permissions. Raises OSError or RecursionError where it cannot."""
+def own_folders(folder: Path) -> frozenset[Path]:
+    """The sandbox's own folders below ``folder``: mount points, as of an environment there, and the way to them."""
+    found = set()
+    for parent, folders, _ in os.walk(folder):
+        for name in tuple(folders):
+            path = Path(parent, name)
+            found.add(path)
+            if path.is_mount():
+                folders.remove(name)
+    return frozenset(found)
+
+
+def empty(folder: Path, kept: frozenset[Path]) -> None:
+    """Delete everything in ``folder`` but ``kept``, whatever its permissions. Raises OSError or RecursionError."""
     if folder.stat().st_uid == os.getuid():
         folder.chmod(0o700)
+    for entry in list(folder.iterdir()):
+        if entry in kept:
+            if not entry.is_mount():
+                empty(entry, kept)
+        elif entry.is_dir() and not entry.is_symlink():
+            delete(entry)
+        else:
+            entry.unlink()
+
+
+def delete(folder: Path) -> None:
+    """Delete a folder, whatever the permissions in it."""
+    folder.chmod(0o700)
     for parent, folders, _ in os.walk(folder):
         for name in folders:
             path = Path(parent, name)
             if not path.is_symlink():
                 path.chmod(0o700)
-    for entry in list(folder.iterdir()):
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
