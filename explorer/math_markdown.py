@@ -23,7 +23,7 @@ from explorer.tex_macros import Macro, closing_brace, take_definitions
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+| )")
 _SPACING = re.compile(
     r"\\(qed|blacksquare|medskip|bigskip|smallskip|par|newline|hfill|centering|newpage|q?quad)(?![A-Za-z])(?:\{\})?"
-    r"|\\( )|(\\[,;])|((?:\\\\(?:\[[\d.]+ ?[a-z]+\])? *)+(?=\n))"
+    r"|\\( )|(\\[,;])|((?:\\\\(?:\[[\d.]+ ?[a-z]+\])? *)+(?=\n|\$\$|\\\[|\\begin\{))"
 )
 _SPACINGS = {
     "qed": "∎", "blacksquare": "∎", "par": "\n\n", "medskip": "\n\n", "bigskip": "\n\n", "smallskip": "\n\n",
@@ -69,7 +69,8 @@ def normalize(text: str) -> str:
             macros |= defined
     numbers = equation_numbers(prose)
     shown = [part if is_code else _Scan(resolve_references(part, numbers), macros).run() for is_code, part in parts]
-    return resolve_emphasis("".join(shown))
+    # Control spaces and other markup at the start of a line leave an indent behind.
+    return without_stray_indents(resolve_emphasis("".join(shown)))
 
 
 def plain_text(text: str) -> str:

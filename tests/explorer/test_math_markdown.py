@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -99,6 +99,8 @@ def test_traps_are_inert(trap: str) -> None:
     assert_inert(normalize(trap))
 
 
+@example("\\    \\(")  # a control space, and an indent behind it
+@example("\\\\[4mm]$$x$$")  # a line break before a display
 @given(st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=4), max_size=14).map("".join))
 def test_whatever_is_written_is_inert_and_a_second_pass_changes_nothing(text: str) -> None:
     once = normalize(text)
