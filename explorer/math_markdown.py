@@ -84,6 +84,7 @@ def _demoted(line: str) -> str:
     return _HEADING.sub(r"\1####", line)
 
 
+_RELATION_START = re.compile(r"> ?(?:[\d=($-]|\\[(\[A-Za-z])")
 _ITEM_START = re.compile(r" *(?:[-*+]|\d{1,9}[.)]) ")
 
 
@@ -91,7 +92,7 @@ def _literal_start(line: str, above: str) -> str:
     """Escapes the beginning of a line that only looks like a quotation, a list or an underline of the line above."""
     text = line.lstrip(" ")
     running = bool(above.strip()) and not _ITEM_START.match(above)
-    if text.startswith(">=") or (running and not above.lstrip().startswith(">") and re.match(r"> ?[\d=(\\$-]", text)):
+    if text.startswith(">=") or (running and not above.lstrip().startswith(">") and _RELATION_START.match(text)):
         return line.replace(">", r"\>", 1)
     if running and text.startswith("+ "):
         return line.replace("+", r"\+", 1)
@@ -237,7 +238,7 @@ class _Scan:
     def _math(self, start: int, end: int, delimiter: int, *, display: bool) -> bool:
         tex = self.text[start:end]
         self.position = end + delimiter
-        self._flush()
+        self._flush(before_display=display and not self.out.in_table)
         if len(tex) > MAX_FORMULA:
             ticks = "`" * (1 + max((len(run) for run in _CODE.findall(tex)), default=0))
             self.out.write_raw(f"{ticks} {' '.join(separated(tex).split())} {ticks}")
@@ -256,7 +257,8 @@ class _Scan:
             self.out.write_inline_math(inline_tex(tex, self.macros, in_table=self.out.in_table))
         return True
 
-    def _flush(self) -> None:
+    def _flush(self, *, before_display: bool = False) -> None:
+        """Writes the text up to here. A display begins a line of its own, so that no line break is needed before it."""
         text = "".join(self.plain)
         self.plain = []
         if text:
@@ -266,7 +268,9 @@ class _Scan:
                 if place or not self.out.last_line:
                     lines[place] = _demoted(_literal_start(line, above if place else ""))
                 above = line if place else above
-            self.out.write_text(_LINE_END.sub(r"\1  \n", "\n".join(inert(line) for line in lines)))
+            shown = "\n".join(inert(line) for line in lines)
+            end = "\n" if before_display and shown.endswith("\n") else ""
+            self.out.write_text(_LINE_END.sub(r"\1  \n", shown.removesuffix(end)) + end)
 
 
 _STEPS: dict[str, Callable[[_Scan], bool]] = {

@@ -101,6 +101,8 @@ def test_traps_are_inert(trap: str) -> None:
 
 @example("\\    \\(")  # a control space, and an indent behind it
 @example("\\\\[4mm]$$x$$")  # a line break before a display
+@example("&lt;$$x$$")  # the end of a sentence before a display
+@example("```\n> :smile:")  # a quotation behind a fence that is none
 @given(st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=4), max_size=14).map("".join))
 def test_whatever_is_written_is_inert_and_a_second_pass_changes_nothing(text: str) -> None:
     once = normalize(text)
