@@ -46,7 +46,7 @@ from lab.statements import Unsupported, read_statement
 from lab.steps import LEAP, STEP
 from lab.theorem import Proposition
 
-DATE = "2026-11-30"  # of the last change of what is accepted; reports that quote scores name it
+DATE = "2026-12-01"  # of the last change of what is accepted; reports that quote scores name it
 logger = logging.getLogger(__name__)
 internal_errors: Counter[str] = Counter()  # of this process, by message
 

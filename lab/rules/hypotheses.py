@@ -33,6 +33,10 @@ def assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence)
             ledger.defect(Kind.INVALID_STEP, sentence.span, "what is assumed is not the claim for some k")
             continue
         name, shift = instance
+        if strange := _strange_names(reading, name):
+            message = f"this hypothesis is about {name}, not about {', '.join(strange)}"
+            ledger.defect(Kind.INVALID_STEP, sentence.span, message)
+            continue
         if not all(_begins(claim, bound, name, shift) for bound in reading.bound):
             message = "this hypothesis leaves out values from the first on, or names another variable"
             ledger.defect(Kind.MISSING_CASE, sentence.span, message)
@@ -49,6 +53,12 @@ def assume(ledger: Ledger, record: Record, reading: Reading, sentence: Sentence)
             record.own.append(Defect(Kind.CIRCULAR, place, "this supposes the claim itself"))
         ledger.suppose(name, shift, *claim.at(shifted(name, shift)))
         _write_hypothesis(ledger, reading, claim.at(shifted(name, shift)))
+
+
+def _strange_names(reading: Reading, name: str) -> list[str]:
+    """Other variables of congruences: a term that vanishes by the modulus may name anything."""
+    terms = [term for chain in reading.body if chain.modulus for term in chain.terms]
+    return sorted(set().union(*map(variables, terms)) - {name})
 
 
 def _begins(claim: Claim, bound: Chain, name: str, shift: int) -> bool:
