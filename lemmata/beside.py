@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from core.errors import LemmataError
-from core.grades import HUMAN
+from core.grades import HUMAN, combined
 from core.labels import read_with_labels
 from core.problems import cluster_of
 from core.records import Label, Problem, Proof, Record
@@ -61,10 +61,11 @@ def _is_correct(problem: Problem, proof: Proof, records: Sequence[Record]) -> bo
     proposition = read_statement(problem.statement)
     if not isinstance(proposition, Unsupported):
         return check(proposition, proof.body or "").score == 1
-    scores = [
-        record.score
-        for record in records
-        if isinstance(record, Label) and record.proof_id == proof.id and record.grader == HUMAN
-    ]
-    known = [score for score in scores if score is not None]
-    return sum(known) / len(known) == 1 if known else None
+    people = combined(
+        [
+            record
+            for record in records
+            if isinstance(record, Label) and record.proof_id == proof.id and record.grader == HUMAN
+        ]
+    )
+    return None if people is None else people.score == 1
