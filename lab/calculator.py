@@ -48,8 +48,7 @@ class _Calculator:
 
     def _sentence(self, sentence: Sentence) -> Iterator[str]:
         reading = interpret(sentence)
-        heads = reading.heads if reading else ()
-        point = {head.terms[0].args[0]: head.terms[1] for head in heads if _names_value(head)}
+        heads, point = (reading.heads, reading.values) if reading else ((), {})
         for chain in sentence.chains:
             if chain not in heads:
                 yield from self._chain(chain, point)
@@ -66,7 +65,3 @@ class _Calculator:
 
     def _normal(self, expression: Expr, point: Mapping[str, Expr]) -> str:
         return render(self.algebra.expression(self.algebra.value(self.algebra.terms(expression, point))))
-
-
-def _names_value(head: Chain) -> bool:
-    return head.relations == ("=",) and head.terms[0].op == "var" and not head.modulus

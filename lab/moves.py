@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from lab.expressions import is_numeral
+from lab.expressions import Expr, is_numeral
 from lab.phrases import (
     AGREES,
     ALL,
@@ -83,6 +83,15 @@ class Reading:
     def bounds(self) -> frozenset[str]:
         """The words "integers", "positive" and the like of "for all positive integers n"."""
         return frozenset(_BOUNDS.findall(self.words)) if self.scope else frozenset()
+
+    @property
+    def values(self) -> dict[str, Expr]:
+        """The values that it gives to variables, as in: for x = 2."""
+        return {
+            head.terms[0].args[0]: head.terms[1]
+            for head in self.heads
+            if head.relations == ("=",) and head.terms[0].op == "var" and not head.modulus
+        }
 
     @property
     def everywhere(self) -> bool:

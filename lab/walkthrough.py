@@ -104,7 +104,7 @@ class _ProofReader:
             working = self.workings.alternatives(sides) if len(sides) == len(chains) else ""
             yield JudgedPassage(line, quotation(self._text(*sentence.span)), working)
             return
-        point = {head.terms[0].args[0]: head.terms[1] for head in reading.heads if _names_value(head)}
+        point = reading.values
         for chain in chains:
             terms = chain.terms if not chain.lead else (None, *chain.terms)
             signs = chain.relations if not chain.lead else (chain.lead, *chain.relations)
@@ -269,11 +269,6 @@ def _sign(chain: Chain) -> str:
 
 def _terms(side: Expr | None) -> list[str]:
     return [] if side is None else [render(term) for term in signed_terms(side)]
-
-
-def _names_value(head: Chain) -> bool:
-    """Returns whether it says what a variable is, as in: for x = 2."""
-    return head.relations == ("=",) and head.terms[0].op == "var" and not head.modulus
 
 
 def _span(chain: Chain, place: int) -> Span:
