@@ -22,8 +22,7 @@ from pathlib import Path
 
 from core.errors import LemmataError
 from tools.config import InterpreterConfig, SandboxKind
-from tools.inside import seccomp
-from tools.inside.confined_kernel import LIMITS
+from tools.inside import LIMITS, seccomp
 from tools.inside.namespaces import DEVICES, USER
 
 PACKAGES = ("ipykernel", "jupyter_client", "mpmath", "networkx", "numpy", "sympy")

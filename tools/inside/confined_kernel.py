@@ -12,7 +12,6 @@ from tools.inside import libc, seccomp
 
 MEBIBYTE = 2**20
 DESCRIPTORS = 128
-LIMITS = "LEMMATA_LIMITS"  # environment variable with the limits as a JSON object
 OPTIONS = ("HistoryManager.enabled=False", "InteractiveShell.colors=NoColor", "IPKernelApp.capture_fd_output=False",
            "InteractiveShell.xmode=Plain")  # fmt: skip
 

@@ -22,8 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from tools.inside import libc
-from tools.inside.confined_kernel import LIMITS
+from tools.inside import LIMITS, libc
 from tools.inside.kernel_client import PythonKernel
 
 LIBRARIES = ("sympy", "numpy", "mpmath", "networkx")  # of every kernel, imported once
